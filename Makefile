@@ -1,0 +1,52 @@
+# Every target makes .venv first if it is missing or older than setup.py or constraints.txt.
+#   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
+#   make test | lint | format | benchmark | clean
+# Without a GPU, on a machine whose index offers CUDA builds first:
+#   make quickstart TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+
+PYTHON ?= python3
+VENV ?= .venv
+OUTPUT ?= outputs/quickstart
+SCALE ?= full
+CODE ?=
+TORCH_INDEX_URL ?=
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: quickstart test lint format benchmark clean install
+
+$(STAMP): setup.py constraints.txt
+	@echo "Installing the pinned set into $(VENV): about 0.7 GB to download with a CPU build of torch, 2.3 GB on disk."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifneq ($(TORCH_INDEX_URL),)
+	$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX_URL) "$$(grep '^torch==' constraints.txt)"
+else
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
+endif
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	touch $(STAMP)
+
+install: $(STAMP)
+
+quickstart: $(STAMP)
+	@bash .ci/system_packages.sh
+	$(BIN)/python -m recipes.quickstart --output $(OUTPUT) --scale $(SCALE) $(if $(CODE),--code $(CODE))
+
+test: $(STAMP)
+	@bash .ci/system_packages.sh
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+benchmark: $(STAMP)
+	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	@echo "outputs/ is kept; remove it by hand if you mean to."

@@ -1,0 +1,60 @@
+"""Packaging of Ling-Coder recipes. `pip install -e '.[build,train,eval,test]' -c constraints.txt` gives the tested set."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+# Ranges, not pins: the tested set is in constraints.txt. The lower bounds are the oldest versions the code is meant for.
+CORE = [
+    "torch>=2.11",
+    "transformers>=5.17,<6",
+    "huggingface-hub>=1.16,<2",  # lighteval 0.13's built-in tasks break with 2.x
+    "datasets>=4.7",
+    "tokenizers>=0.22",
+    "safetensors>=0.5",
+    "numpy>=2",
+    "pyarrow>=20",
+    "pyyaml>=6",
+    "tqdm>=4.66",
+]
+BUILD = [
+    "datatrove[io,processing]>=0.10.1,<0.11",
+    "tree-sitter>=0.25,<0.27",
+    # Grammars as single wheels: tree-sitter-language-pack 1.x downloads its parsers at run time.
+    "tree-sitter-python>=0.25",
+    "tree-sitter-java>=0.23.5",
+    "tree-sitter-javascript>=0.25",
+    "tree-sitter-typescript>=0.23.2",
+    "tree-sitter-go>=0.25",
+    "tree-sitter-rust>=0.24",
+    "tree-sitter-c>=0.24",
+    "tree-sitter-cpp>=0.23.4",
+    "tree-sitter-c-sharp>=0.23.5",
+    "tree-sitter-php>=0.25",
+    "tree-sitter-ruby>=0.23.1",
+    "tree-sitter-lua>=0.5",
+    "tree-sitter-bash>=0.25",
+]
+TRAIN = ["accelerate>=1.10.1", "trl>=1.10"]
+EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]
+TEST = ["pytest>=8", "hypothesis>=6", "ruff>=0.12", "scipy>=1.13", "starlette>=0.40", "uvicorn>=0.30"]
+
+setup(
+    name="ling-coder-recipes",
+    version="0.1.0",
+    description="Dataset builders, model and training recipes of Ling-Coder-Lite (arXiv 2503.17793), Hub-native",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["modeling_ling*", "evals*", "datasets_builders*", "recipes*"]),
+    package_data={"": ["*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "*.sh"]},
+    install_requires=CORE,
+    extras_require={
+        "build": BUILD,
+        "train": TRAIN,
+        "eval": EVAL,
+        "test": TEST,
+        "all": BUILD + TRAIN + EVAL + TEST,
+    },
+)

@@ -48,7 +48,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["modeling_ling*", "evals*", "datasets_builders*", "recipes*"]),
-    package_data={"": ["*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "*.sh"]},
+    package_data={"": ["*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "presets/*.json", "configs/*.yaml", "prompts/*"]},
     install_requires=CORE,
     extras_require={
         "build": BUILD,

@@ -1,0 +1,235 @@
+"""Section 3.1: the architecture of Ling-Coder-Lite as a Hugging Face configuration (model_type "bailing_moe").
+
+The keys are those of the released config.json files. The class defaults are the geometry of Ling-Coder-Lite, except
+that `norm_head` is off unless a file asks for it, as in the released class.
+"""
+
+from typing import Any, ClassVar
+
+from transformers import PreTrainedConfig
+
+_ROUTER_DTYPES = {
+    "float32": "fp32",
+    "fp32": "fp32",
+    "torch.float32": "fp32",
+    "bfloat16": "bf16",
+    "bf16": "bf16",
+    "torch.bfloat16": "bf16",
+    None: None,
+}
+
+
+class BailingMoeConfig(PreTrainedConfig):
+    """Hold the geometry and the training coefficients of a Ling MoE model.
+
+    Args:
+        vocab_size (`int`): rows of the embedding and of the output head.
+        hidden_size (`int`): width of the residual stream.
+        intermediate_size (`int`): inner width of the dense layers; unused when `first_k_dense_replace` is 0.
+        num_hidden_layers (`int`): decoder layers.
+        num_attention_heads (`int`): query heads.
+        num_key_value_heads (`int`, *optional*): key and value heads; None means as many as query heads.
+        head_dim (`int`, *optional*): size of one head; None and 0 mean `hidden_size // num_attention_heads`.
+        hidden_act (`str`): activation of every MLP.
+        max_position_embeddings (`int`): context length in tokens.
+        rope_theta (`float`, *optional*), rope_scaling (`dict`, *optional*): the released spelling of the rotary
+            settings; both are folded into `rope_parameters`.
+        rope_parameters (`dict`, *optional*): the transformers 5 spelling; wins over the two above unless it says
+            "default" and `rope_scaling` does not.
+        rms_norm_eps (`float`): epsilon of every RMSNorm (the released base models use 1e-5, the chat models 1e-6).
+        moe_intermediate_size (`int`): inner width of one routed expert.
+        num_experts (`int`), num_experts_per_tok (`int`): routed experts, and how many each token visits.
+        num_shared_experts (`int`): shared experts; they form one MLP of `num_shared_experts * moe_intermediate_size`.
+        norm_topk_prob (`bool`): renormalise the weights of the chosen experts to sum to 1.
+        first_k_dense_replace (`int`): the first k layers have a dense MLP instead of experts.
+        use_bias (`bool`), use_qkv_bias (`bool`): a bias on attention.dense, on attention.query_key_value.
+        norm_head (`bool`): divide every column of the output head by its norm (NormHead).
+        norm_softmax (`bool`): only False is known; no released model sets it.
+        tie_word_embeddings (`bool`): share embedding and head; not together with `norm_head`.
+        initializer_range (`float`): standard deviation of the initial weights.
+        attention_dropout, embedding_dropout, output_dropout (`float`): only the first is applied, as in the release.
+        router_aux_loss_coef (`float`), router_z_loss_coef (`float`): coefficients of the balance loss and the z-loss.
+        output_router_logits (`bool`): return the raw router logits of every MoE layer.
+        router_dtype (`str`, *optional*): "float32" (default), "bfloat16", or None for the dtype of the hidden states.
+            It is stored in vLLM's spelling, "fp32" or "bf16".
+        pad_token_id, bos_token_id, eos_token_id (`int`, *optional*): special ids; the release has eos = pad.
+
+    Raises:
+        ValueError: contradicting or impossible values, each named in the message.
+
+    Source: paper 3.1 and the released config.json; `router_dtype` and the two coefficients' defaults
+    (Ling technical report 3.4.1) are keys of ours.
+    """
+
+    model_type = "bailing_moe"
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    base_model_tp_plan: ClassVar[dict[str, str]] = {
+        "layers.*.mlp.experts.gate_up_proj": "packed_colwise",
+        "layers.*.mlp.experts.down_proj": "rowwise",
+        "layers.*.mlp.experts": "moe_tp_experts",
+    }
+    base_model_ep_plan: ClassVar[dict[str, str]] = {
+        "layers.*.mlp.experts.gate_up_proj": "grouped_gemm",
+        "layers.*.mlp.experts.down_proj": "grouped_gemm",
+        "layers.*.mlp.experts": "ep_dispatch_experts",
+    }
+    base_model_pp_plan: ClassVar[dict[str, tuple[list[str], list[str]]]] = {
+        "word_embeddings": (["input_ids"], ["inputs_embeds"]),
+        "layers": (["hidden_states", "attention_mask"], ["hidden_states"]),
+        "norm": (["hidden_states"], ["hidden_states"]),
+    }
+    base_model_fsdp_plan: ClassVar[dict[str, str]] = {
+        "word_embeddings": "free_full_weight",
+        "layers.*": "free_full_weight",
+        "norm": "keep_full_weight",
+    }
+
+    def __init__(
+        self,
+        vocab_size: int = 126464,
+        hidden_size: int = 2048,
+        intermediate_size: int = 5632,
+        num_hidden_layers: int = 28,
+        num_attention_heads: int = 16,
+        num_key_value_heads: int | None = 4,
+        head_dim: int | None = None,
+        hidden_act: str = "silu",
+        max_position_embeddings: int = 16384,
+        rope_theta: float | None = None,
+        rope_scaling: dict[str, Any] | None = None,
+        rope_parameters: dict[str, Any] | None = None,
+        rms_norm_eps: float = 1e-6,
+        moe_intermediate_size: int = 1408,
+        num_experts: int = 64,
+        num_experts_per_tok: int = 6,
+        num_shared_experts: int | None = 2,
+        norm_topk_prob: bool = True,
+        first_k_dense_replace: int = 0,
+        use_bias: bool = False,
+        use_qkv_bias: bool = False,
+        norm_head: bool = False,
+        norm_softmax: bool = False,
+        tie_word_embeddings: bool = False,
+        initializer_range: float = 0.006,
+        attention_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        router_aux_loss_coef: float = 0.015,
+        router_z_loss_coef: float = 1e-4,
+        output_router_logits: bool | None = False,
+        router_dtype: str | None = "float32",
+        use_cache: bool = True,
+        pretraining_tp: int = 1,
+        pad_token_id: int | None = None,
+        bos_token_id: int | None = None,
+        eos_token_id: int | list[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self.hidden_size = hidden_size
+        self.intermediate_size = intermediate_size
+        self.num_hidden_layers = num_hidden_layers
+        self.num_attention_heads = num_attention_heads
+        self.num_key_value_heads = num_key_value_heads or num_attention_heads
+        self.head_dim = head_dim or hidden_size // num_attention_heads
+        self.hidden_act = hidden_act
+        self.max_position_embeddings = max_position_embeddings
+        self.rms_norm_eps = rms_norm_eps
+        self.moe_intermediate_size = moe_intermediate_size
+        self.num_experts = num_experts
+        self.num_experts_per_tok = num_experts_per_tok
+        # vLLM compares this with 0, so None must not survive.
+        self.num_shared_experts = num_shared_experts or 0
+        self.norm_topk_prob = norm_topk_prob
+        self.first_k_dense_replace = first_k_dense_replace or 0
+        self.use_bias = use_bias
+        self.use_qkv_bias = use_qkv_bias
+        self.norm_head = norm_head
+        self.norm_softmax = norm_softmax
+        self.tie_word_embeddings = tie_word_embeddings
+        self.initializer_range = initializer_range
+        self.attention_dropout = attention_dropout
+        self.embedding_dropout = embedding_dropout
+        self.output_dropout = output_dropout
+        self.router_aux_loss_coef = router_aux_loss_coef
+        self.router_z_loss_coef = router_z_loss_coef
+        self.output_router_logits = bool(output_router_logits)
+        self.use_cache = use_cache
+        self.pretraining_tp = pretraining_tp
+        self.pad_token_id = pad_token_id
+        self.bos_token_id = bos_token_id
+        self.eos_token_id = eos_token_id
+        if router_dtype not in _ROUTER_DTYPES:
+            raise ValueError(f"router_dtype={router_dtype!r} is unknown: use 'float32', 'bfloat16' or null")
+        self.router_dtype = _ROUTER_DTYPES[router_dtype]
+        self.rope_parameters = _merge_rope(rope_parameters, rope_scaling, rope_theta)
+        self._check_values()
+        super().__init__(**kwargs)
+
+    def _check_values(self) -> None:
+        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_experts"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"num_attention_heads={self.num_attention_heads} must be a multiple of "
+                f"num_key_value_heads={self.num_key_value_heads}"
+            )
+        if self.head_dim % 2:
+            raise ValueError(f"head_dim={self.head_dim} must be even for rotary embeddings")
+        if not 1 <= self.num_experts_per_tok <= self.num_experts:
+            raise ValueError(
+                f"num_experts_per_tok={self.num_experts_per_tok} must lie between 1 and num_experts={self.num_experts}"
+            )
+        if self.norm_head and self.tie_word_embeddings:
+            raise ValueError(
+                "norm_head=true with tie_word_embeddings=true is not supported: engines disagree on whether the "
+                "embedding is normalised too. Set one of them to false"
+            )
+        if self.norm_softmax:
+            raise ValueError("norm_softmax=true is not supported: no released Ling model defines what it computes")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as a dictionary, with the rotary settings in the released spelling too.
+
+        Source: ours; llama.cpp's converter and mlx read `rope_theta` and `rope_scaling`.
+        """
+        output = super().to_dict()
+        rope = dict(output.get("rope_parameters") or {})
+        if rope:
+            output["rope_theta"] = rope.pop("rope_theta", None)
+            kind = rope.pop("rope_type", "default")
+            output["rope_scaling"] = None if kind == "default" else {"type": kind, **rope}
+        return output
+
+
+def _merge_rope(
+    rope_parameters: dict[str, Any] | None, rope_scaling: dict[str, Any] | None, rope_theta: float | None
+) -> dict[str, Any]:
+    merged = _with_rope_type(rope_parameters)
+    scaling = _with_rope_type(rope_scaling)
+    if merged.get("rope_type", "default") == "default" and scaling.get("rope_type", "default") != "default":
+        # An edited rope_scaling must not be ignored because a saved file also carries default rope_parameters.
+        merged = {**{key: merged[key] for key in ("rope_theta",) if key in merged}, **scaling}
+    elif scaling and any(merged.get(key, value) != value for key, value in scaling.items()):
+        raise ValueError(f"rope_parameters={merged} and rope_scaling={scaling} disagree: keep one of them")
+    merged.setdefault("rope_type", "default")
+    if merged.get("rope_theta") is None:
+        merged["rope_theta"] = 600000.0 if rope_theta is None else rope_theta
+    if merged["rope_type"] == "yarn":
+        # The released yarn code falls back to 4096, not to max_position_embeddings as transformers does.
+        merged.setdefault("original_max_position_embeddings", 4096)
+    return merged
+
+
+def _with_rope_type(rope: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a copy with the old key "type" renamed to "rope_type"."""
+    if not rope:
+        return {}
+    renamed = dict(rope)
+    kind = renamed.pop("type", None)
+    renamed.setdefault("rope_type", kind or "default")
+    return renamed
+
+
+__all__ = ["BailingMoeConfig"]

@@ -1,0 +1,676 @@
+"""Section 3.1: the Ling mixture-of-experts language model, as it stands on the Hub (self-contained remote code).
+
+Shapes in this file: B batch, T positions, N = B * T tokens, H hidden size, E routed experts, K experts per token,
+I width of one expert, V vocabulary, D head size.
+
+The computed function is that of the released checkpoints in float32. Differences, all deliberate: no weight is ever
+modified by a forward pass (the released file overwrites the output head in eval mode); the router runs in float32
+unless `config.router_dtype` says otherwise; the balance loss and the z-loss are part of the training loss; the
+embedding has no `padding_idx`, because the end token is also the padding token and has to learn.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import initialization as init
+from transformers.activations import ACT2FN
+from transformers.cache_utils import Cache, DynamicCache
+from transformers.conversion_mapping import register_checkpoint_conversion_mapping
+from transformers.core_model_loading import Concatenate, MergeModulelist, WeightConverter
+from transformers.generation import GenerationMixin
+from transformers.integrations import use_experts_implementation
+from transformers.integrations.moe import (
+    ALL_EXPERTS_FUNCTIONS,
+    batched_mm_experts_forward,
+    grouped_mm_experts_forward,
+)
+from transformers.masking_utils import create_causal_mask
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import MoeCausalLMOutputWithPast, MoeModelOutputWithPast
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS, dynamic_rope_update
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
+from transformers.utils import can_return_tuple
+from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.output_capturing import capture_outputs
+
+from .configuration_bailing_moe import BailingMoeConfig
+from .losses import balance_loss, z_loss
+
+# The released checkpoints hold one matrix per expert; the runtime holds one tensor per layer. Saving reverses this.
+register_checkpoint_conversion_mapping(
+    "bailing_moe",
+    [
+        WeightConverter(
+            source_patterns=["mlp.experts.*.gate_proj.weight", "mlp.experts.*.up_proj.weight"],
+            target_patterns="mlp.experts.gate_up_proj",
+            operations=[MergeModulelist(dim=0), Concatenate(dim=1)],
+        ),
+        WeightConverter(
+            source_patterns="mlp.experts.*.down_proj.weight",
+            target_patterns="mlp.experts.down_proj",
+            operations=[MergeModulelist(dim=0)],
+        ),
+    ],
+    overwrite=True,  # as remote code this file is imported under more than one module name
+)
+
+AUTO_EXPERTS = "bailing_moe_auto"
+# Up to this many token-expert pairs, gathering the experts' weights beats grouping on a GPU (decoding).
+_MAX_PAIRS_FOR_BATCHED_MM = 64
+
+
+class BailingMoeRMSNorm(nn.Module):
+    """Root-mean-square norm: computed in float32, cast back, then scaled by the weight."""
+
+    def __init__(self, hidden_size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.variance_epsilon = eps
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        wide = _at_least_float32(hidden_states)
+        normed = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
+        return self.weight * normed.to(hidden_states.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}, eps={self.variance_epsilon}"
+
+
+class BailingMoeRotaryEmbedding(nn.Module):
+    """Rotary angles over the whole head, in two halves (rotate-half), with the scalings of transformers.
+
+    The class name must contain "RotaryEmbedding": transformers refills the buffers of such classes after loading.
+    """
+
+    inv_freq: torch.Tensor
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        super().__init__()
+        self.max_seq_len_cached = config.max_position_embeddings
+        self.original_max_seq_len = config.max_position_embeddings
+        self.config = config
+        self.rope_type = config.rope_parameters["rope_type"]
+        rope_function: Callable = self.compute_default_rope_parameters
+        if self.rope_type != "default":
+            rope_function = ROPE_INIT_FUNCTIONS[self.rope_type]
+        inv_freq, self.attention_scaling = rope_function(config)
+        self.register_buffer("inv_freq", inv_freq, persistent=False)
+        self.register_buffer("original_inv_freq", inv_freq.clone(), persistent=False)
+
+    @staticmethod
+    def compute_default_rope_parameters(
+        config: BailingMoeConfig, device: torch.device | None = None, seq_len: int | None = None
+    ) -> tuple[torch.Tensor, float]:
+        steps = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device) / config.head_dim
+        return 1.0 / (config.rope_parameters["rope_theta"] ** steps), 1.0
+
+    @torch.no_grad()
+    @dynamic_rope_update
+    def forward(self, x: torch.Tensor, position_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return cos and sin, each `(B, T, D)` in the dtype of `x`."""
+        angles = position_ids[..., None].float() * self.inv_freq.to(device=x.device, dtype=torch.float32)
+        angles = torch.cat((angles, angles), dim=-1)
+        return (
+            (angles.cos() * self.attention_scaling).to(x.dtype),
+            (angles.sin() * self.attention_scaling).to(x.dtype),
+        )
+
+
+def rotate_half(x: torch.Tensor) -> torch.Tensor:
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((-second, first), dim=-1)
+
+
+def apply_rotary_pos_emb(
+    query: torch.Tensor, key: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
+    return query * cos + rotate_half(query) * sin, key * cos + rotate_half(key) * sin
+
+
+def eager_attention_forward(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    key = key.repeat_interleave(module.num_key_value_groups, dim=1)
+    value = value.repeat_interleave(module.num_key_value_groups, dim=1)
+    scores = torch.matmul(query, key.transpose(2, 3)) * scaling
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    weights = F.softmax(_at_least_float32(scores), dim=-1).to(query.dtype)
+    weights = F.dropout(weights, p=dropout, training=module.training)
+    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
+
+
+class BailingMoeAttention(nn.Module):
+    """Grouped-query attention with one fused projection: rows are all queries, then all keys, then all values."""
+
+    def __init__(self, config: BailingMoeConfig, layer_idx: int) -> None:
+        super().__init__()
+        self.config = config
+        self.layer_idx = layer_idx
+        self.head_dim = config.head_dim
+        self.num_heads = config.num_attention_heads
+        self.num_key_value_heads = config.num_key_value_heads
+        self.num_key_value_groups = self.num_heads // self.num_key_value_heads
+        self.scaling = self.head_dim**-0.5
+        self.attention_dropout = config.attention_dropout
+        self.is_causal = True
+        self.query_key_value = nn.Linear(
+            config.hidden_size,
+            (self.num_heads + 2 * self.num_key_value_heads) * self.head_dim,
+            bias=config.use_qkv_bias,
+        )
+        self.dense = nn.Linear(self.num_heads * self.head_dim, config.hidden_size, bias=config.use_bias)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor],
+        attention_mask: torch.Tensor | None = None,
+        past_key_values: Cache | None = None,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        batch_shape = hidden_states.shape[:-1]
+        fused = self.query_key_value(hidden_states).view(*batch_shape, -1, self.head_dim).transpose(1, 2)
+        query, key, value = fused.split((self.num_heads, self.num_key_value_heads, self.num_key_value_heads), dim=1)
+        query, key = apply_rotary_pos_emb(query, key, *position_embeddings)
+        if past_key_values is not None:
+            key, value = past_key_values.update(key, value, self.layer_idx)
+
+        attention_interface: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
+            self.config._attn_implementation, eager_attention_forward
+        )
+        output, weights = attention_interface(
+            self,
+            query,
+            key,
+            value,
+            attention_mask,
+            dropout=self.attention_dropout if self.training else 0.0,
+            scaling=self.scaling,
+            **kwargs,
+        )
+        return self.dense(output.reshape(*batch_shape, -1)), weights
+
+
+class BailingMoeMLP(nn.Module):
+    """Gated MLP: the dense layers, and the shared experts of a MoE layer as one MLP."""
+
+    def __init__(self, config: BailingMoeConfig, intermediate_size: int) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, intermediate_size, bias=False)
+        self.down_proj = nn.Linear(intermediate_size, config.hidden_size, bias=False)
+        self.act_fn = ACT2FN[config.hidden_act]
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.down_proj(self.act_fn(self.gate_proj(hidden_states)) * self.up_proj(hidden_states))
+
+
+class BailingMoeTopKRouter(nn.Module):
+    """Softmax router over all experts; the weights of the chosen ones are renormalised when the config says so."""
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        super().__init__()
+        self.top_k = config.num_experts_per_tok
+        self.norm_topk_prob = config.norm_topk_prob
+        self.router_dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, None: None}[config.router_dtype]
+        self.weight = nn.Parameter(torch.empty(config.num_experts, config.hidden_size))
+
+    def forward(self, hidden_states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Map `(N, H)` to raw logits `(N, E)`, routing weights `(N, K)` in float32 and expert indices `(N, K)`."""
+        dtype = self.router_dtype or hidden_states.dtype
+        if hidden_states.dtype == torch.float64:
+            dtype = torch.float64
+        # Autocast would silently lower the one matrix product whose rounding decides which experts run.
+        with _autocast_disabled(hidden_states.device):
+            logits = F.linear(hidden_states.to(dtype), self.weight.to(dtype))
+            probabilities = torch.softmax(_at_least_float32(logits), dim=-1)
+        weights, indices = torch.topk(probabilities, self.top_k, dim=-1, sorted=False)
+        if self.norm_topk_prob and self.top_k > 1:
+            weights = weights / weights.sum(dim=-1, keepdim=True)
+        return logits, weights, indices
+
+
+@use_experts_implementation
+class BailingMoeExperts(nn.Module):
+    """The routed experts of a layer: gate and up of all experts in one tensor, down in another.
+
+    `forward` is the reference ("eager"): pairs sorted by expert, one product per expert, no expert's weights copied.
+    """
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        super().__init__()
+        self.num_experts = config.num_experts
+        self.hidden_dim = config.hidden_size
+        self.intermediate_dim = config.moe_intermediate_size
+        self.gate_up_proj = nn.Parameter(torch.empty(self.num_experts, 2 * self.intermediate_dim, self.hidden_dim))
+        self.down_proj = nn.Parameter(torch.empty(self.num_experts, self.hidden_dim, self.intermediate_dim))
+        self.act_fn = ACT2FN[config.hidden_act]
+
+    def forward(
+        self, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
+    ) -> torch.Tensor:
+        """Map `(N, H)`, `(N, K)` indices and `(N, K)` weights to the weighted sum of expert outputs `(N, H)`."""
+        num_tokens, top_k = top_k_index.shape
+        order = top_k_index.reshape(-1).argsort()
+        # Expert-parallel dispatch marks pairs of other ranks with index num_experts: they sort last and stay zero.
+        counts = torch.bincount(top_k_index.reshape(-1), minlength=self.num_experts + 1).tolist()
+        sorted_inputs = hidden_states.index_select(0, order // top_k).split(counts)
+        # unbind, not indexing: its backward writes one gradient tensor instead of a full-sized one per expert.
+        gate_up_weights, down_weights = self.gate_up_proj.unbind(0), self.down_proj.unbind(0)
+        outputs = []
+        for expert in range(self.num_experts):
+            if counts[expert]:
+                gate, up = F.linear(sorted_inputs[expert], gate_up_weights[expert]).chunk(2, dim=-1)
+                outputs.append(F.linear(self.act_fn(gate) * up, down_weights[expert]))
+        if counts[self.num_experts]:
+            outputs.append(torch.zeros_like(sorted_inputs[self.num_experts]))
+        inverse = torch.empty_like(order)
+        inverse[order] = torch.arange(order.shape[0], device=order.device)
+        unsorted = torch.cat(outputs).index_select(0, inverse).view(num_tokens, top_k, self.hidden_dim)
+        return (unsorted * top_k_weights[..., None]).sum(dim=1).to(hidden_states.dtype)
+
+
+def auto_experts_forward(
+    self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
+) -> torch.Tensor:
+    """Choose the experts' implementation for the device, the dtype and the number of tokens.
+
+    On a CPU: the loop in float32 (equal to grouped_mm for the tiny preset, many times faster for wide experts) and
+    grouped_mm in bfloat16. Elsewhere: grouped_mm, and batched_mm for the few tokens of a decoding step.
+
+    Source: ours; tests/benchmarks/bench_experts.py measures it on a CPU, the rule for a GPU is transformers' own.
+    """
+    arguments = (self, hidden_states, top_k_index, top_k_weights)
+    if hidden_states.device.type != "cpu":
+        few = top_k_index.numel() <= _MAX_PAIRS_FOR_BATCHED_MM and not torch.is_grad_enabled()
+        return (batched_mm_experts_forward if few else grouped_mm_experts_forward)(*arguments)
+    if self.gate_up_proj.dtype == torch.bfloat16:
+        return grouped_mm_experts_forward(*arguments)
+    return type(self).forward.__wrapped__(*arguments)
+
+
+ALL_EXPERTS_FUNCTIONS.register(AUTO_EXPERTS, auto_experts_forward)
+
+
+class BailingMoeSparseMoeBlock(nn.Module):
+    """Router, routed experts, and the ungated shared experts added on top."""
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        super().__init__()
+        self.gate = BailingMoeTopKRouter(config)
+        self.experts = BailingMoeExperts(config)
+        self.shared_experts = None
+        if config.num_shared_experts > 0:
+            self.shared_experts = BailingMoeMLP(config, config.moe_intermediate_size * config.num_shared_experts)
+
+    def forward(self, hidden_states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the block's output `(B, T, H)` and the raw router logits `(N, E)`."""
+        flat = hidden_states.reshape(-1, hidden_states.shape[-1])
+        router_logits, routing_weights, indices = self.gate(flat)
+        output = self.experts(flat, indices, routing_weights)
+        if self.shared_experts is not None:
+            output = output + self.shared_experts(flat)
+        return output.view_as(hidden_states), router_logits
+
+
+class BailingMoeDecoderLayer(GradientCheckpointingLayer):
+    """Pre-norm attention and pre-norm MLP or experts; returns the hidden states and the router logits (or None)."""
+
+    def __init__(self, config: BailingMoeConfig, layer_idx: int) -> None:
+        super().__init__()
+        self.attention = BailingMoeAttention(config, layer_idx)
+        self.is_moe = layer_idx >= config.first_k_dense_replace
+        self.mlp = BailingMoeSparseMoeBlock(config) if self.is_moe else BailingMoeMLP(config, config.intermediate_size)
+        self.input_layernorm = BailingMoeRMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = BailingMoeRMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor],
+        attention_mask: torch.Tensor | None = None,
+        past_key_values: Cache | None = None,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        attended, _ = self.attention(
+            self.input_layernorm(hidden_states),
+            position_embeddings=position_embeddings,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            **kwargs,
+        )
+        hidden_states = hidden_states + attended
+        normed = self.post_attention_layernorm(hidden_states)
+        # The logits leave by the return value, not by a hook: a recomputation can then neither count them twice nor
+        # cut them from the graph.
+        output, router_logits = self.mlp(normed) if self.is_moe else (self.mlp(normed), None)
+        return hidden_states + output, router_logits
+
+
+class BailingMoePreTrainedModel(PreTrainedModel):
+    """Weight initialisation and the declarations transformers reads."""
+
+    config_class = BailingMoeConfig
+    config: BailingMoeConfig
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _no_split_modules: ClassVar[list[str]] = ["BailingMoeDecoderLayer"]
+    _skip_keys_device_placement: ClassVar[list[str]] = ["past_key_values"]
+    _supports_flash_attn = True
+    _supports_sdpa = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+    _can_record_outputs: ClassVar[dict[str, type[nn.Module]]] = {
+        "hidden_states": BailingMoeDecoderLayer,
+        "attentions": BailingMoeAttention,
+    }
+
+    def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
+        """Default to the measured choice instead of transformers' fixed "grouped_mm"."""
+        return super().get_correct_experts_implementation(requested_experts or AUTO_EXPERTS)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, BailingMoeExperts):
+            init.normal_(module.gate_up_proj, mean=0.0, std=self.config.initializer_range)
+            init.normal_(module.down_proj, mean=0.0, std=self.config.initializer_range)
+        elif isinstance(module, BailingMoeTopKRouter):
+            bound = module.weight.shape[1] ** -0.5  # the released kaiming_uniform(a=sqrt(5))
+            init.uniform_(module.weight, -bound, bound)
+
+
+class BailingMoeModel(BailingMoePreTrainedModel):
+    """The decoder: `last_hidden_state` is after the final norm and before NormHead."""
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        super().__init__(config)
+        # No padding_idx: the released file has it, which stops every gradient to the end token's embedding (eos = pad).
+        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(
+            [BailingMoeDecoderLayer(config, layer_idx) for layer_idx in range(config.num_hidden_layers)]
+        )
+        self.norm = BailingMoeRMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.rotary_emb = BailingMoeRotaryEmbedding(config)
+        self.gradient_checkpointing = False
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.word_embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.word_embeddings = value
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        output_router_logits: bool | None = None,
+        **kwargs: Any,
+    ) -> MoeModelOutputWithPast:
+        """Run the decoder.
+
+        Args:
+            input_ids (`(B, T)`) or inputs_embeds (`(B, T, H)`): exactly one of them.
+            attention_mask (`(B, T_total)`, *optional*): 1 for real tokens, 0 for padding on either side.
+            position_ids (`(B, T)`, *optional*): positions that restart at 0 mark packed documents; they are kept
+                apart when there is no attention_mask and no cache (`use_cache=False`).
+            past_key_values, use_cache: the usual cache.
+            output_router_logits (`bool`, *optional*): return raw logits `(N, E)` per MoE layer.
+
+        Raises:
+            ValueError: both or neither of input_ids and inputs_embeds.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("Give exactly one of input_ids and inputs_embeds")
+        if inputs_embeds is None:
+            inputs_embeds = self.word_embeddings(input_ids)
+        if use_cache and past_key_values is None:
+            past_key_values = DynamicCache(config=self.config)
+        if position_ids is None:
+            past_seen_tokens = past_key_values.get_seq_length() if past_key_values is not None else 0
+            position_ids = torch.arange(inputs_embeds.shape[1], device=inputs_embeds.device) + past_seen_tokens
+            position_ids = position_ids.unsqueeze(0)
+        causal_mask = attention_mask
+        if not isinstance(causal_mask, dict):
+            causal_mask = create_causal_mask(
+                config=self.config,
+                inputs_embeds=inputs_embeds,
+                attention_mask=attention_mask,
+                past_key_values=past_key_values,
+                position_ids=position_ids,
+            )
+        else:
+            causal_mask = causal_mask["full_attention"]
+
+        hidden_states = inputs_embeds
+        position_embeddings = self.rotary_emb(hidden_states, position_ids)
+        router_logits = []
+        for layer in self.layers:
+            hidden_states, layer_logits = layer(
+                hidden_states,
+                position_embeddings=position_embeddings,
+                attention_mask=causal_mask,
+                position_ids=position_ids,
+                past_key_values=past_key_values,
+                use_cache=use_cache,
+                **kwargs,
+            )
+            if output_router_logits and layer_logits is not None:
+                router_logits.append(layer_logits)
+        return MoeModelOutputWithPast(
+            last_hidden_state=self.norm(hidden_states),
+            past_key_values=past_key_values if use_cache else None,
+            router_logits=tuple(router_logits) if output_router_logits else None,
+        )
+
+
+@dataclass
+class BailingMoeCausalLMOutput(MoeCausalLMOutputWithPast):
+    """Output of the language model: `loss = ce_loss + coefficient * aux_loss + coefficient * z_loss`."""
+
+    ce_loss: torch.FloatTensor | None = None
+    z_loss: torch.FloatTensor | None = None
+
+
+class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
+    """The language model with NormHead and the router losses.
+
+    NormHead divides every column of the output head by its norm over the vocabulary. Here the hidden states are
+    scaled instead, which is the same function: cheaper, and the weights stay what they are.
+    """
+
+    _tied_weights_keys: ClassVar[dict[str, str]] = {"lm_head.weight": "model.word_embeddings.weight"}
+    _tp_plan: ClassVar[dict[str, str]] = {"lm_head": "colwise_gather_output"}
+    _pp_plan: ClassVar[dict[str, tuple[list[str], list[str]]]] = {"lm_head": (["hidden_states"], ["logits"])}
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        super().__init__(config)
+        self.model = BailingMoeModel(config)
+        self.vocab_size = config.vocab_size
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self._cached_scale: tuple[tuple, torch.Tensor] | None = None
+        self.post_init()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # TRL replaces `forward` by one that multiplies the hidden states with lm_head.weight itself: NormHead and the
+        # z-loss would vanish without a word.
+        if name == "forward" and self.config.norm_head:
+            patch = getattr(value, "__func__", value)
+            if getattr(patch, "__globals__", {}).get("__name__", "").startswith("trl."):
+                raise ValueError(
+                    "TRL's fused language-model head skips NormHead, so it would train another model: use a trainer "
+                    "whose loss takes the hidden states from `model.scale_for_head`, or a model with norm_head=false"
+                )
+        super().__setattr__(name, value)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.model.word_embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.model.word_embeddings = value
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.lm_head
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        self.lm_head = new_embeddings
+
+    def head_scale(self) -> torch.Tensor:
+        """Return what NormHead multiplies the hidden states by: 1 / (norm of each head column + 1e-7), detached.
+
+        Returns:
+            `Tensor`: `(hidden_size,)`, float32 (float64 for a float64 head); ones when `norm_head` is off.
+            `logits = (hidden * head_scale).to(hidden.dtype) @ lm_head.weight.T`.
+
+        Source: the released NormHead (column norm over the vocabulary, no gradient through the norm).
+        """
+        weight = self.lm_head.weight.detach()
+        if hasattr(weight, "full_tensor"):
+            weight = weight.full_tensor()  # FSDP2 and TP shard the vocabulary: the norm needs all of it
+        dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+        if not self.config.norm_head:
+            return torch.ones(weight.shape[1], dtype=dtype, device=weight.device)
+        return 1.0 / (torch.linalg.vector_norm(weight, dim=0, dtype=dtype) + 1e-7)
+
+    def scale_for_head(self, hidden_states: torch.Tensor, reuse: bool = False) -> torch.Tensor:
+        """Fold NormHead into the hidden states `(..., H)`, keeping their dtype; nothing changes when it is off.
+
+        Any loss that multiplies with `lm_head.weight` itself (fused heads) must take its input from here.
+        """
+        if not self.config.norm_head:
+            return hidden_states
+        scale = self._reusable_scale() if reuse else self.head_scale()
+        return (hidden_states * scale).to(hidden_states.dtype)
+
+    def _reusable_scale(self) -> torch.Tensor:
+        """Keep the scale between the steps of one generation; only for single-token steps, see `forward`."""
+        weight = self.lm_head.weight
+        key = (weight.data_ptr(), weight.dtype, weight.device, None if weight.is_inference() else weight._version)
+        if self._cached_scale is None or self._cached_scale[0] != key:
+            self._cached_scale = (key, self.head_scale())
+        return self._cached_scale[1]
+
+    @can_return_tuple
+    @merge_with_config_defaults
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.LongTensor | None = None,
+        use_cache: bool | None = None,
+        output_router_logits: bool | None = None,
+        logits_to_keep: int | torch.Tensor = 0,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs: Any,
+    ) -> BailingMoeCausalLMOutput:
+        """Compute logits and, with labels, the training loss.
+
+        Args:
+            labels (`(B, T)`, *optional*): token ids, shifted inside; -100 is ignored.
+            logits_to_keep (`int` or 1-D `Tensor`): only the last n positions, or only these positions; 0 keeps all.
+            num_items_in_batch (*optional*): predicted tokens of the whole optimizer step. Cross-entropy is then a sum
+                divided by it, and the router losses are weighted by this call's share of it, so that they do not
+                grow with gradient accumulation.
+
+        Returns:
+            `BailingMoeCausalLMOutput`: loss, ce_loss, aux_loss (balance), z_loss, logits, router_logits and the rest.
+
+        Source: paper 3.1 and the Ling technical report 3.2.2 (losses); the weighting under accumulation is ours.
+        """
+        config = self.config
+        with_router_losses = labels is not None and bool(config.router_aux_loss_coef or config.router_z_loss_coef)
+        outputs = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            output_router_logits=output_router_logits or with_router_losses,
+            **kwargs,
+        )
+        hidden_states = outputs.last_hidden_state
+        # One token and a cache is a decoding step: the prompt's forward has just refreshed the scale.
+        decoding = hidden_states.shape[1] == 1 and past_key_values is not None and not torch.is_grad_enabled()
+        reuse = decoding and not torch.compiler.is_compiling()
+        if not reuse and self._cached_scale is not None:
+            self._cached_scale = None
+        if isinstance(logits_to_keep, torch.Tensor):
+            hidden_states = hidden_states[:, logits_to_keep]
+        elif logits_to_keep:
+            hidden_states = hidden_states[:, -logits_to_keep:]
+        logits = self.lm_head(self.scale_for_head(hidden_states, reuse=reuse))
+
+        loss = ce_loss = aux_loss = router_z_loss = None
+        if labels is not None:
+            ce_loss = self.loss_function(
+                logits=logits,
+                labels=labels,
+                vocab_size=config.vocab_size,
+                num_items_in_batch=num_items_in_batch,
+                **kwargs,
+            )
+            loss = ce_loss
+        if outputs.router_logits:
+            token_mask = _current_tokens(attention_mask, outputs.last_hidden_state.shape[1])
+            aux_loss = balance_loss(outputs.router_logits, config.num_experts_per_tok, token_mask)
+            router_z_loss = z_loss(outputs.router_logits, token_mask)
+            if loss is not None:
+                share = 1.0 if num_items_in_batch is None else (labels[:, 1:] != -100).sum() / num_items_in_batch
+                router_loss = config.router_aux_loss_coef * aux_loss + config.router_z_loss_coef * router_z_loss
+                loss = loss + (router_loss * share).to(loss.device)
+        return BailingMoeCausalLMOutput(
+            loss=loss,
+            aux_loss=aux_loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+            router_logits=outputs.router_logits,
+            ce_loss=ce_loss,
+            z_loss=router_z_loss,
+        )
+
+
+def _current_tokens(attention_mask: Any, num_positions: int) -> torch.Tensor | None:
+    """Return the padding mask of this call's positions (with a cache the mask covers the past too)."""
+    if not isinstance(attention_mask, torch.Tensor) or attention_mask.dim() != 2:
+        return None
+    return attention_mask[:, -num_positions:]
+
+
+def _at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _autocast_disabled(device: torch.device) -> AbstractContextManager:
+    if device.type == "meta":
+        return nullcontext()
+    return torch.autocast(device_type=device.type, enabled=False)
+
+
+__all__ = ["BailingMoeForCausalLM", "BailingMoeModel", "BailingMoePreTrainedModel"]

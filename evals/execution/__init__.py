@@ -1,0 +1,14 @@
+"""Section 4: the sandbox: the one place of the project where generated code runs. Standard library only."""
+
+from evals.execution.executor import Executor, probe_isolation
+from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
+
+__all__ = [
+    "ExecutionResult",
+    "Executor",
+    "IsolationUnavailableError",
+    "Limits",
+    "Program",
+    "Verdict",
+    "probe_isolation",
+]

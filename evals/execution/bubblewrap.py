@@ -1,0 +1,76 @@
+"""Section 4: the first rung: bubblewrap, with its own namespaces, a read-only system and one small writable folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from evals.execution.program import Limits
+
+SYSTEM_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
+
+
+def interpreter() -> str:
+    """Return the base interpreter, outside any virtual environment."""
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+
+
+def interpreter_folders() -> list[str]:
+    """Return the folders that hold the interpreter and its standard library, where they lie outside /usr."""
+    folders = {str(Path(sys.base_prefix).resolve()), str(Path(interpreter()).parent.parent)}
+    return sorted(folder for folder in folders if folder != "/" and not f"{folder}/".startswith("/usr/"))
+
+
+def command(limits: Limits, hash_seed: int, privileged: bool) -> list[str]:
+    """Return the bwrap command up to and with the interpreter and its flags.
+
+    Args:
+        privileged: started by root without a user namespace; the program then becomes a user of its own inside, which
+            is what makes the limit on processes hold (the kernel does not apply it to root).
+
+    Source: ours.
+    """
+    words = [shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session"]
+    words += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    if privileged:
+        words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        words += ["--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
+    words += ["--ro-bind", "/usr", "/usr"]
+    for folder in SYSTEM_FOLDERS:
+        if Path(folder).is_symlink():
+            words += ["--symlink", str(Path(folder).readlink()), folder]
+        elif Path(folder).is_dir():
+            words += ["--ro-bind", folder, folder]
+    for folder in interpreter_folders():
+        for parent in reversed(Path(folder).parents[:-1]):
+            # Made by hand: bubblewrap would give them the mode of the host's, and a home is often closed to others.
+            words += ["--perms", "0755", "--dir", str(parent)]
+        words += ["--ro-bind", folder, folder]
+    words += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev"]
+    words += ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", "/tmp"]
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--clearenv"]
+    for name, value in environment(hash_seed).items():
+        words += ["--setenv", name, value]
+    return [*words, "--", *interpreter_words()]
+
+
+def interpreter_words() -> list[str]:
+    """Return the interpreter and its flags: no site-packages, no user folder, no byte code, no unsafe path."""
+    return [interpreter(), "-s", "-S", "-B", "-P"]
+
+
+def environment(hash_seed: int) -> dict[str, str]:
+    """Return all of a program's environment; nothing of ours is inherited."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": str(hash_seed),
+        "PYTHONIOENCODING": "utf-8:backslashreplace",
+    }

@@ -1,0 +1,93 @@
+"""Runs inside the sandbox: takes the program from a file descriptor, sets its limits, and becomes it.
+
+This text is given to `python -c`, so it imports nothing of the project. What it says on the status descriptor comes
+before the first line of the program runs; then the descriptor is closed, so that a program cannot speak on it.
+"""
+
+import base64
+import builtins
+import json
+import os
+import resource
+import sys
+import types
+
+MEMORY_EXIT_STATUS = 77  # an uncaught MemoryError
+
+
+def limit(kind: int, value: int, hard: int | None = None) -> None:
+    """Set a limit, or keep the lower one that is already there."""
+    ceiling = resource.getrlimit(kind)[1]
+    hard = value if hard is None else hard
+    if ceiling != resource.RLIM_INFINITY:
+        value, hard = min(value, ceiling), min(hard, ceiling)
+    resource.setrlimit(kind, (value, hard))
+
+
+def set_limits(limits: dict) -> None:
+    """Apply the limits that a process carries itself."""
+    limit(resource.RLIMIT_AS, limits["memory_bytes"])
+    limit(resource.RLIMIT_CPU, limits["cpu_seconds"], limits["cpu_seconds"] + 1)
+    limit(resource.RLIMIT_FSIZE, limits["disk_bytes"])
+    limit(resource.RLIMIT_NPROC, limits["num_processes"])
+    limit(resource.RLIMIT_NOFILE, 256)
+    limit(resource.RLIMIT_CORE, 0)
+
+
+def become_user(uid: int) -> None:
+    """Give up root for a user that nobody else is, so that the limit on processes counts this sandbox alone."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def write_files(files: dict) -> None:
+    """Put the program's files into the working directory."""
+    for name, content in files.items():
+        folder = os.path.dirname(name)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        with open(name, "wb") as file:
+            file.write(base64.b64decode(content))
+
+
+def show_error(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
+    """Print the program's traceback without this file's frame; mark a lack of memory by the exit status."""
+    if issubclass(kind, MemoryError):
+        os.write(2, b"MemoryError\n")
+        os._exit(MEMORY_EXIT_STATUS)
+    while trace is not None and trace.tb_frame.f_code.co_filename == "<string>":
+        trace = trace.tb_next
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
+
+
+def main() -> None:
+    """Prepare and run."""
+    with os.fdopen(int(sys.argv[1]), "rb") as payload_file:
+        payload = json.load(payload_file)
+    status = int(sys.argv[2])
+    if payload["uid"]:
+        become_user(payload["uid"])
+    os.chdir(payload["folder"])
+    write_files(payload["files"])
+    set_limits(payload["limits"])  # before compiling: a hostile text can be costly to parse
+    try:
+        code = compile(payload["source"], "program.py", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        os.write(status, b"compile_error")
+        sys.__excepthook__(type(error), error.with_traceback(None), None)
+        sys.exit(1)
+    os.write(status, b"started")
+    os.close(status)
+    program = types.ModuleType("__main__")
+    program.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = program
+    sys.argv = ["program.py"]
+    sys.path.insert(0, payload["folder"])
+    builtins.exit = builtins.quit = sys.exit  # the site module, which is not loaded, would have brought them
+    sys.excepthook = show_error
+    del payload
+    exec(code, program.__dict__)
+
+
+main()

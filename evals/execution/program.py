@@ -1,0 +1,93 @@
+"""Section 4: what the executor is given and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """How a program ended. INFRA_ERROR is the executor's own failure and never counts against a program."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    COMPILE_ERROR = "compile_error"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    INFRA_ERROR = "infra_error"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a program may use.
+
+    Args:
+        wall_seconds (`float`): after which its processes are killed.
+        cpu_seconds (`float`): of processor time per process, rounded up to whole seconds.
+        memory_bytes (`int`): address space per process; also of all processes together where a memory cgroup can be
+            made (as root), so that a crowd of processes cannot exceed it.
+        num_processes (`int`): processes and threads at once.
+        output_bytes (`int`): kept of stdout and of stderr each; the rest is dropped and `output_truncated` set.
+        disk_bytes (`int`): of the private /tmp, which is all that can be written.
+    """
+
+    wall_seconds: float = 10.0
+    cpu_seconds: float = 10.0
+    memory_bytes: int = 512 << 20
+    num_processes: int = 32
+    output_bytes: int = 64 << 10
+    disk_bytes: int = 64 << 20
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value <= 0:
+                raise ValueError(f"Limits: {name} is {value}, but must be above 0")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A Python program to run.
+
+    Args:
+        source (`str`): its text, run as `__main__`.
+        stdin (`str`): its standard input.
+        files (`dict` of relative path to `bytes`): put into its working directory.
+        hash_seed (`int`): PYTHONHASHSEED, 0 to 4294967295.
+        expect_stdout_marker (`str`): if set, exit status 0 passes only when this text stands in the last line of
+            stdout. A checker prints it after its last test, so that `exit(0)` before the tests does not pass.
+    """
+
+    source: str
+    stdin: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    hash_seed: int = 0
+    expect_stdout_marker: str = ""
+
+
+@dataclass(frozen=True)
+class ExecutionResult:
+    """What came of a program.
+
+    Args:
+        verdict (`Verdict`): how it ended.
+        exit_code (`int` or None): its status, 128 + n for signal n; None if it was killed or never started.
+        stdout, stderr (`str`): as far as kept; bytes that are not UTF-8 are replaced.
+        wall_seconds (`float`): the sandbox's start included.
+        isolation (`str`): bubblewrap, namespaces or rlimits.
+        message (`str`): why, in words, when the verdict needs one.
+        output_truncated (`bool`): whether output was dropped.
+    """
+
+    verdict: Verdict
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    wall_seconds: float
+    isolation: str
+    message: str = ""
+    output_truncated: bool = False
+
+
+class IsolationUnavailableError(RuntimeError):
+    """No isolation works on this machine, or not the one asked for by name."""

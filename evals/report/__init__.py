@@ -1,0 +1,1 @@
+"""Section 4: tables with intervals, paired tests, and the page that every report of the project uses."""

@@ -1,0 +1,212 @@
+"""Run a list of commands one after the other: logged, measured, and continued where an earlier run stopped.
+
+Each step is a command in its own process, so that its memory is given back and what is shown is what a user would
+type. A step that has finished leaves `state/NAME.json` behind; it runs again only when its command, or a step before
+it, changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+SAMPLE_SECONDS = 0.25  # how often the memory of a step's processes is read
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a story.
+
+    Args:
+        name (`str`): unique, a file name.
+        title (`str`): what it does, for people.
+        command (`tuple` of `str`): argv.
+        paper (`str`): the section it stands for.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    paper: str = ""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What a finished step left: its fingerprint and its measurements (seconds, bytes)."""
+
+    name: str
+    title: str
+    command: str
+    fingerprint: str
+    seconds: float
+    peak_memory_bytes: int
+
+
+class StepFailedError(RuntimeError):
+    """A step ended with an error; the message names its log and shows its end."""
+
+
+class StepRunner:
+    """Run steps in order below one folder, skipping those that are done.
+
+    Args:
+        folder (`Path`): holds `state/` and `logs/`.
+        environment (`dict`, *optional*): added to the environment of each step.
+
+    A step's peak memory is the largest sum of the proportional set sizes of its process tree that was seen, read every
+    0.25 seconds: a short spike can be missed. Where the system has no proportional sizes, resident sizes are summed.
+    """
+
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, **(environment or {})}
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+
+    def run(self, steps: Sequence[Step]) -> list[StepRecord]:
+        """Run `steps`, print a line for each, and return their records.
+
+        Raises:
+            StepFailedError: a command ended with a status other than 0.
+            KeyboardInterrupt: Ctrl-C; the running step's processes are ended first.
+        """
+        records: list[StepRecord] = []
+        chain = ""
+        for number, step in enumerate(steps, start=1):
+            chain = fingerprint(step, chain)
+            label = f"[{number:2d}/{len(steps)}] {step.title}"
+            record = self.finished(step, chain)
+            if record:
+                print(f"{label}: done before ({record.seconds:.0f} s)", flush=True)
+            else:
+                record = self._run_one(step, chain, label)
+            records.append(record)
+        return records
+
+    def finished(self, step: Step, expected: str) -> StepRecord | None:
+        """Return the record of an earlier run of the same step after the same steps, or None."""
+        try:
+            record = StepRecord(**json.loads(self._state_path(step).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return record if record.fingerprint == expected else None
+
+    def _state_path(self, step: Step) -> Path:
+        return self.folder / "state" / f"{step.name}.json"
+
+    def _run_one(self, step: Step, chain: str, label: str) -> StepRecord:
+        log_path = self.folder / "logs" / f"{step.name}.log"
+        start = time.monotonic()
+        with open(log_path, "ab") as log:
+            log.write(f"$ {shlex.join(step.command)}\n".encode())
+            log.flush()
+            # A session of its own: Ctrl-C reaches us alone, and we end the whole tree.
+            process = subprocess.Popen(
+                step.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,
+            )
+            peak_bytes = self._watch(process, label, log_path, start)
+        seconds = time.monotonic() - start
+        if process.returncode != 0:
+            raise StepFailedError(failure_message(step, process.returncode, log_path))
+        print(f"{label}: {seconds:.0f} s", flush=True)
+        record = StepRecord(step.name, step.title, shlex.join(step.command), chain, seconds, peak_bytes)
+        temporary = self._state_path(step).with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+        temporary.replace(self._state_path(step))
+        return record
+
+    def _watch(self, process: subprocess.Popen[bytes], label: str, log_path: Path, start: float) -> int:
+        """Wait for `process`; return the peak memory of its tree, in bytes."""
+        ended = threading.Event()
+        peak = [0]
+
+        def watch() -> None:
+            while not ended.wait(SAMPLE_SECONDS):
+                peak[0] = max(peak[0], tree_memory_bytes(process.pid))
+                if sys.stdout.isatty():
+                    line = f"{label} ... {time.monotonic() - start:.0f} s  {last_line(log_path)}"
+                    columns = os.get_terminal_size().columns
+                    print(f"\r\x1b[K{line[: columns - 1]}", end="", flush=True)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            end_session(process)
+            raise
+        finally:
+            ended.set()
+            watcher.join()
+            if sys.stdout.isatty():
+                print("\r\x1b[K", end="", flush=True)
+        return peak[0]
+
+
+def fingerprint(step: Step, before: str) -> str:
+    """Return a hash of a step's command and of all that ran before it."""
+    return hashlib.sha256("\0".join([before, step.name, *step.command]).encode()).hexdigest()[:16]
+
+
+def tree_memory_bytes(pid: int) -> int:
+    """Return the memory of a process and its descendants, shared pages counted once, in bytes."""
+    try:
+        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return 0
+    return sum(map(_memory_bytes, processes))
+
+
+def _memory_bytes(process: psutil.Process) -> int:
+    try:
+        full = process.memory_full_info()
+        return getattr(full, "pss", full.rss)
+    except (psutil.Error, OSError):
+        return 0
+
+
+def last_line(path: Path) -> str:
+    """Return the last non-empty line of a log, as a terminal would show it."""
+    with open(path, "rb") as log:
+        log.seek(max(0, path.stat().st_size - 2000))
+        text = log.read().decode("utf-8", "replace")
+    lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def end_session(process: subprocess.Popen[bytes], grace_seconds: float = 10.0) -> None:
+    """Ask a process group to end (SIGINT, so that it can finish its files), then end it."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(grace_seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def failure_message(step: Step, status: int, log_path: Path, num_lines: int = 25) -> str:
+    """Say which step failed, how to see all of it, and what its last lines were."""
+    tail = "\n".join(log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-num_lines:])
+    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    return (
+        f"{tail}\n\nThe step '{step.name}' ({step.title}) {how}; above is the end of {log_path}.\n"
+        f"Mend what it says and run the same command again: finished steps are kept. To run this step alone:\n"
+        f"  {shlex.join(step.command)}"
+    )

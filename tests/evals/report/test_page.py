@@ -1,0 +1,46 @@
+"""The report page: what is escaped, what is drawn, and what is refused."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from evals.report.page import Page
+
+
+def test_a_page_is_one_file_that_fetches_nothing(tmp_path):
+    page = Page("A run", "2 cores")
+    page.heading("Loss")
+    page.line_chart(
+        "loss", {"stage1": [(0, 8.3), (1, 7.0)], "empty": []}, caption="Loss", x_label="tokens", y_label="nats"
+    )
+    html_path, markdown_path = page.save(tmp_path / "report.html")
+    text = html_path.read_text()
+    assert "<svg" in text
+    assert "<script" not in text
+    assert "<img" not in text and "<link" not in text
+    assert "report_pictures/loss.svg" in markdown_path.read_text()
+    ElementTree.parse(tmp_path / "report_pictures" / "loss.svg")
+
+
+def test_hostile_text_is_shown_and_not_interpreted():
+    page = Page("<b>title</b>")
+    page.paragraph("<script>alert(1)</script> and `x < y`")
+    page.code("```\n<img src=x>\n```")
+    page.table(["a|b"], [["<i>1</i>"]])
+    text = page.to_html()
+    assert "<script>" not in text and "<img" not in text and "<i>" not in text and "<b>" not in text
+    assert "<code>x &lt; y</code>" in text
+
+
+def test_markdown_survives_pipes_fences_and_line_breaks(tmp_path):
+    page = Page("Title")
+    page.code("```python\nx\n```")
+    page.table(["answer"], [["a|b\nc"]])
+    markdown = page.save(tmp_path / "report.html")[1].read_text()
+    assert "````text" in markdown
+    assert r"| a\|b c |" in markdown
+
+
+def test_a_row_that_does_not_fit_its_header_is_refused():
+    with pytest.raises(ValueError, match="2 cells, the header 1"):
+        Page("Title").table(["only"], [[1, 2]])

@@ -1,0 +1,81 @@
+"""What holds for the repository as a whole: who may import whom, and what must not be in it."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ["modeling_ling", "evals", "datasets_builders", "recipes"]  # each may import those before it
+
+
+def python_files(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imported_packages(path: Path) -> set[str]:
+    packages: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            packages |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            packages.add(node.module.split(".")[0])
+    return packages
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_go_one_way(layer):
+    forbidden = {*LAYERS[LAYERS.index(layer) + 1 :], "tests"}
+    wrong = {str(path): found for path in python_files(layer) if (found := imported_packages(path) & forbidden)}
+    assert not wrong
+
+
+def test_the_executor_needs_the_standard_library_only():
+    import sys
+
+    allowed = {*sys.stdlib_module_names, "evals"}
+    wrong = {
+        str(path): extra for path in python_files("evals/execution") if (extra := imported_packages(path) - allowed)
+    }
+    assert not wrong
+
+
+def test_benchmark_rows_load_without_torch_and_lighteval():
+    wrong = {
+        str(path): found
+        for path in python_files("evals/benchmarks")
+        if (found := imported_packages(path) & {"torch", "lighteval", "transformers"})
+    }
+    assert not wrong
+
+
+def test_top_level_holds_what_the_design_names():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    folders = {name.split("/")[0] for name in tracked if "/" in name and not name.startswith(".")}
+    assert folders <= {*LAYERS, "tests"}
+
+
+def test_no_secret_and_no_path_of_a_home_is_tracked():
+    pattern = re.compile(r"hf_[A-Za-z0-9]{20,}|ghp_[A-Za-z0-9]{20,}|/home/[a-z]+/|AKIA[0-9A-Z]{16}")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    texts = {name: (ROOT / name).read_text(encoding="utf-8", errors="replace") for name in tracked}
+    assert not [name for name, text in texts.items() if pattern.search(text) and name != "tests/test_repository.py"]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_code_evaluates_and_unpickles_nothing(layer):
+    """Text from outside is data: eval, exec and pickle stay inside the sandbox's own runner."""
+    wrong = []
+    for path in python_files(layer):
+        if "execution" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"eval", "exec"}:
+                wrong.append(f"{path}:{node.lineno}")
+        if imported_packages(path) & {"pickle", "cloudpickle", "dill", "marshal", "shelve"}:
+            wrong.append(f"{path} imports a pickler")
+    assert not wrong

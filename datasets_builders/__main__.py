@@ -1,0 +1,40 @@
+"""Section 2: `python -m datasets_builders BUILDER --config X.yaml [field=value ...]`."""
+
+import sys
+
+from datasets_builders.building.command_line import run_command
+
+# Name -> (module:Class, imported only when the builder is used; what it builds).
+BUILDERS = {
+    "source_code": (
+        "datasets_builders.source_code.builder:SourceCodeBuilder",
+        "code files of a folder: language, StarCoder rules, syntax check, exact deduplication (section 2.2.1)",
+    ),
+    "documentation": (
+        "datasets_builders.stand_ins.documentation:DocumentationBuilder",
+        "prose of docstrings and documentation files: stand-in for natural language",
+    ),
+    "arithmetic": (
+        "datasets_builders.stand_ins.arithmetic:ArithmeticBuilder",
+        "computed word problems with worked answers: stand-in for mathematics",
+    ),
+    "synthetic_qa": (
+        "datasets_builders.released.synthetic_qa:SyntheticQABuilder",
+        "question-answer pairs computed from code by program analysis (section 2.4)",
+    ),
+    "sft": (
+        "datasets_builders.released.sft:SFTBuilder",
+        "chat examples with a held-out split (section 3.3)",
+    ),
+    "dpo": (
+        "datasets_builders.released.dpo:DPOBuilder",
+        "pairs of a verified and a refuted answer (section 3.4)",
+    ),
+    "tokenized": (
+        "datasets_builders.tokenized.builder:TokenizedBuilder",
+        "token shards with a document index, from which training mixes (Table 1)",
+    ),
+}
+
+if __name__ == "__main__":
+    sys.exit(run_command(sys.argv[1:], BUILDERS))

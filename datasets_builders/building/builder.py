@@ -1,0 +1,252 @@
+"""Section 2: what every dataset builder shares: its stages run in order, its shards, its ledger and its card."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from datatrove.data import Document
+from datatrove.pipeline.base import PipelineStep
+
+from datasets_builders.building.atomic import remove_temporary_files, write_json
+from datasets_builders.building.card import CardParts, write_card
+from datasets_builders.building.code_version import code_sha256
+from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter, document_id
+from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
+from datasets_builders.building.progress import ProgressMarker, progress_bar
+from datasets_builders.building.shards import ShardWriter
+from datasets_builders.building.state import BuildState, digest, fingerprint
+from datasets_builders.building.steps import Step
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+WRITE_STAGE = "write"
+
+
+@dataclass
+class Stage:
+    """Steps that run one after another on each document, over `tasks` ranks.
+
+    Args:
+        name (`str`): unique within the builder; a folder name.
+        pipeline (list of `PipelineStep`): the first stage starts with a `Reader` or a `Generator`; a later one is
+            given the documents of the stage before.
+        tasks (`int`): ranks. Part of the result: take it from the config, never from the number of processors.
+        key (function): of the documents of the stage before, those with the same key meet in the same rank;
+            the default spreads them by id.
+    """
+
+    name: str
+    pipeline: list[PipelineStep]
+    tasks: int = 1
+    key: Callable[[Document], str] = document_id
+
+
+@dataclass
+class BuildResult:
+    """What a build gave: the folder, rows per split, the ledger, and what had been there before ("new", ...)."""
+
+    output_dir: Path
+    num_rows: dict[str, int]
+    ledger: Ledger
+    state: str = "new"
+    fingerprint: str = ""
+    lineage: dict[str, Any] = field(default_factory=dict)
+
+
+class Builder:
+    """Base of every builder: set the class attributes, define `features`, `stages` and `card`.
+
+    Source: ours.
+    """
+
+    name: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    config_class: ClassVar[type[BuilderConfig]] = BuilderConfig
+    id_column: ClassVar[str] = "id"
+    text_column: ClassVar[str | None] = "text"
+    # Column by which the card counts rows, such as "language"; None counts nothing.
+    counted_column: ClassVar[str | None] = None
+
+    def __init__(self, config: BuilderConfig) -> None:
+        self.config = config
+        if not config.output_dir:
+            raise ConfigError("output_dir is not set; give it in the YAML file or as output_dir=FOLDER")
+        self.output_folder = Path(config.output_dir).expanduser().absolute()
+        self.report: Callable[[str], None] = lambda line: None
+
+    @property
+    def features(self) -> "Features":
+        """Columns of the dataset. Besides `id_column` and `text_column` each is a key of the document's metadata."""
+        raise TypeError(f"builder {self.name} must define features")
+
+    def stages(self) -> list[Stage]:
+        """Return what is run, in order; every call gives new steps."""
+        raise TypeError(f"builder {self.name} must define stages()")
+
+    def card(self) -> CardParts:
+        """Return the builder's own words on the dataset card."""
+        raise TypeError(f"builder {self.name} must define card()")
+
+    def check(self) -> None:
+        """Raise `ConfigError` when the inputs named in the config cannot be used; runs before anything is written."""
+
+    def inputs(self) -> list[str]:
+        """Return a line per input for `--dry-run` and the card."""
+        return []
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return what identifies the inputs, as JSON; when it changes, a build starts over."""
+        return {}
+
+    def run(self) -> BuildResult:
+        """Build the dataset, continue an interrupted build, or find it finished.
+
+        Returns:
+            `BuildResult`: folder, rows per split and ledger.
+
+        Raises:
+            ConfigError: inputs or output folder cannot be used; nothing was written.
+            BuildError: the build cannot go on, or would give no rows.
+            OSError: the machine failed (disk full); the next run continues.
+
+        Source: ours.
+        """
+        self.check()
+        state = BuildState(self.output_folder)
+        state.check_folder()
+        stages = self.stages()
+        _check_names(stages)
+        schema = self.features.arrow_schema
+        code = code_sha256(type(self))
+        current = fingerprint(self.name, self.config.fields_with_effect(), self.input_fingerprint(), code)
+        with state.locked():
+            found = state.prepare(current)
+            if found == "finished":
+                self.report(f"{self.output_folder} is already built from the same config, input and code")
+            elif found == "continue":
+                self.report("continuing an interrupted build")
+            elif found.startswith("changed"):
+                self.report(f"{found} since the last build: starting over")
+            try:
+                if found != "finished":
+                    self._run_stages(stages, state)
+                    shards = self._run_write_stage(stages[-1], schema, state)
+                    self._complete(stages, shards, current, state)
+            except BaseException:
+                remove_temporary_files(self.output_folder)  # of workers that were stopped in the middle
+                raise
+            return self._result(state, stages, found, current)
+
+    def _run_stages(self, stages: list[Stage], state: BuildState) -> None:
+        folder = state.folder / "stages"
+        for number, stage in enumerate(stages):
+            steps = list(stage.pipeline)
+            if number > 0:
+                buckets = [f"{rank:05d}" for rank in range(stage.tasks)]
+                steps.insert(0, StageReader(folder / stages[number - 1].name, buckets))
+            following = stages[number + 1] if number + 1 < len(stages) else None
+            bucket_of = ByKey(following.tasks, following.key) if following else ByShard(self.config.num_shards)
+            steps.append(StageWriter(folder / stage.name, bucket_of))
+            before = read_ledger(state.folder, [stages[number - 1].name]).steps[-1:] if number else []
+            counts = self._run_stage(stage.name, steps, stage.tasks, state, before[0].output if before else None)
+            if not counts or counts[-1].output == 0:
+                raise BuildError(_nothing_left(stage.name, read_ledger(state.folder, [one.name for one in stages])))
+
+    def _run_write_stage(self, last: Stage, schema: Any, state: BuildState) -> list[tuple[str, int, int]]:
+        folder = state.folder / "stages" / last.name
+        splits = sorted({path.name.rpartition("-")[0] for path in folder.iterdir()} | {DEFAULT_SPLIT})
+        sizes = {split: self.config.num_shards if split == DEFAULT_SPLIT else 1 for split in splits}
+        shards = [(split, number, size) for split, size in sizes.items() for number in range(size)]
+        steps = [
+            StageReader(folder, [f"{split}-{number:05d}" for split, number, _ in shards]),
+            ShardWriter(self.output_folder / "data", shards, schema, self.id_column, self.text_column),
+        ]
+        total = read_ledger(state.folder, [last.name]).steps[-1].output
+        self._run_stage(WRITE_STAGE, steps, len(shards), state, total)
+        return shards
+
+    def _run_stage(
+        self, name: str, steps: list[PipelineStep], tasks: int, state: BuildState, total: int | None
+    ) -> list[StepCounts]:
+        from datasets_builders.building.executor import BuildExecutor
+
+        progress = state.folder / "progress" / name
+        for index, step in enumerate(steps):
+            if isinstance(step, Step):
+                step.attach(name, index, state.folder, self.output_folder / "removed")
+        # Behind the first step, so that what a reader lists and what a stage is given is counted once.
+        watched = [steps[0], ProgressMarker(progress), *steps[1:]]
+        logging_dir = str(state.folder / "executor" / name)
+        with progress_bar(f"{self.name}: {name}", progress, total):
+            BuildExecutor(watched, tasks=tasks, workers=min(self.config.workers, tasks), logging_dir=logging_dir).run()
+        counts = read_ledger(state.folder, [name]).steps
+        if counts:
+            lost = f"{sum(one.removed for one in counts)} removed, {sum(one.merged for one in counts)} merged"
+            self.report(f"{name}: {counts[0].input + counts[0].created} in, {counts[-1].output} out, {lost}")
+        return counts
+
+    def _complete(
+        self, stages: list[Stage], shards: list[tuple[str, int, int]], current: dict[str, Any], state: BuildState
+    ) -> None:
+        ledger = read_ledger(state.folder, [*(stage.name for stage in stages), WRITE_STAGE])
+        ledger.check()
+        if ledger.steps[-1].output == 0:
+            raise BuildError(_nothing_left(WRITE_STAGE, ledger))
+        write_json(self.output_folder / "ledger.json", ledger.as_dict())
+        splits = sorted({split for split, _, _ in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
+        num_rows = write_card(self, ledger, splits, current)
+        state.finish({"num_rows": num_rows})
+
+    def _result(self, state: BuildState, stages: list[Stage], found: str, current: dict[str, Any]) -> BuildResult:
+        ledger = read_ledger(state.folder, [*(stage.name for stage in stages), WRITE_STAGE])
+        finished = state._read(state.finished_file) or {}
+        return BuildResult(self.output_folder, finished["num_rows"], ledger, found, digest(current), current)
+
+    def plan(self) -> list[str]:
+        """Return the lines of `--dry-run`; reads the inputs' names only and writes nothing.
+
+        Source: ours.
+        """
+        lines = [f"builder     {self.name}: {self.summary}"]
+        lines += [f"input       {line}" for line in self.inputs()]
+        lines += [f"config      {key}: {value!r}" for key, value in vars(self.config).items()]
+        for stage in self.stages():
+            lines.append(
+                f"stage       {stage.name} ({stage.tasks} tasks, {min(self.config.workers, stage.tasks)} workers)"
+            )
+            for step in stage.pipeline:
+                arity = step.arity if isinstance(step, Step) else "?"
+                words = (type(step).__doc__ or "").strip().partition("\n")[0]
+                lines.append(f"  step      {step.name} [{arity}] {words}")
+        lines.append(f"columns     {', '.join(self.features)}")
+        last = self.config.num_shards - 1
+        lines.append(f"output      {self.output_folder}/data/train_00000..{last:05d}_of_{last + 1:05d}.parquet")
+        lines.append(f"output      {self.output_folder}/{{README.md,ledger.json,removed/,.build/}}")
+        return lines
+
+
+def _check_names(stages: list[Stage]) -> None:
+    names = [step.name for stage in stages for step in stage.pipeline if isinstance(step, Step)]
+    names += [ShardWriter.name]
+    stage_names = [stage.name for stage in stages] + [WRITE_STAGE]
+    for kind, given in (("step", names), ("stage", stage_names)):
+        twice = sorted({name for name in given if given.count(name) > 1})
+        if twice:
+            raise BuildError(f"two {kind}s of a builder are called {twice[0]!r}; names must be unique")
+
+
+def _nothing_left(stage: str, ledger: Ledger) -> str:
+    total = sum(step.input + step.created for step in ledger.steps[:1])
+    reasons: dict[str, int] = {}
+    for step in ledger.steps:
+        for reason, count in step.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    most = ", ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items(), key=lambda one: -one[1])[:6])
+    return (
+        f"nothing is left after stage {stage!r}: all {total} inputs were removed ({most or 'there were none'}). "
+        "Check the input folder and the config; removed/ holds each with its reason"
+    )

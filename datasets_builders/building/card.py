@@ -1,0 +1,201 @@
+"""The dataset card: YAML metadata for the Hub, schema, counts, the ledger with its reasons, and the lineage."""
+
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from datasets_builders.building.atomic import written_whole
+from datasets_builders.building.ledger import Ledger
+from datasets_builders.building.state import digest, file_sha256
+
+if TYPE_CHECKING:
+    from datasets_builders.building.builder import Builder
+
+# Licence identifiers that the Hub knows and that our inputs have; any other is written as `other` with its name.
+HUB_LICENSES = frozenset(
+    (
+        *("apache-2.0", "mit", "bsd", "bsd-2-clause", "bsd-3-clause", "isc", "unlicense", "zlib", "bsl-1.0", "unknown"),
+        *("cc", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "gpl", "gpl-2.0", "gpl-3.0", "lgpl", "lgpl-2.1", "lgpl-3.0"),
+        *("agpl-3.0", "mpl-2.0", "epl-2.0", "artistic-2.0", "openrail", "bigscience-openrail-m"),
+    )
+)
+SIZE_CATEGORIES = [
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+]
+LARGEST_COUNT_TABLE = 40
+
+
+@dataclass
+class CardParts:
+    """What a builder says about its dataset.
+
+    Args:
+        title (`str`): first heading.
+        description (`str`): Markdown under it: what a row is, where it comes from.
+        license (`str`): of the rows, which is the input's.
+        columns (dict): a line on each column.
+        tags (`list[str]`): for the Hub's search.
+        task_categories (`list[str]`): Hub task categories.
+        sections (dict): heading to Markdown, put before the ledger.
+    """
+
+    title: str
+    description: str
+    license: str
+    columns: dict[str, str] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    task_categories: list[str] = field(default_factory=lambda: ["text-generation"])
+    sections: dict[str, str] = field(default_factory=dict)
+
+
+def write_card(builder: "Builder", ledger: Ledger, splits: list[str], lineage: dict[str, Any]) -> dict[str, int]:
+    """Write README.md from the finished shards.
+
+    Args:
+        builder (`Builder`): whose shards are complete.
+        ledger (`Ledger`): of the whole build.
+        splits (`list[str]`): in the order of the card.
+        lineage (dict): the build's fingerprint.
+
+    Returns:
+        dict: rows per split, as counted in the shards.
+
+    Source: ours.
+    """
+    parts = builder.card()
+    num_rows, counted = _count(builder, splits)
+    blocks = [f"# {parts.title}", parts.description.strip(), _usage(), _schema_table(builder, parts)]
+    blocks.append(_table("Rows", ["split", "rows"], [[split, f"{count:,}"] for split, count in num_rows.items()]))
+    if counted:
+        rows = [
+            [name, f"{count:,}", f"{size:,}"] for name, (count, size) in list(counted.items())[:LARGEST_COUNT_TABLE]
+        ]
+        blocks.append(_table(f"Rows per {builder.counted_column}", [builder.counted_column, "rows", "bytes"], rows))
+    blocks += [f"## {heading}\n\n{text.strip()}" for heading, text in parts.sections.items()]
+    blocks += [_ledger_tables(ledger), _lineage(builder, parts, lineage)]
+    metadata = _metadata(builder, parts, num_rows)
+    front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
+    with written_whole(builder.output_folder / "README.md") as temporary:
+        temporary.write_text(f"---\n{front}---\n\n" + "\n\n".join(blocks) + "\n", encoding="utf-8")
+    return num_rows
+
+
+def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) -> dict[str, Any]:
+    license_id = parts.license.lower()
+    metadata: dict[str, Any] = {"license": license_id if license_id in HUB_LICENSES else "other"}
+    if metadata["license"] == "other":
+        metadata["license_name"] = license_id
+    total = sum(num_rows.values())
+    metadata["language"] = [builder.config.language]
+    metadata["task_categories"] = parts.task_categories
+    metadata["tags"] = [*parts.tags, "ling-coder-recipes"]
+    metadata["size_categories"] = [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>100M")]
+    files = [{"split": split, "path": f"data/{split}_*.parquet"} for split in num_rows]
+    metadata["configs"] = [{"config_name": "default", "data_files": files}]
+    return metadata
+
+
+def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
+    """Count rows per split, and rows and text bytes per value of the counted column, over the shards."""
+    import pyarrow.parquet as pq
+
+    num_rows: dict[str, int] = {}
+    counted: dict[str, tuple[int, int]] = {}
+    column, text = builder.counted_column, builder.text_column
+    for split in splits:
+        num_rows[split] = 0
+        for path in sorted((builder.output_folder / "data").glob(f"{split}_*.parquet")):
+            with pq.ParquetFile(path) as shard:
+                num_rows[split] += shard.metadata.num_rows
+                if column is None:
+                    continue
+                for batch in shard.iter_batches(columns=[column] + ([text] if text else [])):
+                    texts = batch.column(1) if text else [""] * batch.num_rows
+                    for value, content in zip(batch.column(0), texts, strict=True):
+                        rows, size = counted.get(value.as_py(), (0, 0))
+                        counted[value.as_py()] = (rows + 1, size + len(str(content).encode()))
+    return num_rows, dict(sorted(counted.items(), key=lambda item: (-item[1][0], item[0])))
+
+
+def _usage() -> str:
+    return "\n".join(
+        ["```python", "from datasets import load_dataset", "", 'dataset = load_dataset("path/or/org/name")', "```"]
+    )
+
+
+def _schema_table(builder: "Builder", parts: CardParts) -> str:
+    rows = [[f"`{name}`", _type_of(kind), parts.columns.get(name, "")] for name, kind in builder.features.items()]
+    return _table("Columns", ["column", "type", "what it holds"], rows)
+
+
+def _type_of(kind: Any) -> str:
+    if isinstance(kind, dict):
+        return "{" + ", ".join(f"{name}: {_type_of(one)}" for name, one in kind.items()) + "}"
+    if isinstance(kind, list):
+        return f"list of {_type_of(kind[0])}"
+    inner = getattr(kind, "feature", None)
+    return f"list of {_type_of(inner)}" if inner is not None else str(getattr(kind, "dtype", kind))
+
+
+def _ledger_tables(ledger: Ledger) -> str:
+    numbers = ("input", "created", "removed", "merged", "output", "bytes_in", "bytes_out")
+    steps = [[step.name, step.arity, *(f"{getattr(step, key):,}" for key in numbers)] for step in ledger.steps]
+    heading = ["step", "arity", "input", "created", "removed", "merged", "output", "bytes in", "bytes out"]
+    reasons = [
+        [step.name, reason, f"{count:,}", ", ".join(f"`{_plain(one)}`" for one in step.examples.get(reason, []))]
+        for step in ledger.steps
+        for reason, count in sorted(step.reasons.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    text = _table("Ledger: what became of every input", heading, steps)
+    text += "\n\nEach step holds `input + created = output + removed + merged`."
+    if reasons:
+        text += "\n\n" + _table("Why documents ended", ["step", "reason", "documents", "examples"], reasons)
+    return text
+
+
+def _lineage(builder: "Builder", parts: CardParts, lineage: dict[str, Any]) -> str:
+    rows = [["builder", f"`python -m datasets_builders {builder.name}`"]]
+    rows += [["input", _without_home(_plain(line))] for line in builder.inputs()]
+    rows.append(["licence of the input", parts.license])
+    rows.append(["config", f"`{digest(lineage['config'])}`"])
+    rows.append(["input hash", f"`{digest(lineage['inputs'])}`"])
+    rows.append(["code", f"`{lineage['code'][:16]}`, commit `{_commit()}`"])
+    rows.append(["versions", ", ".join(f"{name} {number}" for name, number in lineage["versions"].items())])
+    for path in sorted((builder.output_folder / "data").glob("*.parquet")):
+        rows.append([f"sha256 of {path.name}", f"`{file_sha256(path)}`"])
+    text = _table("Lineage", ["what", "value"], rows)
+    config = _without_home(yaml.safe_dump(lineage["config"], sort_keys=True))
+    return f"{text}\n\n```yaml\n{config}```"
+
+
+def _commit() -> str:
+    """Return the commit of this code when it runs from a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _without_home(text: str) -> str:
+    """Return text without the home folder's path: a card is published, a user's name need not be."""
+    return text.replace(str(Path.home()), "~")
+
+
+def _plain(text: str) -> str:
+    """Return text that cannot break out of a table cell or a code span."""
+    return text.replace("|", "\\|").replace("`", "'").replace("\n", " ")
+
+
+def _table(title: str, heading: list[str], rows: list[list[str]]) -> str:
+    lines = [f"## {title}", "", "| " + " | ".join(heading) + " |", "|" + " --- |" * len(heading)]
+    return "\n".join([*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)])

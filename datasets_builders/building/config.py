@@ -1,0 +1,217 @@
+"""Configuration of a builder: a dataclass, read from strict YAML and `field=value` arguments."""
+
+import difflib
+import types
+import typing
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from datasets_builders.building.errors import ConfigError
+
+# What may differ between two runs that must give the same bytes: where to, and how many processes.
+FIELDS_WITHOUT_EFFECT = frozenset({"output_dir", "workers"})
+EXECUTOR_KINDS = ("local",)
+
+
+@dataclass
+class BuilderConfig:
+    """Fields that every builder has; a builder's own config derives from this class.
+
+    Source: ours.
+    """
+
+    output_dir: str = field(default="", metadata={"help": "folder of the dataset; made when missing"})
+    num_shards: int = field(default=1, metadata={"help": "Parquet files of the train split"})
+    num_tasks: int = field(
+        default=4, metadata={"help": "parts that the input is cut into; part of the result, unlike workers"}
+    )
+    workers: int = field(default=1, metadata={"help": "processes; the output is the same for any number"})
+    seed: int = field(default=0, metadata={"help": "of everything that is drawn"})
+    license: str = field(default="", metadata={"help": "licence of the input (SPDX name); empty: detected"})
+    language: str = field(default="en", metadata={"help": "natural language, for the card"})
+    executor: dict[str, str] = field(
+        default_factory=lambda: {"kind": "local"}, metadata={"help": "datatrove executor; kind: local"}
+    )
+
+    def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Check ranges. A derived config extends it and calls `super().validate()`.
+
+        Raises:
+            ConfigError: a value is out of its range; the message names field, value and limit.
+
+        Source: ours.
+        """
+        for name in ("num_shards", "num_tasks", "workers"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        kind = self.executor.get("kind")
+        if kind not in EXECUTOR_KINDS:
+            raise ConfigError(f"executor kind is {kind!r}; known: {', '.join(EXECUTOR_KINDS)}")
+
+    def fields_with_effect(self) -> dict[str, Any]:
+        """Return the fields that decide the bytes of the dataset.
+
+        Source: ours.
+        """
+        return {name: value for name, value in asdict(self).items() if name not in FIELDS_WITHOUT_EFFECT}
+
+
+ConfigType = TypeVar("ConfigType", bound=BuilderConfig)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys without a word; this loader refuses them."""
+
+
+def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    seen: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        line = key_node.start_mark.line + 1
+        if key in seen:
+            raise ConfigError(f"the key {key!r} stands twice, in lines {seen[key]} and {line}; remove one")
+        seen[key] = line
+    return loader.construct_mapping(node, deep=True)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping, refusing duplicate keys.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, holds something else than a mapping, or a key twice.
+
+    Source: ours.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"no config file {path}; --help lists the fields with their defaults") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read config file {path}: {error}") from None
+    try:
+        values = yaml.load(text, Loader=_StrictLoader)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds a {type(values).__name__}, but must hold `field: value` lines")
+    return values
+
+
+def load_config(
+    config_class: type[ConfigType], path: Path | str | None = None, overrides: typing.Sequence[str] = ()
+) -> ConfigType:
+    """Make a config from the defaults, a YAML file and `field=value` arguments, later ones winning.
+
+    Args:
+        config_class (type): the dataclass of the builder.
+        path (`Path` or `str`, *optional*): YAML file with fields of that class.
+        overrides (sequence of `str`): `field=value`, the value in YAML syntax; hyphens in the field are accepted.
+
+    Returns:
+        the config, checked.
+
+    Raises:
+        ConfigError: an unknown or duplicate key, a wrong type, a value out of range; names file, key and value.
+
+    Source: ours.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        values = _checked(config_class, read_yaml(Path(path)), str(path))
+    given: dict[str, Any] = {}
+    for override in overrides:
+        name, separator, text = override.partition("=")
+        name = name.strip().lstrip("-").replace("-", "_")
+        if not separator:
+            raise ConfigError(f"argument {override!r} is not of the form field=value")
+        if name in given:
+            raise ConfigError(f"field {name!r} is given twice on the command line")
+        try:
+            given[name] = yaml.load(text, Loader=_StrictLoader)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"argument {override!r}: the value is not valid YAML: {error}") from None
+        if given[name] is None:
+            given[name] = text.strip() if text.strip().lower() not in ("null", "~") else None
+    values |= _checked(config_class, given, "command line")
+    return config_class(**values)
+
+
+def _checked(config_class: type[BuilderConfig], values: dict[str, Any], where: str) -> dict[str, Any]:
+    hints = typing.get_type_hints(config_class)
+    known = [one.name for one in fields(config_class)]
+    checked = {}
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(known)}"
+            raise ConfigError(f"{where}: unknown field {key!r} (value {value!r}); {hint}")
+        checked[key] = _convert(value, hints[key], f"{where}: field {key!r}")
+    return checked
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    """Return `value` if it has the type `hint`, with the one conversion that loses nothing: int to float."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _convert(value, next(one for one in arguments if one is not type(None)), where)
+    if hint is Any:
+        return value
+    if origin is list and isinstance(value, list):
+        return [_convert(one, arguments[0], f"{where}, item {i}") for i, one in enumerate(value)]
+    if origin is dict and isinstance(value, dict):
+        return {key: _convert(one, arguments[1], f"{where}, key {key!r}") for key, one in value.items()}
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    expected = origin or hint
+    # bool is a subclass of int in Python, but `num_shards: true` is a mistake.
+    if isinstance(value, expected) and not (expected is int and isinstance(value, bool)):
+        return value
+    raise ConfigError(f"{where} is {value!r} ({type(value).__name__}), but must be {type_name(hint)}")
+
+
+def type_name(hint: Any) -> str:
+    """Return how a type is written in help and errors, such as `int` or `list[str]`.
+
+    Source: ours.
+    """
+    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
+
+
+def default_of(one: Field) -> Any:
+    """Return the default of a dataclass field, calling its factory when it has one.
+
+    Source: ours.
+    """
+    if one.default is not MISSING:
+        return one.default
+    return one.default_factory() if one.default_factory is not MISSING else None
+
+
+def describe_fields(config_class: type[BuilderConfig]) -> list[tuple[str, str, str, str]]:
+    """Return (name, type, default, help) of every field, the builder's own fields first.
+
+    Source: ours.
+    """
+    hints = typing.get_type_hints(config_class)
+    common = {one.name for one in fields(BuilderConfig)}
+    ordered = sorted(fields(config_class), key=lambda one: one.name in common)
+    return [
+        (one.name, type_name(hints[one.name]), repr(default_of(one)), str(one.metadata.get("help", "")))
+        for one in ordered
+    ]

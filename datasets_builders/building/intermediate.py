@@ -1,0 +1,117 @@
+"""Documents between two stages: JSON lines under `.build/stages/<stage>/<bucket>/<rank>.jsonl`, renamed when whole."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from datatrove.data import Document
+from datatrove.pipeline.base import PipelineStep
+
+from datasets_builders.building.atomic import temporary_name
+
+DEFAULT_SPLIT = "train"
+
+
+def number_of(key: str, num_buckets: int) -> int:
+    """Return the bucket of a key: stable between runs and machines, unlike `hash`.
+
+    Source: ours.
+    """
+    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:8], "big") % num_buckets
+
+
+def document_id(doc: Document) -> str:
+    """Return the id: the default key by which documents are spread over the ranks of the next stage."""
+    return doc.id
+
+
+class ByKey:
+    """Spread documents over the ranks of the next stage: equal keys meet in one rank."""
+
+    def __init__(self, num_buckets: int, key: Callable[[Document], str] = document_id) -> None:
+        self.num_buckets = num_buckets
+        self.key = key
+
+    def __call__(self, doc: Document) -> str:
+        return f"{number_of(self.key(doc), self.num_buckets):05d}"
+
+
+class ByShard:
+    """Spread documents over the shards of the finished dataset: by split, then by id."""
+
+    def __init__(self, num_shards: int) -> None:
+        self.num_shards = num_shards
+
+    def __call__(self, doc: Document) -> str:
+        split = doc.metadata.get("split", DEFAULT_SPLIT)
+        num_shards = self.num_shards if split == DEFAULT_SPLIT else 1
+        return f"{split}-{number_of(doc.id, num_shards):05d}"
+
+
+class StageWriter(PipelineStep):
+    """Last step of a stage: writes documents to one file per bucket.
+
+    Source: ours.
+    """
+
+    name = "stage_writer"
+    type = "WRITER"
+
+    def __init__(self, folder: Path, bucket_of: Callable[[Document], str]) -> None:
+        super().__init__()
+        self.folder = str(folder)
+        self.bucket_of = bucket_of
+
+    def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Write all documents, then rename the files of this rank."""
+        files: dict[Path, IO[str]] = {}
+        try:
+            for doc in data or ():
+                path = Path(self.folder) / self.bucket_of(doc) / f"{rank:05d}.jsonl"
+                if path not in files:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    files[path] = temporary_name(path).open("w", encoding="ascii")
+                files[path].write(json.dumps([doc.id, doc.text, doc.metadata]) + "\n")
+                yield doc
+            for file in files.values():
+                file.close()
+            for path in files:
+                temporary_name(path).replace(path)
+        finally:
+            _close_and_remove(files)
+
+
+def _close_and_remove(files: dict[Path, IO[str]]) -> None:
+    """Drop what was not renamed. Closing flushes, which fails again on a full disk: the first error is the one told."""
+    for path, file in files.items():
+        try:
+            file.close()
+        except OSError:
+            continue
+        finally:
+            temporary_name(path).unlink(missing_ok=True)
+
+
+class StageReader(PipelineStep):
+    """First step of a later stage: reads the documents of one bucket, in the order of the ranks that wrote them.
+
+    Source: ours.
+    """
+
+    name = "stage_reader"
+    type = "READER"
+
+    def __init__(self, folder: Path, buckets: list[str]) -> None:
+        super().__init__()
+        self.folder = str(folder)
+        self.buckets = buckets
+
+    def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Give the documents of bucket number `rank`."""
+        for path in sorted((Path(self.folder) / self.buckets[rank]).glob("*.jsonl")):
+            with path.open(encoding="ascii") as lines:
+                for line in lines:
+                    identifier, text, metadata = json.loads(line)
+                    yield Document(text=text, id=identifier, metadata=metadata)

@@ -1,0 +1,188 @@
+"""Section 2.1: the ledger of a build: what came in, what was made, what went out, and why the rest did not."""
+
+import gzip
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from datatrove.data import Document
+
+from datasets_builders.building.atomic import temporary_name, write_json
+from datasets_builders.building.errors import BuildError
+
+EXAMPLES_PER_REASON = 3
+
+
+@dataclass
+class StepCounts:
+    """Counts of one step. `check` holds input + created = output + removed + merged.
+
+    Bytes are those of the text in UTF-8. `examples` has a few names (path or id) per reason.
+
+    Source: ours.
+    """
+
+    name: str
+    arity: str
+    input: int = 0
+    created: int = 0
+    output: int = 0
+    removed: int = 0
+    merged: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def count_input(self, doc: Document) -> None:
+        """Count a document that the step was given."""
+        self.input += 1
+        self.bytes_in += num_bytes(doc.text)
+
+    def count_output(self, doc: Document) -> None:
+        """Count a document that the step passes on."""
+        self.output += 1
+        self.bytes_out += num_bytes(doc.text)
+
+    def count_removed(self, doc: Document, reason: str, merged: bool = False) -> None:
+        """Count a document that ends here."""
+        if merged:
+            self.merged += 1
+        else:
+            self.removed += 1
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) < EXAMPLES_PER_REASON:
+            examples.append(str(doc.metadata.get("path") or doc.id))
+
+    def add(self, other: "StepCounts") -> None:
+        """Add the counts of another rank of the same step."""
+        for name in ("input", "created", "output", "removed", "merged", "bytes_in", "bytes_out"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reasons = dict(sorted((Counter(self.reasons) + Counter(other.reasons)).items()))
+        for reason, examples in other.examples.items():
+            kept = self.examples.setdefault(reason, [])
+            kept.extend(examples[: EXAMPLES_PER_REASON - len(kept)])
+
+    def check(self, where: str) -> None:
+        """Raise `BuildError` when documents were lost or appeared from nowhere.
+
+        Source: ours.
+        """
+        had, accounted = self.input + self.created, self.output + self.removed + self.merged
+        if had != accounted:
+            raise BuildError(
+                f"{where}: {self.input} documents in + {self.created} created, but {self.output} out + {self.removed} "
+                f"removed + {self.merged} merged = {accounted}; this is a defect of the step"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write the counts as JSON."""
+        write_json(path, asdict(self))
+
+
+def num_bytes(text: str) -> int:
+    """Return the size of a text in UTF-8, counting a lone surrogate as three bytes."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+class RemovedWriter:
+    """Writes removed and merged documents of one rank as JSON lines; no file when nothing was removed.
+
+    The file is gzip without a time stamp (equal input gives equal bytes) and gets its name when the rank is complete.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._raw: IO[bytes] | None = None
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> "RemovedWriter":
+        return self
+
+    def write(self, doc: Document, reason: str, detail: str, into: str | None) -> None:
+        """Add one line: id, reason, detail, text, metadata, and for a merged document the id it went into."""
+        if self.path is None:
+            return
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._raw = temporary_name(self.path).open("wb")
+            self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, compresslevel=3, mtime=0)
+        line: dict[str, Any] = {"id": doc.id, "reason": reason, "detail": detail}
+        if into is not None:
+            line["into"] = into
+        line |= {"text": doc.text, "metadata": doc.metadata}
+        self._file.write(json.dumps(line, default=str).encode("ascii") + b"\n")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is None or self._raw is None or self.path is None:
+            return
+        try:
+            self._file.close()
+            self._raw.close()
+            if kind is None:
+                temporary_name(self.path).replace(self.path)
+        finally:
+            self._raw.close()
+            temporary_name(self.path).unlink(missing_ok=True)
+
+
+@dataclass
+class Ledger:
+    """The counts of all steps of a build, in order.
+
+    Source: ours.
+    """
+
+    steps: list[StepCounts]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `ledger.json` holds."""
+        return {"steps": [asdict(step) for step in self.steps]}
+
+    def step(self, name: str) -> StepCounts:
+        """Return the counts of the step called `name`."""
+        return next(step for step in self.steps if step.name == name)
+
+    def check(self) -> None:
+        """Raise `BuildError` when a step is out of balance or documents vanish between two steps.
+
+        Source: ours.
+        """
+        for step in self.steps:
+            step.check(f"step {step.name}")
+        for before, after in zip(self.steps, self.steps[1:], strict=False):
+            if before.output != after.input:
+                raise BuildError(
+                    f"step {before.name} passed on {before.output} documents, but {after.name} was given {after.input}"
+                )
+
+
+def read_ledger(build_folder: Path, stage_names: list[str]) -> Ledger:
+    """Add up what the ranks of each step wrote.
+
+    Args:
+        build_folder (`Path`): the `.build` folder of a dataset.
+        stage_names (`list[str]`): in the order in which they ran.
+
+    Returns:
+        `Ledger`: not yet checked.
+
+    Source: ours.
+    """
+    steps = []
+    for stage in stage_names:
+        for folder in sorted((build_folder / "ledger" / stage).glob("*")):
+            ranks = [StepCounts(**json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))]
+            if not ranks:
+                continue
+            total = StepCounts(ranks[0].name, ranks[0].arity)
+            for rank in ranks:
+                total.add(rank)
+            steps.append(total)
+    return Ledger(steps)

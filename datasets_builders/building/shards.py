@@ -1,0 +1,122 @@
+"""Section 1, Figure 1a: the finished shards, `data/train_00000_of_00002.parquet`, named as the released ones."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datatrove.data import Document
+
+from datasets_builders.building.atomic import written_whole
+from datasets_builders.building.errors import BuildError
+from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step
+
+# Row groups are what a streaming reader fetches at once and what the Hub's viewer shows a page from.
+ROW_GROUP_ROWS = 1_000
+ROW_GROUP_BYTES = 16 << 20
+COMPRESSION = "zstd"
+COMPRESSION_LEVEL = 3
+
+
+def shard_name(split: str, number: int, num_shards: int) -> str:
+    """Return the file name of a shard.
+
+    Source: the released datasets' naming (section 1, Figure 1a).
+    """
+    return f"{split}_{number:05d}_of_{num_shards:05d}.parquet"
+
+
+class ShardWriter(Step):
+    """Write one Parquet shard per rank, its rows sorted by id. Rows with an id that is already there are merged.
+
+    Args:
+        data_folder (`Path`): where the shards go.
+        shards (list of (split, number, number of shards)): what each rank writes.
+        schema (`pa.Schema`): of the rows, from `datasets.Features`.
+        id_column, text_column (`str`): columns that hold the document's id and text; the others are its metadata.
+
+    Source: ours.
+    """
+
+    name = "write"
+    type = "WRITER"
+    arity: Arity = "n:1"
+
+    def __init__(
+        self,
+        data_folder: Path,
+        shards: list[tuple[str, int, int]],
+        schema: pa.Schema,
+        id_column: str,
+        text_column: str | None,
+    ) -> None:
+        super().__init__()
+        self.data_folder = str(data_folder)
+        self.shards = shards
+        self.schema = schema
+        self.id_column = id_column
+        self.text_column = text_column
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Start an empty shard."""
+        self._docs: list[Document] = []
+        self._path = Path(self.data_folder) / shard_name(*self.shards[rank])
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Keep the document until the shard is sorted; remove what cannot be text in a Parquet file."""
+        try:
+            json.dumps(self._row(doc), ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError:
+            return [Removed(doc, "invalid_unicode")]
+        self._docs.append(doc)
+        return ()
+
+    def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
+        """Answer without the safety net: a missing column is a defect of the builder, not of one document."""
+        return [self.process(doc) for doc in docs]
+
+    def finish(self) -> Iterable[Outcome]:
+        """Sort, write and pass on the documents of the shard."""
+        # The text decides between equal ids, so that the order of arrival does not.
+        self._docs.sort(key=lambda doc: (doc.id, doc.text, json.dumps(doc.metadata, sort_keys=True)))
+        kept: list[Document] = []
+        for doc in self._docs:
+            if kept and kept[-1].id == doc.id:
+                yield Merged(doc, doc.id, "same_id")
+            else:
+                kept.append(doc)
+        with written_whole(self._path) as temporary:
+            self._write(temporary, kept)
+        yield from kept
+
+    def _write(self, path: Path, docs: list[Document]) -> None:
+        with pq.ParquetWriter(
+            path, self.schema, compression=COMPRESSION, compression_level=COMPRESSION_LEVEL, write_page_index=True
+        ) as writer:
+            group: list[dict[str, Any]] = []
+            group_bytes = 0
+            for doc in docs:
+                group.append(self._row(doc))
+                group_bytes += len(doc.text)
+                if len(group) >= ROW_GROUP_ROWS or group_bytes >= ROW_GROUP_BYTES:
+                    writer.write_table(pa.Table.from_pylist(group, schema=self.schema))
+                    group, group_bytes = [], 0
+            if group:
+                writer.write_table(pa.Table.from_pylist(group, schema=self.schema))
+
+    def _row(self, doc: Document) -> dict[str, Any]:
+        row = {}
+        for column in self.schema.names:
+            if column == self.id_column:
+                row[column] = doc.id
+            elif column == self.text_column:
+                row[column] = doc.text
+            elif column in doc.metadata:
+                row[column] = doc.metadata[column]
+            else:
+                raise BuildError(
+                    f"document {doc.id} has no {column!r} in its metadata, which is a column of the dataset"
+                )
+        return row

@@ -1,0 +1,160 @@
+"""What a build remembers in `.build/`, so that a killed run can continue and a changed one starts over."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from datasets_builders.building.atomic import remove_temporary_files, write_json
+from datasets_builders.building.errors import BuildError, ConfigError
+
+PACKAGES_WITH_EFFECT = ("datatrove", "pyarrow", "datasets", "tree-sitter")
+# Everything that a build writes; what else lies in the folder is the user's.
+OUTPUTS = ("data", "removed", "ledger.json", "README.md")
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(builder: str, config: dict[str, Any], inputs: dict[str, Any], code: str) -> dict[str, Any]:
+    """Return all that decides the bytes of a dataset, as JSON.
+
+    Source: ours.
+    """
+    return {
+        "builder": builder,
+        "config": config,
+        "inputs": inputs,
+        "code": code,
+        "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES_WITH_EFFECT},
+    }
+
+
+def digest(value: object) -> str:
+    """Return a short hash of a JSON value, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class BuildState:
+    """The `.build` folder of one dataset folder.
+
+    Source: ours.
+    """
+
+    def __init__(self, output_folder: Path) -> None:
+        self.output_folder = output_folder
+        self.folder = output_folder / ".build"
+        self.fingerprint_file = self.folder / "fingerprint.json"
+        self.finished_file = self.folder / "finished.json"
+
+    def check_folder(self) -> None:
+        """Raise `ConfigError` when the output folder holds something that no build of ours has written."""
+        if self.output_folder.exists() and not self.output_folder.is_dir():
+            raise ConfigError(f"output_dir {self.output_folder} is a file; name a folder")
+        if self.folder.is_dir() or not self.output_folder.exists():
+            return
+        if any(self.output_folder.iterdir()):
+            raise ConfigError(
+                f"output_dir {self.output_folder} is not empty and was not written by a builder; name a new folder"
+            )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second run. The lock dies with its process, however it dies.
+
+        Raises:
+            BuildError: another process is building in this folder.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BuildError(
+                    f"another process is building in {self.output_folder}; wait for it or stop it"
+                ) from None
+            yield
+
+    def prepare(self, current: dict[str, Any]) -> str:
+        """Make the folder ready for a run with this fingerprint.
+
+        Returns:
+            `str`: "new", "continue", "finished", or "changed: <what>" when an older run was dropped.
+        """
+        previous = self._read(self.fingerprint_file)
+        remove_temporary_files(self.output_folder)
+        if previous == current:
+            if self._is_finished():
+                return "finished"
+            self.finished_file.unlink(missing_ok=True)
+            return "continue"
+        self.clear()
+        write_json(self.fingerprint_file, current)
+        if previous is None:
+            return "new"
+        return "changed: " + ", ".join(key for key in current if previous.get(key) != current[key])
+
+    def clear(self) -> None:
+        """Remove all that an earlier build wrote, the fingerprint first: a half-cleared folder is a new one."""
+        self.fingerprint_file.unlink(missing_ok=True)
+        for name in OUTPUTS:
+            _remove(self.output_folder / name)
+        for path in self.folder.iterdir():
+            if path.name != "lock":
+                _remove(path)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Remember the finished files by size and drop the intermediate documents."""
+        write_json(self.finished_file, result | {"files": self._file_sizes()})
+        _remove(self.folder / "stages")
+        _remove(self.folder / "progress")
+
+    def _is_finished(self) -> bool:
+        finished = self._read(self.finished_file)
+        if finished is None:
+            return False
+        if finished["files"] == self._file_sizes():
+            _remove(self.folder / "stages")
+            return True
+        # The intermediate documents are gone, so that a damaged dataset is built again from the start.
+        fingerprint_text = self.fingerprint_file.read_bytes()
+        self.clear()
+        self.fingerprint_file.write_bytes(fingerprint_text)
+        return False
+
+    def _file_sizes(self) -> dict[str, int]:
+        paths = [*sorted((self.output_folder / "data").glob("*")), self.output_folder / "ledger.json"]
+        return {str(path.relative_to(self.output_folder)): path.stat().st_size for path in paths if path.is_file()}
+
+    @staticmethod
+    def _read(path: Path) -> dict[str, Any] | None:
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space of the file system that holds `folder`, or would hold it once made."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    usage = os.statvfs(folder)
+    return usage.f_bavail * usage.f_frsize

@@ -1,0 +1,226 @@
+"""Section 2.1, Figure 2: the unit of a pipeline, which accounts for every document that it is given.
+
+A step is a datatrove `PipelineStep` that says how many documents it makes of how many (its arity) and answers each
+document with documents to pass on, `Removed` or `Merged`. Counting, the files of removed documents and the parents of
+made documents are the base class's work, so that no step can forget them.
+"""
+
+import errno
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from datatrove.data import Document
+from datatrove.pipeline.base import PipelineStep
+
+from datasets_builders.building.errors import BuildError
+from datasets_builders.building.ledger import RemovedWriter, StepCounts
+
+Arity = Literal["1:1", "1:n", "n:1"]
+
+# Errors of the machine, not of a document: to remove a document for them would be a silent loss.
+MACHINE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO})
+
+
+@dataclass
+class Removed:
+    """A document that a step does not pass on.
+
+    Args:
+        doc (`Document`): what is removed; written to `removed/<step>/` with its text.
+        reason (`str`): a short, countable word, such as `long_lines`.
+        detail (`str`): what differs from document to document, such as the measured length.
+    """
+
+    doc: Document
+    reason: str
+    detail: str = ""
+
+
+@dataclass
+class Merged:
+    """A document that was joined into another one (n:1 steps).
+
+    Args:
+        doc (`Document`): what is no longer a document of its own.
+        into (`str`): id of the document that stands for it now.
+        reason (`str`): a short, countable word, such as `same_content`.
+    """
+
+    doc: Document
+    into: str
+    reason: str = "merged"
+
+
+Outcome = Document | Removed | Merged
+
+
+class Step(PipelineStep):
+    """Base of every step: implement `process`; set `name` (unique within a builder) and `arity`.
+
+    - `1:1`: `process` gives exactly one outcome for its document.
+    - `1:n`: one or more outcomes; the first stands for the input, each further one counts as created.
+    - `n:1`: documents may be kept back and given by `finish`; each input must come out once, in some form.
+
+    An exception inside `process` removes that document with the reason `error`; errors of the machine (disk full)
+    end the run. `begin` and `end` surround the documents of a rank: open parsers and sandboxes there, since a step is
+    pickled on its way to a worker.
+
+    Source: ours.
+    """
+
+    type = "STEP"
+    arity: Arity = "1:1"
+    batch_size: int = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage_name = ""
+        self.ledger_folder: str | None = None
+        self.removed_folder: str | None = None
+        self.progress_file: str | None = None
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Open what the documents of this rank need."""
+
+    def end(self) -> None:
+        """Close what `begin` opened; also called after an error."""
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Answer one document with documents to pass on, `Removed` or `Merged`."""
+        raise TypeError(f"step {self.name} must define process()")
+
+    def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
+        """Answer `batch_size` documents at once, one list of outcomes per document, in order."""
+        return [self._safely(doc) for doc in docs]
+
+    def finish(self) -> Iterable[Outcome]:
+        """Give what an n:1 step kept back."""
+        return ()
+
+    def attach(self, stage_name: str, index: int, build_folder: Path, removed_folder: Path) -> None:
+        """Tell the step where its counts and its removed documents go; called by the builder."""
+        self.stage_name = stage_name
+        self.ledger_folder = str(build_folder / "ledger" / stage_name / f"{index:02d}_{self.name}")
+        self.removed_folder = str(removed_folder / self.name)
+
+    def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Pass documents through `process`, counting them; datatrove calls this."""
+        counts = StepCounts(self.name, self.arity)
+        folder = Path(self.removed_folder) if self.removed_folder else None
+        with RemovedWriter(folder / f"{rank:05d}.jsonl.gz" if folder else None) as removed_writer:
+            try:
+                self.begin(rank, world_size)
+                for outcome in self._outcomes(data, counts, rank, world_size):
+                    if isinstance(outcome, Document):
+                        counts.count_output(outcome)
+                        self.stat_update("passed")
+                        yield outcome
+                        continue
+                    self.stat_update("removed" if isinstance(outcome, Removed) else "merged")
+                    into = outcome.into if isinstance(outcome, Merged) else None
+                    counts.count_removed(outcome.doc, outcome.reason, merged=into is not None)
+                    detail = outcome.detail if isinstance(outcome, Removed) else ""
+                    removed_writer.write(outcome.doc, outcome.reason, detail, into)
+            finally:
+                self.end()
+        counts.check(f"step {self.name}, rank {rank}")
+        if self.ledger_folder:
+            counts.save(Path(self.ledger_folder) / f"{rank:05d}.json")
+
+    def _outcomes(
+        self, data: Iterable[Document] | None, counts: StepCounts, rank: int, world_size: int
+    ) -> Iterator[Outcome]:
+        batch: list[Document] = []
+        for doc in self._input(data, rank, world_size):
+            counts.count_input(doc)
+            batch.append(doc)
+            if len(batch) >= self.batch_size:
+                yield from self._answers(batch, counts)
+                batch = []
+        if batch:
+            yield from self._answers(batch, counts)
+        yield from self.finish()
+
+    def _input(self, data: Iterable[Document] | None, rank: int, world_size: int) -> Iterable[Document]:
+        return data or ()
+
+    def _answers(self, batch: list[Document], counts: StepCounts) -> Iterator[Outcome]:
+        # The text may be changed in place: the id that made documents name as their parent is taken before.
+        sources = [(doc, doc.id, doc.metadata.get("parents")) for doc in batch]
+        with self.track_time():
+            answers = [list(answer) for answer in self.process_batch(batch)]
+        if len(answers) != len(batch):
+            raise BuildError(f"step {self.name} answered {len(answers)} of {len(batch)} documents of a batch")
+        for (doc, source_id, source_parents), outcomes in zip(sources, answers, strict=True):
+            if self.arity != "n:1":
+                outcomes = outcomes or [Removed(doc, "nothing_made")]
+                if self.arity == "1:1" and len(outcomes) != 1:
+                    raise BuildError(f"step {self.name} is 1:1 but made {len(outcomes)} outcomes of {source_id}")
+                counts.created += len(outcomes) - 1
+            for outcome in outcomes:
+                made = outcome if isinstance(outcome, Document) else outcome.doc
+                if made.id != source_id and made.metadata.get("parents") == source_parents:
+                    made.metadata["parents"] = [source_id]
+                yield outcome
+
+    def _safely(self, doc: Document) -> list[Outcome]:
+        before = replace(doc, metadata=dict(doc.metadata))
+        try:
+            return list(self.process(doc))
+        except OSError as error:
+            if error.errno in MACHINE_ERRNOS:
+                raise
+            return [Removed(before, "error", _one_line(error))]
+        except MemoryError:
+            raise
+        except Exception as error:
+            return [Removed(before, "error", _one_line(error))]
+
+
+class Reader(Step):
+    """First step of a builder: lists what there is to read, then reads each in `process`.
+
+    `list_documents` gives one document per thing found, not yet read (its id names it), so that what cannot be read
+    is counted as input and removed with a reason like everything else.
+
+    Source: ours.
+    """
+
+    type = "READER"
+
+    def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
+        """List, in a fixed order, what this rank has to read."""
+        raise TypeError(f"reader {self.name} must define list_documents()")
+
+    def _input(self, data: Iterable[Document] | None, rank: int, world_size: int) -> Iterable[Document]:
+        return self.list_documents(rank, world_size)
+
+
+class Generator(Step):
+    """First step of a builder that computes its documents: `generate` gives them, all counted as created.
+
+    Source: ours.
+    """
+
+    type = "GENERATOR"
+    arity: Arity = "1:n"
+
+    def generate(self, rank: int, world_size: int) -> Iterable[Outcome]:
+        """Give, in a fixed order, the documents of this rank."""
+        raise TypeError(f"generator {self.name} must define generate()")
+
+    def _outcomes(
+        self, data: Iterable[Document] | None, counts: StepCounts, rank: int, world_size: int
+    ) -> Iterator[Outcome]:
+        for outcome in self.generate(rank, world_size):
+            counts.created += 1
+            yield outcome
+
+
+def _one_line(error: BaseException) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({Path(place[0].filename).name}:{place[0].lineno})" if place else ""
+    return f"{type(error).__name__}: {error}"[:300] + where

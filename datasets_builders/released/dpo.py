@@ -1,0 +1,114 @@
+"""Section 3.2.4 (direct preference optimization): the DPO dataset, pairs told apart by execution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.released.preferences import MakePairs, VerifyPairs
+from datasets_builders.released.reading import ReadDatasetRows, folder_fingerprint, input_license, shard_files
+from datasets_builders.synthesis.program_analysis.observation import DRIVER
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+COLUMNS = {
+    "mid": "content hash of the pair, 32 hex digits",
+    "prompt": "the question",
+    "chosen": "an answer that running showed to be right",
+    "rejected": "an answer that running showed to be wrong",
+    "kind": "execution_prediction, code_repair or docstring_to_code",
+    "function": "name of the function asked about",
+    "module": "its module",
+    "cluster": "functions that are near-duplicates or parts of one another's programs share this id",
+    "license": "licence of the file that the function stands in",
+    "parents": "mid of the question",
+}
+
+
+@dataclass
+class DPOConfig(BuilderConfig):
+    """Fields of `dpo`."""
+
+    input: str = field(default="", metadata={"help": "folder of a synthetic_qa dataset"})
+    isolation: str = field(default="auto", metadata={"help": "sandbox: auto, bubblewrap, namespaces or rlimits"})
+    max_pairs_per_question: int = field(default=1, metadata={"help": "wrong answers of a question that become pairs"})
+    max_chars: int = field(default=6000, metadata={"help": "longest prompt with one answer, in characters"})
+
+    def validate(self) -> None:
+        """Check ranges."""
+        super().validate()
+        for name in ("max_pairs_per_question", "max_chars"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+
+
+class DPOBuilder(Builder):
+    """Preference pairs of a right and a wrong answer, both verified by running them.
+
+    Source: paper 3.2.4 and the released schema; execution in place of a reward model is ours.
+    """
+
+    name: ClassVar[str] = "dpo"
+    summary: ClassVar[str] = "preference pairs, chosen verified right and rejected verified wrong"
+    config_class: ClassVar[type[BuilderConfig]] = DPOConfig
+    id_column: ClassVar[str] = "mid"
+    text_column: ClassVar[str | None] = None
+    counted_column: ClassVar[str | None] = "kind"
+    config: DPOConfig
+
+    @property
+    def features(self) -> Features:
+        from datasets import Features, List, Value
+
+        text = Value("string")
+        return Features({name: List(text) if name == "parents" else text for name in COLUMNS})
+
+    def stages(self) -> list[Stage]:
+        config = self.config
+        return [
+            Stage(
+                "pairs",
+                [
+                    ReadDatasetRows(config.input, id_column="mid", text_column=None),
+                    MakePairs(config.max_pairs_per_question, config.max_chars),
+                    VerifyPairs(config.isolation),
+                ],
+                tasks=config.num_tasks,
+            )
+        ]
+
+    def check(self) -> None:
+        if not self.config.input:
+            raise ConfigError("input is not set; give the output folder of the synthetic_qa builder")
+        shard_files(Path(self.config.input))
+
+    def inputs(self) -> list[str]:
+        return [f"dataset {self.config.input}"]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        return {"shards": folder_fingerprint(Path(self.config.input)), "sandbox_program": DRIVER}
+
+    def card(self) -> CardParts:
+        return CardParts(
+            title="DPO: preference pairs verified by execution",
+            description=_DESCRIPTION,
+            license=self.config.license or input_license(Path(self.config.input)),
+            columns=COLUMNS,
+            tags=["code", "dpo"],
+        )
+
+
+_DESCRIPTION = """
+Preference pairs in the schema of Ling-Coder-DPO. The chosen answer was seen to be right and the rejected one to be
+wrong, by running both in a sandbox when the questions were made and once more when the pairs were.
+
+- `execution_prediction`: chosen is the value that the call returned; rejected is what a faulty version of the function
+  returned for the same call, or another value that this function returns for other arguments.
+- `code_repair` and `docstring_to_code`: chosen is the author's function, which passes the check; rejected is a faulty
+  version, which fails it.
+
+The splits are those of the input: functions and their near-duplicates are never on both sides.
+"""

@@ -1,0 +1,142 @@
+"""Section 3.2.4: preference pairs whose sides were told apart by execution.
+
+The paper ranks answers with a reward model. Here the chosen answer is one that was seen to be right and the rejected
+one was seen to be wrong, and both are run once more before the pair is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+
+from datatrove.data import Document
+
+from datasets_builders.building.steps import Outcome, Removed, Step
+from datasets_builders.synthesis.program_analysis.observation import (
+    FAILED_CHECK,
+    CallResult,
+    Job,
+    ObservationSettings,
+    run_jobs,
+)
+from datasets_builders.synthesis.program_analysis.questions import as_code_block
+from evals.execution import Executor
+
+_FENCE_START, _FENCE_END = "```python\n", "\n```"
+
+
+def code_of(answer: str) -> str:
+    """Return the code inside an answer's Markdown fence.
+
+    Raises:
+        ValueError: the answer is not one fenced block of Python.
+
+    Source: ours.
+    """
+    if not (answer.startswith(_FENCE_START) and answer.endswith(_FENCE_END)):
+        raise ValueError(f"the answer is not one fenced block of Python: {answer[:60]!r}")
+    return answer[len(_FENCE_START) : -len(_FENCE_END)]
+
+
+class MakePairs(Step):
+    """Makes preference pairs of a question with answers that were seen to be wrong.
+
+    Args:
+        max_pairs_per_question (`int`): how many of the wrong answers become pairs.
+        max_chars (`int`): longest prompt with one answer, in characters.
+
+    Source: ours.
+    """
+
+    name = "make_pairs"
+    arity = "1:n"
+
+    def __init__(self, max_pairs_per_question: int, max_chars: int) -> None:
+        super().__init__()
+        self.max_pairs_per_question, self.max_chars = max_pairs_per_question, max_chars
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        row = doc.metadata
+        by_value = row["kind"] == "execution_prediction"
+        if not by_value and not row["check"]:
+            yield Removed(doc, "nothing_to_verify_with", row["kind"])
+            return
+        if not row["wrong_answers"]:
+            yield Removed(doc, "no_wrong_answer_known", row["kind"])
+            return
+        prompt, chosen = (message["content"] for message in row["messages"])
+        for wrong in row["wrong_answers"][: self.max_pairs_per_question]:
+            rejected = wrong if by_value else as_code_block(wrong)
+            pair = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+            identifier = hashlib.sha256(json.dumps(pair, sort_keys=True).encode()).hexdigest()[:32]
+            made = Document(
+                prompt,
+                identifier,
+                metadata={
+                    **{name: row[name] for name in ("kind", "function", "module", "cluster", "license", "split")},
+                    **{name: row[name] for name in ("code", "call", "context", "check")},
+                    **pair,
+                    "mid": identifier,
+                    "parents": [doc.id],
+                },
+            )
+            num_chars = len(prompt) + max(len(chosen), len(rejected))
+            yield made if num_chars <= self.max_chars else Removed(made, "too_long", f"{num_chars} characters")
+
+
+class VerifyPairs(Step):
+    """Runs both sides of every pair once more; a pair stays if the chosen one is right and the rejected one wrong.
+
+    Args:
+        isolation (`str`): as `Executor` takes it.
+
+    Source: ours.
+    """
+
+    name = "verify_pairs"
+    batch_size = 128
+
+    def __init__(self, isolation: str = "auto") -> None:
+        super().__init__()
+        self.isolation = isolation
+        self._executor: Executor | None = None
+
+    def begin(self, rank: int, world_size: int) -> None:
+        self._executor = Executor(isolation=self.isolation, workers=1)
+        self._executor.__enter__()
+
+    def end(self) -> None:
+        if self._executor is not None:
+            self._executor.__exit__(None, None, None)
+            self._executor = None
+
+    def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
+        if self._executor is None:
+            raise RuntimeError("begin() opens the sandbox before process_batch() uses it")
+        jobs = [Job([], [], pair_checks(doc)) for doc in docs]
+        answers: list[Iterable[Outcome]] = []
+        for doc, result in zip(docs, run_jobs(self._executor, jobs, ObservationSettings(), hash_seed=3), strict=True):
+            chosen, rejected = (result.checks.get(number, CallResult("not run")).status for number in (0, 1))
+            if chosen != "passed":
+                answers.append([Removed(doc, "chosen_answer_not_verified", chosen)])
+            elif rejected not in FAILED_CHECK:
+                answers.append([Removed(doc, "rejected_answer_not_verified", rejected)])
+            else:
+                answers.append([doc])
+        return answers
+
+
+def pair_checks(doc: Document) -> list[tuple[str, str]]:
+    """Return program and check for the chosen and for the rejected side of a pair.
+
+    Source: ours.
+    """
+    row = doc.metadata
+    if row["kind"] == "execution_prediction":
+        # Texts are compared, so that 1, 1.0 and True are three answers.
+        return [(row["code"], f"assert repr({row['call']}) == {row[side]!r}") for side in ("chosen", "rejected")]
+    programs = [code_of(row[side]) for side in ("chosen", "rejected")]
+    if row["context"]:
+        programs = [f"{row['context']}\n\n\n{program}" for program in programs]
+    return [(program, row["check"]) for program in programs]

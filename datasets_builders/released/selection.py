@@ -1,0 +1,76 @@
+"""Section 3.2.3: which questions go into supervised fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from datatrove.data import Document
+
+from datasets_builders.building.steps import Outcome, Removed, Step
+
+
+class SelectRows(Step):
+    """Keeps the wanted kinds of questions that are neither too long nor malformed.
+
+    Args:
+        kinds (`Sequence[str]`): the kinds to keep.
+        max_chars (`int`): longest question and answer together, in characters.
+
+    Source: ours.
+    """
+
+    name = "select_rows"
+
+    def __init__(self, kinds: Sequence[str], max_chars: int) -> None:
+        super().__init__()
+        self.kinds, self.max_chars = tuple(kinds), max_chars
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        messages = doc.metadata["messages"]
+        num_chars = sum(len(message["content"]) for message in messages)
+        if doc.metadata["kind"] not in self.kinds:
+            yield Removed(doc, "kind_not_wanted", doc.metadata["kind"])
+        elif [message["role"] for message in messages] != ["user", "assistant"] or not messages[1]["content"].strip():
+            yield Removed(doc, "not_a_question_with_an_answer")
+        elif num_chars > self.max_chars:
+            yield Removed(doc, "too_long", f"{num_chars} characters")
+        else:
+            yield doc
+
+
+class LimitKinds(Step):
+    """Keeps at most so many training rows of each kind; which ones follows from their ids. One task.
+
+    The validation rows all stay: they are what is measured on.
+
+    Args:
+        max_rows (`Mapping[str, int]`): limit of a kind; kinds without one are kept whole.
+
+    Source: ours.
+    """
+
+    name = "limit_kinds"
+    arity = "n:1"
+
+    def __init__(self, max_rows: Mapping[str, int]) -> None:
+        super().__init__()
+        self.max_rows = dict(max_rows)
+        self._docs: list[Document] = []
+
+    def begin(self, rank: int, world_size: int) -> None:
+        self._docs = []
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        self._docs.append(doc)
+        return iter(())
+
+    def finish(self) -> Iterator[Outcome]:
+        taken: dict[str, int] = {}
+        for doc in sorted(self._docs, key=lambda one: one.id):
+            kind = doc.metadata["kind"]
+            if doc.metadata["split"] == "train" and kind in self.max_rows:
+                taken[kind] = taken.get(kind, 0) + 1
+                if taken[kind] > self.max_rows[kind]:
+                    yield Removed(doc, "enough_of_this_kind", kind)
+                    continue
+            yield doc

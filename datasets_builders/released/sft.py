@@ -1,0 +1,100 @@
+"""Section 3.2.3 (supervised fine-tuning): the SFT dataset, a chosen part of the question-answer pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.released.figures import figures_section
+from datasets_builders.released.reading import ReadDatasetRows, folder_fingerprint, input_license, shard_files
+from datasets_builders.released.selection import LimitKinds, SelectRows
+from datasets_builders.released.synthetic_qa import COLUMNS, question_features
+from datasets_builders.synthesis.program_analysis.questions import KINDS
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+
+@dataclass
+class SFTConfig(BuilderConfig):
+    """Fields of `sft`."""
+
+    input: str = field(default="", metadata={"help": "folder of a synthetic_qa dataset"})
+    kinds: list[str] = field(default_factory=lambda: list(KINDS), metadata={"help": "kinds of questions to take"})
+    max_rows: dict[str, int] = field(
+        default_factory=dict, metadata={"help": "most training rows of a kind; a kind not named is taken whole"}
+    )
+    max_chars: int = field(default=6000, metadata={"help": "longest question and answer together, in characters"})
+
+    def validate(self) -> None:
+        """Check ranges and names of kinds."""
+        super().validate()
+        for name, kinds in (("kinds", self.kinds), ("max_rows", list(self.max_rows))):
+            unknown = [kind for kind in kinds if kind not in KINDS]
+            if unknown:
+                raise ConfigError(f"{name} names {unknown[0]!r}, which is no kind; known: {', '.join(KINDS)}")
+        if not self.kinds:
+            raise ConfigError(f"kinds is empty; give some of {', '.join(KINDS)}")
+        if self.max_chars < 1:
+            raise ConfigError(f"max_chars is {self.max_chars}, but must be at least 1")
+        if any(count < 0 for count in self.max_rows.values()):
+            raise ConfigError(f"max_rows is {self.max_rows}, but its numbers must be at least 0")
+
+
+class SFTBuilder(Builder):
+    """Chat examples for supervised fine-tuning; the split of the input, by clusters of functions, is kept.
+
+    Source: paper 3.2.3; the released schema; the choice of rows is ours.
+    """
+
+    name: ClassVar[str] = "sft"
+    summary: ClassVar[str] = "chat examples with a split held out by function"
+    config_class: ClassVar[type[BuilderConfig]] = SFTConfig
+    id_column: ClassVar[str] = "mid"
+    text_column: ClassVar[str | None] = None
+    counted_column: ClassVar[str | None] = "kind"
+    config: SFTConfig
+
+    @property
+    def features(self) -> Features:
+        return question_features()
+
+    def stages(self) -> list[Stage]:
+        config = self.config
+        reader = ReadDatasetRows(config.input, id_column="mid", text_column=None)
+        return [
+            Stage("select", [reader, SelectRows(config.kinds, config.max_chars)], tasks=config.num_tasks),
+            Stage("limit", [LimitKinds(config.max_rows)], tasks=1),
+        ]
+
+    def check(self) -> None:
+        if not self.config.input:
+            raise ConfigError("input is not set; give the output folder of the synthetic_qa builder")
+        shard_files(Path(self.config.input))
+
+    def inputs(self) -> list[str]:
+        return [f"dataset {self.config.input}"]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        return {"shards": folder_fingerprint(Path(self.config.input))}
+
+    def card(self) -> CardParts:
+        return CardParts(
+            title="SFT: chat examples with verified answers",
+            description=_DESCRIPTION,
+            license=self.config.license or input_license(Path(self.config.input)),
+            columns=COLUMNS,
+            tags=["code"],
+            sections={"Figures": figures_section(self.output_folder)},
+        )
+
+
+_DESCRIPTION = """
+A chat-formatted part of a SyntheticQA dataset: one question and one answer a row, in the schema of Ling-Coder-SFT.
+
+The `validation` split holds out whole functions with their near-duplicates: no function and no cluster has rows in both
+splits. Its `execution_prediction` rows (`code`, `call`, `answer`) are the held-out evaluation task. What is held out is
+the questions: a model pre-trained on the files of the input has seen the functions themselves.
+"""

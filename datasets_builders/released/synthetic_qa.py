@@ -1,0 +1,224 @@
+"""Section 2.4 (synthetic data): the SyntheticQA dataset, here computed from code by program analysis.
+
+Read top to bottom: functions are cut out of curated files, run in the sandbox, split, asked about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from datasets_builders.building import Builder, BuilderConfig, BuildResult, CardParts, ConfigError, Stage
+from datasets_builders.building.atomic import write_json
+from datasets_builders.released.figures import figures_section, held_out_functions
+from datasets_builders.released.reading import ReadDatasetRows, folder_fingerprint, input_license, shard_files
+from datasets_builders.synthesis.program_analysis.extraction import ExtractionLimits
+from datasets_builders.synthesis.program_analysis.observation import DRIVER, ObservationSettings
+from datasets_builders.synthesis.program_analysis.questions import PROMPT_FOLDER, QuestionLimits
+from datasets_builders.synthesis.program_analysis.steps import (
+    AskQuestions,
+    ExtractFunctions,
+    LimitAnswers,
+    ObserveFunctions,
+    SplitFunctions,
+)
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+HELD_OUT_FILE = "held_out_functions.json"
+
+COLUMNS = {
+    "mid": "content hash of the question, 32 hex digits",
+    "messages": "one user turn and one assistant turn",
+    "tags": "the kind of question and the programming language",
+    "languages": "programming languages",
+    "kind": "execution_prediction, code_repair, docstring_to_code or code_to_docstring",
+    "function": "name of the function asked about",
+    "module": "its module, derived from the path",
+    "path": "its file in the input",
+    "repository": "repository of the file, where the input names one",
+    "license": "licence of the file, as the input states it",
+    "cluster": "functions that are near-duplicates or parts of one another's programs share this id",
+    "parents": "id of the function, id of the file's row in the input",
+    "code": "execution_prediction: the program; otherwise empty",
+    "call": "execution_prediction: the expression; otherwise empty",
+    "answer": "execution_prediction: the literal that the call returned in every run; otherwise empty",
+    "context": "what the function needs beside itself, where the answer is code",
+    "check": "asserts of observed calls, which the right code passes; empty where nothing could be observed",
+    "wrong_answers": "values or code that running showed to be wrong",
+}
+
+
+@dataclass
+class SyntheticQAConfig(BuilderConfig):
+    """Fields of `synthetic_qa`."""
+
+    input: str = field(default="", metadata={"help": "folder of a source_code dataset"})
+    more_inputs: list[str] = field(
+        default_factory=list, metadata={"help": "further source_code datasets, read as if they were one with input"}
+    )
+    isolation: str = field(default="auto", metadata={"help": "sandbox: auto, bubblewrap, namespaces or rlimits"})
+    max_code_chars: int = field(default=3000, metadata={"help": "longest program: a function with its closure"})
+    max_function_lines: int = field(default=60, metadata={"help": "longest function"})
+    num_candidate_calls: int = field(default=48, metadata={"help": "calls tried on each function"})
+    max_calls_per_function: int = field(default=6, metadata={"help": "execution predictions asked of a function"})
+    max_repairs_per_function: int = field(default=3, metadata={"help": "code repairs asked of a function"})
+    num_mutants: int = field(default=12, metadata={"help": "mutations tried on each function"})
+    max_answer_chars: int = field(default=200, metadata={"help": "longest value asked for"})
+    max_answer_fraction: float = field(default=0.1, metadata={"help": "largest part of a kind that one answer may be"})
+    validation_fraction: float = field(
+        default=0.1, metadata={"help": "part of the execution predictions in validation, by clusters of functions"}
+    )
+    min_validation_calls: int = field(
+        default=150, metadata={"help": "execution predictions wanted in validation, where that is at most a fifth"}
+    )
+
+    def validate(self) -> None:
+        """Check ranges."""
+        super().validate()
+        for name in ("max_code_chars", "max_function_lines", "num_candidate_calls", "max_answer_chars"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        for name in ("max_calls_per_function", "max_repairs_per_function", "num_mutants", "min_validation_calls"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 0")
+        if not 0 < self.max_answer_fraction <= 1:
+            raise ConfigError(f"max_answer_fraction is {self.max_answer_fraction}, but must be above 0 and at most 1")
+        if not 0 <= self.validation_fraction <= 0.5:
+            raise ConfigError(f"validation_fraction is {self.validation_fraction}, but must be from 0 to 0.5")
+
+
+class SyntheticQABuilder(Builder):
+    """Questions about functions, whose answers are known because they were computed.
+
+    Source: paper 2.4 for the scenarios and the schema; computing the answers is ours.
+    """
+
+    name: ClassVar[str] = "synthetic_qa"
+    summary: ClassVar[str] = "question-answer pairs computed from code by program analysis"
+    config_class: ClassVar[type[BuilderConfig]] = SyntheticQAConfig
+    id_column: ClassVar[str] = "mid"
+    text_column: ClassVar[str | None] = None
+    counted_column: ClassVar[str | None] = "kind"
+    config: SyntheticQAConfig
+
+    @property
+    def features(self) -> Features:
+        return question_features()
+
+    def stages(self) -> list[Stage]:
+        config = self.config
+        settings = ObservationSettings(
+            seed=config.seed,
+            num_candidates=config.num_candidate_calls,
+            num_calls=max(8, config.max_calls_per_function),
+            num_mutants=config.num_mutants,
+            max_answer_chars=config.max_answer_chars,
+        )
+        limits = QuestionLimits(max_calls=config.max_calls_per_function, max_repairs=config.max_repairs_per_function)
+        return [
+            Stage(
+                "extract",
+                [
+                    ReadDatasetRows(config.input, "id", "content", config.more_inputs),
+                    ExtractFunctions(ExtractionLimits(config.max_code_chars, config.max_function_lines)),
+                ],
+                tasks=config.num_tasks,
+            ),
+            Stage("observe", [ObserveFunctions(settings, config.isolation)], tasks=config.num_tasks),
+            # Splits and shares of answers are properties of the whole.
+            Stage(
+                "ask",
+                [
+                    SplitFunctions(
+                        config.validation_fraction,
+                        config.min_validation_calls,
+                        config.max_calls_per_function,
+                        config.seed,
+                    ),
+                    AskQuestions(limits),
+                    LimitAnswers(config.max_answer_fraction),
+                ],
+                tasks=1,
+            ),
+        ]
+
+    def check(self) -> None:
+        if not self.config.input:
+            raise ConfigError("input is not set; give the output folder of the source_code builder")
+        for folder in self.input_folders:
+            shard_files(folder)
+
+    @property
+    def input_folders(self) -> list[Path]:
+        """All datasets that are read, in order."""
+        return [Path(self.config.input), *map(Path, self.config.more_inputs)]
+
+    def inputs(self) -> list[str]:
+        return [f"dataset {folder}" for folder in self.input_folders]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        # Prompts and the sandbox program are data, which the hash of the code does not cover.
+        texts = [DRIVER, *(path.read_text(encoding="utf-8") for path in sorted(PROMPT_FOLDER.glob("*.txt")))]
+        prompts = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+        return {"shards": [folder_fingerprint(folder) for folder in self.input_folders], "prompts": prompts}
+
+    def run(self) -> BuildResult:
+        """Build the dataset and list the held-out functions beside it."""
+        result = super().run()
+        write_json(self.output_folder / HELD_OUT_FILE, held_out_functions(self.output_folder))
+        return result
+
+    def card(self) -> CardParts:
+        return CardParts(
+            title="SyntheticQA computed by program analysis",
+            description=_DESCRIPTION,
+            license=self.config.license
+            or " AND ".join(sorted({input_license(folder) for folder in self.input_folders})),
+            columns=COLUMNS,
+            tags=["code", "synthetic"],
+            sections={
+                "Figures": figures_section(self.output_folder),
+                "Splits and what is held out": _HELD_OUT,
+            },
+        )
+
+
+def question_features() -> Features:
+    """Return the columns of question datasets: the released ones first, then ours.
+
+    Source: `mid, messages, tags, languages` as in the released SyntheticQA and SFT datasets.
+    """
+    from datasets import Features, List, Value
+
+    text = Value("string")
+    lists = ("tags", "languages", "parents", "wrong_answers")
+    columns: dict[str, Any] = {name: List(text) if name in lists else text for name in COLUMNS}
+    columns["messages"] = List({"role": text, "content": text})
+    return Features(columns)
+
+
+_DESCRIPTION = """
+Questions about Python functions, taken from real code together with the constants, helpers and imports that they need.
+No language model was asked: every answer was computed.
+
+- `execution_prediction`: a call was run in a sandbox; the answer is the literal that it returned. It was run again in
+  reverse order under another hash seed, clock, time zone, home and working folder, and a third time; functions that
+  answered differently are impure and were removed.
+- `code_repair`: one place of the function was changed; the check passes on the original and fails on the changed one,
+  each in two independent runs. The answer is the original.
+- `docstring_to_code` and `code_to_docstring`: the author's own words and the author's own code.
+"""
+
+_HELD_OUT = f"""
+The `validation` split holds out functions, not questions: functions whose code is nearly the same (Jaccard similarity
+of token 5-grams at least 0.7), or that appear in one another's programs, are on the same side. `{HELD_OUT_FILE}` lists
+the held-out functions with file and module.
+
+What is held out is the questions. The files in which the held-out functions stand are part of the input, and a model
+pre-trained on that input has seen their code, though not these calls, their values or these bugs. Train on the `train`
+split only, in pre-training mixtures too.
+"""

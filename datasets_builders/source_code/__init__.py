@@ -1,0 +1,1 @@
+"""Section 2.2.1: file-level source code."""

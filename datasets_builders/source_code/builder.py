@@ -1,0 +1,167 @@
+"""Section 2.2.1: file-level source code: read, rules, syntax check, exact deduplication."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from datatrove.data import Document
+
+from datasets_builders.building.builder import Builder, Stage
+from datasets_builders.building.card import CardParts
+from datasets_builders.building.steps import Outcome
+from datasets_builders.curation.code_steps import CodeRules, SyntaxCheck
+from datasets_builders.curation.exact_dedup import ExactDedup
+from datasets_builders.curation.folder_reader import FolderReader, folder_fingerprint
+from datasets_builders.source_code.folder import (
+    FolderConfig,
+    check_folder,
+    exclusions,
+    input_folder,
+    license_name,
+    repository_name,
+)
+from datasets_builders.source_code.languages import language_of_first_line, language_of_name, refine
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+ID_CHARACTERS = 32
+
+
+def content_id(content: str) -> str:
+    """Return the id of a file: the first 32 hex digits of the SHA-256 of its content.
+
+    Source: ours.
+    """
+    return hashlib.sha256(content.encode("utf-8")).hexdigest()[:ID_CHARACTERS]
+
+
+@dataclass
+class SourceCodeConfig(FolderConfig):
+    """Configuration of `source_code`.
+
+    Source: ours.
+    """
+
+
+class CodeReader(FolderReader):
+    """Read the code files of a folder, removing what is no code, empty, binary, too large or unreadable.
+
+    Source: paper 2.2.1; the limits are ours.
+    """
+
+    name = "read_code"
+
+    def __init__(self, root: Path, exclude: list[str], max_bytes: int, repository: str, license: str) -> None:
+        super().__init__(root, exclude, max_bytes)
+        self.repository = repository
+        self.license = license
+
+    def kind_of(self, relative: str, head: bytes | None) -> str | None:
+        """Return the programming language, or None."""
+        return language_of_name(relative) if head is None else language_of_first_line(head)
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Read one file and fill in its columns."""
+        for outcome in super().process(doc):
+            if isinstance(outcome, Document):
+                path = outcome.metadata["path"]
+                outcome.id = content_id(outcome.text)
+                outcome.metadata = {
+                    "path": path,
+                    "repository": self.repository,
+                    "language": refine(outcome.metadata["kind"], path, outcome.text),
+                    "license": self.license,
+                    "num_bytes": len(outcome.text.encode("utf-8")),
+                    "num_lines": len(outcome.text.splitlines()),
+                }
+            yield outcome
+
+
+class SourceCodeBuilder(Builder):
+    """Code files of a folder.
+
+    Source: paper 2.2.1 (quality models, near-duplicates and repositories are other builders' work).
+    """
+
+    name = "source_code"
+    summary = "code files of a folder: language, StarCoder rules, syntax check, exact deduplication"
+    config_class = SourceCodeConfig
+    text_column = "content"
+    counted_column = "language"
+
+    @property
+    def features(self) -> "Features":
+        """Columns of the dataset."""
+        from datasets import Features, Value
+
+        text, number = Value("string"), Value("int64")
+        return Features(
+            {
+                "id": text,
+                "content": text,
+                "path": text,
+                "repository": text,
+                "language": text,
+                "license": text,
+                "num_bytes": number,
+                "num_lines": number,
+            }
+        )
+
+    def stages(self) -> list[Stage]:
+        """Read and filter each file; then let equal files meet and keep one of each."""
+        config = cast(SourceCodeConfig, self.config)
+        reader = CodeReader(
+            input_folder(config),
+            exclusions(config, self.output_folder),
+            config.max_bytes,
+            repository_name(config),
+            license_name(config),
+        )
+        return [
+            Stage("filter", [reader, CodeRules(), SyntaxCheck()], tasks=config.num_tasks),
+            Stage("deduplicate", [ExactDedup()], tasks=config.num_tasks),
+        ]
+
+    def check(self) -> None:
+        """Raise `ConfigError` when there is no folder to read."""
+        check_folder(cast(SourceCodeConfig, self.config), self.output_folder)
+
+    def inputs(self) -> list[str]:
+        """Return the folder and what is left out of it."""
+        config = cast(SourceCodeConfig, self.config)
+        return [
+            f"{repository_name(config)}: {input_folder(config)}",
+            f"left out: {', '.join(exclusions(config, self.output_folder))}",
+        ]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return the folder's names, sizes and times of change as a hash."""
+        config = cast(SourceCodeConfig, self.config)
+        return folder_fingerprint(input_folder(config), exclusions(config, self.output_folder))
+
+    def card(self) -> CardParts:
+        """Return the card's text."""
+        config = cast(SourceCodeConfig, self.config)
+        return CardParts(
+            title=f"Source code of {repository_name(config)}",
+            description=(
+                f"Code files of {repository_name(config)}, one per row, after the StarCoder rules, a syntax check and "
+                "exact deduplication (section 2.2.1 of arXiv 2503.17793)."
+            ),
+            license=license_name(config),
+            tags=["code"],
+            columns={
+                "id": "first 32 hex digits of the SHA-256 of the content",
+                "content": "the file",
+                "path": "path below the input folder; of equal files the smallest",
+                "repository": "name of the code base",
+                "language": "programming language, by name, extension or first line",
+                "license": "licence of the input (SPDX name)",
+                "num_bytes": "size in UTF-8",
+                "num_lines": "lines",
+            },
+        )

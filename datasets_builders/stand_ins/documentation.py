@@ -1,0 +1,281 @@
+"""Section 3.1, Table 1 (natural language): prose of docstrings and documentation files, a stand-in in the small."""
+
+import ast
+import hashlib
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, cast
+
+from datatrove.data import Document
+
+from datasets_builders.building.builder import Builder, Stage
+from datasets_builders.building.card import CardParts
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.steps import Arity, Outcome, Reader, Removed, Step
+from datasets_builders.curation.exact_dedup import ExactDedup
+from datasets_builders.curation.folder_reader import FolderReader, folder_fingerprint
+from datasets_builders.source_code.folder import (
+    FolderConfig,
+    check_folder,
+    exclusions,
+    input_folder,
+    license_name,
+    repository_name,
+)
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+PROSE_EXTENSIONS = frozenset((".rst", ".md", ".txt"))
+# Letters and blanks make up nearly all of English prose; tables, grammars and ASCII art fall below.
+MIN_PROSE_FRACTION = 0.7
+_PROMPT = re.compile(r"^\s*(>>>|\.\.\.)")
+
+
+@dataclass
+class DocumentationConfig(FolderConfig):
+    """Configuration of `documentation`.
+
+    Source: ours.
+    """
+
+    source_code_dir: str = field(
+        default="", metadata={"help": "dataset of `source_code` to take the docstrings from, instead of input_dir"}
+    )
+    min_characters: int = field(default=200, metadata={"help": "shorter texts are removed"})
+
+
+def strip_examples(text: str) -> str:
+    """Return a docstring without its interpreter sessions: prompts and the output below them.
+
+    Args:
+        text (`str`): cleaned docstring.
+
+    Source: ours.
+    """
+    kept, inside = [], False
+    for line in text.split("\n"):
+        if _PROMPT.match(line):
+            inside = True
+        elif not line.strip():
+            inside = False
+        if not inside:
+            kept.append(line.rstrip())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
+
+
+def docstrings(source: str) -> Iterator[tuple[str, str]]:
+    """Give (qualified name, cleaned docstring) of a Python module and all classes and functions in it.
+
+    Raises:
+        SyntaxError: the source does not parse.
+
+    Source: ours.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes in old code
+        tree = ast.parse(source)
+    waiting: list[tuple[str, ast.AST]] = [("", tree)]
+    while waiting:
+        prefix, node = waiting.pop()
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield prefix or "module", text
+        children = []
+        for child in ast.iter_child_nodes(node):
+            name = getattr(child, "name", "") if isinstance(child, ast.stmt) else ""
+            children.append((f"{prefix}.{name}".strip(".") if name else prefix, child))
+        waiting.extend(reversed(children))
+
+
+class DocumentationReader(FolderReader):
+    """Read the Python files and the documentation files of a folder.
+
+    Source: ours.
+    """
+
+    name = "read_documentation"
+
+    def kind_of(self, relative: str, head: bytes | None) -> str | None:
+        """Return "docstring" for Python, "file" for documentation."""
+        extension = PurePosixPath(relative.lower()).suffix
+        if extension in PROSE_EXTENSIONS and head is None:
+            return "file"
+        return "docstring" if extension == ".py" else None
+
+
+class CodeDatasetReader(Reader):
+    """Read the Python rows of a `source_code` dataset folder.
+
+    Source: ours.
+    """
+
+    name = "read_source_code"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = str(folder)
+
+    def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
+        """Give every row number `rank` modulo `world_size`."""
+        import pyarrow.parquet as pq
+
+        number = 0
+        for path in sorted((Path(self.folder) / "data").glob("*.parquet")):
+            with pq.ParquetFile(path) as shard:
+                for batch in shard.iter_batches(64, columns=["id", "content", "path", "language"]):
+                    for row in batch.to_pylist():
+                        if number % world_size == rank:
+                            kind = {"path": row["path"], "kind": "docstring", "language": row["language"]}
+                            yield Document(text=row["content"], id=row["id"], metadata=kind)
+                        number += 1
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Keep Python."""
+        yield doc if doc.metadata["language"] == "Python" else Removed(doc, "no_docstrings", doc.metadata["language"])
+
+
+class Prose(Step):
+    """Take the texts out of each file: every docstring of a module, or the documentation file itself.
+
+    Source: ours.
+    """
+
+    name = "prose"
+    arity: Arity = "1:n"
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Give one document per text."""
+        path = doc.metadata["path"]
+        if doc.metadata["kind"] == "file":
+            yield _text_document(doc.text.strip(), "file", path)
+            return
+        try:
+            found = list(docstrings(doc.text))
+        except (SyntaxError, ValueError, RecursionError) as error:
+            yield Removed(doc, "does_not_parse", str(error))
+            return
+        if not found:
+            yield Removed(doc, "no_docstring")
+        for name, text in found:
+            yield _text_document(strip_examples(text), "docstring", f"{path}::{name}")
+
+
+def _text_document(text: str, source: str, path: str) -> Document:
+    identifier = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return Document(text=text, id=identifier, metadata={"source": source, "path": path})
+
+
+class ProseRules(Step):
+    """Remove texts that are too short or hold little but letters and blanks.
+
+    Source: ours.
+    """
+
+    name = "prose_rules"
+
+    def __init__(self, min_characters: int) -> None:
+        super().__init__()
+        self.min_characters = min_characters
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Pass on prose."""
+        if len(doc.text) < self.min_characters:
+            yield Removed(doc, "too_short", f"{len(doc.text)} characters")
+            return
+        fraction = sum(one.isalpha() or one.isspace() for one in doc.text) / len(doc.text)
+        yield Removed(doc, "little_prose", f"{fraction:.2f}") if fraction < MIN_PROSE_FRACTION else doc
+
+
+class DocumentationBuilder(Builder):
+    """Prose of docstrings and documentation files.
+
+    Source: ours; Table 1 mixes natural language, of which this is a stand-in.
+    """
+
+    name = "documentation"
+    summary = "prose of docstrings and documentation files: stand-in for natural language"
+    config_class = DocumentationConfig
+    counted_column = "source"
+
+    @property
+    def features(self) -> "Features":
+        """Columns of the dataset."""
+        from datasets import Features, Value
+
+        return Features({name: Value("string") for name in ("id", "text", "source", "path")})
+
+    def stages(self) -> list[Stage]:
+        """Take the texts out of the files, then keep one of each."""
+        config = cast(DocumentationConfig, self.config)
+        return [
+            Stage("extract", [self._reader(), Prose(), ProseRules(config.min_characters)], tasks=config.num_tasks),
+            Stage("deduplicate", [ExactDedup()], tasks=config.num_tasks),
+        ]
+
+    def _reader(self) -> Reader:
+        config = cast(DocumentationConfig, self.config)
+        if config.source_code_dir:
+            return CodeDatasetReader(Path(config.source_code_dir).expanduser())
+        return DocumentationReader(input_folder(config), exclusions(config, self.output_folder), config.max_bytes)
+
+    def _license(self) -> str:
+        """Return the licence of the folder, or the one that all rows of the dataset have."""
+        config = cast(DocumentationConfig, self.config)
+        if not config.source_code_dir or config.license:
+            return license_name(config)
+        import pyarrow.parquet as pq
+
+        folder = Path(config.source_code_dir).expanduser() / "data"
+        paths = sorted(folder.glob("*.parquet"))
+        found = {name for path in paths for name in pq.read_table(path, columns=["license"])["license"].to_pylist()}
+        return found.pop() if len(found) == 1 else "unknown"
+
+    def check(self) -> None:
+        """Raise `ConfigError` when there is nothing to read."""
+        config = cast(DocumentationConfig, self.config)
+        if not config.source_code_dir:
+            check_folder(config, self.output_folder)
+            return
+        if config.input_dir:
+            raise ConfigError("input_dir and source_code_dir are both set; keep one")
+        if not list((Path(config.source_code_dir).expanduser() / "data").glob("*.parquet")):
+            raise ConfigError(f"source_code_dir {config.source_code_dir} has no data/*.parquet; build it first")
+
+    def inputs(self) -> list[str]:
+        """Return what is read."""
+        config = cast(DocumentationConfig, self.config)
+        if config.source_code_dir:
+            return [f"docstrings of the dataset {config.source_code_dir}"]
+        return [
+            f"{repository_name(config)}: {input_folder(config)}",
+            f"left out: {', '.join(exclusions(config, self.output_folder))}",
+        ]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return the identity of the folder or of the dataset's shards."""
+        config = cast(DocumentationConfig, self.config)
+        if config.source_code_dir:
+            return folder_fingerprint(Path(config.source_code_dir).expanduser() / "data", [])
+        return folder_fingerprint(input_folder(config), exclusions(config, self.output_folder))
+
+    def card(self) -> CardParts:
+        """Return the card's text."""
+        config = cast(DocumentationConfig, self.config)
+        name = Path(config.source_code_dir).name if config.source_code_dir else repository_name(config)
+        return CardParts(
+            title=f"Documentation of {name}",
+            description="English prose around code: one docstring or documentation file per row, interpreter sessions "
+            "taken out. A small stand-in for the natural language of Table 1 of arXiv 2503.17793.",
+            license=self._license(),
+            columns={
+                "id": "first 32 hex digits of the SHA-256 of the text",
+                "text": "the prose",
+                "source": "docstring or file",
+                "path": "file, and after :: the object that the docstring belongs to",
+            },
+        )

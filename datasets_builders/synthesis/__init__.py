@@ -1,0 +1,1 @@
+"""Section 2.4: synthetic data."""

@@ -1,0 +1,287 @@
+"""Section 2.4: the steps of the program-analysis builder, from files to verified questions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from datatrove.data import Document
+
+from datasets_builders.building.steps import Outcome, Removed, Step
+from datasets_builders.synthesis.program_analysis.balance import capped
+from datasets_builders.synthesis.program_analysis.clusters import assign_splits, cluster_functions
+from datasets_builders.synthesis.program_analysis.extraction import (
+    ExtractionLimits,
+    FunctionSample,
+    Refusal,
+    extract_functions,
+)
+from datasets_builders.synthesis.program_analysis.mutation import Mutant
+from datasets_builders.synthesis.program_analysis.observation import (
+    FailingMutant,
+    Observation,
+    ObservationSettings,
+    ObservedCall,
+    observe,
+)
+from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
+from evals.execution import Executor
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class ExtractFunctions(Step):
+    """Cuts the functions of a Python file out of it, each with its closure; refused ones are removed with a reason.
+
+    Source: ours.
+    """
+
+    name = "extract_functions"
+    arity = "1:n"
+
+    def __init__(self, limits: ExtractionLimits) -> None:
+        super().__init__()
+        self.limits = limits
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        if doc.metadata.get("language") != "Python":
+            yield Removed(doc, "not_python", str(doc.metadata.get("language")))
+            return
+        path = str(doc.metadata.get("path", ""))
+        origin = {
+            "parents": [doc.id],
+            "source_id": doc.id,
+            "path": path,
+            "repository": str(doc.metadata.get("repository") or ""),
+            "license": str(doc.metadata.get("license") or ""),
+        }
+        for found in extract_functions(doc.text, path, self.limits):
+            identifier = _digest(doc.id, found.name)
+            if isinstance(found, Refusal):
+                yield Removed(Document(found.name, identifier, metadata=origin), found.reason, found.detail)
+            else:
+                yield Document(found.function, identifier, metadata={**origin, "sample": asdict(found)})
+
+
+class ObserveFunctions(Step):
+    """Runs functions and their mutants in the sandbox; impure functions are removed.
+
+    A function none of whose calls gave an answer is kept: its docstring still makes questions.
+
+    Args:
+        settings (`ObservationSettings`): numbers and bounds.
+        isolation (`str`): as `Executor` takes it.
+
+    Source: ours.
+    """
+
+    name = "observe_functions"
+    batch_size = 64
+
+    def __init__(self, settings: ObservationSettings, isolation: str = "auto") -> None:
+        super().__init__()
+        self.settings, self.isolation = settings, isolation
+        self._executor: Executor | None = None
+
+    def begin(self, rank: int, world_size: int) -> None:
+        self._executor = Executor(isolation=self.isolation, workers=1)
+        self._executor.__enter__()
+
+    def end(self) -> None:
+        if self._executor is not None:
+            self._executor.__exit__(None, None, None)
+            self._executor = None
+
+    def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
+        if self._executor is None:
+            raise RuntimeError("begin() opens the sandbox before process_batch() uses it")
+        observations = observe(self._executor, [sample_of(doc) for doc in docs], self.settings)
+        answers: list[Iterable[Outcome]] = []
+        for doc, observation in zip(docs, observations, strict=True):
+            for status, count in sorted(observation.statuses.items()):
+                self.stat_update(f"candidate_{status}", value=count)
+            if observation.impurity:
+                answers.append([Removed(doc, "impure", observation.impurity)])
+                continue
+            doc.metadata["observation"] = {
+                "calls": [asdict(call) for call in observation.calls],
+                "check": observation.check,
+                "mutants": [asdict(mutant) for mutant in observation.mutants],
+            }
+            answers.append([doc])
+        return answers
+
+
+def sample_of(doc: Document) -> FunctionSample:
+    """Return the function that a document of this builder carries.
+
+    Source: ours.
+    """
+    values: dict[str, Any] = {**doc.metadata["sample"]}
+    values["helpers"] = tuple(values["helpers"])
+    return FunctionSample(**values)
+
+
+def observation_of(doc: Document) -> Observation:
+    """Return what `ObserveFunctions` learned of a document's function.
+
+    Source: ours.
+    """
+    values = doc.metadata["observation"]
+    return Observation(
+        calls=[ObservedCall(**call) for call in values["calls"]],
+        check=values["check"],
+        mutants=[FailingMutant(Mutant(**mutant["mutant"]), tuple(mutant["values"])) for mutant in values["mutants"]],
+    )
+
+
+class SplitFunctions(Step):
+    """Holds whole clusters of alike functions out for validation; copies of a function are removed.
+
+    Has to see all functions: one task.
+
+    Args:
+        validation_fraction (`float`): part of the verified calls wanted in validation.
+        min_validation_calls (`int`): how many are wanted at least, where that is no more than a fifth.
+        max_calls (`int`): how many calls of a function become questions.
+        seed (`int`): chooses the clusters.
+
+    Source: ours.
+    """
+
+    name = "split_functions"
+    arity = "n:1"
+
+    def __init__(self, validation_fraction: float, min_validation_calls: int, max_calls: int, seed: int) -> None:
+        super().__init__()
+        self.validation_fraction, self.min_validation_calls = validation_fraction, min_validation_calls
+        self.max_calls, self.seed = max_calls, seed
+        self._kept: dict[str, Document] = {}
+
+    def begin(self, rank: int, world_size: int) -> None:
+        self._kept = {}
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        sample = sample_of(doc)
+        key = _digest(sample.code)
+        other = self._kept.setdefault(key, doc)
+        if other is not doc:
+            # The one with the smaller id stays, whatever the order of arrival.
+            first, second = sorted((doc, other), key=lambda one: one.id)
+            self._kept[key] = first
+            yield Removed(second, "same_function", f"as {first.metadata['path']}")
+
+    def finish(self) -> Iterator[Outcome]:
+        docs = sorted(self._kept.values(), key=lambda doc: doc.id)
+        samples = [sample_of(doc) for doc in docs]
+        clusters = cluster_functions(samples)
+        weights = [min(len(doc.metadata["observation"]["calls"]), self.max_calls) for doc in docs]
+        keys = [_digest(sample.code) for sample in samples]
+        splits = assign_splits(clusters, keys, weights, self.validation_fraction, self.min_validation_calls, self.seed)
+        for doc, cluster, split in zip(docs, clusters, splits, strict=True):
+            doc.metadata.update(split=split, cluster=docs[cluster].id)
+            yield doc
+
+
+class AskQuestions(Step):
+    """Turns an observed function into questions of all kinds.
+
+    Source: ours.
+    """
+
+    name = "ask_questions"
+    arity = "1:n"
+
+    def __init__(self, limits: QuestionLimits) -> None:
+        super().__init__()
+        self.limits = limits
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        sample = sample_of(doc)
+        num_questions = 0
+        for question in questions_about(sample, observation_of(doc), self.limits):
+            num_questions += 1
+            yield Document(question.content, question.mid, metadata=question_row(question, sample, doc))
+        if not num_questions:
+            yield Removed(doc, "nothing_to_ask", "no call gave an answer, no docstring good enough")
+
+
+def question_row(question: Question, sample: FunctionSample, doc: Document) -> dict[str, Any]:
+    """Return the columns of a question's row.
+
+    Source: `mid, messages, tags, languages` are those of the released datasets; the others are ours.
+    """
+    return {
+        "mid": question.mid,
+        "messages": [
+            {"role": "user", "content": question.prompt},
+            {"role": "assistant", "content": question.content},
+        ],
+        "tags": [question.kind, "python"],
+        "languages": ["Python"],
+        "kind": question.kind,
+        "function": sample.name,
+        "module": sample.module,
+        "path": sample.path,
+        "repository": doc.metadata["repository"],
+        "license": doc.metadata["license"],
+        "cluster": doc.metadata["cluster"],
+        # The function and the file it was cut from.
+        "parents": [doc.id, doc.metadata["source_id"]],
+        "code": question.code,
+        "call": question.call,
+        "answer": question.answer,
+        "context": question.context,
+        "check": question.check,
+        "wrong_answers": question.wrong_answers,
+        "split": doc.metadata["split"],
+    }
+
+
+class LimitAnswers(Step):
+    """Removes questions asked twice, and answers so common that guessing them would pay.
+
+    Has to see all questions: one task. The bound holds in each split and kind.
+
+    Args:
+        max_answer_fraction (`float`): largest part that one answer may have.
+
+    Source: ours.
+    """
+
+    name = "limit_answers"
+    arity = "n:1"
+
+    def __init__(self, max_answer_fraction: float) -> None:
+        super().__init__()
+        self.max_answer_fraction = max_answer_fraction
+        self._kept: dict[str, Document] = {}
+
+    def begin(self, rank: int, world_size: int) -> None:
+        self._kept = {}
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        other = self._kept.setdefault(doc.id, doc)
+        if other is not doc:
+            # The training side gives way: what is held out stays held out.
+            first, second = sorted((other, doc), key=lambda one: (one.metadata["split"] == "train", _order(one)))
+            self._kept[doc.id] = first
+            yield Removed(second, "same_question", f"as of {first.metadata['module']}.{first.metadata['function']}")
+
+    def finish(self) -> Iterator[Outcome]:
+        groups: dict[tuple[str, str], list[Document]] = {}
+        for doc in sorted(self._kept.values(), key=lambda one: one.id):
+            groups.setdefault((doc.metadata["kind"], doc.metadata["split"]), []).append(doc)
+        for _, docs in sorted(groups.items()):
+            keep = capped([doc.text for doc in docs], self.max_answer_fraction)
+            for doc, stays in zip(docs, keep, strict=True):
+                yield doc if stays else Removed(doc, "common_answer", doc.text[:80])
+
+
+def _order(doc: Document) -> str:
+    return json.dumps([doc.metadata["path"], doc.metadata["function"]])

@@ -1,0 +1,176 @@
+"""Section 3.2: the builder `tokenized`: rows of built datasets as token files, one per source of Table 1's mixture.
+
+    python -m datasets_builders tokenized --config datasets_builders/tokenized/configs/quickstart.yaml
+
+Beside the usual Parquet files (one row per document: where its tokens are) the `data` folder gets for each input
+`NAME.ds`, `NAME.ds.index` and `NAME.ds.metadata`, which `recipes.training.token_store.TokenStore` maps.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.released.reading import folder_fingerprint, input_license, shard_files
+from datasets_builders.tokenized.steps import EncodeRows, ReadInputs, TokenFileWriter, source_of
+from datasets_builders.tokenized.tokenization import MESSAGES_KEY, load_tokenizer, tokenizer_fingerprint
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+INPUT_KEYS = {"path": "", "name": "", "text_key": "text", "split": "train", "where": ""}
+DATA_ROOT_PLACEHOLDER = "{data_root}"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_WHERE = re.compile(r"[^=]+=[^=]+")
+
+
+@dataclass
+class TokenizedConfig(BuilderConfig):
+    """Fields of the tokenized builder."""
+
+    inputs: list[dict[str, str]] = field(
+        default_factory=list,
+        metadata={
+            "help": "sources: each {path: dataset folder, name: of its token file, text_key: content, text or "
+            "messages (default text), split: (default train), where: column=value|value, to read only such rows}"
+        },
+    )
+    data_root: str = field(default="", metadata={"help": "replaces {data_root} in the paths of the inputs"})
+    tokenizer: str = field(default="", metadata={"help": "folder of the tokenizer (with tokenizer.json)"})
+    min_tokens: int = field(default=4, metadata={"help": "shorter documents, end token included, are removed"})
+
+    def validate(self) -> None:
+        """Check the inputs' keys and names; see `BuilderConfig.validate`."""
+        super().validate()
+        names = []
+        for number, one in enumerate(self.inputs):
+            unknown = sorted(set(one) - set(INPUT_KEYS))
+            if unknown:
+                raise ConfigError(f"inputs, item {number}: unknown key {unknown[0]!r}; known: {', '.join(INPUT_KEYS)}")
+            if not one.get("path"):
+                raise ConfigError(f"inputs, item {number}: path is missing; give the folder of a built dataset")
+            name = one.get("name", "")
+            if not _NAME.fullmatch(name):
+                raise ConfigError(
+                    f"inputs, item {number}: name is {name!r}, but must be letters, digits, '_', '.', '-'"
+                )
+            if one.get("where") and not _WHERE.fullmatch(one["where"]):
+                raise ConfigError(f"inputs, item {number}: where is {one['where']!r}, but must be column=value|value")
+            names.append(name)
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"two inputs are named {twice[0]!r}; each gives a file of its own name")
+        if self.min_tokens < 1:
+            raise ConfigError(f"min_tokens is {self.min_tokens}, but must be at least 1")
+
+    def complete_inputs(self) -> list[dict[str, str]]:
+        """Return the inputs with their defaults and the data root filled in."""
+        return [
+            {**INPUT_KEYS, **one, "path": one["path"].replace(DATA_ROOT_PLACEHOLDER, self.data_root)}
+            for one in self.inputs
+        ]
+
+
+class TokenizedBuilder(Builder):
+    """Token files with a document index; see the module."""
+
+    name = "tokenized"
+    summary = "token files with a document index, from which pre-training mixes"
+    config_class = TokenizedConfig
+    text_column = None
+    counted_column = "source"
+    config: TokenizedConfig
+
+    @property
+    def features(self) -> Features:
+        """One row per document of a token file."""
+        from datasets import Features, Value
+
+        return Features(
+            {
+                "id": Value("string"),
+                "source": Value("string"),
+                "document": Value("int64"),
+                "num_tokens": Value("int64"),
+                "num_bytes": Value("int64"),
+            }
+        )
+
+    def check(self) -> None:
+        """Check that every input has its split and the tokenizer loads."""
+        if not self.config.inputs:
+            raise ConfigError(
+                "inputs is empty; name at least one built dataset as {path: ..., name: ..., text_key: ...}"
+            )
+        try:
+            load_tokenizer(self.config.tokenizer)
+        except ValueError as error:
+            raise ConfigError(f"tokenizer: {error}") from None
+        for one in self.config.complete_inputs():
+            self._check_input(one)
+
+    def _check_input(self, one: dict[str, str]) -> None:
+        import pyarrow.parquet as pq
+
+        files = [path for split, path in shard_files(Path(one["path"])) if split == one["split"]]
+        if not files:
+            splits = sorted({split for split, _ in shard_files(Path(one["path"]))})
+            raise ConfigError(f"input {one['path']} has no split {one['split']!r}; it has {', '.join(splits)}")
+        columns = pq.read_schema(files[0]).names
+        wanted = {"text_key": one["text_key"], "where": one["where"].partition("=")[0]}
+        for key, column in wanted.items():
+            if column and column not in columns:
+                raise ConfigError(f"input {one['path']} has no column {column!r} ({key}); it has {', '.join(columns)}")
+
+    def inputs(self) -> list[str]:
+        """Return a line per input."""
+        lines = [
+            f"{one['name']}: {one['path']} ({one['split']}, {one['text_key']}{one['where'] and ', '}{one['where']})"
+            for one in self.config.complete_inputs()
+        ]
+        return [*lines, f"tokenizer: {self.config.tokenizer}"]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return the hashes of all inputs and of the tokenizer."""
+        hashes: dict[str, Any] = {
+            one["name"]: folder_fingerprint(Path(one["path"])) for one in self.config.complete_inputs()
+        }
+        return {"datasets": hashes, "tokenizer": tokenizer_fingerprint(load_tokenizer(self.config.tokenizer))}
+
+    def stages(self) -> list[Stage]:
+        """Encode rows in parallel; then write each source's file, all its documents in one rank."""
+        inputs, tokenizer = self.config.complete_inputs(), self.config.tokenizer
+        writer = TokenFileWriter(self.output_folder / "data", inputs, tokenizer, self.config.seed)
+        return [
+            Stage(
+                "encode",
+                [ReadInputs(inputs), EncodeRows(tokenizer, self.config.min_tokens)],
+                tasks=self.config.num_tasks,
+            ),
+            Stage("token_files", [writer], tasks=len(inputs), key=source_of),
+        ]
+
+    def card(self) -> CardParts:
+        """Return the words of the card."""
+        licenses = sorted({input_license(Path(one["path"])) for one in self.config.complete_inputs()})
+        conversations = any(one["text_key"] == MESSAGES_KEY for one in self.config.complete_inputs())
+        return CardParts(
+            "Token files",
+            "Documents as token ids, ready to be mixed for pre-training. `data/NAME.ds` holds the ids (uint32, little "
+            "endian) of all documents of a source, `data/NAME.ds.index` the end of each document (uint64), "
+            "`data/NAME.ds.metadata` counts and hashes. The order is shuffled by a hash of seed and id. Text was "
+            "encoded with special-token parsing off; every document ends with the end token."
+            + (" Conversations are rendered with the chat template." if conversations else ""),
+            license=self.config.license or (licenses[0] if len(licenses) == 1 else "mixed: " + ", ".join(licenses)),
+            columns={
+                "id": "source and id of the row that it was made of",
+                "source": "name of the token file",
+                "document": "number of the document in the token file",
+                "num_tokens": "with the end token",
+                "num_bytes": "of the text in UTF-8; of a conversation, of its JSON",
+            },
+            tags=["tokenized", "datatrove"],
+        )

@@ -1,0 +1,212 @@
+"""Section 3.2: the steps of the tokenized builder: read rows, encode them, write token files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from datatrove.data import Document
+
+from datasets_builders.building.ledger import num_bytes
+from datasets_builders.building.steps import Arity, Merged, Outcome, Reader, Removed, Step
+from datasets_builders.released.reading import shard_files
+from datasets_builders.tokenized.token_files import write_token_store
+from datasets_builders.tokenized.tokenization import (
+    MESSAGES_KEY,
+    UnusableRowError,
+    encode_document,
+    load_tokenizer,
+    tokenizer_fingerprint,
+)
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+ID_COLUMNS = ("id", "mid")
+
+
+def source_of(doc: Document) -> str:
+    """Return the source that a document belongs to: all of one source meet in one rank. Source: ours."""
+    return doc.metadata["source"]
+
+
+class ReadInputs(Reader):
+    """Reads the text column of every input; rank r of n takes every n-th row.
+
+    Args:
+        inputs (list of dict): path, name, text_key, split and where of each; other splits and rows are not read.
+
+    Source: ours.
+    """
+
+    name = "read_inputs"
+
+    def __init__(self, inputs: list[dict[str, str]]) -> None:
+        super().__init__()
+        self.inputs = inputs
+
+    def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
+        """Give the rows of this rank, conversations as JSON."""
+        import pyarrow.parquet as pq
+
+        number = 0
+        for one in self.inputs:
+            where, _, values = one["where"].partition("=")
+            for split, path in shard_files(Path(one["path"])):
+                if split != one["split"]:
+                    continue
+                with pq.ParquetFile(path) as shard:
+                    columns = [
+                        name for name in (*ID_COLUMNS, one["text_key"], where) if name in shard.schema_arrow.names
+                    ]
+                    for batch in shard.iter_batches(batch_size=256, columns=columns):
+                        for row in batch.to_pylist():
+                            if where and str(row[where]) not in values.split("|"):
+                                continue
+                            if number % world_size == rank:
+                                yield _document(row, one)
+                            number += 1
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Pass the row on."""
+        yield doc
+
+
+def _document(row: Mapping[str, Any], one: Mapping[str, str]) -> Document:
+    value = row[one["text_key"]]
+    is_chat = one["text_key"] == MESSAGES_KEY
+    text = json.dumps(value) if is_chat else value or ""
+    row_id = next((row[column] for column in ID_COLUMNS if row.get(column)), None)
+    if row_id is None:
+        row_id = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return Document(text=text, id=f"{one['name']}/{row_id}", metadata={"source": one["name"], "is_chat": is_chat})
+
+
+class EncodeRows(Step):
+    """Turns each row into token ids that end with the end token; special tokens inside the text stay text.
+
+    Args:
+        tokenizer_folder (`str`): with tokenizer.json.
+        min_tokens (`int`): documents with fewer are removed.
+
+    Source: ours.
+    """
+
+    name = "encode"
+    arity: Arity = "1:1"
+
+    def __init__(self, tokenizer_folder: str, min_tokens: int) -> None:
+        super().__init__()
+        self.tokenizer_folder = tokenizer_folder
+        self.min_tokens = min_tokens
+        self._tokenizer: PreTrainedTokenizerBase | None = None
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Load the tokenizer."""
+        self._tokenizer = load_tokenizer(self.tokenizer_folder)
+
+    def end(self) -> None:
+        """Drop the tokenizer: steps travel between processes."""
+        self._tokenizer = None
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Put the ids beside the text."""
+        assert self._tokenizer is not None
+        try:
+            ids = encode_document(self._tokenizer, json.loads(doc.text) if doc.metadata["is_chat"] else doc.text)
+        except UnusableRowError as error:
+            yield Removed(doc, str(error))
+            return
+        if len(ids) < self.min_tokens:
+            yield Removed(doc, "too_short", f"{len(ids)} tokens")
+            return
+        # Intermediate documents are JSON: base64 of four bytes each is smaller than the numbers.
+        doc.metadata["token_ids"] = base64.b64encode(np.asarray(ids, dtype="<u4").tobytes()).decode("ascii")
+        yield doc
+
+
+class TokenFileWriter(Step):
+    """Writes the token file of each source, its documents shuffled by a hash of seed and id.
+
+    All ids of a source are in memory at once, 4 bytes each: split a source of many billions of tokens into several
+    inputs, which a recipe's mixture reads as one.
+
+    Args:
+        data_folder (`Path`): where the files go.
+        inputs (list of dict): for the metadata.
+        tokenizer_folder (`str`): for the metadata.
+        seed (`int`): of the order.
+
+    Source: ours; the layout is datatrove's.
+    """
+
+    name = "token_files"
+    arity: Arity = "n:1"
+
+    def __init__(self, data_folder: Path, inputs: list[dict[str, str]], tokenizer_folder: str, seed: int) -> None:
+        super().__init__()
+        self.data_folder = str(data_folder)
+        self.sources = {one["name"]: one for one in inputs}
+        self.tokenizer_folder = tokenizer_folder
+        self.seed = seed
+        self._docs: list[Document] = []
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Start without documents."""
+        self._docs = []
+
+    def end(self) -> None:
+        """Let go of the documents."""
+        self._docs = []
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Keep the ids until the source is complete; the text is no longer needed."""
+        ids = np.frombuffer(base64.b64decode(doc.metadata["token_ids"]), dtype="<u4")
+        metadata = {"source": doc.metadata["source"], "num_tokens": len(ids), "num_bytes": num_bytes(doc.text)}
+        self._docs.append(Document(text="", id=doc.id, metadata={**metadata, "ids": ids}))
+        return ()
+
+    def finish(self) -> Iterable[Outcome]:
+        """Write the files of this rank's sources and give one row per document."""
+        tokenizer = load_tokenizer(self.tokenizer_folder) if self._docs else None
+        # The ids' bytes decide between equal row ids, so that the order of arrival does not.
+        self._docs.sort(key=lambda doc: (doc.metadata["source"], self._place(doc.id), doc.metadata["ids"].tobytes()))
+        for source, group in groupby(self._docs, key=source_of):
+            kept: list[Document] = []
+            for doc in group:
+                if kept and kept[-1].id == doc.id:
+                    yield Merged(_row(doc), doc.id, "same_id")
+                else:
+                    kept.append(doc)
+            one = self.sources[source]
+            write_token_store(
+                Path(self.data_folder) / f"{source}.ds",
+                (doc.metadata["ids"] for doc in kept),
+                {
+                    "source": source,
+                    "split": one["split"],
+                    "text_key": one["text_key"],
+                    "where": one["where"],
+                    "tokenizer_fingerprint": tokenizer_fingerprint(tokenizer),
+                    "end_token_id": tokenizer.eos_token_id,
+                    "vocabulary_size": len(tokenizer),
+                },
+            )
+            for number, doc in enumerate(kept):
+                doc.metadata["document"] = number
+                yield _row(doc)
+
+    def _place(self, identifier: str) -> bytes:
+        return hashlib.blake2b(f"{self.seed}|{identifier}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _row(doc: Document) -> Document:
+    """The document without its ids, as it goes into the table."""
+    metadata = {key: value for key, value in doc.metadata.items() if key != "ids"}
+    return Document(text="", id=doc.id, metadata=metadata)

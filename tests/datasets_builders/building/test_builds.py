@@ -1,0 +1,78 @@
+"""A whole build: the same bytes for any number of workers, a card, and rows that load_dataset gives back."""
+
+import yaml
+from datasets import load_dataset
+
+from datasets_builders.building.builder import BuildResult
+from datasets_builders.source_code.builder import SourceCodeBuilder, SourceCodeConfig
+
+
+def test_one_and_two_workers_write_the_same_bytes(run_cli, code_folder, tmp_path, shard_hashes):
+    found = []
+    for workers in (1, 2):
+        done = run_cli(
+            "source_code", f"input_dir={code_folder}", f"output_dir=out{workers}", "num_shards=3", f"workers={workers}"
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(shard_hashes(tmp_path / f"out{workers}"))
+    assert found[0] == found[1]
+    assert list(found[0]) == [f"train_0000{number}_of_00003.parquet" for number in range(3)]
+
+
+def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):
+    config = SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(code_folder), num_shards=2)
+    result = SourceCodeBuilder(config).run()
+    rows = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert result.num_rows == {"train": len(rows)}
+    streamed = list(load_dataset(str(tmp_path / "out"), split="train", streaming=True))
+    assert streamed == rows.to_list()
+    by_path = {row["path"]: row for row in streamed}
+    assert by_path["json/scanner.py"]["content"] == (code_folder / "json/scanner.py").read_text()
+    assert by_path["json/scanner.py"]["language"] == "Python"
+
+
+def test_the_card_has_metadata_ledger_and_lineage(code_folder, tmp_path):
+    config = SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(code_folder), license="MIT")
+    SourceCodeBuilder(config).run()
+    card = (tmp_path / "out" / "README.md").read_text()
+    metadata = yaml.safe_load(card.split("---\n")[1])
+    assert metadata["license"] == "mit"
+    assert metadata["configs"][0]["data_files"] == [{"split": "train", "path": "data/train_*.parquet"}]
+    assert metadata["size_categories"] == ["n<1K"]
+    for expected in ("| exact_dedup | n:1 |", "same_content", "`json/decoder.py`", "| sha256 of train_00000"):
+        assert expected in card
+
+
+def test_a_finished_build_is_found_and_a_changed_one_starts_over(code_folder, tmp_path):
+    def build(**fields) -> BuildResult:
+        return SourceCodeBuilder(
+            SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(code_folder), **fields)
+        ).run()
+
+    first = build()
+    again = build(workers=2)
+    assert (first.state, again.state) == ("new", "finished")
+    assert again.num_rows == first.num_rows
+    assert again.ledger == first.ledger
+    assert build(num_shards=2).state == "changed: config"
+    (code_folder / "extra.py").write_text("value = 1\nother_value = value\n")
+    changed = build(num_shards=2)
+    assert changed.state == "changed: inputs"
+    assert changed.num_rows["train"] == first.num_rows["train"] + 1
+
+
+def test_a_finished_build_whose_shard_was_deleted_is_built_again(code_folder, tmp_path, shard_hashes):
+    builder = SourceCodeBuilder(SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(code_folder)))
+    builder.run()
+    before = shard_hashes(tmp_path / "out")
+    (tmp_path / "out/data/train_00000_of_00001.parquet").unlink()
+    builder.run()
+    assert shard_hashes(tmp_path / "out") == before
+
+
+def test_a_dataset_inside_its_own_input_is_not_read_back(code_folder):
+    config = SourceCodeConfig(output_dir=str(code_folder / "out"), input_dir=str(code_folder))
+    first = SourceCodeBuilder(config).run()
+    (code_folder / "more.py").write_text("value = 1\nother_value = value\n")
+    second = SourceCodeBuilder(config).run()
+    assert second.num_rows["train"] == first.num_rows["train"] + 1

@@ -1,0 +1,94 @@
+"""The command line: help, plan, refusals."""
+
+import contextlib
+import os
+import subprocess
+import termios
+
+import pytest
+
+
+def test_help_lists_every_builder(run_cli):
+    done = run_cli("--help")
+    assert done.returncode == 0
+    for name in ("source_code", "documentation", "arithmetic", "synthetic_qa", "sft", "dpo", "tokenized"):
+        assert f"  {name} " in done.stdout
+
+
+def test_help_of_a_builder_lists_its_fields_with_defaults(run_cli):
+    done = run_cli("source_code", "--help")
+    assert done.returncode == 0
+    assert "max_bytes: int = 1000000" in done.stdout
+    assert "num_shards: int = 1" in done.stdout
+    assert "--push-to" in done.stdout
+
+
+@pytest.mark.parametrize("flag", ["--dry-run", "--dry_run"])
+def test_a_dry_run_prints_the_plan_and_touches_nothing(run_cli, code_folder, tmp_path, flag):
+    before = sorted(tmp_path.rglob("*"))
+    done = run_cli("source_code", flag, f"input_dir={code_folder}", "output_dir=out", "num_shards=2")
+    assert done.returncode == 0, done.stderr
+    for expected in ("read_code [1:1]", "exact_dedup [n:1]", str(code_folder), "num_shards: 2", "_of_00002.parquet"):
+        assert expected in done.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["source_cod"], "did you mean 'source_code'?"),
+        (["source_code", "outputdir=x"], "did you mean 'output_dir'?"),
+        (["source_code", "--config", "absent.yaml"], "no config file absent.yaml"),
+        (["source_code"], "output_dir is not set"),
+        (["source_code", "output_dir=x", "input_dir=absent"], "does not exist"),
+        (["source_code", "output_dir=x", "--wrokers", "2"], "unknown option --wrokers"),
+        (["source_code", "output_dir=x", "--push-to", "a/b/c"], "--push-to"),
+        (["source_code", "output_dir=.", "input_dir=."], "the same folder"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line_without_a_traceback(run_cli, tmp_path, arguments, message):
+    before = sorted(tmp_path.rglob("*"))
+    done = run_cli(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_without_code_is_an_error_that_says_what_was_there(run_cli, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "cat.png").write_bytes(b"\x89PNG")
+    done = run_cli("source_code", "input_dir=pictures", "output_dir=out")
+    assert done.returncode == 1
+    assert "all 1 inputs were removed (other_kind_of_file: 1)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "data").exists()
+
+
+def test_a_folder_of_the_user_is_never_overwritten(run_cli, code_folder, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    done = run_cli("source_code", f"input_dir={code_folder}", "output_dir=mine")
+    assert done.returncode == 2
+    assert "was not written by a builder" in done.stderr
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_terminal_shows_a_bar_and_a_pipe_none(run_cli, command, environment, tmp_path):
+    screen, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (30, 100))
+    arguments = ("arithmetic", "num_documents=20000", "output_dir=out")
+    process = subprocess.Popen(
+        command(*arguments), env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=terminal
+    )
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal is an error, not an end of file
+        while chunk := os.read(screen, 65_536):
+            shown += chunk
+    os.close(screen)
+    assert process.wait() == 0
+    assert b"arithmetic: compute: 0 docs" in shown
+    piped = run_cli(*arguments, "seed=1")
+    assert "docs/s" not in piped.stderr
+    assert "starting over" in piped.stderr

@@ -1,0 +1,279 @@
+"""Publishing a folder: what is pushed, what is refused, and what happens when the Hub or the network fails."""
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+
+from datasets_builders.building import publishing
+from datasets_builders.building.publishing import PublishError, PublishResult, publish_folder, publish_to_local_hub
+from tests.hub_server import READ_TOKEN, HubServer
+
+# huggingface_hub hands file objects to httpx under an argument that httpx renames.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+
+def publish(folder: Path, hub: HubServer, repo_id: str = "acme/numbers", **options: object) -> PublishResult:
+    return publish_folder(folder, repo_id, endpoint=hub.url, **options)
+
+
+def files_on(hub: HubServer, revision: str | None = None, repo_type: str = "dataset") -> list[str]:
+    return sorted(HfApi(hub.url).list_repo_files("acme/numbers", repo_type=repo_type, revision=revision))
+
+
+def test_a_dataset_folder_arrives_whole_private_and_without_the_state_of_its_build(
+    dataset_folder: Path, online: HubServer
+) -> None:
+    result = publish(dataset_folder, online)
+    info = HfApi(online.url).dataset_info("acme/numbers", files_metadata=True)
+    assert info.private is True
+    assert info.sha == result.commit
+    assert result.url == f"{online.url}/datasets/acme/numbers"
+    shards = [f"data/train_0000{n}_of_00003.parquet" for n in range(3)] + ["data/validation_00000_of_00001.parquet"]
+    assert files_on(online) == sorted([".gitattributes", "README.md", "ledger.json", *shards])
+    sizes = {sibling.rfilename: sibling.size for sibling in info.siblings or []}
+    for shard in shards:
+        assert sizes[shard] == (dataset_folder / shard).stat().st_size
+
+
+def test_pushing_twice_uploads_nothing_and_makes_no_commit(dataset_folder: Path, online: HubServer) -> None:
+    first = publish(dataset_folder, online)
+    blobs, uploads = online.storage.blobs.names(), online.count("PUT", "/lfs/")
+    second = publish(dataset_folder, online)
+    assert second == first
+    assert online.storage.blobs.names() == blobs
+    assert online.count("PUT", "/lfs/") == uploads == 4
+    assert online.count("POST", "/commit/") == 1
+
+
+def test_a_changed_shard_is_the_only_upload(dataset_folder: Path, online: HubServer) -> None:
+    publish(dataset_folder, online)
+    changed = dataset_folder / "data" / "validation_00000_of_00001.parquet"
+    changed.write_bytes((dataset_folder / "data" / "train_00000_of_00003.parquet").read_bytes() + b"changed")
+    before = online.count("PUT", "/lfs/")
+    publish(dataset_folder, online)
+    assert online.count("PUT", "/lfs/") == before + 1
+
+
+def test_a_build_with_fewer_shards_leaves_none_of_the_old_ones(dataset_folder: Path, online: HubServer) -> None:
+    publish(dataset_folder, online)
+    for shard in (dataset_folder / "data").glob("train_*"):
+        shard.rename(shard.with_name(shard.name.replace("of_00003", "of_00002")))
+    (dataset_folder / "data" / "train_00002_of_00002.parquet").unlink()
+    publish(dataset_folder, online)
+    assert [name for name in files_on(online) if "train" in name] == [
+        "data/train_00000_of_00002.parquet",
+        "data/train_00001_of_00002.parquet",
+    ]
+
+
+def test_a_revision_is_a_branch_of_its_own(dataset_folder: Path, online: HubServer) -> None:
+    publish(dataset_folder, online)
+    step = dataset_folder / "weights.txt"
+    step.write_text("step 12000", encoding="utf-8")
+    result = publish(dataset_folder, online, revision="step-000012000")
+    again = publish(dataset_folder, online, revision="step-000012000")
+    assert again == result
+    assert result.url.endswith("/datasets/acme/numbers/tree/step-000012000")
+    assert "weights.txt" in files_on(online, "step-000012000")
+    assert "weights.txt" not in files_on(online)
+
+
+def test_a_model_folder_goes_to_a_model_repository(tmp_path: Path, online: HubServer) -> None:
+    folder = tmp_path / "model"
+    (folder / "checkpoint-10").mkdir(parents=True)
+    (folder / "checkpoint-10" / "optimizer.pt").write_bytes(b"moments")
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n# Tiny\n", encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    result = publish(folder, online, repo_type="model")
+    assert result.url == f"{online.url}/acme/numbers"
+    assert files_on(online, repo_type="model") == [".gitattributes", "README.md", "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "kind"),
+    [
+        ("/api/repos/create", "POST", "500"),
+        ("/api/repos/create", "POST", "lost"),
+        ("/api/datasets/acme/numbers$", "GET", "429"),
+        ("/branch/", "POST", "lost"),
+        ("/tree/", "GET", "cut"),
+        ("/preupload/", "POST", "429"),
+        ("/objects/batch", "POST", "cut"),
+        ("/lfs/[0-9a-f]+$", "PUT", "500"),
+        ("/lfs/[0-9a-f]+$", "PUT", "408"),  # one that the client does not retry by itself
+        ("/lfs/[0-9a-f]+$", "PUT", "cut"),
+        ("/commit/", "POST", "429"),
+        ("/commit/", "POST", "cut"),
+        ("/commit/", "POST", "lost"),
+    ],
+)
+def test_a_failure_on_the_way_changes_nothing_about_the_result(
+    path: str, method: str, kind: str, dataset_folder: Path, online: HubServer
+) -> None:
+    online.faults.add(path, method, kind)
+    result = publish(dataset_folder, online, revision="v1")
+    assert [injected[2] for injected in online.faults.injected] == [kind]
+    head = HfApi(online.url).dataset_info("acme/numbers", revision="v1", files_metadata=True)
+    assert head.sha == result.commit
+    pushed = {sibling.rfilename: sibling.size for sibling in head.siblings or []}
+    for shard in (dataset_folder / "data").iterdir():
+        assert pushed[f"data/{shard.name}"] == shard.stat().st_size
+    commits = HfApi(online.url).list_repo_commits("acme/numbers", repo_type="dataset", revision="v1")
+    assert len(commits) == 2, "the initial commit and ours: a lost answer must not make a second one"
+
+
+def test_several_failures_in_one_push_are_survived(dataset_folder: Path, online: HubServer) -> None:
+    online.faults.add("/commit/", "POST", "429", times=2)
+    online.faults.add("/commit/", "POST", "500", times=2)
+    publish(dataset_folder, online)
+    assert len(online.faults.injected) == 4
+    assert online.count("PUT", "/lfs/") == 4, "what had arrived was sent again"
+
+
+def test_a_hub_that_stays_broken_ends_with_a_message(
+    dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "MAX_ATTEMPTS", 3)
+    online.faults.add("/commit/", "POST", "500", times=100)
+    with pytest.raises(PublishError, match=r"still answered 500. Run the same command later"):
+        publish(dataset_folder, online)
+    assert len(online.faults.injected) == 3
+
+
+def test_a_pause_longer_than_a_quarter_of_an_hour_is_left_to_the_user(
+    dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "LONGEST_RETRY_AFTER_SECONDS", -1.0)
+    online.faults.add("/commit/", "POST", "429")
+    with pytest.raises(PublishError, match=r"still answered 429 \(Retry-After: 0 s\)"):
+        publish(dataset_folder, online)
+    assert len(online.faults.injected) == 1
+
+
+def test_a_refused_upload_names_the_file(dataset_folder: Path, online: HubServer) -> None:
+    online.faults.add("/lfs/", "PUT", "413", times=100)
+    with pytest.raises(PublishError, match=r"(?s)answered 413.*more, smaller shards.*data/"):
+        publish(dataset_folder, online)
+
+
+def test_no_hub_at_the_address_ends_with_a_message(
+    dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "MAX_ATTEMPTS", 2)
+    with pytest.raises(PublishError, match=r"Check the network and HF_ENDPOINT"):
+        publish_folder(dataset_folder, "acme/numbers", endpoint="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    "repo_id", ["numbers", "a/b/c", "datasets/acme/numbers", "acme/num bers", "acme/", "acme/x..y", "acme/-x", ""]
+)
+def test_a_malformed_repository_id_is_refused_before_the_network(
+    repo_id: str, dataset_folder: Path, online: HubServer
+) -> None:
+    with pytest.raises(ValueError, match=r"Cannot publish to repository id .*ORGANIZATION/NAME"):
+        publish(dataset_folder, online, repo_id=repo_id)
+    assert online.calls == []
+
+
+@pytest.mark.parametrize("revision", ["", "a b", "../x", "x..y", "-x", "x/", "a~1"])
+def test_a_malformed_revision_is_refused(revision: str, dataset_folder: Path, online: HubServer) -> None:
+    with pytest.raises(ValueError, match="is no branch name"):
+        publish(dataset_folder, online, revision=revision)
+    assert online.calls == []
+
+
+def test_folders_that_would_be_useless_on_the_hub_are_refused(tmp_path: Path, online: HubServer) -> None:
+    with pytest.raises(ValueError, match="is not a folder"):
+        publish(tmp_path / "missing", online)
+    folder = tmp_path / "folder"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "x.parquet").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"no README.md card"):
+        publish(folder, online)
+    (folder / "README.md").write_text("\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"no README.md card, or an empty one"):
+        publish(folder, online)
+    (folder / "README.md").write_text("# Card\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="beside the card there is no file"):
+        publish(folder, online, ignore=["data/**"])
+    with pytest.raises(ValueError, match="nothing is published without its card"):
+        publish(folder, online, ignore=["*.md"])
+    with pytest.raises(ValueError, match="repo_type is 'space'"):
+        publish(folder, online, repo_type="space")
+    assert online.calls == []
+
+
+def test_a_card_whose_header_is_no_yaml_is_refused(dataset_folder: Path, online: HubServer) -> None:
+    (dataset_folder / "README.md").write_text("---\nlicense: [mit\n---\n# Card\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"Invalid metadata in README\.md"):
+        publish(dataset_folder, online)
+    assert online.count("POST", "/commit/") == 0
+
+
+@pytest.mark.parametrize(
+    ("token", "repo_id", "message"),
+    [
+        ("hf_unknown", "acme/numbers", r"answered 401.*hf auth login"),
+        (READ_TOKEN, "acme/numbers", r"answered 403.*may not write to namespace 'acme'"),
+        ("hf_test", "strangers/numbers", r"answered 403.*may not write to namespace 'strangers'"),
+        ("", "acme/numbers", r"There is no Hugging Face token.*hf auth login"),
+    ],
+)
+def test_a_token_that_does_not_do_says_what_to_do(
+    token: str, repo_id: str, message: str, dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(PublishError, match=message) as caught:
+        publish(dataset_folder, online, repo_id=repo_id)
+    assert not token or token not in str(caught.value)
+    assert online.storage.blobs.names() == set()
+
+
+def test_a_public_repository_where_a_private_one_was_asked_for_warns(dataset_folder: Path, online: HubServer) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        publish(dataset_folder, online, private=False)
+    assert not any("public" in str(warning.message) for warning in caught)
+    with pytest.warns(UserWarning, match="already exists and is public"):
+        publish(dataset_folder, online)
+
+
+def test_a_plain_folder_takes_the_files_that_the_hub_takes(
+    dataset_folder: Path, online: HubServer, tmp_path: Path
+) -> None:
+    from datasets import load_dataset
+
+    publish(dataset_folder, online)
+    first = publish_to_local_hub(dataset_folder, "acme/numbers", tmp_path / "local")
+    copy = Path(first.url)
+    assert copy == tmp_path / "local" / "datasets" / "acme" / "numbers"
+    copied = sorted(path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file())
+    assert copied == [name for name in files_on(online) if name != ".gitattributes"]
+    loaded = load_dataset(str(copy), cache_dir=str(tmp_path / "cache"))
+    assert {name: split.num_rows for name, split in loaded.items()} == {"train": 120, "validation": 40}
+    assert publish_to_local_hub(dataset_folder, "acme/numbers", tmp_path / "local") == first
+
+
+def test_a_plain_folder_is_replaced_as_a_whole(dataset_folder: Path, tmp_path: Path) -> None:
+    first = publish_to_local_hub(dataset_folder, "acme/numbers", tmp_path / "local")
+    killed = Path(first.url).with_name(".numbers.incomplete")  # what a killed run leaves behind
+    killed.mkdir()
+    (killed / "half.parquet").write_bytes(b"half")
+    (dataset_folder / "ledger.json").unlink()
+    second = publish_to_local_hub(dataset_folder, "acme/numbers", tmp_path / "local")
+    assert second.commit != first.commit
+    assert not (Path(second.url) / "ledger.json").exists()
+    assert [path.name for path in Path(second.url).parent.iterdir()] == ["numbers"]
+
+
+def test_offline_mode_is_named_as_the_reason(dataset_folder: Path, hub: HubServer) -> None:
+    with pytest.raises(PublishError, match="HF_HUB_OFFLINE is set"):
+        publish(dataset_folder, hub)
+
+
+def test_importing_the_module_loads_no_client() -> None:
+    code = "import sys, datasets_builders.building.publishing as p; assert 'huggingface_hub' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(publishing.__file__).parents[2])

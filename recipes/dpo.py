@@ -1,0 +1,239 @@
+"""Section 3.2.2: direct preference optimisation on pairs of a right and a wrong answer.
+
+    accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/dpo.py \
+        --config recipes/ling_coder_tiny/dpo.yaml [--field value]
+
+The trainer and the preference losses are TRL's; log-probabilities of policy and reference go through NormHead, and the
+router's balance and z-loss are added as in every stage.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+# Run as a script, this file's own folder comes first on sys.path, and not the repository's.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from recipes.training.recipe_loading import RecipeError, parse_recipe, quiet_environment
+
+
+def encode_dataset(arguments: Any, tokenizer: Any) -> tuple[list[dict[str, list[int]]], Any]:
+    """The stage's pairs as tokens, and what had to be removed.
+
+    Args:
+        arguments: DPOArguments.
+        tokenizer: with the chat template.
+
+    Returns:
+        (pairs, Removals).
+
+    Raises:
+        RecipeError: no dataset, or nothing of it can be trained on.
+
+    Source: paper 2.6.
+    """
+    from recipes.training.chat_data import encode_preferences, read_rows
+
+    rows = islice(read_rows(arguments.dataset, arguments.dataset_split), arguments.max_samples)
+    pairs, removals = encode_preferences(rows, tokenizer, arguments.sequence_length)
+    if not pairs:
+        raise RecipeError(
+            f"dataset: {arguments.dataset} has no pair to train on ({removals.describe()}). Raise sequence_length or "
+            "give another dataset."
+        )
+    return pairs, removals
+
+
+def _pair_tokens(pair: dict[str, list[int]]) -> int:
+    return 2 * len(pair["prompt_ids"]) + len(pair["chosen_ids"]) + len(pair["rejected_ids"])
+
+
+def plan_stage(arguments: Any, pairs: Sequence[dict[str, list[int]]] | None = None, removals: Any = None) -> Any:
+    """What the recipe is going to do.
+
+    Args:
+        arguments: DPOArguments.
+        pairs: encoded; None leaves the number of steps open.
+        removals: of the encoding.
+
+    Returns:
+        A StagePlan; its rows are pairs, so that its tokens are an upper bound of one side.
+
+    Source: paper 3.2.2.
+    """
+    from recipes.training.checkpoints import config_for_plan
+    from recipes.training.planning import SourcePlan, start_plan
+
+    plan = start_plan(arguments, "dpo", config_for_plan(arguments))
+    epochs = int(arguments.num_train_epochs)
+    plan.notes.append("a row is a pair: two sequences through the policy and, without gradients, the reference")
+    if pairs is None:
+        plan.notes.append(f"steps depend on the data: {arguments.dataset} is not built yet")
+        return plan
+    arguments.max_steps = -(-len(pairs) * epochs // plan.rows_per_step)
+    tokens = sum(_pair_tokens(pair) for pair in pairs)
+    plan.sources = [SourcePlan("dpo", 1.0, tokens * epochs, tokens)]
+    plan.notes.append(f"{len(pairs):,} pairs, {epochs} epoch(s), beta {arguments.beta}, loss {arguments.loss_type}")
+    plan.notes.append(removals.describe())
+    return plan
+
+
+def make_trainer(
+    model: Any, arguments: Any, pairs: list[dict[str, list[int]]], tokenizer: Any, reference: Any = None, **ours: Any
+) -> Any:
+    """TRL's DPOTrainer with Ling's losses.
+
+    Args:
+        model: the policy, a BailingMoeForCausalLM.
+        arguments: DPOArguments.
+        pairs: in training order.
+        tokenizer: pads.
+        reference: another model than a frozen copy of the policy; needed when a run is resumed.
+        **ours: keyword arguments of LingTrainerMixin.
+
+    Returns:
+        The trainer.
+
+    Source: paper 3.2.2.
+    """
+    import copy
+
+    import torch
+    from datasets import Dataset
+    from trl import DPOTrainer
+    from trl.trainer import dpo_trainer
+
+    from recipes.training.norm_head import norm_head_instead_of_fused_head
+    from recipes.training.trainer import LingTrainerMixin
+
+    class LingDPOTrainer(LingTrainerMixin, DPOTrainer):
+        """DPOTrainer whose log-probabilities go through NormHead and whose loss has the router's z-loss too."""
+
+        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+            """The card is made at the end, from the run."""
+
+        def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+            return dataset  # tokenised already, with special-token parsing off
+
+        def compute_loss(
+            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            """TRL's preference loss with our balance loss in it, plus the z-loss."""
+            result = DPOTrainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
+            loss = result[0] if return_outputs else result
+            scores = self.accelerator.unwrap_model(self.model).last_scores
+            config = self.model.config
+            loss = loss + config.router_z_loss_coef * scores.z_loss
+            if self.model.training:
+                share = torch.tensor(1.0 / self.current_gradient_accumulation_steps)
+                router_losses = (
+                    config.router_aux_loss_coef * scores.aux_loss + config.router_z_loss_coef * scores.z_loss
+                )
+                self._gather("loss", (loss - router_losses) * share / self.accelerator.num_processes)
+                self._gather_routing(inputs, scores.router_logits, scores.aux_loss, scores.z_loss, share)
+            return (loss, result[1]) if return_outputs else loss
+
+        def _extra_record(self) -> dict[str, Any]:
+            wanted = ("rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies")
+            values = {name: self._metrics["train"].get(name) for name in wanted}
+            return {name: sum(value) / len(value) for name, value in values.items() if value}
+
+    precomputes = arguments.precompute_ref_log_probs
+    if reference is None and not precomputes:
+        reference = copy.deepcopy(model)
+    with norm_head_instead_of_fused_head(dpo_trainer):
+        trainer = LingDPOTrainer(
+            model=model,
+            ref_model=None if precomputes else reference.requires_grad_(False).eval(),
+            args=arguments,
+            train_dataset=Dataset.from_list(pairs),
+            processing_class=tokenizer,
+            **ours,
+        )
+    trainer.aux_loss_enabled = True  # a coefficient of 0 still has its load logged
+    return trainer
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs direct preference optimisation.
+
+    Args:
+        arguments: the command line without the program's name; sys.argv's by default.
+
+    Raises:
+        RecipeError: the recipe cannot be run as written.
+
+    Source: paper 3.2.2.
+    """
+    from recipes.training.arguments import DPOArguments
+
+    settings = parse_recipe(DPOArguments, arguments)
+    import torch
+
+    from recipes.training.chat_data import epoch_order, fingerprint
+    from recipes.training.checkpoints import load_model, load_tokenizer, resolve_resume
+    from recipes.training.planning import complete_plan
+    from recipes.training.show_batch import describe_pair
+    from recipes.training.stage_run import (
+        announce,
+        is_main_process,
+        model_overrides,
+        moments_folder,
+        prepare_console,
+        run_stage,
+    )
+
+    if settings.dry_run and not Path(settings.dataset).is_dir():
+        announce(settings, plan_stage(settings))
+        return
+    tokenizer = load_tokenizer(settings.tokenizer)
+    pairs, removals = encode_dataset(settings, tokenizer)
+    plan = plan_stage(settings, pairs, removals)
+    learning_rate_at = complete_plan(plan, settings, settings.max_steps)
+    if announce(settings, plan):
+        return
+    order = epoch_order(len(pairs), int(settings.num_train_epochs), plan.rows_per_step, settings.seed)
+    ordered = [pairs[index] for index in order]
+    if settings.show_batch:
+        if is_main_process(settings):
+            shown = ordered[: settings.per_device_train_batch_size]
+            print("\n\n".join(describe_pair(pair, tokenizer) for pair in shown))
+        return
+    data_fingerprint = fingerprint(ordered, plan.rows_per_step)
+    resume = resolve_resume(settings.resume_from, Path(settings.output_dir), data_fingerprint)
+    moments = moments_folder(settings)
+    model = load_model(settings.init_from, tokenizer, torch.float32, settings.seed, model_overrides(settings))
+    prepare_console(settings)
+    trainer = make_trainer(
+        model,
+        settings,
+        ordered,
+        tokenizer,
+        learning_rate_at=learning_rate_at,
+        flops_per_token=plan.flops_per_token,
+        data_fingerprint=data_fingerprint,
+        moments_from=moments if resume is None else None,
+    )
+    facts = {
+        "data fingerprint": data_fingerprint,
+        "pairs": len(pairs),
+        "removed": removals.describe(),
+        "beta": settings.beta,
+        "loss": ", ".join(settings.loss_type),
+    }
+    consumed = {"dpo": sum(_pair_tokens(pair) for pair in ordered)}
+    run_stage(trainer, settings, tokenizer, plan, resume, consumed, facts)
+
+
+if __name__ == "__main__":
+    quiet_environment()
+    try:
+        main()
+    except RecipeError as problem:
+        from recipes.training.stage_run import exit_with_message
+
+        exit_with_message(problem)

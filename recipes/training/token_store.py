@@ -1,0 +1,96 @@
+"""Section 3.2: reading token files: what `datasets_builders tokenized` writes (datatrove's layout).
+
+`NAME.ds` holds token ids (uint32, little endian) of all documents one after another, `NAME.ds.index` the end of each
+document (uint64), `NAME.ds.metadata` a JSON object. Both arrays are mapped, never loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class TokenStore:
+    """The documents of one token file.
+
+    Args:
+        path: the `.ds` file.
+
+    Raises:
+        FileNotFoundError: one of the three files is missing.
+        ValueError: the files do not belong together, or hold no document.
+
+    Source: the layout is datatrove's.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.index_path = self.path.with_name(self.path.name + ".index")
+        self.metadata_path = self.path.with_name(self.path.name + ".metadata")
+        for file in (self.path, self.index_path, self.metadata_path):
+            if not file.is_file():
+                raise FileNotFoundError(f"{file} is missing: build it with `python -m datasets_builders tokenized`.")
+        try:
+            self.metadata: dict[str, Any] = json.loads(self.metadata_path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{self.metadata_path} is not JSON ({error}): build the token file again.") from error
+        self.num_tokens = self.path.stat().st_size // 4
+        self.num_documents = self.index_path.stat().st_size // 8
+        if self.num_documents == 0:
+            raise ValueError(f"{self.path} holds no document: the dataset it was built from is empty.")
+        self._open()
+        if int(self._ends[-1]) != self.num_tokens:
+            raise ValueError(
+                f"{self.path} holds {self.num_tokens} tokens, its index ends at {int(self._ends[-1])}: "
+                "the files do not belong together. Build them again."
+            )
+
+    def _open(self) -> None:
+        self._tokens = np.memmap(self.path, dtype="<u4", mode="r")
+        self._ends = np.memmap(self.index_path, dtype="<u8", mode="r")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickled memmap is a full copy: a data loader's worker maps the file again instead.
+        return {key: value for key, value in self.__dict__.items() if key not in ("_tokens", "_ends")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open()
+
+    def __len__(self) -> int:
+        return self.num_documents
+
+    def document(self, number: int) -> np.ndarray:
+        """Returns the token ids of one document, its end token included.
+
+        Args:
+            number: 0 to num_documents - 1.
+
+        Returns:
+            uint32 ids of shape (num_tokens_of_the_document,), mapped.
+
+        Raises:
+            IndexError: no such document.
+
+        Source: ours.
+        """
+        if not 0 <= number < self.num_documents:
+            raise IndexError(f"{self.path} has {self.num_documents} documents: there is no number {number}.")
+        start = int(self._ends[number - 1]) if number else 0
+        return self._tokens[start : int(self._ends[number])]
+
+    def fingerprint(self) -> str:
+        """Returns a hash of the content: of the token and index files, by size and bytes. Source: ours."""
+        known = self.metadata.get("content_sha256")
+        if known:
+            return str(known)
+        digest = hashlib.sha256()
+        for array in (self._tokens, self._ends):
+            view = array.view(np.uint8)
+            for start in range(0, len(view), 1 << 24):
+                digest.update(view[start : start + (1 << 24)])
+        return digest.hexdigest()

@@ -1,0 +1,270 @@
+"""Section 3.2: what all three kinds of training share: the loss, the log lines, the order of data and the schedule.
+
+One loss everywhere: cross-entropy (or DPO's) through NormHead, plus balance and z-loss of the router. The first is
+summed over the tokens of a whole optimizer step; the two router losses are statistics of each micro-batch, averaged
+over the micro-batches by their share of the step's target tokens (a load is not linear in the batch, so a step of two
+micro-batches is not exactly one of twice the size).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Sampler, SequentialSampler
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from recipes.training.checkpoints import COMPLETE_MARKER, load_optimizer_moments
+from recipes.training.devices import current_device_name, model_flops_utilisation, peak_memory_bytes
+from recipes.training.moe_metrics import StepStatistics, routing_statistics, summarise_load
+
+METRICS_FILE = "metrics.jsonl"
+# Figures of the clock and the machine: everything else in metrics.jsonl is equal in a resumed and an unbroken run.
+TIMING_KEYS = ("tokens_per_second", "model_flops_utilisation", "seconds", "peak_resident_bytes", "peak_gpu_bytes")
+
+
+def truncate_metrics(path: Path, last_step: int) -> int:
+    """Drops the log lines after a step, and a line cut short by a kill, so that a resumed run continues the file.
+
+    Args:
+        path: a metrics.jsonl; may be missing.
+        last_step: the step of the checkpoint that is resumed.
+
+    Returns:
+        Number of lines kept.
+
+    Source: ours.
+    """
+    if not path.is_file():
+        return 0
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if record["step"] <= last_step:
+            kept.append(line)
+    temporary = path.with_suffix(".jsonl.tmp")
+    temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    temporary.replace(path)
+    return len(kept)
+
+
+class _LogWhereSaved(TrainerCallback):
+    """Logs at every step that is saved: otherwise the averages of a resumed run would start at another step."""
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Asks for a log line wherever a checkpoint is asked for."""
+        if control.should_save:
+            control.should_log = True
+        return control
+
+
+class _MarkComplete(TrainerCallback):
+    """Marks a checkpoint as whole after its last file: one that a kill cut short is never resumed."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Writes the marker, with the fingerprint of the data plan."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if state.is_world_process_zero and folder.is_dir():
+            record = {"step": state.global_step, "data_fingerprint": self.fingerprint}
+            (folder / COMPLETE_MARKER).write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+
+class LingTrainerMixin:
+    """Put before a Trainer class (transformers' or TRL's) to train a Ling model with the pinned losses.
+
+    Keyword arguments beyond the Trainer's: `learning_rate_at`, a pure function from the step (0-based) to the learning
+    rate; `flops_per_token`; `data_fingerprint`; `moments_from`, a folder whose optimizer moments are taken over.
+
+    Source: paper 3.2; the log lines are ours.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        learning_rate_at: Any,
+        flops_per_token: float,
+        data_fingerprint: str,
+        moments_from: Path | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.learning_rate_at = learning_rate_at
+        self.flops_per_token = flops_per_token
+        self.moments_from = moments_from
+        self.statistics = StepStatistics()
+        self.tokens_seen = 0
+        self._last_log_time: float | None = None
+        super().__init__(*args, **kwargs)
+        self.model.config.output_router_logits = True
+        self.add_callback(_LogWhereSaved())
+        self.add_callback(_MarkComplete(data_fingerprint))
+
+    # ---- order of data, optimizer, schedule
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
+        # The data plan fixes the order; position i is all that a checkpoint has to know.
+        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Trainer's optimizer, with the moments of the stage before where they were asked for."""
+        is_new = self.optimizer is None
+        optimizer = super().create_optimizer(model) if model is not None else super().create_optimizer()
+        if is_new and self.moments_from is not None:
+            load_optimizer_moments(optimizer, self.moments_from)
+        return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> torch.optim.lr_scheduler.LRScheduler:
+        """A LambdaLR over the recipe's own schedule: its only state is the step."""
+        if self.lr_scheduler is None:
+            peak = self.args.learning_rate
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                optimizer or self.optimizer, lambda step: self.learning_rate_at(step) / peak
+            )
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Loads a checkpoint's weights. They are saved under the released names, expert by expert, and Trainer would
+        load what fits the runtime's names and leave the experts as they are, with no more than a warning."""
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        saved = type(self.model).from_pretrained(resume_from_checkpoint, dtype=self.model.dtype)
+        self.model.load_state_dict(saved.state_dict(), strict=True)
+
+    # ---- loss
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The model's own loss of one micro-batch, scaled so that the step's gradient is right under accumulation.
+
+        Args:
+            model: the model, wrapped or not.
+            inputs: input_ids and labels (batch, seq), attention_mask or position_ids.
+            return_outputs: also give the model's output.
+            num_items_in_batch: target tokens of the whole optimizer step over all processes; None outside of training.
+
+        Returns:
+            The loss, or (loss, outputs).
+        """
+        inputs = {**inputs, "use_cache": False, "output_router_logits": True}
+        outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
+        loss = outputs.loss
+        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+            # The loss is this process's share of the whole step, and DDP averages gradients over processes.
+            loss = loss * self.accelerator.num_processes
+        if self.model.training:
+            if num_items_in_batch is None:
+                share = torch.tensor(1.0 / self.current_gradient_accumulation_steps)
+                self._gather("loss", outputs.ce_loss * share)
+            else:
+                share = (inputs["labels"][:, 1:] != -100).sum() / num_items_in_batch
+                self._gather("loss", outputs.ce_loss)
+            self._gather_routing(inputs, outputs.router_logits, outputs.aux_loss, outputs.z_loss, share)
+        return (loss, outputs) if return_outputs else loss
+
+    def _gather(self, name: str, value: torch.Tensor) -> None:
+        """Adds a micro-batch's share of a step's value, over all processes."""
+        self.statistics.add_value(name, float(self.accelerator.gather(value.detach().float().reshape(1)).sum()))
+
+    def _gather_routing(
+        self, inputs: dict[str, Any], router_logits: Any, balance: torch.Tensor, z: torch.Tensor, share: torch.Tensor
+    ) -> None:
+        """Adds the router losses, weighted as in the loss, and what the router did with the real tokens."""
+        self._gather("balance_loss", balance * share.to(balance.device))
+        self._gather("z_loss", z * share.to(z.device))
+        mask = inputs.get("attention_mask")
+        counts, entropies, num_tokens = routing_statistics(
+            router_logits, self.model.config.num_experts_per_tok, None if mask is None else mask.bool()
+        )
+        if self.accelerator.num_processes > 1:
+            device = self.accelerator.device
+            counts = self.accelerator.reduce(counts.float().to(device)).double().cpu()
+            entropies = self.accelerator.reduce(entropies.float().to(device)).double().cpu()
+            num_tokens = float(self.accelerator.reduce(torch.tensor(float(num_tokens), device=device)))
+        self.statistics.add_routing(counts, entropies, num_tokens)
+        self.statistics.num_trained_tokens += num_tokens
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> float:
+        """FLOPs of one micro-batch. Trainer's own estimate counts every expert: six times too much for Ling."""
+        return float(inputs["input_ids"].numel() * self.flops_per_token)
+
+    # ---- log lines
+
+    def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
+        """Trainer's loop; first brings metrics.jsonl back to the step that is resumed."""
+        path = Path(self.args.output_dir) / METRICS_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        last_step = 0
+        if resume_from_checkpoint is not None:
+            record = json.loads((Path(resume_from_checkpoint) / COMPLETE_MARKER).read_text(encoding="utf-8"))
+            last_step = int(record["step"])
+        if self.is_world_process_zero():
+            truncate_metrics(path, last_step)
+            lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+            self.tokens_seen = int(json.loads(lines[-1])["tokens_seen"]) if lines else 0
+        self._last_log_time = time.perf_counter()
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
+        """Turns Trainer's log line into ours and appends it to metrics.jsonl; other lines pass unchanged."""
+        if "learning_rate" in logs and self.statistics.num_trained_tokens:
+            record = self._training_record(logs)
+            if self.is_world_process_zero():
+                with (Path(self.args.output_dir) / METRICS_FILE).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(record) + "\n")
+            logs.update(self._console_figures(record))
+        super().log(logs, start_time)
+
+    def _training_record(self, logs: dict[str, Any]) -> dict[str, Any]:
+        now = time.perf_counter()
+        seconds = now - (self._last_log_time or now)
+        self._last_log_time = now
+        statistics = self.statistics
+        num_steps = self.state.global_step - self._previous_logged_step()
+        num_tokens = int(statistics.num_trained_tokens)
+        self.tokens_seen += num_tokens
+        rate = num_tokens / max(seconds, 1e-9)
+        record: dict[str, Any] = {"step": self.state.global_step, "tokens_seen": self.tokens_seen}
+        record["total_loss"] = logs.pop("loss")
+        record.update({name: total / max(num_steps, 1) for name, total in statistics.sums.items()})
+        record["learning_rate"] = logs["learning_rate"]
+        record["grad_norm"] = logs.get("grad_norm")
+        record.update(summarise_load(statistics.counts, statistics.entropy_sums, statistics.num_routed_tokens))
+        record.update(self._extra_record())
+        record["tokens_per_second"] = round(rate, 1)
+        per_device = rate / self.accelerator.num_processes
+        record["model_flops_utilisation"] = model_flops_utilisation(
+            per_device, self.flops_per_token, current_device_name()
+        )
+        record["seconds"] = round(seconds, 3)
+        record.update(peak_memory_bytes())
+        self._logged_step = self.state.global_step
+        statistics.reset()
+        return record
+
+    def _previous_logged_step(self) -> int:
+        # A resumed run starts at a saved step, and every saved step was logged.
+        return getattr(self, "_logged_step", self._initial_global_step)
+
+    def _extra_record(self) -> dict[str, Any]:
+        """Figures of one kind of training only; DPO's rewards for example."""
+        return {}
+
+    def _console_figures(self, record: dict[str, Any]) -> dict[str, Any]:
+        names = ("loss", "balance_loss", "z_loss", "tokens_seen", "tokens_per_second", "model_flops_utilisation")
+        figures = {name: record[name] for name in names if name in record}
+        figures["expert_load_max_over_mean"] = record["worst_load_max_over_mean"]
+        figures["dead_experts"] = record["num_dead_experts"]
+        return figures

@@ -1,10 +1,10 @@
-"""Packaging of Ling-Coder recipes. `pip install -e '.[build,train,eval,test]' -c constraints.txt` gives the tested set."""
+"""Packaging of Ling-Coder recipes. `pip install -e '.[all]' -c constraints.txt` gives the tested set."""
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# Ranges, not pins: the tested set is in constraints.txt. The lower bounds are the oldest versions the code is meant for.
+# Ranges, not pins: the tested set is in constraints.txt. Lower bounds are the oldest versions the code is meant for.
 CORE = [
     "torch>=2.11",
     "transformers>=5.17,<6",
@@ -35,7 +35,7 @@ BUILD = [
     "tree-sitter-lua>=0.5",
     "tree-sitter-bash>=0.25",
 ]
-TRAIN = ["accelerate>=1.10.1", "trl>=1.10"]
+TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]
 EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]
 TEST = ["pytest>=8", "hypothesis>=6", "ruff>=0.12", "scipy>=1.13", "starlette>=0.40", "uvicorn>=0.30"]
 
@@ -48,7 +48,9 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["modeling_ling*", "evals*", "datasets_builders*", "recipes*"]),
-    package_data={"": ["*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "presets/*.json", "configs/*.yaml", "prompts/*"]},
+    package_data={
+        "": ["*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "presets/*.json", "configs/*.yaml", "prompts/*"]
+    },
     install_requires=CORE,
     extras_require={
         "build": BUILD,

@@ -24,11 +24,11 @@ BUILDERS = {
     ),
     "sft": (
         "datasets_builders.released.sft:SFTBuilder",
-        "chat examples with a held-out split (section 3.3)",
+        "chat examples with a held-out split (section 3.2.3)",
     ),
     "dpo": (
         "datasets_builders.released.dpo:DPOBuilder",
-        "pairs of a verified and a refuted answer (section 3.4)",
+        "pairs of a verified and a refuted answer (section 3.2.4)",
     ),
     "tokenized": (
         "datasets_builders.tokenized.builder:TokenizedBuilder",

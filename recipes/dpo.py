@@ -1,4 +1,4 @@
-"""Section 3.2.2: direct preference optimisation on pairs of a right and a wrong answer.
+"""Section 3.2.4: direct preference optimisation on pairs of a right and a wrong answer.
 
     accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/dpo.py \
         --config recipes/ling_coder_tiny/dpo.yaml [--field value]
@@ -63,7 +63,7 @@ def plan_stage(arguments: Any, pairs: Sequence[dict[str, list[int]]] | None = No
     Returns:
         A StagePlan; its rows are pairs, so that its tokens are an upper bound of one side.
 
-    Source: paper 3.2.2.
+    Source: paper 3.2.4.
     """
     from recipes.training.checkpoints import config_for_plan
     from recipes.training.planning import SourcePlan, start_plan
@@ -98,7 +98,7 @@ def make_trainer(
     Returns:
         The trainer.
 
-    Source: paper 3.2.2.
+    Source: paper 3.2.4.
     """
     import copy
 
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         RecipeError: the recipe cannot be run as written.
 
-    Source: paper 3.2.2.
+    Source: paper 3.2.4.
     """
     from recipes.training.arguments import DPOArguments
 

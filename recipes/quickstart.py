@@ -130,8 +130,8 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
         builder("documentation", documentation, "2.3", *scale.builder_fields),
         builder("arithmetic", math, "3.2", f"num_documents={scale.num_math_documents}"),
         builder("synthetic_qa", "build SyntheticQA, answers computed", "2.4", code_input, *more_inputs),
-        builder("sft", "build the SFT set", "3.2.2", questions),
-        builder("dpo", "build the DPO set, verified by execution", "3.2.3", questions),
+        builder("sft", "build the SFT set", "3.2.3", questions),
+        builder("dpo", "build the DPO set, verified by execution", "3.2.4", questions),
     ]
 
 
@@ -177,7 +177,7 @@ def stage_steps(output: Path, scale: Scale) -> list[Step]:
             *first,
             *scale.stage_flags.get(stage, ()),
         )
-        paper = {"sft": "3.2.2", "dpo": "3.2.3"}.get(stage, "3.2.1")
+        paper = {"annealing": "3.2.2", "sft": "3.2.3", "dpo": "3.2.4"}.get(stage, "3.2.1")
         steps.append(Step(stage, f"train: {stage}", command, paper))
     return steps
 

@@ -25,8 +25,8 @@ DATASETS = {
     "documentation": "2.3: documentation, a stand-in for natural language",
     "arithmetic": "3.2: computed word problems, a stand-in for math",
     "synthetic_qa": "2.4: SyntheticQA, answers computed by program analysis",
-    "sft": "3.2.2: the SFT set",
-    "dpo": "3.2.3: the DPO set, verified by execution",
+    "sft": "3.2.3: the SFT set",
+    "dpo": "3.2.4: the DPO set, verified by execution",
     "tokenized": "3.2: token shards, the five sources of Table 1",
 }
 STAGES = ("stage1", "stage2", "annealing", "sft", "dpo")

@@ -1,4 +1,4 @@
-"""Section 3.2.2: supervised fine-tuning on packed conversations, with the loss on the assistant's words only.
+"""Section 3.2.3: supervised fine-tuning on packed conversations, with the loss on the assistant's words only.
 
     accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/sft.py \
         --config recipes/ling_coder_tiny/sft.yaml [--field value]
@@ -84,7 +84,7 @@ def plan_stage(arguments: Any, conversations: Sequence[Any] | None = None, remov
     Returns:
         A StagePlan.
 
-    Source: paper 3.2.2.
+    Source: paper 3.2.3.
     """
     from recipes.training.checkpoints import config_for_plan
     from recipes.training.packing import best_fit
@@ -120,7 +120,7 @@ def make_trainer(model: Any, arguments: Any, rows: list[dict[str, list[int]]], t
     Returns:
         The trainer.
 
-    Source: paper 3.2.2.
+    Source: paper 3.2.3.
     """
     import functools
 
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         RecipeError: the recipe cannot be run as written.
 
-    Source: paper 3.2.2.
+    Source: paper 3.2.3.
     """
     from recipes.training.arguments import SFTArguments
 

@@ -99,7 +99,10 @@ def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) ->
     metadata["tags"] = [*parts.tags, "ling-coder-recipes"]
     metadata["size_categories"] = [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>100M")]
     files = [{"split": split, "path": f"data/{split}_*.parquet"} for split in num_rows]
-    metadata["configs"] = [{"config_name": "default", "data_files": files}]
+    # datasets keys its cache by this entry, not by the folder's path or content: without the digest of the shards,
+    # two folders of one name, or one folder built twice, would load as the rows that were seen first.
+    shards = digest([file_sha256(path) for path in sorted((builder.output_folder / "data").glob("*.parquet"))])
+    metadata["configs"] = [{"config_name": "default", "description": f"build {shards}", "data_files": files}]
     return metadata
 
 

@@ -1,1 +1,1 @@
-"""Section 3.1, Table 1: small stand-ins for natural language and mathematics, for a real mixture in the small."""
+"""Section 3.2, Table 1: small stand-ins for natural language and mathematics, for a real mixture in the small."""

@@ -1,4 +1,4 @@
-"""Section 3.1, Table 1 (mathematics): computed word problems with worked answers, a stand-in in the small."""
+"""Section 3.2, Table 1 (mathematics): computed word problems with worked answers, a stand-in in the small."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Section 3.1, Table 1 (natural language): prose of docstrings and documentation files, a stand-in in the small."""
+"""Section 3.2, Table 1 (natural language): prose of docstrings and documentation files, a stand-in in the small."""
 
 import ast
 import hashlib

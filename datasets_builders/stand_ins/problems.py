@@ -1,4 +1,4 @@
-"""Section 3.1, Table 1 (mathematics): word problems whose answers are computed, one function per kind of problem."""
+"""Section 3.2, Table 1 (mathematics): word problems whose answers are computed, one function per kind of problem."""
 
 from collections.abc import Callable
 from math import gcd

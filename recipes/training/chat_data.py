@@ -1,4 +1,4 @@
-"""Sections 2.5 and 3.2.2: conversations and preference pairs as token ids, and conversations packed into rows.
+"""Sections 3.2.3 and 3.2.4: conversations and preference pairs as token ids, and conversations packed into rows.
 
 Message content is tokenised with special-token parsing off: `<|endoftext|>` inside a question is text, not an end.
 A conversation that does not fit is removed whole, with its reason, and counted: one cut in the middle would teach
@@ -140,7 +140,7 @@ def packed_row(conversations: Sequence[EncodedConversation]) -> dict[str, list[i
     Returns:
         input_ids, labels (-100 where nothing is learned, by position and never by token id), position_ids.
 
-    Source: paper 3.2.2 (packing); isolation of the packed conversations is ours.
+    Source: paper 3.2.3 (packing); isolation of the packed conversations is ours.
     """
     row: dict[str, list[int]] = {"input_ids": [], "labels": [], "position_ids": []}
     for conversation in conversations:
@@ -169,7 +169,7 @@ def packed_epochs(
     Returns:
         Rows, a multiple of rows_per_step.
 
-    Source: paper 3.2.2 (epochs, packing); the order is ours.
+    Source: paper 3.2.3 (epochs, packing); the order is ours.
     """
     packs = best_fit([len(item.input_ids) for item in conversations], row_tokens)
     rows = [packed_row([conversations[index] for index in pack]) for pack in packs]

@@ -41,6 +41,15 @@ PURE_ATTRIBUTES = {
     ),
     "sys": frozenset(word_list("byteorder float_info hash_info int_info intern maxsize maxunicode version_info")),
 }
+# What the path modules ask of the file system or the environment: `os.path.exists(3)` is about an open descriptor of
+# the process, which is the same in every run on one machine and another on the next.
+PATH_MODULES = frozenset({"path", "os.path", "posixpath", "ntpath", "genericpath"})
+FILE_SYSTEM_ATTRIBUTES = frozenset(
+    word_list("""
+        abspath exists expanduser getatime getctime getmtime getsize isdir isfile islink ismount lexists realpath
+    relpath samefile sameopenfile
+    """)
+)
 # Names that reach outside the arguments, or make the closure unknowable.
 IMPURE_BUILTINS = frozenset(
     word_list("__import__ breakpoint compile delattr eval exec exit globals help input locals open print quit vars")
@@ -200,6 +209,8 @@ def _check_module(module: str, names: list[str]) -> None:
         raise _Unusable("impure_module", module)
     if "*" in names:
         raise _Unusable("star_import", module)
+    if module in PATH_MODULES and FILE_SYSTEM_ATTRIBUTES.intersection(names):
+        raise _Unusable("asks_the_file_system", f"{module}: {', '.join(names)}")
 
 
 def _check_purity(node: ast.AST) -> None:
@@ -215,6 +226,10 @@ def _check_purity(node: ast.AST) -> None:
             allowed = PURE_ATTRIBUTES.get(part.value.id)
             if allowed is not None and part.attr not in allowed:
                 raise _Unusable("impure_module", f"{part.value.id}.{part.attr}")
+        if isinstance(part, ast.Attribute) and part.attr in FILE_SYSTEM_ATTRIBUTES:
+            owner = ast.unparse(part.value)
+            if owner in PATH_MODULES:
+                raise _Unusable("asks_the_file_system", f"{owner}.{part.attr}")
 
 
 def _closure(module: _Module, target: int) -> tuple[list[int], dict[int, list[str]]]:

@@ -102,6 +102,8 @@ def test_methods_nested_functions_and_main_guards_are_left_alone() -> None:
         ("    import socket\n    return socket", "import_not_pure"),
         ("    from .near import thing\n    return thing", "relative_import"),
         ("    import os\n    return os.listdir(p)", "impure_module"),
+        ("    import os\n    return os.path.exists(p)", "asks_the_file_system"),
+        ("    from posixpath import isfile\n    return isfile(p)", "asks_the_file_system"),
         ("    return missing(p) + \\\n        1", "unresolved_name"),
         ("    return [\n        " + "1,\n        " * 80 + "]", "too_long"),
     ],

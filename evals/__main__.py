@@ -1,0 +1,107 @@
+"""Section 4: `python -m evals run|loss|selfcheck|list`.
+
+python -m evals run --model PATH_OR_ID --tasks humaneval,held_out_execution --held-out SFT_FOLDER
+python -m evals loss --model AFTER --baseline BEFORE --data SFT_FOLDER
+python -m evals selfcheck --data-dir BENCHMARKS
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+TASK_LINES = {
+    "humaneval": "164 Python functions to complete, run in the sandbox; openai/openai_humaneval or --data-dir; MIT",
+    "held_out_execution": "what a call returns, of functions that training never asked about; --held-out FOLDER",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return the process's status."""
+    options = make_parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except KeyboardInterrupt:
+        print("Stopped. Generations so far are kept; the same command continues.", file=sys.stderr)
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    from evals import held_out_loss
+
+    parser = argparse.ArgumentParser(
+        prog="python -m evals", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="score a model through lighteval")
+    run.add_argument("--model", required=True, help="a model folder, or org/name on the Hub")
+    run.add_argument("--tasks", required=True, help=f"comma-separated: {', '.join(TASK_LINES)}")
+    run.add_argument("--baseline-model", "--baseline_model", help="other weights, compared by a paired test")
+    run.add_argument("--preset", choices=("standard", "paper"), default="standard", help="of the prompts")
+    run.add_argument("--base", action="store_true", help="complete the prompt: no chat template, stop strings")
+    run.add_argument("--batch-size", "--batch_size", type=int, default=16, help="prompts at once")
+    run.add_argument("--output", type=Path, default=Path("outputs/evaluation"), help="results.json and samples/")
+    _add_data_arguments(run)
+    run.set_defaults(command=_run)
+    loss = commands.add_parser("loss", help="held-out loss of two sets of weights, paired")
+    held_out_loss.add_arguments(loss)
+    loss.set_defaults(command=held_out_loss.main)
+    check = commands.add_parser("selfcheck", help="score the gold solutions")
+    _add_data_arguments(check)
+    check.set_defaults(command=_selfcheck)
+    listing = commands.add_parser("list", help="the tasks, their data and whether this machine can run code")
+    listing.set_defaults(command=_list)
+    return parser
+
+
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--held-out", "--held_out", type=Path, help="folder that the sft builder wrote")
+    parser.add_argument("--data-dir", "--data_dir", type=Path, help="folder with humaneval/HumanEval.jsonl.gz")
+    parser.add_argument("--limit", type=int, help="only the first rows of each task")
+
+
+def _run(options: argparse.Namespace) -> int:
+    tasks = tuple(name.strip() for name in options.tasks.split(",") if name.strip())
+    unknown = sorted(set(tasks) - set(TASK_LINES))
+    if unknown or not tasks:
+        raise SystemExit(f"--tasks: unknown {', '.join(unknown) or 'nothing'}; known: {', '.join(TASK_LINES)}")
+    if options.limit is not None and options.limit < 1:
+        raise SystemExit(f"--limit {options.limit}: at least 1 row is needed")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from evals.execution import IsolationUnavailableError
+    from evals.running import RunOptions, print_results, run
+    from evals.tasks.scoring import TooManyInfraErrorsError
+
+    values = {name: value for name, value in vars(options).items() if name in RunOptions.__dataclass_fields__}
+    try:
+        results = run(RunOptions(**{**values, "tasks": tasks}))
+    except (FileNotFoundError, IsolationUnavailableError, TooManyInfraErrorsError) as error:
+        raise SystemExit(str(error)) from None
+    print_results(results)
+    return 0 if any(task["value"] is not None for task in results["tasks"].values()) else 2
+
+
+def _selfcheck(options: argparse.Namespace) -> int:
+    from evals.selfcheck import selfcheck
+
+    return selfcheck(options.data_dir, options.held_out, options.limit)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from evals.execution import Executor, IsolationUnavailableError
+
+    for name, line in TASK_LINES.items():
+        print(f"{name:20s} {line}")
+    try:
+        with Executor() as executor:
+            print(f"isolation: {executor.isolation}")
+    except IsolationUnavailableError as error:
+        print(f"isolation: none. {error}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Section 4: the rows of each benchmark: where they come from, their schema and a hash. No torch, no lighteval."""

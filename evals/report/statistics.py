@@ -1,0 +1,87 @@
+"""Section 4: intervals and paired tests, so that no number stands without its uncertainty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+
+def wilson_interval(num_successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's score interval of a fraction.
+
+    Args:
+        num_successes (`int`): from 0 to n.
+        n (`int`): independent trials, at least 1.
+        confidence (`float`): between 0 and 1.
+
+    Returns:
+        (low, high), within 0 and 1.
+
+    Raises:
+        ValueError: a count or the confidence is out of range.
+
+    Source: Wilson (1927).
+    """
+    if n < 1 or not 0 <= num_successes <= n:
+        raise ValueError(
+            f"{num_successes} successes of {n}: at least one trial is needed, and no more successes than that"
+        )
+    z = _quantile(confidence)
+    centre = num_successes + z * z / 2
+    spread = z * math.sqrt(num_successes * (n - num_successes) / n + z * z / 4)
+    return max(0.0, (centre - spread) / (n + z * z)), min(1.0, (centre + spread) / (n + z * z))
+
+
+def paired_bootstrap(
+    differences: Sequence[float], confidence: float = 0.95, num_resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a mean of paired differences.
+
+    Args:
+        differences: one per item, ours minus theirs.
+        num_resamples (`int`): more give steadier ends.
+        seed (`int`): same seed, same interval.
+
+    Returns:
+        (low, high).
+
+    Raises:
+        ValueError: no differences, or the confidence is out of range.
+
+    Source: Efron (1979).
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.size == 0:
+        raise ValueError("no differences: at least one pair is needed")
+    _quantile(confidence)
+    generator = np.random.default_rng(seed)
+    means = np.array([generator.choice(values, values.size).mean() for _ in range(num_resamples)])
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def mcnemar_exact(num_only_first: int, num_only_second: int) -> float:
+    """Return the exact two-sided p-value that two models differ, from the items only one of them solves.
+
+    Args:
+        num_only_first, num_only_second (`int`): discordant pairs; both 0 gives 1.
+
+    Raises:
+        ValueError: a count is negative.
+
+    Source: McNemar (1947), exact binomial form.
+    """
+    if min(num_only_first, num_only_second) < 0:
+        raise ValueError(f"counts must not be negative: {num_only_first}, {num_only_second}")
+    n, smaller = num_only_first + num_only_second, min(num_only_first, num_only_second)
+    tail = sum(math.comb(n, i) for i in range(smaller + 1)) / 2**n
+    return min(1.0, 2 * tail)
+
+
+def _quantile(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}, but must lie between 0 and 1")
+    return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -1,0 +1,97 @@
+"""Section 4: what the tasks share: records of each sample, and metrics that leave our own failures out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from lighteval.metrics.metrics_sample import SampleLevelComputation
+from lighteval.metrics.utils.metric_utils import SampleLevelMetric
+from lighteval.models.model_output import ModelResponse
+from lighteval.tasks.requests import Doc, SamplingMethod
+
+from evals.execution import Verdict
+
+MAX_INFRA_FRACTION = 0.02  # above it a score would rest on too few programs
+
+
+class TooManyInfraErrorsError(RuntimeError):
+    """The sandbox failed too often for the score to mean anything."""
+
+
+@dataclass(frozen=True)
+class SampleRecord:
+    """One sample of one task: what was predicted, and how it was judged."""
+
+    id: str
+    prediction: str
+    verdict: str
+    message: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the record as JSON-ready values."""
+        return asdict(self)
+
+
+# Filled by the metrics, emptied by take_records: lighteval keeps scores, but not why they are so.
+_records: dict[str, list[SampleRecord]] = {}
+
+
+def take_records(task: str) -> list[SampleRecord]:
+    """Return the records of a task since the last call."""
+    return _records.pop(task, [])
+
+
+class JudgedSamples(SampleLevelComputation):
+    """Scores all samples of a task at once; `judge` gives one record per sample.
+
+    A sample whose verdict is infra_error scores NaN, which the mean leaves out.
+    """
+
+    task = ""
+
+    def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
+        """Return one record per sample, in order."""
+        raise TypeError(f"{type(self).__name__} must define judge()")
+
+    def compute(self, responses: list[ModelResponse], docs: list[Doc]) -> list[float]:
+        """Return 1.0, 0.0 or NaN per sample.
+
+        Raises:
+            TooManyInfraErrorsError: more than 2 % infra errors.
+        """
+        records = self.judge(responses, docs)
+        _records.setdefault(self.task, []).extend(records)
+        infra = [record for record in records if record.verdict == Verdict.INFRA_ERROR]
+        if len(infra) > MAX_INFRA_FRACTION * len(records):
+            raise TooManyInfraErrorsError(
+                f"{self.task}: the sandbox failed on {len(infra)} of {len(records)} programs ({infra[0].message}); "
+                "nothing is scored. Look at `python -m evals selfcheck`."
+            )
+        return [score(record) for record in records]
+
+
+def score(record: SampleRecord) -> float:
+    """Return 1.0 for a pass, NaN where our own machinery failed, else 0.0."""
+    if record.verdict == Verdict.INFRA_ERROR:
+        return math.nan
+    return float(record.verdict == Verdict.PASS)
+
+
+def mean_without_nan(scores: Sequence[float]) -> float:
+    """Return the mean of the scores that are numbers; NaN if none is."""
+    known = [value for value in scores if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def judged_metric(name: str, computation: JudgedSamples) -> SampleLevelMetric:
+    """Return lighteval's metric for a computation over a whole task."""
+    return SampleLevelMetric(
+        metric_name=name,
+        category=SamplingMethod.GENERATIVE,
+        higher_is_better=True,
+        sample_level_fn=computation,
+        corpus_level_fn=mean_without_nan,
+        batched_compute=True,
+    )

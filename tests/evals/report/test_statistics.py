@@ -1,0 +1,45 @@
+"""Intervals and tests against scipy and against figures worked out by hand."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from evals.report.statistics import mcnemar_exact, paired_bootstrap, wilson_interval
+
+
+@pytest.mark.parametrize(("num_successes", "n"), [(0, 1), (0, 300), (12, 164), (150, 300), (164, 164)])
+def test_wilson_equals_scipy(num_successes, n):
+    expected = stats.binomtest(num_successes, n).proportion_ci(method="wilson")
+    assert wilson_interval(num_successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (5, 0), (10, 2), (30, 31)])
+def test_mcnemar_equals_the_binomial_test(first, second):
+    expected = stats.binomtest(first, first + second).pvalue if first + second else 1.0
+    assert mcnemar_exact(first, second) == pytest.approx(expected)
+
+
+def test_mcnemar_by_hand():
+    assert mcnemar_exact(5, 0) == pytest.approx(2 / 32)
+
+
+def test_the_bootstrap_of_a_normal_sample_is_near_the_t_interval():
+    values = np.random.default_rng(0).normal(-0.5, 1.0, 400)
+    low, high = paired_bootstrap(values.tolist())
+    expected = stats.t.interval(0.95, 399, values.mean(), stats.sem(values))
+    assert (low, high) == pytest.approx(expected, abs=0.02)
+    assert paired_bootstrap(values.tolist()) == (low, high)
+    assert paired_bootstrap([0.0, 0.0]) == (0.0, 0.0)
+
+
+def test_impossible_counts_are_refused():
+    with pytest.raises(ValueError, match="3 successes of 2"):
+        wilson_interval(3, 2)
+    with pytest.raises(ValueError, match="at least one trial"):
+        wilson_interval(0, 0)
+    with pytest.raises(ValueError, match="at least one pair"):
+        paired_bootstrap([])
+    with pytest.raises(ValueError, match="negative"):
+        mcnemar_exact(-1, 0)
+    with pytest.raises(ValueError, match="confidence is 1"):
+        wilson_interval(1, 2, confidence=1)

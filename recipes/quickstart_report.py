@@ -225,7 +225,7 @@ def add_timing(page: Page, records: Sequence[StepRecord]) -> None:
     rows = [[r.name, f"{r.seconds:.1f} s", f"{r.peak_memory_bytes / 2**30:.2f} GiB"] for r in records]
     memory = max(record.peak_memory_bytes for record in records) / 2**30
     rows.append(["all", f"{sum(record.seconds for record in records):.1f} s", f"{memory:.2f} GiB"])
-    page.table(["step", "time", "peak memory"], rows, "Memory of all processes of a step, read every 0.25 s")
+    page.table(["step", "time", "peak memory"], rows, "Memory of all processes of a step, read every second")
     page.code("\n".join(record.command for record in records))
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-SAMPLE_SECONDS = 0.25  # how often the memory of a step's processes is read
+SAMPLE_SECONDS = 1.0  # how often the memory of a step is read; each reading walks the page tables of its processes
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class StepRunner:
         environment (`dict`, *optional*): added to the environment of each step.
 
     A step's peak memory is the largest sum of the proportional set sizes of its process tree that was seen, read every
-    0.25 seconds: a short spike can be missed. Where the system has no proportional sizes, resident sizes are summed.
+    second: a short spike can be missed. Where the system has no proportional sizes, resident sizes are summed.
     """
 
     def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:

@@ -45,7 +45,7 @@ def test_a_failing_step_shows_the_end_of_its_log_and_is_tried_again(tmp_path):
 
 
 def test_the_memory_of_a_step_counts_its_children(tmp_path):
-    child = "import time; block = bytearray(120 << 20); time.sleep(1.5)"
+    child = "import time; block = bytearray(120 << 20); time.sleep(3)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     record = StepRunner(tmp_path).run([python_step("parent", parent)])[0]
     assert record.peak_memory_bytes > 120 << 20

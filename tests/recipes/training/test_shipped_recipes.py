@@ -99,7 +99,7 @@ def test_the_plan_command_prints_learning_rates_and_names_what_is_wrong(
 ) -> None:
     stage = str(RECIPES / "ling_coder_tiny" / "stage2.yaml")
     assert main(["plan", stage, "--data_root", str(tmp_path)]) == 0
-    assert "0.001 at the start" in capsys.readouterr().out
+    assert "0.0015 at the start" in capsys.readouterr().out
     assert main(["plan", stage, "--lerning_rate", "1"]) == 2
     assert "--learning_rate" in capsys.readouterr().err
     assert main(["plan", str(tmp_path / "absent.yaml")]) == 2

@@ -1,0 +1,116 @@
+"""`python -m evals` as a user runs it, offline, on a tiny random model."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evals.running import RunOptions, check_model, model_fingerprint, summarise
+from evals.tasks.scoring import SampleRecord
+
+ROOT = Path(__file__).parents[2]
+
+
+def evals(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "evals", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_run_scores_what_it_can_and_says_what_it_cannot(models, held_out, tmp_path):
+    """One task has data and one has not: the first is scored, beside its baselines, and the second is explained."""
+    model, baseline = models
+    ended = evals(
+        *("run", "--model", model, "--baseline-model", baseline, "--tasks", "held_out_execution,humaneval"),
+        *("--held-out", held_out, "--data-dir", tmp_path / "nothing", "--limit", "5", "--output", tmp_path / "out"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    task = results["tasks"]["held_out_execution"]
+    assert task["n"] == 5 and task["interval"][0] <= task["value"] <= task["interval"][1]
+    assert task["baselines"]["majority_answer"]["answer"] == "7"
+    assert task["baselines"]["initial_weights"]["mcnemar_p"] == 1.0
+    assert "put HumanEval" in results["tasks"]["humaneval"]["reason"]
+    assert "humaneval: unscorable" in ended.stderr
+    samples = (tmp_path / "out" / "samples" / "held_out_execution.jsonl").read_text().splitlines()
+    assert len(samples) == 5 and set(json.loads(samples[0])) == {"id", "prediction", "verdict", "message"}
+
+
+def test_loss_compares_two_models_and_leaves_long_rows_out(models, held_out, tmp_path):
+    model, baseline = models
+    output = tmp_path / "loss.json"
+    arguments = ("loss", "--model", model, "--data", held_out, "--output", output)
+    ended = evals(*arguments, "--baseline", baseline)
+    assert ended.returncode == 0, ended.stderr
+    different = json.loads(output.read_text())
+    assert different["n"] == 8 and different["difference"]["mean"] != 0
+    assert evals(*arguments, "--baseline", model, "--max-tokens", "10").returncode == 1
+    assert evals(*arguments, "--baseline", model).returncode == 0
+    assert json.loads(output.read_text())["difference"] == {"mean": 0.0, "interval": [0.0, 0.0]}
+
+
+def test_selfcheck_runs_the_gold_and_finds_a_wrong_one(held_out, tmp_path):
+    right = evals("selfcheck", "--held-out", held_out, "--data-dir", tmp_path)
+    assert right.returncode == 0
+    assert "held_out_execution: 8/8 gold solutions pass" in right.stdout
+    assert "humaneval: unscorable" in right.stdout
+    assert evals("selfcheck", "--data-dir", tmp_path).returncode == 2
+
+
+def test_selfcheck_reports_gold_that_fails(held_out, tmp_path):
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(held_out / "data" / "validation_00000_of_00001.parquet").to_pylist()
+    table[0]["answer"] = "'wrong'"
+    import pyarrow as pa
+
+    (tmp_path / "data").mkdir()
+    parquet.write_table(pa.Table.from_pylist(table), tmp_path / "data" / "validation_00000_of_00001.parquet")
+    ended = evals("selfcheck", "--held-out", tmp_path, "--data-dir", tmp_path)
+    assert ended.returncode == 1
+    assert "7/8 gold solutions pass" in ended.stdout and table[0]["mid"] in ended.stdout
+
+
+def test_list_names_tasks_and_isolation():
+    ended = evals("list")
+    assert ended.returncode == 0
+    assert "humaneval" in ended.stdout and "isolation: " in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--model", "x", "--tasks", "human_eval"), "unknown human_eval; known: humaneval, held_out_execution"),
+        (("run", "--model", "x", "--tasks", "humaneval", "--limit", "0"), "at least 1 row"),
+        (("run", "--model", "/nowhere", "--tasks", "humaneval"), "no config.json there"),
+        (("loss", "--model", "/nowhere", "--baseline", "/nowhere", "--data", "/nowhere"), "python -m evals loss:"),
+    ],
+)
+def test_what_cannot_be_run_is_said_in_a_line(arguments, message):
+    ended = evals(*arguments)
+    assert ended.returncode == 1
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_retrained_model_does_not_share_the_cache_of_its_generations(models, tmp_path):
+    check_model(str(models[0]))
+    before = model_fingerprint(str(models[0]))
+    os.utime(models[0] / "model.safetensors")
+    assert model_fingerprint(str(models[0])) != before
+
+
+def test_infra_errors_are_left_out_of_n():
+    from evals.running import PreparedTask
+
+    verdicts = ["pass", "fail", "infra_error"]
+    records = [SampleRecord(str(number), "", verdict) for number, verdict in enumerate(verdicts)]
+    rows = [{"mid": str(number)} for number in range(3)]
+    task = PreparedTask("humaneval", "x", "pass@1", rows, "here", "bubblewrap")
+    options = RunOptions(model="m", tasks=("humaneval",), output=Path("out"))
+    summary = summarise(task, records, options)
+    assert (summary["n"], summary["value"]) == (2, 0.5)
+    assert summary["verdicts"] == {"fail": 1, "infra_error": 1, "pass": 1}

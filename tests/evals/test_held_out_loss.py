@@ -1,0 +1,56 @@
+"""The held-out loss is the model's own: batches and padding change nothing, and training lowers it."""
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from evals.held_out_loss import load_model, load_rows, row_losses, tokenize_row, tokenize_rows
+from evals.report.statistics import paired_bootstrap
+
+
+@pytest.fixture(scope="module")
+def scored_rows(models, held_out):
+    tokenizer = AutoTokenizer.from_pretrained(models[0], trust_remote_code=True)
+    return tokenize_rows(load_rows(held_out, "train"), tokenizer, 1024, None)[0]
+
+
+def test_only_the_assistants_words_count(models):
+    tokenizer = AutoTokenizer.from_pretrained(models[0], trust_remote_code=True)
+    messages = [{"role": "user", "content": "f(1)?"}, {"role": "assistant", "content": "42"}]
+    row = tokenize_row({"messages": messages}, tokenizer)
+    counted = [token for token, scored in zip(row.input_ids, row.scored, strict=True) if scored]
+    assert tokenizer.decode(counted) == "42" + tokenizer.eos_token
+    assert all(tokenize_row({"text": "abc"}, tokenizer).scored)
+    with pytest.raises(ValueError, match="none of messages, text and content"):
+        tokenize_row({"other": 1}, tokenizer)
+
+
+def test_batches_of_different_lengths_give_each_rows_own_loss(models, scored_rows):
+    model = load_model(str(models[0]))
+    for batch_size in (1, 5):
+        losses = row_losses(model, scored_rows, batch_size)
+        for row, loss in zip(scored_rows, losses, strict=True):
+            ids = torch.tensor([row.input_ids])
+            labels = torch.where(torch.tensor([row.scored]), ids, -100)
+            assert loss == pytest.approx(model(input_ids=ids, labels=labels).ce_loss.item(), abs=1e-4)
+
+
+def test_a_few_training_steps_lower_it_beyond_doubt(models, scored_rows):
+    model = load_model(str(models[0]))
+    before = row_losses(model, scored_rows, 4)
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(8):
+        for row in scored_rows:
+            ids = torch.tensor([row.input_ids])
+            model(input_ids=ids, labels=torch.where(torch.tensor([row.scored]), ids, -100)).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    after = row_losses(model.eval(), scored_rows, 4)
+    low, high = paired_bootstrap([new - old for new, old in zip(after, before, strict=True)])
+    assert low < high < 0
+
+
+def test_a_split_that_is_not_there_is_named(held_out):
+    with pytest.raises(ValueError, match="no data/test_"):
+        load_rows(held_out, "test")

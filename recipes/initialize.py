@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 # NormHead holds each column of the head at norm 1, so that the logits can only grow with the gain of the norm before
-# it. Beginning at 1, a run of some hundred steps spends most of them on that: with 4 the tiny stage 1 ends 0.6 nats
-# lower. Ours; a long run learns the gain by itself.
+# it, and a run of some hundred steps spends most of them on that: 64 steps of the tiny stage 1 ended at 6.24 nats with
+# a gain of 1 and at 5.90 with 8. 4 begins less far from the uniform distribution. Ours; a long run learns the gain.
 FINAL_NORM_GAIN = 4.0
 
 

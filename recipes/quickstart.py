@@ -51,7 +51,7 @@ class Scale:
 _SMOKE_PRETRAIN = ("--train_tokens", "16384", "--global_batch_tokens", "2048", "--milestones_tokens", "8192")
 _SMOKE_FLAGS = ("--sequence_length", "256", "--warmup_steps", "1", "--logging_steps", "1", "--max_epochs", "1000")
 SCALES = {
-    "full": Scale(4000, 4096, num_held_out_questions=300, num_loss_rows=400),
+    "full": Scale(4000, 4096, num_held_out_questions=200, num_loss_rows=400),
     "smoke": Scale(
         300,
         1024,
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def story(output: Path, scale: Scale, code: Path | None, workers: int) -> list[Step]:
-    """Return the steps in order; everything they write lies below `output`."""
+    """Return the steps in order, each with a name of its own; everything they write lies below `output`."""
     return [
         *dataset_steps(output / "datasets", scale, code, workers),
         *tokenizer_steps(output, scale, workers),
@@ -178,7 +178,7 @@ def stage_steps(output: Path, scale: Scale) -> list[Step]:
             *scale.stage_flags.get(stage, ()),
         )
         paper = {"annealing": "3.2.2", "sft": "3.2.3", "dpo": "3.2.4"}.get(stage, "3.2.1")
-        steps.append(Step(stage, f"train: {stage}", command, paper))
+        steps.append(Step(f"train_{stage}", f"train: {stage}", command, paper))
     return steps
 
 

@@ -80,8 +80,14 @@ class StepRunner:
 
         Raises:
             StepFailedError: a command ended with a status other than 0.
+            ValueError: two steps have the same name.
             KeyboardInterrupt: Ctrl-C; the running step's processes are ended first.
         """
+        repeated = {step.name for step in steps if [other.name for other in steps].count(step.name) > 1}
+        if repeated:
+            raise ValueError(
+                f"two steps have the same name, and would overwrite each other's state: {sorted(repeated)}"
+            )
         records: list[StepRecord] = []
         chain = ""
         for number, step in enumerate(steps, start=1):

@@ -35,6 +35,11 @@ def test_a_changed_step_runs_again_and_so_do_the_steps_after_it(tmp_path):
     assert marker.read_text() == "xx"
 
 
+def test_steps_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="same name"):
+        StepRunner(tmp_path).run([python_step("sft", "pass"), python_step("sft", "pass")])
+
+
 def test_a_failing_step_shows_the_end_of_its_log_and_is_tried_again(tmp_path):
     broken = python_step("broken", "import sys; print('the disk is full'); sys.exit(3)")
     for _ in range(2):

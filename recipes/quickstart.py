@@ -226,7 +226,7 @@ def introduction(output: Path, steps: Sequence[Step]) -> str:
     """Say what is about to happen, and what it takes."""
     free_gib = shutil.disk_usage(output).free / 2**30
     return (
-        f"{len(steps)} steps into {output}: about 0.3 GiB (free there: {free_gib:.0f} GiB), nothing is downloaded.\n"
+        f"{len(steps)} steps into {output}: about 0.9 GiB (free there: {free_gib:.0f} GiB), nothing is downloaded.\n"
         f"The log of each step is in {output / 'logs'}. Ctrl-C and the same command again continues."
     )
 

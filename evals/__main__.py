@@ -24,7 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        print("Stopped. Generations so far are kept; the same command continues.", file=sys.stderr)
+        print(
+            "Stopped. The same command starts again; tasks whose generations are complete are not repeated.",
+            file=sys.stderr,
+        )
         return 130
 
 

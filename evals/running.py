@@ -153,6 +153,7 @@ def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) 
     from evals.tasks.scoring import take_records
 
     register_our_tasks_only()
+    keep_cache_out_of_the_model()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = TransformersModelConfig(
         model_name=model,
@@ -188,6 +189,23 @@ def register_our_tasks_only() -> None:
 
     Registry._load_from_files = staticmethod(lambda files, module_prefix: {})
     Registry._load_from_subdirs = staticmethod(lambda subdirs: {})
+
+
+def keep_cache_out_of_the_model() -> None:
+    """Make lighteval name a model's cache by the last part of its path.
+
+    It joins cache folder and model name; where the name is an absolute path, that is the model's own folder.
+    """
+    from lighteval.models.transformers import transformers_model
+    from lighteval.utils.cache_management import SampleCache
+
+    class CacheBesideResults(SampleCache):
+        """lighteval's cache of generations, below the folder that it was given."""
+
+        def __init__(self, model_config: Any) -> None:
+            super().__init__(model_config.model_copy(update={"model_name": Path(model_config.model_name).name}))
+
+    transformers_model.SampleCache = CacheBesideResults
 
 
 def our_tasks_module() -> Path:

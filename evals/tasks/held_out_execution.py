@@ -73,17 +73,22 @@ def to_doc(line: dict, task_name: str) -> Doc:
     return Doc(task_name=task_name, query=line["question"], choices=[""], gold_index=0, specific=specific)
 
 
-TASKS_TABLE = [
-    LightevalTaskConfig(
-        name=NAME,
-        prompt_function=to_doc,
-        hf_repo=os.environ.get(DATA_FOLDER_VARIABLE, DATA_FOLDER_VARIABLE),
-        hf_subset="default",
-        hf_avail_splits=["test"],
-        evaluation_splits=["test"],
-        metrics=[judged_metric("exact_match", ExactValue())],
-        generation_size=MAX_NEW_TOKENS,
-        stop_sequence=[],
-        version=1,
-    )
-]
+def tasks_table() -> list[LightevalTaskConfig]:
+    """Return the task; where its rows lie is read from the environment at each call."""
+    return [
+        LightevalTaskConfig(
+            name=NAME,
+            prompt_function=to_doc,
+            hf_repo=os.environ.get(DATA_FOLDER_VARIABLE, DATA_FOLDER_VARIABLE),
+            hf_subset="default",
+            hf_avail_splits=["test"],
+            evaluation_splits=["test"],
+            metrics=[judged_metric("exact_match", ExactValue())],
+            generation_size=MAX_NEW_TOKENS,
+            stop_sequence=[],
+            version=1,
+        )
+    ]
+
+
+TASKS_TABLE = tasks_table()

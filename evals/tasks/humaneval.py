@@ -120,4 +120,9 @@ def _task(preset: str, instruct: bool) -> LightevalTaskConfig:
     )
 
 
-TASKS_TABLE = [_task(preset, instruct) for preset in INSTRUCT_PROMPTS for instruct in (True, False)]
+def tasks_table() -> list[LightevalTaskConfig]:
+    """Return the tasks; where their rows lie is read from the environment at each call."""
+    return [_task(preset, instruct) for preset in INSTRUCT_PROMPTS for instruct in (True, False)]
+
+
+TASKS_TABLE = tasks_table()

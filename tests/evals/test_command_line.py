@@ -23,6 +23,7 @@ def evals(*arguments: object, **environment: str) -> subprocess.CompletedProcess
 def test_run_scores_what_it_can_and_says_what_it_cannot(models, held_out, tmp_path):
     """One task has data and one has not: the first is scored, beside its baselines, and the second is explained."""
     model, baseline = models
+    files_before = sorted(model.rglob("*"))
     ended = evals(
         *("run", "--model", model, "--baseline-model", baseline, "--tasks", "held_out_execution,humaneval"),
         *("--held-out", held_out, "--data-dir", tmp_path / "nothing", "--limit", "5", "--output", tmp_path / "out"),
@@ -36,6 +37,7 @@ def test_run_scores_what_it_can_and_says_what_it_cannot(models, held_out, tmp_pa
     assert "put HumanEval" in results["tasks"]["humaneval"]["reason"]
     assert "humaneval: unscorable" in ended.stderr
     samples = (tmp_path / "out" / "samples" / "held_out_execution.jsonl").read_text().splitlines()
+    assert sorted(model.rglob("*")) == files_before
     assert len(samples) == 5 and set(json.loads(samples[0])) == {"id", "prediction", "verdict", "message"}
 
 

@@ -26,8 +26,8 @@ IMPURE = {
     "hash order": "def f(n: int):\n    words = {'alpha', 'beta', 'gamma', 'delta', 'eps'}\n    return list(words)\n",
     "hash": "def f(n: int):\n    h = hash('text')\n    return h + n\n",
     "identity": "def f(n: int):\n    thing = object()\n    return id(thing)\n",
-    "folder": "from os import path\n\ndef f(n: int):\n    here = path.abspath('x')\n    return here * 1\n",
-    "home": "from os import path\n\ndef f(n: int):\n    home = path.expanduser('~')\n    return home * 1\n",
+    "folder": "from os import path\n\ndef f(n: int):\n    here = getattr(path, 'abspath')('x')\n    return here * 1\n",
+    "home": "from os import path\n\ndef f(n: int):\n    home = getattr(path, 'expanduser')('~')\n    return home * 1\n",
     "time zone": "import time\n\ndef f(n: int):\n    when = time.localtime(86400)\n    return when[3] + n\n",
     "counter": "import re\n\ndef f(n: int):\n    re.count = getattr(re, 'count', 0) + 1\n    return re.count\n",
 }

@@ -87,7 +87,7 @@ def test_log_lines_hold_loss_rate_and_expert_load_per_layer(stages: Path) -> Non
 
 
 def test_the_last_learning_rate_of_a_stage_is_the_recipes(stages: Path) -> None:
-    for name, last in (("stage1", 1e-3), ("stage2", 7.857e-4), ("annealing", 1e-5), ("sft", 0.0), ("dpo", 0.0)):
+    for name, last in (("stage1", 1.5e-3), ("stage2", 1.179e-3), ("annealing", 1.5e-5), ("sft", 0.0), ("dpo", 0.0)):
         lines = (stages / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         assert json.loads(lines[-1])["learning_rate"] == pytest.approx(last, abs=1e-12)
 

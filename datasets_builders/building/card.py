@@ -78,7 +78,10 @@ def write_card(builder: "Builder", ledger: Ledger, splits: list[str], lineage: d
         rows = [
             [name, f"{count:,}", f"{size:,}"] for name, (count, size) in list(counted.items())[:LARGEST_COUNT_TABLE]
         ]
-        blocks.append(_table(f"Rows per {builder.counted_column}", [builder.counted_column, "rows", "bytes"], rows))
+        # Rows of messages have no one text whose bytes could be counted.
+        num_columns = 3 if builder.text_column else 2
+        header = [builder.counted_column, "rows", "bytes"][:num_columns]
+        blocks.append(_table(f"Rows per {builder.counted_column}", header, [row[:num_columns] for row in rows]))
     blocks += [f"## {heading}\n\n{text.strip()}" for heading, text in parts.sections.items()]
     blocks += [_ledger_tables(ledger), _lineage(builder, parts, lineage)]
     metadata = _metadata(builder, parts, num_rows)

@@ -143,6 +143,7 @@ def test_the_card_has_figures_licence_and_what_held_out_means(questions) -> None
     card = (questions.folder / "README.md").read_text()
     assert "license_name: psf-2.0" in card and "| execution_prediction | validation |" in card
     assert "has seen their code" in card
+    assert "| kind | rows |\n" in card  # no column of bytes: messages have no one text
 
 
 def test_wordings_vary(questions) -> None:

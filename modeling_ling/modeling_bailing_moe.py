@@ -380,7 +380,7 @@ class BailingMoePreTrainedModel(PreTrainedModel):
     }
 
     def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
-        """Default to the measured choice instead of transformers' fixed "grouped_mm"."""
+        """Default to the choice by device and dtype instead of transformers' fixed "grouped_mm"."""
         return super().get_correct_experts_implementation(requested_experts or AUTO_EXPERTS)
 
     @torch.no_grad()

@@ -52,13 +52,15 @@ class BailingMoeConfig(PreTrainedConfig):
         output_router_logits (`bool`): return the raw router logits of every MoE layer.
         router_dtype (`str`, *optional*): "float32" (default), "bfloat16", or None for the dtype of the hidden states.
             It is stored in vLLM's spelling, "fp32" or "bf16".
+        router_warmup_steps (`int`): length of the stochastic routing warm-up in optimizer steps; 0 leaves it out.
+            Training code must then call `model.set_routing_step(step)`; evaluation is never touched.
         pad_token_id, bos_token_id, eos_token_id (`int`, *optional*): special ids; the release has eos = pad.
 
     Raises:
         ValueError: contradicting or impossible values, each named in the message.
 
-    Source: paper 3.1 and the released config.json; `router_dtype` and the two coefficients' defaults
-    (Ling technical report 3.4.1) are keys of ours.
+    Source: paper 3.1 and the released config.json; `router_dtype`, `router_warmup_steps` and the two coefficients'
+    defaults (Ling technical report 3.4.1) are keys of ours.
     """
 
     model_type = "bailing_moe"
@@ -118,6 +120,7 @@ class BailingMoeConfig(PreTrainedConfig):
         router_z_loss_coef: float = 1e-4,
         output_router_logits: bool | None = False,
         router_dtype: str | None = "float32",
+        router_warmup_steps: int = 0,
         use_cache: bool = True,
         pretraining_tp: int = 1,
         pad_token_id: int | None = None,
@@ -162,6 +165,7 @@ class BailingMoeConfig(PreTrainedConfig):
         if router_dtype not in _ROUTER_DTYPES:
             raise ValueError(f"router_dtype={router_dtype!r} is unknown: use 'float32', 'bfloat16' or null")
         self.router_dtype = _ROUTER_DTYPES[router_dtype]
+        self.router_warmup_steps = router_warmup_steps
         self.rope_parameters = _merge_rope(rope_parameters, rope_scaling, rope_theta)
         self._check_values()
         super().__init__(**kwargs)
@@ -181,6 +185,8 @@ class BailingMoeConfig(PreTrainedConfig):
             raise ValueError(
                 f"num_experts_per_tok={self.num_experts_per_tok} must lie between 1 and num_experts={self.num_experts}"
             )
+        if self.router_warmup_steps < 0:
+            raise ValueError(f"router_warmup_steps={self.router_warmup_steps} must be 0 (off) or a number of steps")
         if self.norm_head and self.tie_word_embeddings:
             raise ValueError(
                 "norm_head=true with tie_word_embeddings=true is not supported: engines disagree on whether the "

@@ -6,17 +6,20 @@ I width of one expert, V vocabulary, D head size.
 The computed function is that of the released checkpoints in float32. Differences, all deliberate: no weight is ever
 modified by a forward pass (the released file overwrites the output head in eval mode); the router runs in float32
 unless `config.router_dtype` says otherwise; the balance loss and the z-loss are part of the training loss; the
-embedding has no `padding_idx`, because the end token is also the padding token and has to learn.
+embedding has no `padding_idx`, because the end token is also the padding token and has to learn. Nothing is ever
+filled with random weights unasked: a checkpoint that does not fit is an error.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 from transformers import initialization as init
 from transformers.activations import ACT2FN
 from transformers.cache_utils import Cache, DynamicCache
@@ -30,16 +33,18 @@ from transformers.integrations.moe import (
     grouped_mm_experts_forward,
 )
 from transformers.masking_utils import create_causal_mask
-from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
 from transformers.modeling_outputs import MoeCausalLMOutputWithPast, MoeModelOutputWithPast
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS, dynamic_rope_update
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
-from transformers.utils import can_return_tuple
+from transformers.utils import can_return_tuple, logging
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from .configuration_bailing_moe import BailingMoeConfig
-from .losses import balance_loss, z_loss
+from .losses import summarise_routing
+
+logger = logging.get_logger(__name__)
 
 # The released checkpoints hold one matrix per expert; the runtime holds one tensor per layer. Saving reverses this.
 register_checkpoint_conversion_mapping(
@@ -60,8 +65,8 @@ register_checkpoint_conversion_mapping(
 )
 
 AUTO_EXPERTS = "bailing_moe_auto"
-# Up to this many token-expert pairs, gathering the experts' weights beats grouping on a GPU (decoding).
-_MAX_PAIRS_FOR_BATCHED_MM = 64
+# Up to this many token-expert pairs, gathering the experts' weights beats grouping (decoding).
+_MAX_PAIRS_FOR_DECODING = 64
 
 
 class BailingMoeRMSNorm(nn.Module):
@@ -227,21 +232,50 @@ class BailingMoeTopKRouter(nn.Module):
         self.top_k = config.num_experts_per_tok
         self.norm_topk_prob = config.norm_topk_prob
         self.router_dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, None: None}[config.router_dtype]
+        self.warmup_steps = config.router_warmup_steps
+        # Share of the learned logits in the routing of a training step; None until `set_routing_step` is called.
+        self.learned_share: float | None = None
         self.weight = nn.Parameter(torch.empty(config.num_experts, config.hidden_size))
 
     def forward(self, hidden_states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Map `(N, H)` to raw logits `(N, E)`, routing weights `(N, K)` in float32 and expert indices `(N, K)`."""
+        """Map `(N, H)` to raw logits `(N, E)`, routing weights `(N, K)` in float32 and expert indices `(N, K)`.
+
+        Raises:
+            RuntimeError: the configuration asks for a routing warm-up, and nobody said which step this is.
+        """
         dtype = self.router_dtype or hidden_states.dtype
         if hidden_states.dtype == torch.float64:
             dtype = torch.float64
         # Autocast would silently lower the one matrix product whose rounding decides which experts run.
         with _autocast_disabled(hidden_states.device):
             logits = F.linear(hidden_states.to(dtype), self.weight.to(dtype))
+            if self.training and self.warmup_steps:
+                logits = self._mix_with_noise(logits)
             probabilities = torch.softmax(_at_least_float32(logits), dim=-1)
         weights, indices = torch.topk(probabilities, self.top_k, dim=-1, sorted=False)
         if self.norm_topk_prob and self.top_k > 1:
             weights = weights / weights.sum(dim=-1, keepdim=True)
         return logits, weights, indices
+
+    def _mix_with_noise(self, logits: torch.Tensor) -> torch.Tensor:
+        """Stochastic routing warm-up: a * s + (1 - a) * (mean + deviation * noise), with a = min(step / W, 1).
+
+        Mean and deviation are of this batch's logits over tokens and experts, not running ones: over thousands of
+        tokens they are the same to a fraction of a percent, and a recomputation or a resumed run needs no state.
+
+        Source: Ling technical report 3.2.2, equation 3; W is not given there, batch statistics are ours.
+        """
+        share = self.learned_share
+        if share is None:
+            raise RuntimeError(
+                f"router_warmup_steps={self.warmup_steps}, but the router does not know the training step: call "
+                "model.set_routing_step(step) before every optimizer step, or set router_warmup_steps=0"
+            )
+        if share >= 1.0:
+            return logits
+        fixed = logits.detach()
+        noise = fixed.mean() + fixed.std() * torch.randn_like(fixed)
+        return share * logits + (1.0 - share) * noise
 
 
 @use_experts_implementation
@@ -283,20 +317,67 @@ class BailingMoeExperts(nn.Module):
         unsorted = torch.cat(outputs).index_select(0, inverse).view(num_tokens, top_k, self.hidden_dim)
         return (unsorted * top_k_weights[..., None]).sum(dim=1).to(hidden_states.dtype)
 
+    def _load_from_state_dict(self, state_dict: dict[str, torch.Tensor], prefix: str, *args: Any) -> None:
+        """Accept the released names here too, one matrix per expert, also when a shard holds only some of them.
+
+        `from_pretrained` converts names itself. `load_state_dict` on what `save_pretrained` wrote does not, and
+        transformers.Trainer resumes that way with strict=False: the experts would stay as they were, with a warning.
+        """
+        for expert in range(self.num_experts):
+            for name, target, rows in (
+                ("gate_proj", "gate_up_proj", slice(0, self.intermediate_dim)),
+                ("up_proj", "gate_up_proj", slice(self.intermediate_dim, None)),
+                ("down_proj", "down_proj", slice(None)),
+            ):
+                matrix = state_dict.pop(f"{prefix}{expert}.{name}.weight", None)
+                if matrix is not None:
+                    parameter = getattr(self, target)
+                    with torch.no_grad():
+                        parameter[expert, rows].copy_(matrix)
+                    state_dict[f"{prefix}{target}"] = parameter.detach()
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def fused_gather_experts_forward(
+    self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
+) -> torch.Tensor:
+    """Multiply each token with the matrices of its experts, as products and sums that a compiler fuses.
+
+    Compiled, the gathered weights are read once and never written: a decoding step is bound by those bytes, and
+    batched_mm would copy them first. Only for compiled code and few tokens: uncompiled, every product is stored.
+
+    Source: ours.
+    """
+    indices = top_k_index.reshape(-1)
+    if self._is_expert_parallel:
+        indices = indices.clamp(max=self.num_experts - 1)  # pairs of other ranks, whose weights are zero
+    inputs = hidden_states.repeat_interleave(top_k_index.shape[-1], dim=0)
+    gate, up = _matrix_vector(self.gate_up_proj[indices], inputs).chunk(2, dim=-1)
+    outputs = _matrix_vector(self.down_proj[indices], self.act_fn(gate) * up)
+    weighted = outputs.view(*top_k_index.shape, self.hidden_dim) * top_k_weights[..., None]
+    return weighted.sum(dim=1).to(hidden_states.dtype)
+
+
+def _matrix_vector(matrices: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    wide = _at_least_float32(matrices) * _at_least_float32(vectors)[:, None, :]
+    return wide.sum(dim=-1).to(vectors.dtype)
+
 
 def auto_experts_forward(
     self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
 ) -> torch.Tensor:
     """Choose the experts' implementation for the device, the dtype and the number of tokens.
 
-    On a CPU: the loop in float32 (equal to grouped_mm for the tiny preset, many times faster for wide experts) and
-    grouped_mm in bfloat16. Elsewhere: grouped_mm, and batched_mm for the few tokens of a decoding step.
+    Few tokens without gradients (a decoding step): fused_gather where it is compiled, batched_mm on a GPU.
+    Otherwise: grouped_mm, but on a CPU in float32 the loop (grouped_mm's forward is many times slower there).
 
     Source: ours; tests/benchmarks/bench_experts.py measures it on a CPU, the rule for a GPU is transformers' own.
     """
     arguments = (self, hidden_states, top_k_index, top_k_weights)
+    few = top_k_index.numel() <= _MAX_PAIRS_FOR_DECODING and not torch.is_grad_enabled()
+    if torch.compiler.is_compiling():  # the loop reads counts back from the device, which breaks the graph
+        return (fused_gather_experts_forward if few else grouped_mm_experts_forward)(*arguments)
     if hidden_states.device.type != "cpu":
-        few = top_k_index.numel() <= _MAX_PAIRS_FOR_BATCHED_MM and not torch.is_grad_enabled()
         return (batched_mm_experts_forward if few else grouped_mm_experts_forward)(*arguments)
     if self.gate_up_proj.dtype == torch.bfloat16:
         return grouped_mm_experts_forward(*arguments)
@@ -362,7 +443,7 @@ class BailingMoeDecoderLayer(GradientCheckpointingLayer):
 
 
 class BailingMoePreTrainedModel(PreTrainedModel):
-    """Weight initialisation and the declarations transformers reads."""
+    """Weight initialisation, strict loading, and the declarations transformers reads."""
 
     config_class = BailingMoeConfig
     config: BailingMoeConfig
@@ -374,14 +455,107 @@ class BailingMoePreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_flex_attn = True
     _supports_attention_backend = True
+    _can_compile_fullgraph = True
     _can_record_outputs: ClassVar[dict[str, type[nn.Module]]] = {
         "hidden_states": BailingMoeDecoderLayer,
         "attentions": BailingMoeAttention,
     }
+    # Parameters that a language-model checkpoint need not have (a new head), by name.
+    _may_be_missing: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: Any,
+        *args: Any,
+        allow_missing_weights: bool = False,
+        output_loading_info: bool = False,
+        ignore_mismatched_sizes: bool = False,
+        **kwargs: Any,
+    ) -> Self | tuple[Self, dict[str, Any]]:
+        """Load a checkpoint as `PreTrainedModel.from_pretrained` does, but refuse one that does not fit.
+
+        Args:
+            allow_missing_weights (`bool`): fill parameters that the checkpoint lacks with fresh random weights and
+                ignore tensors the model has no place for, with a warning each, instead of raising.
+            ignore_mismatched_sizes (`bool`): the same for tensors of another shape.
+
+        Raises:
+            ValueError: a tensor is missing, unknown, of another shape, or holds NaN or infinite values; named.
+        """
+        try:
+            model, info = super().from_pretrained(
+                pretrained_model_name_or_path, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+            )
+        except RuntimeError as error:
+            if "conversion of the weights" not in str(error):
+                raise
+            raise ValueError(
+                f"{pretrained_model_name_or_path}: the experts' matrices cannot be put together (the report above "
+                "names the layers): gate_proj, up_proj and down_proj of every expert must be there, in one shape each"
+            ) from error
+        if not ignore_mismatched_sizes:
+            _refuse_mismatched(info["mismatched_keys"], pretrained_model_name_or_path, model.config)
+        if not allow_missing_weights:
+            missing = set(info["missing_keys"]) - set(cls._may_be_missing)
+            _refuse_missing(missing, set(info["unexpected_keys"]), pretrained_model_name_or_path)
+        _refuse_non_finite(model.named_parameters(), pretrained_model_name_or_path)
+        return (model, info) if output_loading_info else model
 
     def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
         """Default to the choice by device and dtype instead of transformers' fixed "grouped_mm"."""
         return super().get_correct_experts_implementation(requested_experts or AUTO_EXPERTS)
+
+    def set_routing_step(self, step: int) -> None:
+        """Tell the routers the optimizer step; needed before each one when `config.router_warmup_steps` is not 0.
+
+        Args:
+            step (`int`): steps taken so far; from `router_warmup_steps` on, routing is the learned one alone.
+
+        Source: Ling technical report 3.2.2 (stochastic routing warm-up).
+        """
+        share = min(step / self.config.router_warmup_steps, 1.0) if self.config.router_warmup_steps else 1.0
+        for router in self._routers():
+            router.learned_share = share
+
+    def freeze_router(self, frozen: bool = True) -> None:
+        """Stop (or resume) training the routers. While all are frozen, the router losses are reported, not added.
+
+        Source: ours; fine-tuning recipes for sparse models commonly leave the router alone.
+        """
+        for router in self._routers():
+            router.weight.requires_grad_(not frozen)
+
+    def router_is_trained(self) -> bool:
+        """Return whether any router weight is trainable."""
+        return any(router.weight.requires_grad for router in self._routers())
+
+    def _routers(self) -> Iterable[BailingMoeTopKRouter]:
+        # By way of the layers, not modules(): this runs in every forward with labels.
+        return (layer.mlp.gate for layer in self.base_model.layers if layer.is_moe)
+
+    def _set_gradient_checkpointing(
+        self, enable: bool = True, gradient_checkpointing_func: Callable | None = None, **kwargs: Any
+    ) -> None:
+        """Keep the chosen experts out of what is recomputed.
+
+        A recomputation that rounds differently (another kernel, compilation, parallel reduction) could send a token
+        to other experts than the forward pass did; the gradient would then belong to another function.
+        """
+        if gradient_checkpointing_func is None:
+            super()._set_gradient_checkpointing(enable=enable, **kwargs)
+            return
+        if getattr(gradient_checkpointing_func, "keywords", {}).get("use_reentrant"):
+            logger.warning_once(
+                "gradient checkpointing with use_reentrant=True cannot keep the routing of the forward pass: "
+                "use_reentrant=False is used instead"
+            )
+        keep_routing = functools.partial(
+            gradient_checkpointing_func,
+            use_reentrant=False,
+            context_fn=functools.partial(create_selective_checkpoint_contexts, _keep_top_k),
+        )
+        super()._set_gradient_checkpointing(enable=enable, gradient_checkpointing_func=keep_routing, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -394,8 +568,15 @@ class BailingMoePreTrainedModel(PreTrainedModel):
             init.uniform_(module.weight, -bound, bound)
 
 
+def _keep_top_k(context: Any, operator: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
+    is_top_k = operator is torch.ops.aten.topk.default
+    return CheckpointPolicy.MUST_SAVE if is_top_k else CheckpointPolicy.PREFER_RECOMPUTE
+
+
 class BailingMoeModel(BailingMoePreTrainedModel):
     """The decoder: `last_hidden_state` is after the final norm and before NormHead."""
+
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^lm_head\.", r"^score\."]
 
     def __init__(self, config: BailingMoeConfig) -> None:
         super().__init__(config)
@@ -439,7 +620,7 @@ class BailingMoeModel(BailingMoePreTrainedModel):
             output_router_logits (`bool`, *optional*): return raw logits `(N, E)` per MoE layer.
 
         Raises:
-            ValueError: both or neither of input_ids and inputs_embeds.
+            ValueError: both or neither of input_ids and inputs_embeds, or a position beyond the context length.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("Give exactly one of input_ids and inputs_embeds")
@@ -451,6 +632,7 @@ class BailingMoeModel(BailingMoePreTrainedModel):
             past_seen_tokens = past_key_values.get_seq_length() if past_key_values is not None else 0
             position_ids = torch.arange(inputs_embeds.shape[1], device=inputs_embeds.device) + past_seen_tokens
             position_ids = position_ids.unsqueeze(0)
+        self._refuse_positions_beyond_context(position_ids, past_key_values)
         causal_mask = attention_mask
         if not isinstance(causal_mask, dict):
             causal_mask = create_causal_mask(
@@ -484,13 +666,40 @@ class BailingMoeModel(BailingMoePreTrainedModel):
             router_logits=tuple(router_logits) if output_router_logits else None,
         )
 
+    def _refuse_positions_beyond_context(self, position_ids: torch.Tensor, past_key_values: Cache | None) -> None:
+        """Raise for a position that the model was not made for; without waiting for the device unless one may exist."""
+        limit = self.config.max_position_embeddings
+        if self.rotary_emb.rope_type != "default" or torch.compiler.is_compiling():
+            return
+        if position_ids.device.type != "cpu":
+            # Positions in order end below this; only where that does not settle it is the device asked.
+            past = past_key_values.get_seq_length() if past_key_values is not None else 0
+            if isinstance(past, torch.Tensor):
+                past = past_key_values.get_max_length()
+            if past + position_ids.shape[-1] <= limit:
+                return
+        last = int(position_ids.max()) if position_ids.numel() else 0
+        if last >= limit:
+            raise ValueError(
+                f"position {last} is beyond max_position_embeddings={limit}, and no rope scaling is configured: "
+                "shorten the input or max_new_tokens, or set rope_scaling in the configuration (for example "
+                '{"type": "yarn", "factor": 4.0, "original_max_position_embeddings": '
+                f"{limit}}} with max_position_embeddings={4 * limit})"
+            )
+
 
 @dataclass
 class BailingMoeCausalLMOutput(MoeCausalLMOutputWithPast):
-    """Output of the language model: `loss = ce_loss + coefficient * aux_loss + coefficient * z_loss`."""
+    """Output of the language model: `loss = ce_loss + coefficient * aux_loss + coefficient * z_loss`.
+
+    expert_assignments `(L, E)` and router_entropy_sums `(L,)` are the statistics of `losses.RoutingSummary`; like the
+    two router losses they are there whenever the router logits are.
+    """
 
     ce_loss: torch.FloatTensor | None = None
     z_loss: torch.FloatTensor | None = None
+    expert_assignments: torch.FloatTensor | None = None
+    router_entropy_sums: torch.FloatTensor | None = None
 
 
 class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
@@ -509,7 +718,8 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         self.model = BailingMoeModel(config)
         self.vocab_size = config.vocab_size
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self._cached_scale: tuple[tuple, torch.Tensor] | None = None
+        self._kept_scale: torch.Tensor | None = None
+        self._kept_scale_key: tuple | None = None
         self.post_init()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -546,30 +756,56 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         Source: the released NormHead (column norm over the vocabulary, no gradient through the norm).
         """
         weight = self.lm_head.weight.detach()
-        if hasattr(weight, "full_tensor"):
-            weight = weight.full_tensor()  # FSDP2 and TP shard the vocabulary: the norm needs all of it
         dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
         if not self.config.norm_head:
             return torch.ones(weight.shape[1], dtype=dtype, device=weight.device)
-        return 1.0 / (torch.linalg.vector_norm(weight, dim=0, dtype=dtype) + 1e-7)
+        if weight.is_meta:
+            from accelerate.utils import align_module_device  # offloaded by accelerate, so it is installed
+
+            with align_module_device(self.lm_head, "cpu"):
+                return 1.0 / (torch.linalg.vector_norm(self.lm_head.weight, dim=0, dtype=dtype) + 1e-7)
+        norm = torch.linalg.vector_norm(weight, dim=0, dtype=dtype)
+        if hasattr(norm, "full_tensor"):
+            norm = norm.full_tensor()
+        return 1.0 / (norm + 1e-7)
 
     def scale_for_head(self, hidden_states: torch.Tensor, reuse: bool = False) -> torch.Tensor:
         """Fold NormHead into the hidden states `(..., H)`, keeping their dtype; nothing changes when it is off.
 
         Any loss that multiplies with `lm_head.weight` itself (fused heads) must take its input from here.
+
+        Args:
+            reuse (`bool`): take the scale that the last prompt left, for the steps of a generation.
         """
         if not self.config.norm_head:
             return hidden_states
-        scale = self._reusable_scale() if reuse else self.head_scale()
-        return (hidden_states * scale).to(hidden_states.dtype)
+        scale = self._kept_scale if reuse else None
+        if scale is None:
+            scale = self.head_scale()
+        return (hidden_states * scale.to(hidden_states.device)).to(hidden_states.dtype)
 
-    def _reusable_scale(self) -> torch.Tensor:
-        """Keep the scale between the steps of one generation; only for single-token steps, see `forward`."""
-        weight = self.lm_head.weight
-        key = (weight.data_ptr(), weight.dtype, weight.device, None if weight.is_inference() else weight._version)
-        if self._cached_scale is None or self._cached_scale[0] != key:
-            self._cached_scale = (key, self.head_scale())
-        return self._cached_scale[1]
+    def _scale_can_be_reused(self, num_positions: int, past_key_values: Cache | None) -> bool:
+        """Keep the scale of the head between the single-token steps of a generation; a prompt renews it.
+
+        The norm reads the whole head, as many bytes as the head's own product: too dear for every token. A compiled
+        step cannot look up whether the weights changed: it takes what the prompt's uncompiled forward left.
+        """
+        is_step = num_positions == 1 and past_key_values is not None and not torch.is_grad_enabled()
+        if torch.compiler.is_compiling():
+            return is_step
+        if torch.is_grad_enabled():
+            self._kept_scale = None  # these weights are about to change
+        elif past_key_values is not None and self.config.norm_head:
+            weight = self.lm_head.weight
+            key = (weight.data_ptr(), weight.dtype, weight.device, None if weight.is_inference() else weight._version)
+            if not is_step or self._kept_scale is None or key != self._kept_scale_key:
+                self._kept_scale, self._kept_scale_key = self.head_scale(), key
+        return is_step
+
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        """Generate as `GenerationMixin.generate` does, with NormHead taken anew from the weights as they are now."""
+        self._kept_scale = None
+        return super().generate(*args, **kwargs)
 
     @can_return_tuple
     @merge_with_config_defaults
@@ -614,18 +850,14 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
             **kwargs,
         )
         hidden_states = outputs.last_hidden_state
-        # One token and a cache is a decoding step: the prompt's forward has just refreshed the scale.
-        decoding = hidden_states.shape[1] == 1 and past_key_values is not None and not torch.is_grad_enabled()
-        reuse = decoding and not torch.compiler.is_compiling()
-        if not reuse and self._cached_scale is not None:
-            self._cached_scale = None
+        reuse = self._scale_can_be_reused(hidden_states.shape[1], past_key_values)
         if isinstance(logits_to_keep, torch.Tensor):
             hidden_states = hidden_states[:, logits_to_keep]
         elif logits_to_keep:
             hidden_states = hidden_states[:, -logits_to_keep:]
         logits = self.lm_head(self.scale_for_head(hidden_states, reuse=reuse))
 
-        loss = ce_loss = aux_loss = router_z_loss = None
+        loss = ce_loss = routing = None
         if labels is not None:
             ce_loss = self.loss_function(
                 logits=logits,
@@ -637,23 +869,108 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
             loss = ce_loss
         if outputs.router_logits:
             token_mask = _current_tokens(attention_mask, outputs.last_hidden_state.shape[1])
-            aux_loss = balance_loss(outputs.router_logits, config.num_experts_per_tok, token_mask)
-            router_z_loss = z_loss(outputs.router_logits, token_mask)
-            if loss is not None:
+            routing = summarise_routing(outputs.router_logits, config.num_experts_per_tok, token_mask)
+            if loss is not None and self.router_is_trained():
                 share = 1.0 if num_items_in_batch is None else (labels[:, 1:] != -100).sum() / num_items_in_batch
-                router_loss = config.router_aux_loss_coef * aux_loss + config.router_z_loss_coef * router_z_loss
+                router_loss = config.router_aux_loss_coef * routing.balance_loss
+                router_loss = router_loss + config.router_z_loss_coef * routing.z_loss
                 loss = loss + (router_loss * share).to(loss.device)
         return BailingMoeCausalLMOutput(
             loss=loss,
-            aux_loss=aux_loss,
+            aux_loss=routing and routing.balance_loss,
             logits=logits,
             past_key_values=outputs.past_key_values,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             router_logits=outputs.router_logits,
             ce_loss=ce_loss,
-            z_loss=router_z_loss,
+            z_loss=routing and routing.z_loss,
+            expert_assignments=routing and routing.assignments,
+            router_entropy_sums=routing and routing.entropy_sums,
         )
+
+
+class BailingMoeForSequenceClassification(GenericForSequenceClassification, BailingMoePreTrainedModel):
+    """A reward or quality head on the last real token; reads language-model checkpoints, whose head it leaves out.
+
+    Padding is found by `pad_token_id`, which in the released tokenizer is the end token too: end every text with it
+    and the score is read at the token before.
+    """
+
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^lm_head\."]
+    _may_be_missing: ClassVar[tuple[str, ...]] = ("score.weight",)
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        # Past the generic one, which builds the decoder through AutoModel: that would ask to trust remote code again.
+        super(GenericForSequenceClassification, self).__init__(config)
+        self.num_labels = config.num_labels
+        self.model = BailingMoeModel(config)
+        self.score = nn.Linear(config.hidden_size, config.num_labels, bias=False)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.model.word_embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.model.word_embeddings = value
+
+
+def _refuse_mismatched(mismatched: Iterable[tuple], source: Any, config: BailingMoeConfig) -> None:
+    mismatched = sorted(mismatched)
+    if not mismatched:
+        return
+    shapes = [f"{name}: {tuple(found)} in the checkpoint, {tuple(needed)} here" for name, found, needed in mismatched]
+    hint = "Does config.json belong to these weights?"
+    if any("word_embeddings" in name or "lm_head" in name for name, _, _ in mismatched):
+        hint = f"The vocabularies differ: vocab_size={config.vocab_size} must be the number of rows in the checkpoint."
+    elif any("experts" in name for name, _, _ in mismatched):
+        width = config.moe_intermediate_size
+        hint = f"num_experts={config.num_experts} and moe_intermediate_size={width} must be those of the checkpoint."
+    raise ValueError(
+        f"{source}: {_some(shapes)}. {hint} ignore_mismatched_sizes=True fills such tensors with random weights"
+    )
+
+
+def _refuse_missing(missing: set[str], unexpected: set[str], source: Any) -> None:
+    problems = []
+    if missing:
+        problems.append(f"the checkpoint lacks {_some(sorted(missing))}")
+    if unexpected:
+        problems.append(f"the model has no place for {_some(sorted(unexpected))}")
+    if problems:
+        raise ValueError(
+            f"{source}: {'; '.join(problems)}. Is the download complete, and does config.json (num_hidden_layers, "
+            "num_experts, first_k_dense_replace, num_shared_experts, use_bias, use_qkv_bias) belong to it? "
+            "allow_missing_weights=True fills what is missing with random weights and drops the rest"
+        )
+
+
+@torch.no_grad()
+def _refuse_non_finite(parameters: Iterable[tuple[str, nn.Parameter]], source: Any) -> None:
+    sums: dict[torch.device, list[torch.Tensor]] = {}
+    names: dict[torch.device, list[str]] = {}
+    for name, parameter in parameters:
+        tensor = parameter.to_local() if hasattr(parameter, "to_local") else parameter
+        if not tensor.is_meta and tensor.dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+            # One number per tensor, read back once per device: NaN and infinity survive a sum.
+            sums.setdefault(tensor.device, []).append(tensor.sum(dtype=torch.float32))
+            names.setdefault(tensor.device, []).append(name)
+    bad = [
+        name
+        for device, values in sums.items()
+        for name, finite in zip(names[device], torch.stack(values).isfinite().tolist(), strict=True)
+        if not finite
+    ]
+    if bad:
+        raise ValueError(
+            f"{source}: NaN or infinite values in {_some(bad)}. The file is damaged or the training diverged: take an "
+            "earlier checkpoint or download it again"
+        )
+
+
+def _some(names: list[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def _current_tokens(attention_mask: Any, num_positions: int) -> torch.Tensor | None:
@@ -673,4 +990,9 @@ def _autocast_disabled(device: torch.device) -> AbstractContextManager:
     return torch.autocast(device_type=device.type, enabled=False)
 
 
-__all__ = ["BailingMoeForCausalLM", "BailingMoeModel", "BailingMoePreTrainedModel"]
+__all__ = [
+    "BailingMoeForCausalLM",
+    "BailingMoeForSequenceClassification",
+    "BailingMoeModel",
+    "BailingMoePreTrainedModel",
+]

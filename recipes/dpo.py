@@ -126,15 +126,13 @@ def make_trainer(
             result = DPOTrainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
             loss = result[0] if return_outputs else result
             scores = self.accelerator.unwrap_model(self.model).last_scores
-            config = self.model.config
-            loss = loss + config.router_z_loss_coef * scores.z_loss
+            router_z_loss = scores.z_loss * (0.0 if arguments.freeze_router else self.model.config.router_z_loss_coef)
+            loss = loss + router_z_loss
             if self.model.training:
                 share = torch.tensor(1.0 / self.current_gradient_accumulation_steps)
-                router_losses = (
-                    config.router_aux_loss_coef * scores.aux_loss + config.router_z_loss_coef * scores.z_loss
-                )
-                self._gather("loss", (loss - router_losses) * share / self.accelerator.num_processes)
-                self._gather_routing(inputs, scores.router_logits, scores.aux_loss, scores.z_loss, share)
+                preference_loss = loss - self.router_aux_loss_coef * scores.aux_loss - router_z_loss
+                self.statistics.add(loss=preference_loss * share / self.accelerator.num_processes)
+                self._add_routing(scores, share)
             return (loss, result[1]) if return_outputs else loss
 
         def _extra_record(self) -> dict[str, Any]:

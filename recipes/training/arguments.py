@@ -63,6 +63,12 @@ class StageArguments:
     router_z_loss_coef: float | None = field(
         default=None, metadata={"help": "coefficient of the router's z-loss; null keeps the model's"}
     )
+    router_warmup_steps: int = field(
+        default=0, metadata={"help": "steps over which random routing gives way to learned routing; 0: none"}
+    )
+    freeze_router: bool = field(
+        default=False, metadata={"help": "do not train the routers; their losses are then logged, not added"}
+    )
     show_batch: bool = field(default=False, metadata={"help": "decode the first batch and stop"})
     dry_run: bool = field(default=False, metadata={"help": "print the plan and stop"})
     push_to_hub_repo: str | None = field(
@@ -104,6 +110,10 @@ class StageArguments:
             )
         if self.per_device_train_batch_size < 1:
             self.refuse("per_device_train_batch_size", "it must be at least 1", "It counts rows per device.")
+        if self.router_warmup_steps < 0:
+            self.refuse("router_warmup_steps", "it counts optimizer steps", "0 leaves the warm-up out.")
+        if self.router_warmup_steps and self.freeze_router:
+            self.refuse("router_warmup_steps", "freeze_router is true, so nothing would be learned", "Set it to 0.")
         if self.save_total_limit is not None and self.save_total_limit < 2:
             self.refuse(
                 "save_total_limit",

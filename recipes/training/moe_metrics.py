@@ -1,45 +1,24 @@
 """Section 3.1: how evenly the experts of a Mixture-of-Experts model are used, measured on what a step really routed.
 
 1.0 is perfect for the two load figures. A dead expert received less than 1 % of the mean load since the last log line.
+What the model's forward counts stays on its device until a line is logged: no step waits for a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-
-from modeling_ling.losses import expert_load, router_entropy
 
 DEAD_SHARE_OF_MEAN = 0.01
 
 
-def routing_statistics(
-    router_logits: Sequence[torch.Tensor], num_experts_per_tok: int, keep: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """Counts assignments and sums router entropies of one micro-batch.
-
-    Args:
-        router_logits: one tensor (num_tokens, num_experts) per MoE layer, raw logits.
-        num_experts_per_tok: k of the top-k router.
-        keep: (num_tokens,) bool, False on padding; None keeps every token.
-
-    Returns:
-        counts (num_layers, num_experts), entropy sums in nats (num_layers,), number of tokens kept.
-
-    Source: ours.
-    """
-    num_tokens = router_logits[0].reshape(-1, router_logits[0].shape[-1]).shape[0] if keep is None else int(keep.sum())
-    counts = expert_load(router_logits, num_experts_per_tok, keep).double() * num_experts_per_tok * num_tokens
-    entropy_sums = router_entropy(router_logits, keep).double() * num_tokens
-    return counts.cpu(), entropy_sums.cpu(), num_tokens
-
-
-def summarise_load(counts: torch.Tensor, entropy_sums: torch.Tensor, num_tokens: float) -> dict[str, object]:
+def summarise_load(assignments: torch.Tensor, entropy_sums: torch.Tensor, num_tokens: float) -> dict[str, object]:
     """The load figures of a log line.
 
     Args:
-        counts: (num_layers, num_experts) routed assignments.
+        assignments: (num_layers, num_experts) tokens sent to each expert.
         entropy_sums: (num_layers,) summed router entropies in nats.
         num_tokens: tokens the sums run over.
 
@@ -49,8 +28,8 @@ def summarise_load(counts: torch.Tensor, entropy_sums: torch.Tensor, num_tokens:
 
     Source: ours; max over mean is the load imbalance that OLMo reports.
     """
-    mean = counts.mean(dim=1, keepdim=True).clamp(min=1e-9)
-    relative = counts / mean
+    mean = assignments.mean(dim=1, keepdim=True).clamp(min=1e-9)
+    relative = assignments / mean
     dead = (relative < DEAD_SHARE_OF_MEAN).sum(dim=1)
     highest = relative.max(dim=1).values
     return {
@@ -63,8 +42,23 @@ def summarise_load(counts: torch.Tensor, entropy_sums: torch.Tensor, num_tokens:
     }
 
 
+@dataclass
+class StepTotals:
+    """What `StepStatistics` gathered, over all processes, as numbers.
+
+    Attributes:
+        values: loss parts, summed.
+        load: the figures of `summarise_load`.
+        num_tokens: real tokens that went through the model.
+    """
+
+    values: dict[str, float]
+    load: dict[str, object]
+    num_tokens: int
+
+
 class StepStatistics:
-    """What is gathered between two log lines: loss parts per optimizer step, and routing counts.
+    """What is gathered between two log lines, on the device: loss parts, and what the routers did.
 
     Source: ours.
     """
@@ -74,18 +68,37 @@ class StepStatistics:
 
     def reset(self) -> None:
         """Starts again at zero, after a log line."""
-        self.sums: dict[str, float] = {}
-        self.counts: torch.Tensor | None = None
-        self.entropy_sums: torch.Tensor | None = None
-        self.num_routed_tokens = 0.0
-        self.num_trained_tokens = 0.0
+        self._sums: dict[str, torch.Tensor] = {}
 
-    def add_value(self, name: str, value: float) -> None:
-        """Adds to a sum; what is logged is the sum divided by the optimizer steps since the last log line."""
-        self.sums[name] = self.sums.get(name, 0.0) + value
+    def __bool__(self) -> bool:
+        return bool(self._sums)
 
-    def add_routing(self, counts: torch.Tensor, entropy_sums: torch.Tensor, num_tokens: float) -> None:
-        """Adds the output of `routing_statistics`."""
-        self.counts = counts if self.counts is None else self.counts + counts
-        self.entropy_sums = entropy_sums if self.entropy_sums is None else self.entropy_sums + entropy_sums
-        self.num_routed_tokens += float(num_tokens)
+    def add(self, **values: torch.Tensor) -> None:
+        """Adds tensors of any shape to the sums of their names."""
+        for name, value in values.items():
+            value = value.detach().double()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+
+    def totals(self, accelerator: Any, num_experts_per_tok: int) -> StepTotals:
+        """Sums over processes and reads everything back, in one transfer of each kind.
+
+        Args:
+            accelerator: accelerate's, for the number of processes and the reduction.
+            num_experts_per_tok: k of the top-k router.
+
+        Returns:
+            StepTotals, of the values added besides `assignments` and `entropy_sums`, and of those two.
+        """
+        device = self._sums["assignments"].device
+        flat = torch.cat([value.to(device).reshape(-1) for value in self._sums.values()])
+        if accelerator.num_processes > 1:
+            flat = accelerator.reduce(flat)
+        pieces = flat.cpu().split([value.numel() for value in self._sums.values()])
+        sums = {name: piece.view(self._sums[name].shape) for name, piece in zip(self._sums, pieces, strict=True)}
+        assignments, entropy_sums = sums.pop("assignments"), sums.pop("entropy_sums")
+        num_tokens = float(assignments.sum()) / (assignments.shape[0] * num_experts_per_tok)
+        return StepTotals(
+            values={name: float(value) for name, value in sums.items()},
+            load=summarise_load(assignments, entropy_sums, num_tokens),
+            num_tokens=round(num_tokens),
+        )

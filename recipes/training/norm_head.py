@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from modeling_ling.losses import balance_loss, z_loss
+from modeling_ling.losses import summarise_routing
 
 # Positions whose logits exist at one time: 1,024 x 126,464 in fp32 is 0.5 GB.
 CHUNK_POSITIONS = 1024
@@ -31,9 +31,9 @@ class TokenScores:
     Attributes:
         log_probs, entropy, mean_logits, log_sum_sq_probs: (batch, seq - 1), fp32.
         is_top1, label_mask: (batch, seq - 1), bool.
-        aux_loss: the pinned balance loss, a scalar; None when router logits were not asked for.
-        z_loss: the router z-loss, a scalar; None likewise.
-        router_logits: as the model gave them.
+        aux_loss: the pinned balance loss, a scalar; None when router logits were not asked for, like all that follow.
+        z_loss: the router z-loss, a scalar.
+        expert_assignments, router_entropy_sums: (num_layers, num_experts) and (num_layers,), as in the model's output.
     """
 
     log_probs: torch.Tensor
@@ -44,7 +44,8 @@ class TokenScores:
     label_mask: torch.Tensor
     aux_loss: torch.Tensor | None = None
     z_loss: torch.Tensor | None = None
-    router_logits: tuple[torch.Tensor, ...] | None = None
+    expert_assignments: torch.Tensor | None = None
+    router_entropy_sums: torch.Tensor | None = None
 
 
 def _score_chunk(hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -103,9 +104,9 @@ def score_tokens(model: Any, labels: torch.Tensor, **inputs: Any) -> TokenScores
     scores = TokenScores(spread(0), spread(1), spread(2), spread(3), spread(4), mask)
     if inputs.get("output_router_logits"):
         token_mask = inputs.get("attention_mask")
-        scores.router_logits = outputs.router_logits
-        scores.aux_loss = balance_loss(outputs.router_logits, model.config.num_experts_per_tok, token_mask)
-        scores.z_loss = z_loss(outputs.router_logits, token_mask)
+        routing = summarise_routing(outputs.router_logits, model.config.num_experts_per_tok, token_mask)
+        scores.aux_loss, scores.z_loss = routing.balance_loss, routing.z_loss
+        scores.expert_assignments, scores.router_entropy_sums = routing.assignments, routing.entropy_sums
     return scores
 
 
@@ -135,7 +136,7 @@ def add_norm_head(model: Any, **_: Any) -> None:
         kwargs.pop("num_items_in_batch", None)
         scores = score_tokens(self, labels, **kwargs)
         # TRL's loss keeps only the fields it knows; the z-loss is read from here.
-        self.__dict__["last_scores"] = scores if scores.router_logits is not None else None
+        self.__dict__["last_scores"] = scores if scores.aux_loss is not None else None
         return scores
 
     model.forward = types.MethodType(forward, model)

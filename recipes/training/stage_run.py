@@ -59,7 +59,7 @@ def model_overrides(arguments: Any) -> dict[str, Any]:
 
     Source: ours.
     """
-    keys = ("router_aux_loss_coef", "router_z_loss_coef")
+    keys = ("router_aux_loss_coef", "router_z_loss_coef", "router_warmup_steps")
     return {key: getattr(arguments, key) for key in keys if getattr(arguments, key) is not None}
 
 
@@ -135,6 +135,7 @@ def run_stage(
         # The training patches of TRL's forward must not reach the export.
         model.__dict__.pop("forward", None)
         model.config.output_router_logits = False
+        model.config.router_warmup_steps = 0  # it belongs to this run: whoever trains on would have to count steps
         export_model(model, tokenizer, output_dir, state_dict=state_dict)
         run = collect_run(
             arguments, plan, read_metrics(output_dir), consumed, data_facts, resume, time.time() - started

@@ -19,7 +19,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from recipes.training.checkpoints import COMPLETE_MARKER, load_optimizer_moments
 from recipes.training.devices import current_device_name, model_flops_utilisation, peak_memory_bytes
-from recipes.training.moe_metrics import StepStatistics, routing_statistics, summarise_load
+from recipes.training.moe_metrics import StepStatistics
 
 METRICS_FILE = "metrics.jsonl"
 # Figures of the clock and the machine: everything else in metrics.jsonl is equal in a resumed and an unbroken run.
@@ -66,6 +66,16 @@ class _LogWhereSaved(TrainerCallback):
         return control
 
 
+class _TellRoutingStep(TrainerCallback):
+    """Tells the routers which step begins: a stochastic warm-up of the routing depends on it."""
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
+    ) -> None:
+        """Called once per optimizer step, however many micro-batches it has."""
+        getattr(model, "module", model).set_routing_step(state.global_step)
+
+
 class _MarkComplete(TrainerCallback):
     """Marks a checkpoint as whole after its last file: one that a kill cut short is never resumed."""
 
@@ -106,7 +116,11 @@ class LingTrainerMixin:
         self._last_log_time: float | None = None
         super().__init__(*args, **kwargs)
         self.model.config.output_router_logits = True
+        if self.args.freeze_router:
+            self.model.freeze_router()
+            self.router_aux_loss_coef = 0.0  # TRL adds the balance loss itself
         self.add_callback(_LogWhereSaved())
+        self.add_callback(_TellRoutingStep())
         self.add_callback(_MarkComplete(data_fingerprint))
 
     # ---- order of data, optimizer, schedule
@@ -167,34 +181,21 @@ class LingTrainerMixin:
         if self.model.training:
             if num_items_in_batch is None:
                 share = torch.tensor(1.0 / self.current_gradient_accumulation_steps)
-                self._gather("loss", outputs.ce_loss * share)
+                self.statistics.add(loss=outputs.ce_loss * share)
             else:
                 share = (inputs["labels"][:, 1:] != -100).sum() / num_items_in_batch
-                self._gather("loss", outputs.ce_loss)
-            self._gather_routing(inputs, outputs.router_logits, outputs.aux_loss, outputs.z_loss, share)
+                self.statistics.add(loss=outputs.ce_loss)
+            self._add_routing(outputs, share)
         return (loss, outputs) if return_outputs else loss
 
-    def _gather(self, name: str, value: torch.Tensor) -> None:
-        """Adds a micro-batch's share of a step's value, over all processes."""
-        self.statistics.add_value(name, float(self.accelerator.gather(value.detach().float().reshape(1)).sum()))
-
-    def _gather_routing(
-        self, inputs: dict[str, Any], router_logits: Any, balance: torch.Tensor, z: torch.Tensor, share: torch.Tensor
-    ) -> None:
-        """Adds the router losses, weighted as in the loss, and what the router did with the real tokens."""
-        self._gather("balance_loss", balance * share.to(balance.device))
-        self._gather("z_loss", z * share.to(z.device))
-        mask = inputs.get("attention_mask")
-        counts, entropies, num_tokens = routing_statistics(
-            router_logits, self.model.config.num_experts_per_tok, None if mask is None else mask.bool()
+    def _add_routing(self, outputs: Any, share: torch.Tensor) -> None:
+        """Adds the router losses, weighted as in the loss, and what the routers did with the real tokens."""
+        self.statistics.add(
+            balance_loss=outputs.aux_loss * share.to(outputs.aux_loss.device),
+            z_loss=outputs.z_loss * share.to(outputs.z_loss.device),
+            assignments=outputs.expert_assignments,
+            entropy_sums=outputs.router_entropy_sums,
         )
-        if self.accelerator.num_processes > 1:
-            device = self.accelerator.device
-            counts = self.accelerator.reduce(counts.float().to(device)).double().cpu()
-            entropies = self.accelerator.reduce(entropies.float().to(device)).double().cpu()
-            num_tokens = float(self.accelerator.reduce(torch.tensor(float(num_tokens), device=device)))
-        self.statistics.add_routing(counts, entropies, num_tokens)
-        self.statistics.num_trained_tokens += num_tokens
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> float:
         """FLOPs of one micro-batch. Trainer's own estimate counts every expert: six times too much for Ling."""
@@ -219,7 +220,7 @@ class LingTrainerMixin:
 
     def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
         """Turns Trainer's log line into ours and appends it to metrics.jsonl; other lines pass unchanged."""
-        if "learning_rate" in logs and self.statistics.num_trained_tokens:
+        if "learning_rate" in logs and self.statistics:
             record = self._training_record(logs)
             if self.is_world_process_zero():
                 with (Path(self.args.output_dir) / METRICS_FILE).open("a", encoding="utf-8") as file:
@@ -231,17 +232,16 @@ class LingTrainerMixin:
         now = time.perf_counter()
         seconds = now - (self._last_log_time or now)
         self._last_log_time = now
-        statistics = self.statistics
+        totals = self.statistics.totals(self.accelerator, self.model.config.num_experts_per_tok)
         num_steps = self.state.global_step - self._previous_logged_step()
-        num_tokens = int(statistics.num_trained_tokens)
-        self.tokens_seen += num_tokens
-        rate = num_tokens / max(seconds, 1e-9)
+        self.tokens_seen += totals.num_tokens
+        rate = totals.num_tokens / max(seconds, 1e-9)
         record: dict[str, Any] = {"step": self.state.global_step, "tokens_seen": self.tokens_seen}
         record["total_loss"] = logs.pop("loss")
-        record.update({name: total / max(num_steps, 1) for name, total in statistics.sums.items()})
+        record.update({name: total / max(num_steps, 1) for name, total in totals.values.items()})
         record["learning_rate"] = logs["learning_rate"]
         record["grad_norm"] = logs.get("grad_norm")
-        record.update(summarise_load(statistics.counts, statistics.entropy_sums, statistics.num_routed_tokens))
+        record.update(totals.load)
         record.update(self._extra_record())
         record["tokens_per_second"] = round(rate, 1)
         per_device = rate / self.accelerator.num_processes
@@ -251,7 +251,7 @@ class LingTrainerMixin:
         record["seconds"] = round(seconds, 3)
         record.update(peak_memory_bytes())
         self._logged_step = self.state.global_step
-        statistics.reset()
+        self.statistics.reset()
         return record
 
     def _previous_logged_step(self) -> int:

@@ -15,6 +15,7 @@ from recipes.training.chat_data import IGNORED_LABEL, encode_conversations, enco
 from recipes.training.checkpoints import load_model, load_tokenizer
 from recipes.training.norm_head import score_tokens
 from recipes.training.recipe_loading import parse_recipe
+from recipes.training.stage_run import model_overrides
 
 OURS = {"learning_rate_at": lambda step: 1e-3, "flops_per_token": 1.0, "data_fingerprint": "test"}
 
@@ -207,3 +208,51 @@ def test_an_untrained_policy_has_the_dpo_loss_of_a_coin(
     trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
     trainer.current_gradient_accumulation_steps = 1
     assert trainer.compute_loss(model, dict(first_batch(trainer))).item() == pytest.approx(math.log(2), abs=1e-5)
+
+
+# ---- the routers under the trainers
+
+
+def test_a_frozen_router_is_neither_trained_nor_added_in_sft_and_dpo(
+    small_world, pairs: list, tokenizer: Any, command_line: Callable, tmp_path: Path
+) -> None:
+    losses = {}
+    for kind, arguments_class in (("sft", SFTArguments), ("dpo", DPOArguments)):
+        for frozen in (False, True):
+            model = load_model(str(small_world.model), tokenizer, torch.float32, 0, {"router_aux_loss_coef": 0.5})
+            arguments = parse_recipe(
+                arguments_class,
+                command_line(kind, tmp_path, freeze_router=frozen, router_aux_loss_coef=0.5, router_z_loss_coef=0.1),
+            )
+            model.config.router_z_loss_coef = 0.1
+            if kind == "sft":
+                conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
+                trainer = sft.make_trainer(
+                    model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS
+                )
+            else:
+                trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
+            trainer.current_gradient_accumulation_steps = 1
+            model.train()
+            loss = trainer.compute_loss(model, dict(first_batch(trainer)))
+            loss.backward()
+            assert (model.model.layers[0].mlp.gate.weight.grad is None) == frozen
+            losses[kind, frozen] = loss.item()
+            assert trainer.statistics, "the load is logged all the same"
+    assert losses["sft", True] < losses["sft", False] - 0.4
+    assert losses["dpo", True] == pytest.approx(math.log(2), abs=1e-5)
+
+
+def test_the_trainer_counts_the_steps_of_a_routing_warm_up(
+    small_world, tokenizer: Any, command_line: Callable, tmp_path: Path
+) -> None:
+    arguments = parse_recipe(SFTArguments, command_line("sft", tmp_path, router_warmup_steps=4))
+    model = load_model(str(small_world.model), tokenizer, torch.float32, 0, model_overrides(arguments))
+    conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
+    trainer = sft.make_trainer(model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS)
+    shares = []
+    router = model.model.layers[0].mlp.gate
+    router.register_forward_pre_hook(lambda *_: shares.append(router.learned_share) if router.training else None)
+    trainer.train()
+    steps = trainer.state.global_step
+    assert sorted(set(shares)) == [min(step / 4, 1.0) for step in range(min(steps, 5))]

@@ -37,7 +37,17 @@ BUILD = [
 ]
 TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]
 EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]
-TEST = ["pytest>=8", "hypothesis>=6", "ruff>=0.12", "scipy>=1.13", "starlette>=0.40", "uvicorn>=0.30"]
+# peft and bitsandbytes: what users fine-tune and quantise the model with; the tests do it for real, on a CPU.
+TEST = [
+    "bitsandbytes>=0.49; sys_platform == 'linux'",
+    "hypothesis>=6",
+    "peft>=0.19",
+    "pytest>=8",
+    "ruff>=0.12",
+    "scipy>=1.13",
+    "starlette>=0.40",
+    "uvicorn>=0.30",
+]
 
 setup(
     name="ling-coder-recipes",

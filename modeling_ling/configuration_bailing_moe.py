@@ -65,7 +65,15 @@ class BailingMoeConfig(PreTrainedConfig):
 
     model_type = "bailing_moe"
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    # Attention stays whole on every device: its projection holds queries, keys and values of different sizes in one
+    # matrix, and a plain split by rows would tear them apart.
     base_model_tp_plan: ClassVar[dict[str, str]] = {
+        "layers.*.mlp.gate_proj": "colwise",
+        "layers.*.mlp.up_proj": "colwise",
+        "layers.*.mlp.down_proj": "rowwise",
+        "layers.*.mlp.shared_experts.gate_proj": "colwise",
+        "layers.*.mlp.shared_experts.up_proj": "colwise",
+        "layers.*.mlp.shared_experts.down_proj": "rowwise",
         "layers.*.mlp.experts.gate_up_proj": "packed_colwise",
         "layers.*.mlp.experts.down_proj": "rowwise",
         "layers.*.mlp.experts": "moe_tp_experts",

@@ -753,6 +753,9 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
             `Tensor`: `(hidden_size,)`, float32 (float64 for a float64 head); ones when `norm_head` is off.
             `logits = (hidden * head_scale).to(hidden.dtype) @ lm_head.weight.T`.
 
+        Where the head is sharded over devices (FSDP2, tensor parallel), each sums the squares of its rows of the
+        vocabulary, and one all-reduce of `hidden_size` numbers gives the norm of the whole head.
+
         Source: the released NormHead (column norm over the vocabulary, no gradient through the norm).
         """
         weight = self.lm_head.weight.detach()
@@ -766,7 +769,7 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
                 return 1.0 / (torch.linalg.vector_norm(self.lm_head.weight, dim=0, dtype=dtype) + 1e-7)
         norm = torch.linalg.vector_norm(weight, dim=0, dtype=dtype)
         if hasattr(norm, "full_tensor"):
-            norm = norm.full_tensor()
+            norm = norm.full_tensor()  # the all-reduce
         return 1.0 / (norm + 1e-7)
 
     def scale_for_head(self, hidden_states: torch.Tensor, reuse: bool = False) -> torch.Tensor:

@@ -29,6 +29,7 @@ from transformers.generation import GenerationMixin
 from transformers.integrations import use_experts_implementation
 from transformers.integrations.moe import (
     ALL_EXPERTS_FUNCTIONS,
+    _grouped_linear,
     batched_mm_experts_forward,
     grouped_mm_experts_forward,
 )
@@ -64,7 +65,9 @@ register_checkpoint_conversion_mapping(
     overwrite=True,  # as remote code this file is imported under more than one module name
 )
 
+# Names for `experts_implementation=`, beside transformers' "eager" (a loop, the reference), "grouped_mm", "batched_mm".
 AUTO_EXPERTS = "bailing_moe_auto"
+LEAN_GROUPED = "bailing_moe_grouped"
 # Up to this many token-expert pairs, gathering the experts' weights beats grouping (decoding).
 _MAX_PAIRS_FOR_DECODING = 64
 
@@ -338,6 +341,90 @@ class BailingMoeExperts(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
+class _Dispatch(torch.autograd.Function):
+    """Copy every token once per chosen expert, in the order of the experts. Its gradient is `_Combine`.
+
+    Indexing would do, but its gradient adds with atomics or a sort where each token has exactly k copies to sum.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, tokens: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor, top_k: int) -> torch.Tensor:
+        ctx.save_for_backward(inverse)
+        ctx.top_k = top_k
+        return tokens.index_select(0, order // top_k)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        (inverse,) = ctx.saved_tensors
+        copies = gradient.index_select(0, inverse).view(-1, ctx.top_k, gradient.shape[-1])
+        return copies.sum(dim=1), None, None, None
+
+
+class _Combine(torch.autograd.Function):
+    """Sum the k expert outputs of every token, given in the order of the experts. Its gradient is `_Dispatch`."""
+
+    @staticmethod
+    def forward(ctx: Any, pairs: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor, top_k: int) -> torch.Tensor:
+        ctx.save_for_backward(order)
+        ctx.top_k = top_k
+        return pairs.index_select(0, inverse).view(-1, top_k, pairs.shape[-1]).sum(dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        (order,) = ctx.saved_tensors
+        return gradient.index_select(0, order // ctx.top_k), None, None, None
+
+
+class _WeightedSwiGLU(torch.autograd.Function):
+    """silu(gate) * up * routing weight, of `(S, 2I)` and `(S,)`; keeps its inputs only and recomputes the rest."""
+
+    @staticmethod
+    def forward(ctx: Any, gate_up: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(gate_up, weights)
+        gate, up = gate_up.chunk(2, dim=-1)
+        # In place, so that the float32 weights are multiplied in float32 without a float32 copy of the activations.
+        return F.silu(gate).mul_(up).mul_(weights[:, None])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        gate_up, weights = ctx.saved_tensors
+        gate, up = gate_up.chunk(2, dim=-1)
+        activated = F.silu(gate)
+        weights_gradient = (activated * up).mul_(gradient).sum(dim=-1, dtype=weights.dtype)
+        weighted = gradient.clone().mul_(weights[:, None])
+        up_gradient = activated.mul_(weighted)
+        gate_gradient = torch.ops.aten.silu_backward(weighted.mul_(up), gate)
+        return torch.cat((gate_gradient, up_gradient), dim=-1), weights_gradient
+
+
+def lean_grouped_experts_forward(
+    self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
+) -> torch.Tensor:
+    """Run all experts in two grouped matrix products, with fewer passes over the activations than "grouped_mm".
+
+    The routing weight is multiplied in before the down projection, where the rows are narrower, which is the same
+    function; gathering and summing tokens are each other's gradient; nothing is kept in float32.
+
+    Source: ours; the grouped product is torch's, by way of transformers.
+    """
+    if self._is_expert_parallel or self.config.hidden_act != "silu":  # it masks the pairs that other ranks compute
+        return grouped_mm_experts_forward(self, hidden_states, top_k_index, top_k_weights)
+    top_k = top_k_index.shape[-1]
+    experts, order = top_k_index.reshape(-1).sort()
+    inverse = torch.empty_like(order)
+    inverse[order] = torch.arange(order.shape[0], device=order.device)
+    # histc instead of bincount: its size does not depend on the data, and CUDA graphs can hold it.
+    histogram_input = experts.float() if experts.device.type == "cpu" else experts.int()
+    counts = torch.histc(histogram_input, bins=self.num_experts, min=0, max=self.num_experts - 1)
+    offsets = counts.cumsum(0, dtype=torch.int32)
+    inputs = _Dispatch.apply(hidden_states, order, inverse, top_k)
+    gate_up = _grouped_linear(inputs, self.gate_up_proj, offsets)
+    weights = top_k_weights.reshape(-1).index_select(0, order)
+    activated = _WeightedSwiGLU.apply(gate_up, weights)
+    outputs = _grouped_linear(activated, self.down_proj, offsets)
+    return _Combine.apply(outputs, order, inverse, top_k).to(hidden_states.dtype)
+
+
 def fused_gather_experts_forward(
     self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
 ) -> torch.Tensor:
@@ -366,25 +453,25 @@ def _matrix_vector(matrices: torch.Tensor, vectors: torch.Tensor) -> torch.Tenso
 def auto_experts_forward(
     self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
 ) -> torch.Tensor:
-    """Choose the experts' implementation for the device, the dtype and the number of tokens.
+    """Choose the experts' implementation for what is computed where; the default.
 
-    Few tokens without gradients (a decoding step): fused_gather where it is compiled, batched_mm on a GPU.
-    Otherwise: grouped_mm, but on a CPU in float32 the loop (grouped_mm's forward is many times slower there).
+    Few tokens without gradients (a decoding step): fused_gather where it is compiled, batched_mm on a GPU. Otherwise
+    lean_grouped.
 
-    Source: ours; tests/benchmarks/bench_experts.py measures it on a CPU, the rule for a GPU is transformers' own.
+    Source: ours. On a CPU lean_grouped was the fastest or level in float32 and bfloat16, at every width and number of
+    tokens (BENCHMARKS.md); the rule for a GPU is transformers' own, not measured here.
     """
     arguments = (self, hidden_states, top_k_index, top_k_weights)
-    few = top_k_index.numel() <= _MAX_PAIRS_FOR_DECODING and not torch.is_grad_enabled()
-    if torch.compiler.is_compiling():  # the loop reads counts back from the device, which breaks the graph
-        return (fused_gather_experts_forward if few else grouped_mm_experts_forward)(*arguments)
-    if hidden_states.device.type != "cpu":
-        return (batched_mm_experts_forward if few else grouped_mm_experts_forward)(*arguments)
-    if self.gate_up_proj.dtype == torch.bfloat16:
-        return grouped_mm_experts_forward(*arguments)
-    return type(self).forward.__wrapped__(*arguments)
+    if top_k_index.numel() <= _MAX_PAIRS_FOR_DECODING and not torch.is_grad_enabled():
+        if torch.compiler.is_compiling():
+            return fused_gather_experts_forward(*arguments)
+        if hidden_states.device.type != "cpu":
+            return batched_mm_experts_forward(*arguments)
+    return lean_grouped_experts_forward(*arguments)
 
 
 ALL_EXPERTS_FUNCTIONS.register(AUTO_EXPERTS, auto_experts_forward)
+ALL_EXPERTS_FUNCTIONS.register(LEAN_GROUPED, lean_grouped_experts_forward)
 
 
 class BailingMoeSparseMoeBlock(nn.Module):

@@ -5,7 +5,7 @@ import torch
 from transformers import StaticCache
 from transformers.generation import CompileConfig
 
-IMPLEMENTATIONS = ["bailing_moe_auto", "batched_mm", "grouped_mm"]
+IMPLEMENTATIONS = ["bailing_moe_auto", "bailing_moe_grouped", "batched_mm", "grouped_mm"]
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import torch
 from transformers import DynamicCache
 from trl.trainer.utils import add_fused_lm_head
 
-EXPERTS = ["eager", "grouped_mm", "batched_mm", "bailing_moe_auto"]
+EXPERTS = ["eager", "grouped_mm", "batched_mm", "bailing_moe_grouped", "bailing_moe_auto"]
 
 
 @torch.no_grad()

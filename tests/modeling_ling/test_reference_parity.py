@@ -133,7 +133,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("implementation", ["eager", "grouped_mm", "batched_mm"])
+@pytest.mark.parametrize("implementation", ["eager", "grouped_mm", "batched_mm", "bailing_moe_grouped"])
 def test_every_experts_implementation_equals_the_reference(build_model, tmp_path, ids, implementation):
     check_parity(build_model(), tmp_path, [ids[0], ids[1]], experts=implementation)
 

@@ -1,6 +1,6 @@
 # Every target makes .venv first if it is missing or older than setup.py or constraints.txt.
 #   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
-#   make test | lint | format | benchmark | clean
+#   make test | lint | format | benchmark | check-released | clean
 # Without a GPU, on a machine whose index offers CUDA builds first:
 #   make quickstart TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 
@@ -9,11 +9,13 @@ VENV ?= .venv
 OUTPUT ?= outputs/quickstart
 SCALE ?= full
 CODE ?=
+MODEL ?= inclusionAI/Ling-Coder-lite
+WEIGHTS ?=
 TORCH_INDEX_URL ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test lint format benchmark clean install
+.PHONY: quickstart test lint format benchmark check-released clean install
 
 $(STAMP): setup.py constraints.txt
 	@echo "Installing the pinned set into $(VENV): about 0.7 GB to download with a CPU build of torch, 2.3 GB on disk."
@@ -46,6 +48,10 @@ format: $(STAMP)
 
 benchmark: $(STAMP)
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+# For a machine with a network: the released repository's configuration, tensor names and shapes, tokenizer, prompts.
+check-released: $(STAMP)
+	$(BIN)/python -m modeling_ling check-released --model $(MODEL) $(if $(WEIGHTS),--weights)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -5,8 +5,9 @@ The one place of the repository that counts: recipes, reports and evaluations ca
 (which is how 2.75B comes about for Ling-Coder-Lite).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from .checkpoint_layout import released_shapes
 from .configuration_bailing_moe import BailingMoeConfig
 
 
@@ -23,6 +24,16 @@ class ParameterCount:
     shared_experts: int
     dense_mlp: int
     norms: int
+
+    def by_component(self) -> dict[str, tuple[int, int]]:
+        """Return (stored, active per token) for every component; components that do not exist are left out."""
+        stored = asdict(self)
+        active_experts = stored.pop("routed_experts_active")
+        return {
+            name: (number, active_experts if name == "routed_experts" else number)
+            for name, number in stored.items()
+            if number
+        }
 
     @property
     def total(self) -> int:
@@ -80,12 +91,7 @@ def count_parameters(config: BailingMoeConfig) -> ParameterCount:
 
 def count_checkpoint_tensors(config: BailingMoeConfig) -> int:
     """Return how many tensors a checkpoint in the released layout holds."""
-    layers = config.num_hidden_layers
-    dense_layers = min(config.first_k_dense_replace, layers)
-    per_layer = 4 + int(config.use_qkv_bias) + int(config.use_bias)
-    moe = 3 * config.num_experts + 1 + (3 if config.num_shared_experts else 0)
-    outer = 2 if config.tie_word_embeddings else 3
-    return layers * per_layer + (layers - dense_layers) * moe + dense_layers * 3 + outer
+    return len(released_shapes(config))
 
 
 def linear_macs_per_token(config: BailingMoeConfig) -> int:

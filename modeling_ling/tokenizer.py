@@ -1,11 +1,12 @@
 """Section 3.1: the tokenizer of the Ling family: byte-level BPE with the released special tokens and chat format.
 
 The released vocabulary cannot be rebuilt; `AutoTokenizer` loads it as it is. What is trained here has the same
-construction (NFC, the family's splitting pattern, byte-level BPE, special tokens after the learned ones, in the
-released order), so that everything downstream works with either.
+construction (the family's splitting pattern, byte-level BPE, special tokens after the learned ones, in the released
+order), so that everything downstream works with either.
 
-NFC, as released, means that text which is not in NFC (a decomposed accent, say) decodes to its composed form. Pass
-`unicode_normalization=None` for a tokenizer that returns every input exactly.
+One difference: the released tokenizer normalises to NFC, so that a decomposed accent decodes to its composed form and
+the string literals of a program can change. Ours gives every input back exactly; `unicode_normalization="NFC"` is as
+released.
 
 Corpus text and message content are data. Tokenise them with `encode_text` and `encode_chat`: there a literal
 "<role>" or "<|endoftext|>" stays text and cannot forge a turn or a document end.
@@ -69,7 +70,7 @@ def train_tokenizer(
     *,
     num_reserved_tokens: int = 16,
     min_frequency: int = 2,
-    unicode_normalization: str | None = "NFC",
+    unicode_normalization: str | None = None,
     fim_markers: Mapping[str, str] = FIM_MARKERS,
     show_progress: bool = False,
 ) -> PreTrainedTokenizerFast:
@@ -81,7 +82,8 @@ def train_tokenizer(
             `len(tokenizer)` is the true number.
         num_reserved_tokens (`int`): reserved tokens; 256 in the release, 16 by default to leave room for text.
         min_frequency (`int`): a pair is merged only if it occurs this often.
-        unicode_normalization (`str`, *optional*): "NFC" as released, or None for exact round trips.
+        unicode_normalization (`str`, *optional*): None gives every input back byte by byte; "NFC", as released,
+            composes decomposed accents.
         fim_markers: names of the prefix, suffix, middle and pad markers; saved with the tokenizer.
 
     Returns:

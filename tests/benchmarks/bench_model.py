@@ -267,7 +267,7 @@ def header(options: argparse.Namespace) -> str:
         f"{transformers.__version__}, {torch.get_num_threads()} threads. {options.shape}: hidden {config.hidden_size}, "
         f"{config.num_hidden_layers} layers, {config.num_experts} experts of {config.moe_intermediate_size}, top "
         f"{config.num_experts_per_tok}; {options.batch} x {options.length} tokens. Weights read per decoded token in "
-        f"{options.dtypes[-1]}: ours {ours / 1e6:.0f} MB, dense {dense / 1e6:.0f} MB, {dense / ours:.2f} times as many.",
+        f"{options.dtypes[-1]}: ours {ours / 1e6:.0f} MB, dense {dense / 1e6:.0f} MB, {dense / ours:.2f} times.",
     ]
     if "H200" in current_device_name():
         lines.append(f"Bandwidth floor of ours at 4.8 TB/s: {1000 * ours / H200_BYTES_PER_SECOND:.2f} ms per token.")

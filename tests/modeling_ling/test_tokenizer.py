@@ -1,6 +1,8 @@
 """The tokenizer: released special tokens, released prompts, and text that cannot forge either."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
@@ -119,15 +121,29 @@ def test_special_tokens_follow_the_learned_ones_in_the_released_order(tokenizer)
     "text",
     ["", "tabs\tand\r\nline\n\n\nends   \n", "naïve café 你好 🙂", "\x00\x7f control", "x" * 300, "  1234 don't"],
 )
-def test_text_in_nfc_comes_back_exactly(tokenizer, text):
+def test_text_comes_back_exactly(tokenizer, text):
     assert tokenizer.decode(encode_text(tokenizer, text)) == text
 
 
-def test_text_outside_nfc_comes_back_composed_unless_normalization_is_off(tokenizer):
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_as_text_come_back_exactly(tokenizer, data):
+    text = data.decode("latin-1")
+    assert tokenizer.decode(encode_text(tokenizer, text)).encode("latin-1") == data
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100))
+def test_arbitrary_text_comes_back_exactly_even_with_special_tokens_in_it(tokenizer, text):
+    for candidate in (text, text + "<|endoftext|>" + text):
+        ids = encode_text(tokenizer, candidate)
+        assert tokenizer.decode(ids) == candidate
+        assert tokenizer.decode(ids, skip_special_tokens=True) == candidate
+
+
+def test_the_released_normalization_composes_what_ours_keeps(tokenizer):
     decomposed = "e\u0301"
-    assert tokenizer.decode(encode_text(tokenizer, decomposed)) == "\u00e9"
-    exact = train_tokenizer(["a b"], 300, unicode_normalization=None)
-    assert exact.decode(encode_text(exact, decomposed)) == decomposed
+    assert tokenizer.decode(encode_text(tokenizer, decomposed)) == decomposed
+    released = train_tokenizer(["a b"], 300, unicode_normalization="NFC")
+    assert released.decode(encode_text(released, decomposed)) == "\u00e9"
 
 
 def test_text_is_split_as_in_the_family():

@@ -21,7 +21,13 @@ from .modeling_bailing_moe import BailingMoeForCausalLM
 HELP = "write the Hub-ready folder of a checkpoint, and push it on request"
 EXAMPLE = "python -m modeling_ling export --from outputs/sft --to outputs/ling_model --push-to ORG/NAME"
 
-REMOTE_CODE_FILES = ("configuration_bailing_moe.py", "modeling_bailing_moe.py", "losses.py")
+REMOTE_CODE_FILES = (
+    "configuration_bailing_moe.py",
+    "modeling_bailing_moe.py",
+    "experts.py",
+    "losses.py",
+    "strict_loading.py",
+)
 AUTO_MAP = {
     "AutoConfig": "configuration_bailing_moe.BailingMoeConfig",
     "AutoModel": "modeling_bailing_moe.BailingMoeModel",

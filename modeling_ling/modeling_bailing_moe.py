@@ -1,4 +1,4 @@
-"""Section 3.1: the Ling mixture-of-experts language model, as it stands on the Hub (self-contained remote code).
+"""Section 3.1: the Ling mixture-of-experts language model, as it stands on the Hub (remote code).
 
 Shapes in this file: B batch, T positions, N = B * T tokens, H hidden size, E routed experts, K experts per token,
 I width of one expert, V vocabulary, D head size.
@@ -11,6 +11,7 @@ filled with random weights unasked: a checkpoint that does not fit is an error.
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -26,13 +27,6 @@ from transformers.cache_utils import Cache, DynamicCache
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import Concatenate, MergeModulelist, WeightConverter
 from transformers.generation import GenerationMixin
-from transformers.integrations import use_experts_implementation
-from transformers.integrations.moe import (
-    ALL_EXPERTS_FUNCTIONS,
-    _grouped_linear,
-    batched_mm_experts_forward,
-    grouped_mm_experts_forward,
-)
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
 from transformers.modeling_outputs import MoeCausalLMOutputWithPast, MoeModelOutputWithPast
@@ -43,7 +37,9 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from .configuration_bailing_moe import BailingMoeConfig
+from .experts import AUTO_EXPERTS, BailingMoeExperts, at_least_float32
 from .losses import summarise_routing
+from .strict_loading import refuse_mismatched, refuse_missing, refuse_non_finite
 
 logger = logging.get_logger(__name__)
 
@@ -65,12 +61,6 @@ register_checkpoint_conversion_mapping(
     overwrite=True,  # as remote code this file is imported under more than one module name
 )
 
-# Names for `experts_implementation=`, beside transformers' "eager" (a loop, the reference), "grouped_mm", "batched_mm".
-AUTO_EXPERTS = "bailing_moe_auto"
-LEAN_GROUPED = "bailing_moe_grouped"
-# Up to this many token-expert pairs, gathering the experts' weights beats grouping (decoding).
-_MAX_PAIRS_FOR_DECODING = 64
-
 
 class BailingMoeRMSNorm(nn.Module):
     """Root-mean-square norm: computed in float32, cast back, then scaled by the weight."""
@@ -81,7 +71,7 @@ class BailingMoeRMSNorm(nn.Module):
         self.variance_epsilon = eps
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        wide = _at_least_float32(hidden_states)
+        wide = at_least_float32(hidden_states)
         normed = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
         return self.weight * normed.to(hidden_states.dtype)
 
@@ -107,6 +97,8 @@ class BailingMoeRotaryEmbedding(nn.Module):
         if self.rope_type != "default":
             rope_function = ROPE_INIT_FUNCTIONS[self.rope_type]
         inv_freq, self.attention_scaling = rope_function(config)
+        if self.rope_type == "yarn" and config.rope_parameters.get("attention_factor") is None:
+            self.attention_scaling = self._released_yarn_magnitude(config.rope_parameters)
         self.register_buffer("inv_freq", inv_freq, persistent=False)
         self.register_buffer("original_inv_freq", inv_freq.clone(), persistent=False)
 
@@ -116,6 +108,15 @@ class BailingMoeRotaryEmbedding(nn.Module):
     ) -> tuple[torch.Tensor, float]:
         steps = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device) / config.head_dim
         return 1.0 / (config.rope_parameters["rope_theta"] ** steps), 1.0
+
+    @staticmethod
+    def _released_yarn_magnitude(rope: dict[str, Any]) -> float:
+        """Return the factor on cosine and sine: transformers ignores `mscale` unless `mscale_all_dim` is there too.
+
+        Source: the released yarn class (defaults 1 and 0).
+        """
+        growth = 0.1 * math.log(max(rope["factor"], 1.0))
+        return (growth * rope.get("mscale", 1.0) + 1.0) / (growth * rope.get("mscale_all_dim", 0.0) + 1.0)
 
     @torch.no_grad()
     @dynamic_rope_update
@@ -156,7 +157,7 @@ def eager_attention_forward(
     scores = torch.matmul(query, key.transpose(2, 3)) * scaling
     if attention_mask is not None:
         scores = scores + attention_mask
-    weights = F.softmax(_at_least_float32(scores), dim=-1).to(query.dtype)
+    weights = F.softmax(at_least_float32(scores), dim=-1).to(query.dtype)
     weights = F.dropout(weights, p=dropout, training=module.training)
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
 
@@ -254,7 +255,7 @@ class BailingMoeTopKRouter(nn.Module):
             logits = F.linear(hidden_states.to(dtype), self.weight.to(dtype))
             if self.training and self.warmup_steps:
                 logits = self._mix_with_noise(logits)
-            probabilities = torch.softmax(_at_least_float32(logits), dim=-1)
+            probabilities = torch.softmax(at_least_float32(logits), dim=-1)
         weights, indices = torch.topk(probabilities, self.top_k, dim=-1, sorted=False)
         if self.norm_topk_prob and self.top_k > 1:
             weights = weights / weights.sum(dim=-1, keepdim=True)
@@ -279,199 +280,6 @@ class BailingMoeTopKRouter(nn.Module):
         fixed = logits.detach()
         noise = fixed.mean() + fixed.std() * torch.randn_like(fixed)
         return share * logits + (1.0 - share) * noise
-
-
-@use_experts_implementation
-class BailingMoeExperts(nn.Module):
-    """The routed experts of a layer: gate and up of all experts in one tensor, down in another.
-
-    `forward` is the reference ("eager"): pairs sorted by expert, one product per expert, no expert's weights copied.
-    """
-
-    def __init__(self, config: BailingMoeConfig) -> None:
-        super().__init__()
-        self.num_experts = config.num_experts
-        self.hidden_dim = config.hidden_size
-        self.intermediate_dim = config.moe_intermediate_size
-        self.gate_up_proj = nn.Parameter(torch.empty(self.num_experts, 2 * self.intermediate_dim, self.hidden_dim))
-        self.down_proj = nn.Parameter(torch.empty(self.num_experts, self.hidden_dim, self.intermediate_dim))
-        self.act_fn = ACT2FN[config.hidden_act]
-
-    def forward(
-        self, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
-    ) -> torch.Tensor:
-        """Map `(N, H)`, `(N, K)` indices and `(N, K)` weights to the weighted sum of expert outputs `(N, H)`."""
-        num_tokens, top_k = top_k_index.shape
-        order = top_k_index.reshape(-1).argsort()
-        # Expert-parallel dispatch marks pairs of other ranks with index num_experts: they sort last and stay zero.
-        counts = torch.bincount(top_k_index.reshape(-1), minlength=self.num_experts + 1).tolist()
-        sorted_inputs = hidden_states.index_select(0, order // top_k).split(counts)
-        # unbind, not indexing: its backward writes one gradient tensor instead of a full-sized one per expert.
-        gate_up_weights, down_weights = self.gate_up_proj.unbind(0), self.down_proj.unbind(0)
-        outputs = []
-        for expert in range(self.num_experts):
-            if counts[expert]:
-                gate, up = F.linear(sorted_inputs[expert], gate_up_weights[expert]).chunk(2, dim=-1)
-                outputs.append(F.linear(self.act_fn(gate) * up, down_weights[expert]))
-        if counts[self.num_experts]:
-            outputs.append(torch.zeros_like(sorted_inputs[self.num_experts]))
-        inverse = torch.empty_like(order)
-        inverse[order] = torch.arange(order.shape[0], device=order.device)
-        unsorted = torch.cat(outputs).index_select(0, inverse).view(num_tokens, top_k, self.hidden_dim)
-        return (unsorted * top_k_weights[..., None]).sum(dim=1).to(hidden_states.dtype)
-
-    def _load_from_state_dict(self, state_dict: dict[str, torch.Tensor], prefix: str, *args: Any) -> None:
-        """Accept the released names here too, one matrix per expert, also when a shard holds only some of them.
-
-        `from_pretrained` converts names itself. `load_state_dict` on what `save_pretrained` wrote does not, and
-        transformers.Trainer resumes that way with strict=False: the experts would stay as they were, with a warning.
-        """
-        for expert in range(self.num_experts):
-            for name, target, rows in (
-                ("gate_proj", "gate_up_proj", slice(0, self.intermediate_dim)),
-                ("up_proj", "gate_up_proj", slice(self.intermediate_dim, None)),
-                ("down_proj", "down_proj", slice(None)),
-            ):
-                matrix = state_dict.pop(f"{prefix}{expert}.{name}.weight", None)
-                if matrix is not None:
-                    parameter = getattr(self, target)
-                    with torch.no_grad():
-                        parameter[expert, rows].copy_(matrix)
-                    state_dict[f"{prefix}{target}"] = parameter.detach()
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-class _Dispatch(torch.autograd.Function):
-    """Copy every token once per chosen expert, in the order of the experts. Its gradient is `_Combine`.
-
-    Indexing would do, but its gradient adds with atomics or a sort where each token has exactly k copies to sum.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, tokens: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor, top_k: int) -> torch.Tensor:
-        ctx.save_for_backward(inverse)
-        ctx.top_k = top_k
-        return tokens.index_select(0, order // top_k)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        (inverse,) = ctx.saved_tensors
-        copies = gradient.index_select(0, inverse).view(-1, ctx.top_k, gradient.shape[-1])
-        return copies.sum(dim=1), None, None, None
-
-
-class _Combine(torch.autograd.Function):
-    """Sum the k expert outputs of every token, given in the order of the experts. Its gradient is `_Dispatch`."""
-
-    @staticmethod
-    def forward(ctx: Any, pairs: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor, top_k: int) -> torch.Tensor:
-        ctx.save_for_backward(order)
-        ctx.top_k = top_k
-        return pairs.index_select(0, inverse).view(-1, top_k, pairs.shape[-1]).sum(dim=1)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        (order,) = ctx.saved_tensors
-        return gradient.index_select(0, order // ctx.top_k), None, None, None
-
-
-class _WeightedSwiGLU(torch.autograd.Function):
-    """silu(gate) * up * routing weight, of `(S, 2I)` and `(S,)`; keeps its inputs only and recomputes the rest."""
-
-    @staticmethod
-    def forward(ctx: Any, gate_up: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(gate_up, weights)
-        gate, up = gate_up.chunk(2, dim=-1)
-        # In place, so that the float32 weights are multiplied in float32 without a float32 copy of the activations.
-        return F.silu(gate).mul_(up).mul_(weights[:, None])
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        gate_up, weights = ctx.saved_tensors
-        gate, up = gate_up.chunk(2, dim=-1)
-        activated = F.silu(gate)
-        weights_gradient = (activated * up).mul_(gradient).sum(dim=-1, dtype=weights.dtype)
-        weighted = gradient.clone().mul_(weights[:, None])
-        up_gradient = activated.mul_(weighted)
-        gate_gradient = torch.ops.aten.silu_backward(weighted.mul_(up), gate)
-        return torch.cat((gate_gradient, up_gradient), dim=-1), weights_gradient
-
-
-def lean_grouped_experts_forward(
-    self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
-) -> torch.Tensor:
-    """Run all experts in two grouped matrix products, with fewer passes over the activations than "grouped_mm".
-
-    The routing weight is multiplied in before the down projection, where the rows are narrower, which is the same
-    function; gathering and summing tokens are each other's gradient; nothing is kept in float32.
-
-    Source: ours; the grouped product is torch's, by way of transformers.
-    """
-    if self._is_expert_parallel or self.config.hidden_act != "silu":  # it masks the pairs that other ranks compute
-        return grouped_mm_experts_forward(self, hidden_states, top_k_index, top_k_weights)
-    top_k = top_k_index.shape[-1]
-    experts, order = top_k_index.reshape(-1).sort()
-    inverse = torch.empty_like(order)
-    inverse[order] = torch.arange(order.shape[0], device=order.device)
-    # histc instead of bincount: its size does not depend on the data, and CUDA graphs can hold it.
-    histogram_input = experts.float() if experts.device.type == "cpu" else experts.int()
-    counts = torch.histc(histogram_input, bins=self.num_experts, min=0, max=self.num_experts - 1)
-    offsets = counts.cumsum(0, dtype=torch.int32)
-    inputs = _Dispatch.apply(hidden_states, order, inverse, top_k)
-    gate_up = _grouped_linear(inputs, self.gate_up_proj, offsets)
-    weights = top_k_weights.reshape(-1).index_select(0, order)
-    activated = _WeightedSwiGLU.apply(gate_up, weights)
-    outputs = _grouped_linear(activated, self.down_proj, offsets)
-    return _Combine.apply(outputs, order, inverse, top_k).to(hidden_states.dtype)
-
-
-def fused_gather_experts_forward(
-    self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
-) -> torch.Tensor:
-    """Multiply each token with the matrices of its experts, as products and sums that a compiler fuses.
-
-    Compiled, the gathered weights are read once and never written: a decoding step is bound by those bytes, and
-    batched_mm would copy them first. Only for compiled code and few tokens: uncompiled, every product is stored.
-
-    Source: ours.
-    """
-    indices = top_k_index.reshape(-1)
-    if self._is_expert_parallel:
-        indices = indices.clamp(max=self.num_experts - 1)  # pairs of other ranks, whose weights are zero
-    inputs = hidden_states.repeat_interleave(top_k_index.shape[-1], dim=0)
-    gate, up = _matrix_vector(self.gate_up_proj[indices], inputs).chunk(2, dim=-1)
-    outputs = _matrix_vector(self.down_proj[indices], self.act_fn(gate) * up)
-    weighted = outputs.view(*top_k_index.shape, self.hidden_dim) * top_k_weights[..., None]
-    return weighted.sum(dim=1).to(hidden_states.dtype)
-
-
-def _matrix_vector(matrices: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
-    wide = _at_least_float32(matrices) * _at_least_float32(vectors)[:, None, :]
-    return wide.sum(dim=-1).to(vectors.dtype)
-
-
-def auto_experts_forward(
-    self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
-) -> torch.Tensor:
-    """Choose the experts' implementation for what is computed where; the default.
-
-    Few tokens without gradients (a decoding step): fused_gather where it is compiled, batched_mm on a GPU. Otherwise
-    lean_grouped.
-
-    Source: ours. On a CPU lean_grouped was the fastest or level in float32 and bfloat16, at every width and number of
-    tokens (BENCHMARKS.md); the rule for a GPU is transformers' own, not measured here.
-    """
-    arguments = (self, hidden_states, top_k_index, top_k_weights)
-    if top_k_index.numel() <= _MAX_PAIRS_FOR_DECODING and not torch.is_grad_enabled():
-        if torch.compiler.is_compiling():
-            return fused_gather_experts_forward(*arguments)
-        if hidden_states.device.type != "cpu":
-            return batched_mm_experts_forward(*arguments)
-    return lean_grouped_experts_forward(*arguments)
-
-
-ALL_EXPERTS_FUNCTIONS.register(AUTO_EXPERTS, auto_experts_forward)
-ALL_EXPERTS_FUNCTIONS.register(LEAN_GROUPED, lean_grouped_experts_forward)
 
 
 class BailingMoeSparseMoeBlock(nn.Module):
@@ -582,12 +390,16 @@ class BailingMoePreTrainedModel(PreTrainedModel):
                 "names the layers): gate_proj, up_proj and down_proj of every expert must be there, in one shape each"
             ) from error
         if not ignore_mismatched_sizes:
-            _refuse_mismatched(info["mismatched_keys"], pretrained_model_name_or_path, model.config)
+            refuse_mismatched(info["mismatched_keys"], pretrained_model_name_or_path, model.config)
         if not allow_missing_weights:
             missing = set(info["missing_keys"]) - set(cls._may_be_missing)
-            _refuse_missing(missing, set(info["unexpected_keys"]), pretrained_model_name_or_path)
-        _refuse_non_finite(model.named_parameters(), pretrained_model_name_or_path)
+            refuse_missing(missing, set(info["unexpected_keys"]), pretrained_model_name_or_path)
+        refuse_non_finite(model.named_parameters(), pretrained_model_name_or_path)
         return (model, info) if output_loading_info else model
+
+    @classmethod
+    def _can_set_experts_implementation(cls) -> bool:
+        return True  # transformers searches this file's text for its decorator, which experts.py carries
 
     def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
         """Default to the choice by device and dtype instead of transformers' fixed "grouped_mm"."""
@@ -1005,73 +817,11 @@ class BailingMoeForSequenceClassification(GenericForSequenceClassification, Bail
         self.model.word_embeddings = value
 
 
-def _refuse_mismatched(mismatched: Iterable[tuple], source: Any, config: BailingMoeConfig) -> None:
-    mismatched = sorted(mismatched)
-    if not mismatched:
-        return
-    shapes = [f"{name}: {tuple(found)} in the checkpoint, {tuple(needed)} here" for name, found, needed in mismatched]
-    hint = "Does config.json belong to these weights?"
-    if any("word_embeddings" in name or "lm_head" in name for name, _, _ in mismatched):
-        hint = f"The vocabularies differ: vocab_size={config.vocab_size} must be the number of rows in the checkpoint."
-    elif any("experts" in name for name, _, _ in mismatched):
-        width = config.moe_intermediate_size
-        hint = f"num_experts={config.num_experts} and moe_intermediate_size={width} must be those of the checkpoint."
-    raise ValueError(
-        f"{source}: {_some(shapes)}. {hint} ignore_mismatched_sizes=True fills such tensors with random weights"
-    )
-
-
-def _refuse_missing(missing: set[str], unexpected: set[str], source: Any) -> None:
-    problems = []
-    if missing:
-        problems.append(f"the checkpoint lacks {_some(sorted(missing))}")
-    if unexpected:
-        problems.append(f"the model has no place for {_some(sorted(unexpected))}")
-    if problems:
-        raise ValueError(
-            f"{source}: {'; '.join(problems)}. Is the download complete, and does config.json (num_hidden_layers, "
-            "num_experts, first_k_dense_replace, num_shared_experts, use_bias, use_qkv_bias) belong to it? "
-            "allow_missing_weights=True fills what is missing with random weights and drops the rest"
-        )
-
-
-@torch.no_grad()
-def _refuse_non_finite(parameters: Iterable[tuple[str, nn.Parameter]], source: Any) -> None:
-    sums: dict[torch.device, list[torch.Tensor]] = {}
-    names: dict[torch.device, list[str]] = {}
-    for name, parameter in parameters:
-        tensor = parameter.to_local() if hasattr(parameter, "to_local") else parameter
-        if not tensor.is_meta and tensor.dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
-            # One number per tensor, read back once per device: NaN and infinity survive a sum.
-            sums.setdefault(tensor.device, []).append(tensor.sum(dtype=torch.float32))
-            names.setdefault(tensor.device, []).append(name)
-    bad = [
-        name
-        for device, values in sums.items()
-        for name, finite in zip(names[device], torch.stack(values).isfinite().tolist(), strict=True)
-        if not finite
-    ]
-    if bad:
-        raise ValueError(
-            f"{source}: NaN or infinite values in {_some(bad)}. The file is damaged or the training diverged: take an "
-            "earlier checkpoint or download it again"
-        )
-
-
-def _some(names: list[str], limit: int = 5) -> str:
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
-
-
 def _current_tokens(attention_mask: Any, num_positions: int) -> torch.Tensor | None:
     """Return the padding mask of this call's positions (with a cache the mask covers the past too)."""
     if not isinstance(attention_mask, torch.Tensor) or attention_mask.dim() != 2:
         return None
     return attention_mask[:, -num_positions:]
-
-
-def _at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
 def _autocast_disabled(device: torch.device) -> AbstractContextManager:

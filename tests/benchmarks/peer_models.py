@@ -5,7 +5,8 @@ from torch import nn
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM, Qwen2MoeConfig, Qwen2MoeForCausalLM
 
 from modeling_ling import BailingMoeConfig, BailingMoeForCausalLM
-from modeling_ling.modeling_bailing_moe import BailingMoeExperts, BailingMoeMLP
+from modeling_ling.experts import BailingMoeExperts
+from modeling_ling.modeling_bailing_moe import BailingMoeMLP
 
 
 class LoopExperts(nn.Module):

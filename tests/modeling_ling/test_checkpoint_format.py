@@ -4,11 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
@@ -17,6 +15,7 @@ from modeling_ling import BailingMoeConfig, BailingMoeForCausalLM, BailingMoeMod
 from modeling_ling.accounting import count_checkpoint_tensors
 from modeling_ling.export import export_model
 from modeling_ling.tokenizer import encode_text
+from tests.modeling_ling.released_layout import released_names_and_shapes, saved_names_and_shapes
 
 FRESH_PROCESS = """
 import sys, torch
@@ -30,45 +29,6 @@ generated = model.generate(ids, max_new_tokens=4, do_sample=False)
 assert "modeling_ling" not in sys.modules
 print(type(model).__module__.startswith("transformers_modules"), error, generated.shape[1])
 """
-
-
-def released_names_and_shapes(config: BailingMoeConfig) -> dict[str, list[int]]:
-    """The table of the released layout, written out by hand."""
-    h, d, i = config.hidden_size, config.head_dim, config.moe_intermediate_size
-    shapes = {
-        "model.word_embeddings.weight": [config.vocab_size, h],
-        "model.norm.weight": [h],
-        "lm_head.weight": [config.vocab_size, h],
-    }
-
-    def mlp(prefix: str, width: int) -> None:
-        shapes[f"{prefix}.gate_proj.weight"] = shapes[f"{prefix}.up_proj.weight"] = [width, h]
-        shapes[f"{prefix}.down_proj.weight"] = [h, width]
-
-    for n in range(config.num_hidden_layers):
-        layer = f"model.layers.{n}"
-        shapes[f"{layer}.input_layernorm.weight"] = shapes[f"{layer}.post_attention_layernorm.weight"] = [h]
-        rows = (config.num_attention_heads + 2 * config.num_key_value_heads) * d
-        shapes[f"{layer}.attention.query_key_value.weight"] = [rows, h]
-        shapes[f"{layer}.attention.dense.weight"] = [h, config.num_attention_heads * d]
-        if config.use_qkv_bias:
-            shapes[f"{layer}.attention.query_key_value.bias"] = [rows]
-        if config.use_bias:
-            shapes[f"{layer}.attention.dense.bias"] = [h]
-        if n < config.first_k_dense_replace:
-            mlp(f"{layer}.mlp", config.intermediate_size)
-            continue
-        shapes[f"{layer}.mlp.gate.weight"] = [config.num_experts, h]
-        for expert in range(config.num_experts):
-            mlp(f"{layer}.mlp.experts.{expert}", i)
-        if config.num_shared_experts:
-            mlp(f"{layer}.mlp.shared_experts", i * config.num_shared_experts)
-    return shapes
-
-
-def saved_names_and_shapes(folder: Path) -> dict[str, list[int]]:
-    with safe_open(folder / "model.safetensors", "pt") as file:
-        return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
 
 
 @pytest.mark.parametrize(
@@ -183,37 +143,6 @@ def test_the_configuration_has_what_vllm_reads_in_the_right_types(build_config, 
     assert isinstance(config.rope_parameters, dict) and isinstance(config.embedding_dropout, float)
     assert config.router_dtype == "fp32", "vLLM takes any other spelling for bfloat16"
     assert not hasattr(config, "moe_shared_expert_intermediate_size")
-
-
-def test_a_released_style_config_is_read_as_it_was_meant(tmp_path):
-    released = {
-        "architectures": ["BailingMoeForCausalLM"],
-        "model_type": "bailing_moe",
-        "vocab_size": 126464,
-        "hidden_size": 2048,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 4,
-        "head_dim": 0,
-        "rms_norm_eps": 1e-05,
-        "rope_theta": 600000,
-        "rope_scaling": None,
-        "norm_head": True,
-        "norm_softmax": False,
-        "eos_token_id": 126081,
-        "pad_token_id": 126081,
-        "torch_dtype": "bfloat16",
-        "pretraining_tp": 1,
-        "transformers_version": "4.36.0",
-    }
-    (tmp_path / "config.json").write_text(json.dumps(released))
-    config = AutoConfig.from_pretrained(tmp_path)
-    assert config.head_dim == 128
-    assert config.rms_norm_eps == 1e-05
-    assert config.rope_parameters == {"rope_type": "default", "rope_theta": 600000}
-    assert config.dtype == torch.bfloat16
-    config.save_pretrained(tmp_path / "again")
-    saved = json.loads((tmp_path / "again" / "config.json").read_text())
-    assert (saved["rope_theta"], saved["rope_scaling"]) == (600000, None)
 
 
 def test_rope_scaling_in_the_old_spelling_wins_over_saved_default_parameters():

@@ -26,6 +26,7 @@ REMOTE_CODE_FILES = (
     "modeling_bailing_moe.py",
     "experts.py",
     "losses.py",
+    "quantization.py",
     "strict_loading.py",
 )
 AUTO_MAP = {

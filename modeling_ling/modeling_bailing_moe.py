@@ -39,6 +39,7 @@ from transformers.utils.output_capturing import capture_outputs
 from .configuration_bailing_moe import BailingMoeConfig
 from .experts import AUTO_EXPERTS, BailingMoeExperts, at_least_float32
 from .losses import summarise_routing
+from .quantization import describe_quantisation
 from .strict_loading import refuse_mismatched, refuse_missing, refuse_non_finite
 
 logger = logging.get_logger(__name__)
@@ -395,6 +396,8 @@ class BailingMoePreTrainedModel(PreTrainedModel):
             missing = set(info["missing_keys"]) - set(cls._may_be_missing)
             refuse_missing(missing, set(info["unexpected_keys"]), pretrained_model_name_or_path)
         refuse_non_finite(model.named_parameters(), pretrained_model_name_or_path)
+        if getattr(model, "hf_quantizer", None) is not None:
+            logger.warning(describe_quantisation(model))
         return (model, info) if output_loading_info else model
 
     @classmethod

@@ -1,6 +1,6 @@
 # Every target makes .venv first if it is missing or older than setup.py or constraints.txt.
 #   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
-#   make test | lint | format | benchmark | check-released | clean
+#   make test | lint | format | benchmark | check-released | check-engines | clean
 # Without a GPU, on a machine whose index offers CUDA builds first:
 #   make quickstart TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 
@@ -15,7 +15,7 @@ TORCH_INDEX_URL ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test lint format benchmark check-released clean install
+.PHONY: quickstart test lint format benchmark check-released check-engines clean install
 
 $(STAMP): setup.py constraints.txt
 	@echo "Installing the pinned set into $(VENV): about 0.7 GB to download with a CPU build of torch, 2.3 GB on disk."
@@ -52,6 +52,19 @@ benchmark: $(STAMP)
 # For a machine with a network: the released repository's configuration, tensor names and shapes, tokenizer, prompts.
 check-released: $(STAMP)
 	$(BIN)/python -m modeling_ling check-released --model $(MODEL) $(if $(WEIGHTS),--weights)
+
+# MLX and vLLM (CPU builds, 5 GB) in environments of their own: do they compute our model from an exported folder?
+# vLLM's wheel asks for torchvision, torchaudio and torchcodec builds that torch's CPU build cannot load.
+ENGINES := outputs/engines
+check-engines: $(STAMP) $(ENGINES)/.installed
+	$(BIN)/python tests/engines/check_engines.py --mlx $(ENGINES)/mlx/bin/python --vllm $(ENGINES)/vllm/bin/python
+
+$(ENGINES)/.installed: tests/engines/requirements-mlx.txt tests/engines/requirements-vllm.txt
+	$(PYTHON) -m venv $(ENGINES)/mlx && $(PYTHON) -m venv $(ENGINES)/vllm
+	$(ENGINES)/mlx/bin/python -m pip install --quiet --requirement tests/engines/requirements-mlx.txt
+	$(ENGINES)/vllm/bin/python -m pip install --quiet --requirement tests/engines/requirements-vllm.txt
+	$(ENGINES)/vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -37,11 +37,12 @@ BUILD = [
 ]
 TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]
 EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]
-# peft and bitsandbytes: what users fine-tune and quantise the model with; the tests do it for real, on a CPU.
+ADAPT = ["peft>=0.19", "bitsandbytes>=0.49; sys_platform == 'linux'"]
+# gguf: llama.cpp's own table of tensor names.
 TEST = [
-    "bitsandbytes>=0.49; sys_platform == 'linux'",
+    *ADAPT,
+    "gguf>=0.17",
     "hypothesis>=6",
-    "peft>=0.19",
     "pytest>=8",
     "ruff>=0.12",
     "scipy>=1.13",
@@ -65,6 +66,7 @@ setup(
     extras_require={
         "build": BUILD,
         "train": TRAIN,
+        "adapt": ADAPT,
         "eval": EVAL,
         "test": TEST,
         "all": BUILD + TRAIN + EVAL + TEST,

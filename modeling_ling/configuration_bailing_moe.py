@@ -203,17 +203,34 @@ class BailingMoeConfig(PreTrainedConfig):
         if self.norm_softmax:
             raise ValueError("norm_softmax=true is not supported: no released Ling model defines what it computes")
 
+    @property
+    def rope_theta(self) -> float:
+        """The base of the rotary frequencies, where SGLang reads it and where older configurations had it."""
+        return self.rope_parameters["rope_theta"]
+
+    @rope_theta.setter
+    def rope_theta(self, value: float) -> None:
+        self.rope_parameters["rope_theta"] = value
+
+    @property
+    def rope_scaling(self) -> dict[str, Any] | None:
+        """How positions are stretched, in the released spelling; None for not at all. Setting it keeps the base."""
+        rope = {key: value for key, value in self.rope_parameters.items() if key not in ("rope_theta", "rope_type")}
+        kind = self.rope_parameters.get("rope_type", "default")
+        return None if kind == "default" else {"type": kind, **rope}
+
+    @rope_scaling.setter
+    def rope_scaling(self, value: dict[str, Any] | None) -> None:
+        self.rope_parameters = _merge_rope(None, value, self.rope_theta)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as a dictionary, with the rotary settings in the released spelling too.
 
         Source: ours; llama.cpp's converter and mlx read `rope_theta` and `rope_scaling`.
         """
         output = super().to_dict()
-        rope = dict(output.get("rope_parameters") or {})
-        if rope:
-            output["rope_theta"] = rope.pop("rope_theta", None)
-            kind = rope.pop("rope_type", "default")
-            output["rope_scaling"] = None if kind == "default" else {"type": kind, **rope}
+        output["rope_theta"] = self.rope_theta
+        output["rope_scaling"] = self.rope_scaling
         return output
 
 

@@ -17,6 +17,7 @@ from .checkpoint_layout import parse_size, released_tensors, write_checkpoint
 from .configuration_bailing_moe import BailingMoeConfig
 from .model_card import CARD_FILE, write_card
 from .modeling_bailing_moe import BailingMoeForCausalLM
+from .serving import engine_warnings
 
 HELP = "write the Hub-ready folder of a checkpoint, and push it on request"
 EXAMPLE = "python -m modeling_ling export --from outputs/sft --to outputs/ling_model --push-to ORG/NAME"
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
     config = BailingMoeConfig.from_pretrained(options.source, **revision)
     gigabytes = weight_bytes(config) / 1e9
     print(f"{options.source}: {count_checkpoint_tensors(config):,} tensors, {gigabytes:.2f} GB in bfloat16")
+    for engine, texts in engine_warnings(config).items():
+        print(f"{engine} will not serve this model as it is: {'; '.join(texts)}")
     destination = f"{options.to}" + (f", then {options.push_to}" if options.push_to else "")
     if options.dry_run:
         print(f"would write weights, {', '.join(REMOTE_CODE_FILES)}, tokenizer, settings and card to {destination}")

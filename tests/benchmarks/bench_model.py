@@ -1,6 +1,6 @@
 """Measure forward, training step and decoding of the Ling model beside three peers, in one run.
 
-    python tests/benchmarks/bench_model.py                                      # CPU, reduced width, about 5 minutes
+    python tests/benchmarks/bench_model.py                                      # CPU, reduced width, about 10 minutes
     python tests/benchmarks/bench_model.py --only decode --compile
     python tests/benchmarks/bench_model.py --shape full --only decode --compile # 16.8B in bfloat16: a GPU with 80 GB
     python tests/benchmarks/bench_model.py --shape full-layers --layers 4 --only training --batch 4 --length 4096
@@ -215,20 +215,31 @@ def is_ours(name: str) -> bool:
 
 
 def measure(options: argparse.Namespace) -> Iterator[Measurement]:
+    """Yield the pooled repetitions of every model; the models take turns, so that a slow minute hits all alike."""
     for dtype in options.dtypes:
         for work in options.only:
-            for name, model in models(options, DTYPES[dtype], decoding=work == "decode"):
-                if work == "forward":
-                    yield measure_forward(name, model, dtype, options)
-                elif work == "training":
-                    yield measure_training(name, model, dtype, options)
-                else:
-                    for context in options.contexts:
-                        for compiled in (False, True) if options.compile and name != LOOP else (False,):
-                            torch._dynamo.reset()
-                            yield measure_decoding(name, model, dtype, context, compiled, options)
-                model = None  # the generator drops its own reference next: two models would not fit
-                free(options)
+            pooled: dict[tuple[str, str], Measurement] = {}
+            for _ in range(options.rounds):
+                for measurement in measure_once(work, dtype, options):
+                    earlier = pooled.setdefault((measurement.work, measurement.model), measurement)
+                    if earlier is not measurement:
+                        earlier.seconds += measurement.seconds
+            yield from pooled.values()
+
+
+def measure_once(work: str, dtype: str, options: argparse.Namespace) -> Iterator[Measurement]:
+    for name, model in models(options, DTYPES[dtype], decoding=work == "decode"):
+        if work == "forward":
+            yield measure_forward(name, model, dtype, options)
+        elif work == "training":
+            yield measure_training(name, model, dtype, options)
+        else:
+            for context in options.contexts:
+                for compiled in (False, True) if options.compile and name != LOOP else (False,):
+                    torch._dynamo.reset()
+                    yield measure_decoding(name, model, dtype, context, compiled, options)
+        model = None  # the generator drops its own reference next: two models would not fit
+        free(options)
 
 
 def row(measurement: Measurement, ours: Measurement | None) -> str:
@@ -285,8 +296,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=4, help="rows of forward and training")
     parser.add_argument("--length", type=int, default=512, help="tokens of a row")
     parser.add_argument("--contexts", type=int, nargs="+", default=[128], help="tokens in the cache before decoding")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--warmup", type=int, default=2)
+    parser.add_argument("--rounds", type=int, help="turns of every model (default 5 on the cpu shape, else 1)")
+    parser.add_argument("--repeats", type=int, help="of a turn (default 3 on the cpu shape, else 10)")
+    parser.add_argument("--warmup", type=int, default=1, help="unmeasured repetitions of a turn")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
         "--compile", action="store_true", help="compile layers in training; also measure compiled decoding"
@@ -295,6 +307,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="append the table to this file as well")
     options = parser.parse_args()
     options.dtypes = options.dtypes or (["bfloat16"] if options.device == "cuda" else ["float32", "bfloat16"])
+    is_small = options.shape == "cpu"
+    options.rounds = options.rounds or (5 if is_small else 1)
+    options.repeats = options.repeats or (3 if is_small else 10)
     options.only = options.only or ["forward", "training", "decode"]
     return options
 

@@ -164,7 +164,7 @@ def lean_grouped_experts_forward(
     """
     if not _rows_are_aligned(self):
         return _loop_over_experts(self, hidden_states, top_k_index, top_k_weights)
-    if self._is_expert_parallel or self.config.hidden_act != "silu":  # it masks the pairs that other ranks compute
+    if _is_expert_parallel(self) or self.config.hidden_act != "silu":  # it masks the pairs that other ranks compute
         return grouped_mm_experts_forward(self, hidden_states, top_k_index, top_k_weights)
     top_k = top_k_index.shape[-1]
     experts, order = top_k_index.reshape(-1).sort()
@@ -180,6 +180,11 @@ def lean_grouped_experts_forward(
     activated = _WeightedSwiGLU.apply(gate_up, weights)
     outputs = _grouped_linear(activated, self.down_proj, offsets)
     return _Combine.apply(outputs, order, inverse, top_k).to(hidden_states.dtype)
+
+
+def _is_expert_parallel(experts: BailingMoeExperts) -> bool:
+    """Return whether this process holds a share of the experts; transformers 5.17 has no attribute that says so."""
+    return getattr(experts, "_is_expert_parallel", experts.num_experts != experts.config.num_experts)
 
 
 def _rows_are_aligned(experts: BailingMoeExperts) -> bool:
@@ -199,7 +204,7 @@ def fused_gather_experts_forward(
     Source: ours.
     """
     indices = top_k_index.reshape(-1)
-    if self._is_expert_parallel:
+    if _is_expert_parallel(self):
         indices = indices.clamp(max=self.num_experts - 1)  # pairs of other ranks, whose weights are zero
     inputs = hidden_states.repeat_interleave(top_k_index.shape[-1], dim=0)
     gate, up = _matrix_vector(self.gate_up_proj[indices], inputs).chunk(2, dim=-1)

@@ -168,7 +168,7 @@ def measure_training(name: str, model: PreTrainedModel, dtype: str, options: arg
     ids = tokens(model, options, options.batch, options.length)
     model.train()
     if options.checkpointing:
-        model.activation_checkpointing_enable()
+        model.gradient_checkpointing_enable()
     if options.compile and name != LOOP:
         for layer in model.model.layers:
             layer.compile()

@@ -75,7 +75,7 @@ def test_recomputation_draws_the_same_noise(build_model, ids):
     for checkpointing in (False, True):
         model = build_model(router_warmup_steps=10).train()
         if checkpointing:
-            model.activation_checkpointing_enable()
+            model.gradient_checkpointing_enable()
         model.set_routing_step(5)
         torch.manual_seed(3)
         model(ids, labels=ids, use_cache=False).loss.backward()
@@ -119,7 +119,7 @@ class Unsteady(torch.nn.Module):
 @pytest.mark.parametrize("use_reentrant", [None, False, True])
 def test_a_recomputation_that_rounds_differently_keeps_every_token_at_its_experts(build_model, ids, use_reentrant):
     model = build_model().train()
-    model.activation_checkpointing_enable(None if use_reentrant is None else {"use_reentrant": use_reentrant})
+    model.gradient_checkpointing_enable(None if use_reentrant is None else {"use_reentrant": use_reentrant})
     mlp = model.model.layers[0].mlp
     mlp.gate = Unsteady(mlp.gate)
     choices = expert_choices(model)
@@ -137,7 +137,7 @@ def test_without_that_protection_the_same_router_would_flip(build_model, ids):
 def test_checkpointing_counts_every_token_once(build_model, ids):
     plain = build_model().train()
     checkpointed = copy.deepcopy(plain)
-    checkpointed.activation_checkpointing_enable()
+    checkpointed.gradient_checkpointing_enable()
     outputs = [model(ids, labels=ids, use_cache=False) for model in (plain, checkpointed)]
     for output in outputs:
         output.loss.backward()

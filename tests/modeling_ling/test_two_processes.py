@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from modeling_ling import BailingMoeForCausalLM
+from tests.modeling_ling.conftest import needs_transformers_5_23
 
 WORKER = Path(__file__).with_name("two_process_worker.py")
 SECONDS = 120
@@ -73,6 +74,7 @@ def check_every_expert_worked(report: dict) -> None:
     assert min(report["tokens_of_each_half_of_the_experts"]) > 0
 
 
+@needs_transformers_5_23
 def test_tensor_parallel_equals_one_process(run):
     report = run("tensor", first_k_dense_replace=1, num_shared_experts=2)
     check_equal_to_one_process(report)
@@ -81,6 +83,7 @@ def test_tensor_parallel_equals_one_process(run):
     assert sorted(report["local_head_rows"]) == [254, 255]
 
 
+@needs_transformers_5_23
 def test_expert_parallel_equals_one_process(run):
     report = run("expert")
     check_equal_to_one_process(report)
@@ -88,6 +91,7 @@ def test_expert_parallel_equals_one_process(run):
     assert report["local_expert_matrices"] == [[8, 8, 8]] * 2, "each process has half of the experts of every layer"
 
 
+@needs_transformers_5_23
 def test_expert_parallel_over_different_batches_equals_one_process(run):
     report = run("fsdp_expert", router_aux_loss_coef=0.0)
     check_equal_to_one_process(report)

@@ -12,10 +12,9 @@ import os
 import sys
 from pathlib import Path
 
-TASK_LINES = {
-    "humaneval": "164 Python functions to complete, run in the sandbox; openai/openai_humaneval or --data-dir; MIT",
-    "held_out_execution": "what a call returns, of functions that training never asked about; --held-out FOLDER",
-}
+HELD_OUT = "held_out_execution"
+HELD_OUT_LINE = "what a call returns, of functions that training never asked about; --held-out FOLDER"
+GROUPS = ("code", "general", "all")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,10 +40,11 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="score a model through lighteval")
     run.add_argument("--model", required=True, help="a model folder, or org/name on the Hub")
-    run.add_argument("--tasks", required=True, help=f"comma-separated: {', '.join(TASK_LINES)}")
+    run.add_argument("--tasks", required=True, help="code, general, all, or names: see `list`")
     run.add_argument("--baseline-model", "--baseline_model", help="other weights, compared by a paired test")
     run.add_argument("--preset", choices=("standard", "paper"), default="standard", help="of the prompts")
     run.add_argument("--base", action="store_true", help="complete the prompt: no chat template, stop strings")
+    run.add_argument("--max-new-tokens", "--max_new_tokens", type=int, help="instead of each task's own; paper: 4096")
     run.add_argument("--batch-size", "--batch_size", type=int, default=16, help="prompts at once")
     run.add_argument("--output", type=Path, default=Path("outputs/evaluation"), help="results.json and samples/")
     _add_data_arguments(run)
@@ -53,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     held_out_loss.add_arguments(loss)
     loss.set_defaults(command=held_out_loss.main)
     check = commands.add_parser("selfcheck", help="score the gold solutions")
+    check.add_argument("--tasks", default="all", help="code, general, all, or names: see `list`")
     _add_data_arguments(check)
     check.set_defaults(command=_selfcheck)
     listing = commands.add_parser("list", help="the tasks, their data and whether this machine can run code")
@@ -62,15 +63,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--held-out", "--held_out", type=Path, help="folder that the sft builder wrote")
-    parser.add_argument("--data-dir", "--data_dir", type=Path, help="folder with humaneval/HumanEval.jsonl.gz")
+    parser.add_argument("--data-dir", "--data_dir", type=Path, help="folder with humaneval/HumanEval.jsonl.gz etc.")
     parser.add_argument("--limit", type=int, help="only the first rows of each task")
 
 
 def _run(options: argparse.Namespace) -> int:
-    tasks = tuple(name.strip() for name in options.tasks.split(",") if name.strip())
-    unknown = sorted(set(tasks) - set(TASK_LINES))
-    if unknown or not tasks:
-        raise SystemExit(f"--tasks: unknown {', '.join(unknown) or 'nothing'}; known: {', '.join(TASK_LINES)}")
+    tasks = chosen_tasks(options.tasks, with_held_out=options.held_out is not None)
     if options.limit is not None and options.limit < 1:
         raise SystemExit(f"--limit {options.limit}: at least 1 row is needed")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -87,17 +85,52 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if any(task["value"] is not None for task in results["tasks"].values()) else 2
 
 
+def chosen_tasks(text: str, with_held_out: bool) -> tuple[str, ...]:
+    """Return the tasks that a comma-separated list of names and groups stands for, each once.
+
+    Args:
+        with_held_out: whether "code" and "all" mean held-out execution prediction too, which needs a folder.
+
+    Raises:
+        SystemExit: an unknown name, or none.
+    """
+    from evals.tasks.all_tasks import BENCHMARKS
+
+    chosen: dict[str, None] = {}
+    for name in filter(None, (word.strip() for word in text.split(","))):
+        if name in GROUPS:
+            chosen |= dict.fromkeys(key for key, value in BENCHMARKS.items() if name in ("all", value.group))
+            if with_held_out and name != "general":
+                chosen[HELD_OUT] = None
+        elif name in BENCHMARKS or name == HELD_OUT:
+            chosen[name] = None
+        else:
+            known = ", ".join((*GROUPS, *BENCHMARKS, HELD_OUT))
+            raise SystemExit(f"--tasks: unknown {name}; known: {known}")
+    if not chosen:
+        raise SystemExit("--tasks: nothing is named; `python -m evals list` shows what there is")
+    return tuple(chosen)
+
+
 def _selfcheck(options: argparse.Namespace) -> int:
     from evals.selfcheck import selfcheck
 
-    return selfcheck(options.data_dir, options.held_out, options.limit)
+    tasks = chosen_tasks(options.tasks, with_held_out=True)
+    return selfcheck(options.data_dir, options.held_out, options.limit, tasks)
 
 
 def _list(options: argparse.Namespace) -> int:
     from evals.execution import Executor, IsolationUnavailableError
+    from evals.tasks.all_tasks import BENCHMARKS
 
-    for name, line in TASK_LINES.items():
-        print(f"{name:20s} {line}")
+    print(f"{'task':20s} {'group':8s} {'n':>5s} {'licence':12s} {'data':32s} what it asks")
+    for name, benchmark in BENCHMARKS.items():
+        source = benchmark.source
+        print(
+            f"{name:20s} {benchmark.group:8s} {source.num_rows:5d} {source.licence:12s} {source.hub_id:32s} "
+            f"{benchmark.title}"
+        )
+    print(f"{HELD_OUT:20s} {'code':8s} {'':5s} {'':12s} {'--held-out FOLDER':32s} {HELD_OUT_LINE}")
     try:
         with Executor() as executor:
             print(f"isolation: {executor.isolation}")

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from evals.benchmarks.held_out_execution import load_held_out, majority_answer
-from evals.benchmarks.humaneval import load_humaneval
 from evals.benchmarks.rows import BenchmarkDataError, Row, content_hash
+from evals.execution import Executor, MissingPackageError
 from evals.report.statistics import mcnemar_exact, wilson_interval
 
-TASKS = ("humaneval", "held_out_execution")
+HELD_OUT = "held_out_execution"
 PACKAGES = ("lighteval", "transformers", "torch")
 
 
@@ -40,6 +40,7 @@ class RunOptions:
     base: bool = False
     limit: int | None = None
     batch_size: int = 16
+    max_new_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class PreparedTask:
     lighteval_name: str
     metric: str
     rows: list[Row]
+    ids: list[str]
+    columns: tuple[str, ...]
     source: str
     isolation: str | None
 
@@ -104,33 +107,45 @@ def prepare_tasks(options: RunOptions) -> tuple[list[PreparedTask], dict[str, st
     prepared, unscorable = [], {}
     for name in options.tasks:
         try:
-            prepared.append(_prepare_humaneval(options) if name == "humaneval" else _prepare_held_out(options))
-        except BenchmarkDataError as error:
+            prepared.append(_prepare_held_out(options) if name == HELD_OUT else _prepare_benchmark(name, options))
+        except (BenchmarkDataError, MissingPackageError) as error:
             unscorable[name] = str(error)
     return prepared, unscorable
 
 
-def _prepare_humaneval(options: RunOptions) -> PreparedTask:
-    rows, source = load_humaneval(options.data_dir)
-    rows = rows[: options.limit]
-    os.environ["LING_HUMANEVAL_FOLDER"] = str(lay_out(options.output, "humaneval", rows))
-    from evals.execution import Executor
-    from evals.tasks.humaneval import task_name
+def _prepare_benchmark(name: str, options: RunOptions) -> PreparedTask:
+    from evals.tasks.all_tasks import BENCHMARKS
 
-    with Executor() as executor:  # refuse before the model has generated, not after
-        isolation = executor.isolation
-    name = task_name(options.preset, instruct=not options.base)
-    return PreparedTask("humaneval", name, "pass@1", rows, source, isolation)
+    benchmark = BENCHMARKS[name]
+    rows, source = benchmark.load(options.data_dir)
+    rows = rows[: options.limit]
+    os.environ[benchmark.folder_variable] = str(lay_out(options.output, name, rows))
+    isolation = None
+    if benchmark.executes:  # refuse before the model has generated, not after
+        benchmark.judge(rows[:1], [benchmark.gold(rows[0])], instruct=False)
+        with Executor() as executor:
+            isolation = executor.isolation
+    return PreparedTask(
+        name,
+        benchmark.task_name(options.preset, instruct=not options.base),
+        benchmark.metric,
+        rows,
+        [benchmark.identify(row) for row in rows],
+        benchmark.source.columns,
+        source,
+        isolation,
+    )
 
 
 def _prepare_held_out(options: RunOptions) -> PreparedTask:
     rows, source = load_held_out(options.held_out)
     rows = rows[: options.limit]
     lines = [{"mid": row["mid"], "question": row["messages"][0]["content"], "answer": row["answer"]} for row in rows]
-    os.environ["LING_HELD_OUT_FOLDER"] = str(lay_out(options.output, "held_out_execution", lines))
+    os.environ["LING_HELD_OUT_FOLDER"] = str(lay_out(options.output, HELD_OUT, lines))
     from evals.tasks.held_out_execution import NAME
 
-    return PreparedTask("held_out_execution", NAME, "exact_match", lines, source, None)
+    ids = [row["mid"] for row in lines]
+    return PreparedTask(HELD_OUT, NAME, "exact_match", lines, ids, ("mid", "question", "answer"), source, None)
 
 
 def lay_out(output: Path, name: str, rows: Sequence[Row]) -> Path:
@@ -150,8 +165,11 @@ def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) 
     from lighteval.models.transformers.transformers_model import TransformersModelConfig
     from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
 
+    from evals.tasks.benchmark import MAX_NEW_TOKENS_VARIABLE
     from evals.tasks.scoring import take_records
 
+    if options.max_new_tokens:
+        os.environ[MAX_NEW_TOKENS_VARIABLE] = str(options.max_new_tokens)
     register_our_tasks_only()
     keep_cache_out_of_the_model()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -179,7 +197,7 @@ def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) 
     records = {}
     for task in tasks:
         by_id = {record.id: record for record in take_records(task.lighteval_name)}
-        records[task.name] = [by_id[row.get("mid") or row["task_id"]] for row in task.rows]
+        records[task.name] = [by_id[identifier] for identifier in task.ids]
     return records
 
 
@@ -224,7 +242,6 @@ def summarise(task: PreparedTask, records: Sequence[Any], options: RunOptions) -
     """Return a task's entry of results.json; infra errors are left out of n."""
     scored = [record for record in records if record.verdict != "infra_error"]
     num_right = sum(record.verdict == "pass" for record in scored)
-    columns = [column for column in task.rows[0] if column != "doctests"]
     return {
         "metric": task.metric,
         "value": num_right / len(scored) if scored else None,
@@ -232,7 +249,7 @@ def summarise(task: PreparedTask, records: Sequence[Any], options: RunOptions) -
         "interval": list(wilson_interval(num_right, len(scored))) if scored else None,
         "verdicts": dict(sorted(Counter(record.verdict for record in records).items())),
         "isolation": task.isolation,
-        "data": {"source": task.source, "rows": len(task.rows), "sha256": content_hash(task.rows, columns)},
+        "data": {"source": task.source, "rows": len(task.rows), "sha256": content_hash(task.rows, task.columns)},
         "baselines": {},
     }
 
@@ -245,7 +262,7 @@ def add_baselines(
     options: RunOptions,
 ) -> None:
     """Add the majority answer, and other weights with a paired test, to a task's entry."""
-    if task.name == "held_out_execution" and options.held_out:
+    if task.name == HELD_OUT and options.held_out:
         from evals.tasks.held_out_execution import judge_answer
 
         majority = majority_answer(options.held_out)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from evals.benchmarks.held_out_execution import load_held_out
-from evals.benchmarks.humaneval import load_humaneval
 from evals.benchmarks.rows import BenchmarkDataError
-from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
+from evals.execution import ExecutionResult, Executor, Limits, MissingPackageError, Program
+from evals.tasks.scoring import SampleRecord
 
 LIMITS = Limits(wall_seconds=20.0, cpu_seconds=20.0, memory_bytes=2 << 30)
+HELD_OUT = "held_out_execution"
 
 
-def selfcheck(data_dir: Path | None, held_out: Path | None, limit: int | None = None) -> int:
+def selfcheck(
+    data_dir: Path | None, held_out: Path | None, limit: int | None = None, tasks: Sequence[str] | None = None
+) -> int:
     """Score the gold solutions of each task, print a line for each, and return the process's status.
 
     Returns:
@@ -22,51 +26,51 @@ def selfcheck(data_dir: Path | None, held_out: Path | None, limit: int | None = 
 
     Source: ours.
     """
+    from evals.tasks.all_tasks import BENCHMARKS
+
     status = 2
-    with Executor(LIMITS) as executor:
+    with Executor() as executor:
         print(f"isolation: {executor.isolation}")
-        for name, check in (("humaneval", check_humaneval), ("held_out_execution", check_held_out)):
-            try:
-                ids, results = check(data_dir if name == "humaneval" else held_out, executor, limit)
-            except BenchmarkDataError as error:
-                print(f"{name}: unscorable: {error}")
-                continue
-            failed = describe_failures(ids, results)
-            print(f"{name}: {len(ids) - len(failed)}/{len(ids)} gold solutions pass", *failed[:5], sep="\n  ")
-            status = max(status % 2, int(bool(failed)))
+    for name in tasks or (*BENCHMARKS, HELD_OUT):
+        start = time.monotonic()
+        try:
+            if name == HELD_OUT:
+                records = check_held_out(held_out, limit)
+            else:
+                benchmark = BENCHMARKS[name]
+                rows = benchmark.load(data_dir)[0][:limit]
+                records = benchmark.judge(rows, [benchmark.gold(row) for row in rows], instruct=False)
+        except (BenchmarkDataError, MissingPackageError) as error:
+            print(f"{name}: unscorable: {error}")
+            continue
+        failed = [record for record in records if record.verdict != "pass"]
+        line = f"{name}: {len(records) - len(failed)}/{len(records)} gold solutions pass"
+        print(f"{line}, {time.monotonic() - start:.1f} s", *describe_failures(failed)[:5], sep="\n  ", flush=True)
+        status = max(status % 2, int(bool(failed)))
     return status
 
 
-def check_humaneval(
-    data_dir: Path | None, executor: Executor, limit: int | None
-) -> tuple[list[str], list[ExecutionResult]]:
-    """Run HumanEval's canonical solutions."""
-    from evals.tasks.humaneval import run_completions
-
-    rows = load_humaneval(data_dir)[0][:limit]
-    results = run_completions(rows, [row["canonical_solution"] for row in rows], executor)
-    return [row["task_id"] for row in rows], results
-
-
-def check_held_out(
-    folder: Path | None, executor: Executor, limit: int | None
-) -> tuple[list[str], list[ExecutionResult]]:
+def check_held_out(folder: Path | None, limit: int | None) -> list[SampleRecord]:
     """Run the held-out calls again and compare what they return with the stored answers."""
     rows = load_held_out(folder)[0][:limit]
     # By value and not by repr: the elements of a set have no order.
     check = "{code}\nimport ast\nassert {call} == ast.literal_eval({answer!r})\n"
     programs = [Program(check.format(**{name: row[name] for name in ("code", "call", "answer")})) for row in rows]
-    return [row["mid"] for row in rows], executor.run_batch(programs)
-
-
-def describe_failures(ids: Sequence[str], results: Sequence[ExecutionResult]) -> list[str]:
-    """Return a line per gold solution that did not pass, and a line that counts their verdicts."""
-    failed = [(i, result) for i, result in zip(ids, results, strict=True) if result.verdict is not Verdict.PASS]
-    lines = [
-        f"{i}: {result.verdict.value} {(result.message or result.stderr.strip().rsplit(chr(10), 1)[-1])[:160]}"
-        for i, result in failed
+    with Executor(LIMITS) as executor:
+        results = executor.run_batch(programs)
+    return [
+        SampleRecord(row["mid"], row["answer"], result.verdict.value, _reason(result))
+        for row, result in zip(rows, results, strict=True)
     ]
+
+
+def describe_failures(failed: Sequence[SampleRecord]) -> list[str]:
+    """Return a line per gold solution that did not pass, and, when they are many, a line that counts their verdicts."""
+    lines = [f"{record.id}: {record.verdict} {record.message[:160]}" for record in failed]
     if len(lines) > 5:
-        counts = Counter(result.verdict.value for _, result in failed)
-        lines.insert(0, f"verdicts of those that fail: {dict(counts)}")
+        lines.insert(0, f"verdicts of those that fail: {dict(Counter(record.verdict for record in failed))}")
     return lines
+
+
+def _reason(result: ExecutionResult) -> str:
+    return result.message or result.stderr.strip().rsplit("\n", 1)[-1]

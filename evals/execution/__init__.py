@@ -1,6 +1,7 @@
 """Section 4: the sandbox: the one place of the project where generated code runs. Standard library only."""
 
 from evals.execution.executor import Executor, probe_isolation
+from evals.execution.packages import MissingPackageError
 from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "Executor",
     "IsolationUnavailableError",
     "Limits",
+    "MissingPackageError",
     "Program",
     "Verdict",
     "probe_isolation",

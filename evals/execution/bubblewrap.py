@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from evals.execution.packages import INSIDE_FOLDER, locate
 from evals.execution.program import Limits
 
 SYSTEM_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
@@ -23,7 +25,7 @@ def interpreter_folders() -> list[str]:
     return sorted(folder for folder in folders if folder != "/" and not f"{folder}/".startswith("/usr/"))
 
 
-def command(limits: Limits, hash_seed: int, privileged: bool) -> list[str]:
+def command(limits: Limits, hash_seed: int, privileged: bool, packages: Sequence[str] = ()) -> list[str]:
     """Return the bwrap command up to and with the interpreter and its flags.
 
     Args:
@@ -49,6 +51,11 @@ def command(limits: Limits, hash_seed: int, privileged: bool) -> list[str]:
             # Made by hand: bubblewrap would give them the mode of the host's, and a home is often closed to others.
             words += ["--perms", "0755", "--dir", str(parent)]
         words += ["--ro-bind", folder, folder]
+    if packages:
+        words += ["--perms", "0755", "--dir", INSIDE_FOLDER]
+    for name in packages:
+        for folder in locate(name):
+            words += ["--ro-bind", str(folder), f"{INSIDE_FOLDER}/{folder.name}"]
     words += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", "/tmp"]
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--clearenv"]

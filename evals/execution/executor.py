@@ -20,6 +20,7 @@ from pathlib import Path
 
 from evals.execution import bubblewrap
 from evals.execution.memory_groups import MemoryGroup
+from evals.execution.packages import INSIDE_FOLDER, linked_folder, locate
 from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
 
 INSIDE = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
@@ -111,14 +112,22 @@ class Sandbox:
     name: str
     privileged: bool = False
 
-    def command(self, limits: Limits, hash_seed: int, folder: str) -> list[str]:
+    def package_folder(self, packages: tuple[str, ...]) -> str:
+        """Return where the program finds its packages."""
+        return INSIDE_FOLDER if self.name == "bubblewrap" else str(linked_folder(packages))
+
+    def command(self, limits: Limits, program: Program, folder: str) -> list[str]:
         """Return the command up to and with the interpreter and its flags."""
+        hash_seed = program.hash_seed
         if self.name == "bubblewrap":
-            return bubblewrap.command(limits, hash_seed, self.privileged)
+            return bubblewrap.command(limits, hash_seed, self.privileged, program.packages)
         words = bubblewrap.interpreter_words()
         if self.name == "rlimits":
             return words
         readable = ["/usr", *bubblewrap.SYSTEM_FOLDERS, *bubblewrap.interpreter_folders(), "/etc/ld.so.cache"]
+        if program.packages:
+            readable += [self.package_folder(program.packages)]
+            readable += [str(path) for name in program.packages for path in locate(name)]
         environment = {**bubblewrap.environment(hash_seed), "HOME": folder, "TMPDIR": folder}
         options = {
             "folder": folder,
@@ -244,7 +253,7 @@ class _Run:
             stack.callback(os.close, status_writer)
             payload = stack.enter_context(memory_file(json.dumps(self._payload()).encode()))
             stdin = stack.enter_context(memory_file(self.program.stdin.encode("utf-8", "surrogateescape")))
-            words = self.sandbox.command(self.limits, self.program.hash_seed, self.folder)
+            words = self.sandbox.command(self.limits, self.program, self.folder)
             words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
             if self.group.procs:
                 # The shell joins the group and becomes the sandbox, so that nothing of it starts outside.
@@ -273,6 +282,7 @@ class _Run:
             "source": self.program.source,
             "files": files,
             "limits": limits,
+            "packages": self.sandbox.package_folder(self.program.packages) if self.program.packages else "",
             "folder": "/tmp" if self.sandbox.name == "bubblewrap" else self.folder,
             "uid": FIRST_USER + next(_users) % 100_000_000 if self.sandbox.privileged else 0,
         }

@@ -84,6 +84,8 @@ def main() -> None:
     sys.modules["__main__"] = program
     sys.argv = ["program.py"]
     sys.path.insert(0, payload["folder"])
+    if payload["packages"]:
+        sys.path.append(payload["packages"])
     builtins.exit = builtins.quit = sys.exit  # the site module, which is not loaded, would have brought them
     sys.excepthook = show_error
     del payload

@@ -54,6 +54,7 @@ class Program:
         stdin (`str`): its standard input.
         files (`dict` of relative path to `bytes`): put into its working directory.
         hash_seed (`int`): PYTHONHASHSEED, 0 to 4294967295.
+        packages: top-level packages of this environment that it may import (numpy), beside the standard library.
         expect_stdout_marker (`str`): if set, exit status 0 passes only when this text stands in the last line of
             stdout. A checker prints it after its last test, so that `exit(0)` before the tests does not pass.
     """
@@ -62,6 +63,7 @@ class Program:
     stdin: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     hash_seed: int = 0
+    packages: tuple[str, ...] = ()
     expect_stdout_marker: str = ""
 
 

@@ -1,6 +1,28 @@
 """Section 4: every task of this folder in one table: `lighteval ... --custom-tasks evals/tasks/all_tasks.py`."""
 
-from evals.tasks import held_out_execution, humaneval
+from evals.tasks import held_out_execution
+from evals.tasks.bbh import Bbh
+from evals.tasks.cruxeval import CruxEvalInput, CruxEvalOutput
+from evals.tasks.gsm8k import Gsm8k
+from evals.tasks.humaneval import HumanEval, HumanEvalPlus
+from evals.tasks.mbpp import Mbpp, MbppPlus
+
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        HumanEval(),
+        HumanEvalPlus(),
+        Mbpp(),
+        MbppPlus(),
+        CruxEvalInput(),
+        CruxEvalOutput(),
+        Gsm8k(),
+        Bbh(),
+    )
+}
 
 # Asked for anew: lighteval runs this file each time it is named, the modules above only once.
-TASKS_TABLE = [*humaneval.tasks_table(), *held_out_execution.tasks_table()]
+TASKS_TABLE = [
+    *(task for benchmark in BENCHMARKS.values() for task in benchmark.tasks()),
+    *held_out_execution.tasks_table(),
+]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from evals.__main__ import chosen_tasks
 from evals.running import RunOptions, check_model, model_fingerprint, summarise
+from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.scoring import SampleRecord
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,24 @@ def test_run_scores_what_it_can_and_says_what_it_cannot(models, held_out, tmp_pa
     samples = (tmp_path / "out" / "samples" / "held_out_execution.jsonl").read_text().splitlines()
     assert sorted(model.rglob("*")) == files_before
     assert len(samples) == 5 and set(json.loads(samples[0])) == {"id", "prediction", "verdict", "message"}
+
+
+@pytest.mark.slow
+def test_all_tasks_run_through_the_model_where_the_data_are_there(models, tmp_path):
+    """Two rows of each. Without LING_BENCHMARKS_DIR every task says what it lacks, and the status is 2."""
+    arguments = ("--tasks", "all", "--limit", "2", "--max-new-tokens", "8", "--output", tmp_path, "--batch-size", "2")
+    ended = evals("run", "--model", models[0], *arguments, HF_HUB_OFFLINE="1")
+    results = json.loads((tmp_path / "results.json").read_text())["tasks"]
+    assert list(results) == list(BENCHMARKS)
+    if not os.environ.get("LING_BENCHMARKS_DIR"):
+        assert ended.returncode == 2
+        assert all("--data-dir" in task["reason"] for task in results.values())
+        return
+    assert ended.returncode == 0, ended.stderr
+    for name, task in results.items():
+        assert task["n"] == 2 and task["value"] == 0.0, (name, task)
+        assert task["isolation"] == ("bubblewrap" if BENCHMARKS[name].executes else None)
+        assert len((tmp_path / "samples" / f"{name}.jsonl").read_text().splitlines()) == 2
 
 
 def test_loss_compares_two_models_and_leaves_long_rows_out(models, held_out, tmp_path):
@@ -85,7 +105,10 @@ def test_list_names_tasks_and_isolation():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "--model", "x", "--tasks", "human_eval"), "unknown human_eval; known: humaneval, held_out_execution"),
+        (
+            ("run", "--model", "x", "--tasks", "human_eval"),
+            "unknown human_eval; known: code, general, all, humaneval, ",
+        ),
         (("run", "--model", "x", "--tasks", "humaneval", "--limit", "0"), "at least 1 row"),
         (("run", "--model", "/nowhere", "--tasks", "humaneval"), "no config.json there"),
         (("loss", "--model", "/nowhere", "--baseline", "/nowhere", "--data", "/nowhere"), "python -m evals loss:"),
@@ -111,8 +134,19 @@ def test_infra_errors_are_left_out_of_n():
     verdicts = ["pass", "fail", "infra_error"]
     records = [SampleRecord(str(number), "", verdict) for number, verdict in enumerate(verdicts)]
     rows = [{"mid": str(number)} for number in range(3)]
-    task = PreparedTask("humaneval", "x", "pass@1", rows, "here", "bubblewrap")
+    ids = [row["mid"] for row in rows]
+    task = PreparedTask("humaneval", "x", "pass@1", rows, ids, ("mid",), "here", "bubblewrap")
     options = RunOptions(model="m", tasks=("humaneval",), output=Path("out"))
     summary = summarise(task, records, options)
     assert (summary["n"], summary["value"]) == (2, 0.5)
     assert summary["verdicts"] == {"fail": 1, "infra_error": 1, "pass": 1}
+
+
+def test_groups_and_names_stand_for_tasks_each_once():
+    general = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.group == "general")
+    assert chosen_tasks("general", with_held_out=True) == general
+    assert chosen_tasks("mbpp, code ,mbpp", with_held_out=False)[:2] == ("mbpp", "humaneval")
+    assert chosen_tasks("all", with_held_out=True)[-1] == "held_out_execution"
+    assert set(chosen_tasks("all", with_held_out=False)) == set(BENCHMARKS)
+    with pytest.raises(SystemExit, match="nothing is named"):
+        chosen_tasks(" ,", with_held_out=True)

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from evals.execution import Executor, IsolationUnavailableError, Limits, Program, Verdict, probe_isolation
+from evals.execution import (
+    Executor,
+    IsolationUnavailableError,
+    Limits,
+    MissingPackageError,
+    Program,
+    Verdict,
+    probe_isolation,
+)
 from evals.execution.executor import LADDER
 
 ROOT = Path(__file__).parents[3]
@@ -209,3 +217,17 @@ def test_limits_out_of_range_are_refused():
         Limits(wall_seconds=0)
     with pytest.raises(ValueError, match="known: auto"):
         Executor(isolation="docker")
+
+
+def test_a_program_sees_the_packages_it_was_given_and_no_others(executor):
+    limits = Limits(memory_bytes=2 << 30)
+    source = "import numpy; assert numpy.linalg.inv(numpy.eye(2)).sum() == 2; open(numpy.__file__, 'a')"
+    result = executor.run(Program(source, packages=("numpy",)), limits)
+    assert result.verdict is Verdict.FAIL and ("Read-only" in result.stderr or "Permission" in result.stderr)
+    assert "No module named 'numpy'" in executor.run(Program("import numpy"), limits).stderr
+    assert "No module named 'torch'" in executor.run(Program("import torch", packages=("numpy",)), limits).stderr
+
+
+def test_a_package_that_is_not_installed_is_named(executor):
+    with pytest.raises(MissingPackageError, match="import no_such_package, which is not installed"):
+        executor.run(Program("pass", packages=("no_such_package",)))

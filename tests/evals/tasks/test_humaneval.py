@@ -2,15 +2,15 @@
 
 import gzip
 import json
-import os
-from pathlib import Path
 
 import pytest
 
-from evals.benchmarks.humaneval import COLUMNS, load_humaneval
+from evals.benchmarks.humaneval import COLUMNS, HUMANEVAL
 from evals.benchmarks.rows import BenchmarkDataError, check_columns, content_hash, read_rows
 from evals.execution import Executor, Verdict
-from evals.tasks.humaneval import BASE_PROMPTS, INSTRUCT_PROMPTS, code_of_answer, program_of, prompt_function
+from evals.tasks.humaneval import HumanEval, HumanEvalPlus, repaired_test
+
+BENCHMARK = HumanEval()
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def executor():
 
 
 def verdict(executor, row, completion):
-    return executor.run(program_of(row, completion)).verdict
+    return executor.run(BENCHMARK.program(row, completion)).verdict
 
 
 def test_gold_passes_and_wrong_code_fails(executor, problem_file):
@@ -46,34 +46,46 @@ def test_leaving_before_the_tests_does_not_pass(executor, problem_file, shortcut
 def test_a_chat_answer_is_put_together_with_the_prompts_helpers(executor, problem_file):
     row = read_rows(problem_file)[1]
     answer = "Here it is:\n```python\ndef four_times(text):\n    return twice(twice(text))\n```\nIt calls twice."
-    assert verdict(executor, row, code_of_answer(answer)) is Verdict.PASS
-    assert code_of_answer("no fence") == "\nno fence"
-    assert code_of_answer("```python\nfirst\n```\n```\nlast") == "\nlast"
+    assert verdict(executor, row, BENCHMARK.code_of_answer(row, answer)) is Verdict.PASS
+    assert BENCHMARK.code_of_answer({}, "no fence") == "\nno fence"
+    assert BENCHMARK.code_of_answer({}, "```python\nfirst\n```\n```\nlast") == "\nlast"
 
 
 def test_prompts_of_the_presets_are_what_defines_them(problem_file):
     row = read_rows(problem_file)[0]
-    queries = {name: prompt_function(template)(row, "t").query for name, template in INSTRUCT_PROMPTS.items()}
-    assert queries["paper"] == f"Complete the following python code:\n{row['prompt']}"
-    assert queries["standard"].endswith(f"```\n{row['prompt'].strip()}\n```\n")
-    assert prompt_function(BASE_PROMPTS["standard"])(row, "t").query == row["prompt"]
-    assert prompt_function(BASE_PROMPTS["paper"])(row, "t").query == f"# language: python\n{row['prompt']}"
+    assert BENCHMARK.prompt(row, "paper", instruct=True) == f"Complete the following python code:\n{row['prompt']}"
+    assert BENCHMARK.prompt(row, "standard", instruct=True) == (
+        "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
+        f"```\n{row['prompt'].strip()}\n```\n"
+    )
+    assert BENCHMARK.prompt(row, "standard", instruct=False) == row["prompt"]
+    assert BENCHMARK.prompt(row, "paper", instruct=False) == f"# language: python\n{row['prompt']}"
+
+
+def test_every_preset_is_a_task_of_lighteval_with_a_stable_name():
+    names = [task.name for task in BENCHMARK.tasks()]
+    assert names == [
+        "ling_humaneval_standard_instruct",
+        "ling_humaneval_standard_base",
+        "ling_humaneval_paper_instruct",
+        "ling_humaneval_paper_base",
+    ]
 
 
 def test_rows_that_are_not_humaneval_are_refused(tmp_path, problem_file):
     folder = tmp_path / "humaneval"
     folder.mkdir()
     with pytest.raises(BenchmarkDataError, match=r"--data-dir DIR or LING_BENCHMARKS_DIR=DIR"):
-        load_humaneval(tmp_path)
+        HUMANEVAL.load(tmp_path)
     (folder / "HumanEval.jsonl").write_bytes(problem_file.read_bytes())
-    with pytest.raises(BenchmarkDataError, match="has 2 rows, HumanEval has 164"):
-        load_humaneval(tmp_path)
+    with pytest.raises(BenchmarkDataError, match="has 2 rows, humaneval has 164"):
+        HUMANEVAL.load(tmp_path)
     (folder / "HumanEval.jsonl").write_text(json.dumps({"task_id": "x"}))
     with pytest.raises(BenchmarkDataError, match="row 0 lacks prompt"):
-        load_humaneval(tmp_path)
+        HUMANEVAL.load(tmp_path)
     (folder / "HumanEval.jsonl").write_text("{")
     with pytest.raises(BenchmarkDataError, match="cannot be read"):
-        load_humaneval(tmp_path)
+        HUMANEVAL.load(tmp_path)
     with pytest.raises(BenchmarkDataError, match="has no rows"):
         check_columns([], COLUMNS, "here")
 
@@ -88,17 +100,30 @@ def test_the_hash_names_the_content_and_not_the_file(tmp_path, problem_file):
 def test_without_data_and_network_humaneval_says_how_to_get_it(monkeypatch):
     monkeypatch.delenv("LING_BENCHMARKS_DIR", raising=False)
     with pytest.raises(BenchmarkDataError, match="put HumanEval"):
-        load_humaneval()
+        HUMANEVAL.load()
 
 
-def test_all_164_gold_solutions_pass_where_the_data_are_there(executor):
-    """With LING_BENCHMARKS_DIR set: the true rows. Without: that their absence is an error that says what to do."""
-    if not os.environ.get("LING_BENCHMARKS_DIR"):
-        with pytest.raises(BenchmarkDataError, match="LING_BENCHMARKS_DIR"):
-            load_humaneval(Path("/nowhere"))
-        return
-    rows, _ = load_humaneval()
-    results = executor.run_batch([program_of(row, row["canonical_solution"]) for row in rows])
-    assert [
-        row["task_id"] for row, result in zip(rows, results, strict=True) if result.verdict is not Verdict.PASS
-    ] == []
+def test_other_content_under_the_same_name_is_refused(tmp_path, problem_file):
+    row = json.loads(problem_file.read_text().splitlines()[0])
+    folder = tmp_path / "humaneval"
+    folder.mkdir()
+    (folder / "HumanEval.jsonl").write_text("".join(json.dumps(row) + "\n" for _ in range(164)))
+    with pytest.raises(BenchmarkDataError, match="the content is not that of humaneval as it is known"):
+        HUMANEVAL.load(tmp_path)
+
+
+def test_the_plus_tests_may_import_numpy_and_nothing_else(problem_file):
+    row = read_rows(problem_file)[0]
+    plus = HumanEvalPlus()
+    row["test"] = "import numpy as np\n" + row["test"]
+    code = row["canonical_solution"]
+    answers = [code, f"    import torch\n{code}", "    return b\n"]
+    verdicts = [record.verdict for record in plus.judge([row] * 3, answers, instruct=False)]
+    assert verdicts == ["pass", "fail", "fail"]
+
+
+def test_the_published_test_that_no_solution_can_pass_is_put_right():
+    published = "    for inp, exp in []:\n        assert _poly(*candidate(*inp), inp) <= 0.0001\n"
+    repaired = repaired_test({"task_id": "HumanEval/32", "test": published})
+    assert "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001" in repaired
+    assert repaired_test({"task_id": "HumanEval/33", "test": published}) == published

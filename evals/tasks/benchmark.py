@@ -1,0 +1,167 @@
+"""Section 4: what a benchmark is here: rows, prompts in two presets, a judge, and a gold answer that must pass.
+
+`python -m evals list`, `selfcheck` and `run` go over the same objects, and each becomes tasks of lighteval: one for
+every preset, for base and for instruct models.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lighteval.models.model_output import ModelResponse
+from lighteval.tasks.lighteval_task import LightevalTaskConfig
+from lighteval.tasks.requests import Doc
+
+from evals.benchmarks.rows import Row
+from evals.benchmarks.source import BenchmarkSource
+from evals.execution import Executor, Limits, Program
+from evals.tasks.scoring import JudgedSamples, SampleRecord, judged_metric
+
+MAX_NEW_TOKENS_VARIABLE = "LING_MAX_NEW_TOKENS"  # instead of every benchmark's own
+PRESETS = ("standard", "paper")
+# evalplus's chat prompt, which BigCodeBench and others took over.
+SELF_CONTAINED_SCRIPT = (
+    "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
+    "```\n{prompt}\n```\n"
+)
+
+
+class Benchmark:
+    """A benchmark. Subclasses set the attributes and define `prompt`, `judge` and `gold`.
+
+    Attributes:
+        name (`str`): on the command line and in results.
+        group (`str`): "code" or "general".
+        title (`str`): one line for `list`.
+        source (`BenchmarkSource`): of the rows.
+        metric (`str`): what the mean over the rows is called.
+        max_new_tokens (`int`): of an answer.
+        base_stops: strings that end a base model's completion.
+        executes (`bool`): whether judging runs generated code.
+    """
+
+    name: str
+    group = "code"
+    title: str
+    source: BenchmarkSource
+    metric = "pass@1"
+    max_new_tokens = 1024
+    base_stops: tuple[str, ...] = ()
+    executes = True
+
+    def identify(self, row: Row) -> str:
+        """Return the row's id, unique in the benchmark."""
+        return str(row["task_id"])
+
+    def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
+        """Return the rows with all that prompts and judges need, and where they came from."""
+        return self.source.load(data_dir)
+
+    def prompt(self, row: Row, preset: str, instruct: bool) -> str:
+        """Return what the model reads; for instruct models the user's message."""
+        raise NotImplementedError(f"{type(self).__name__}.prompt")
+
+    def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
+        """Judge an answer per row."""
+        raise NotImplementedError(f"{type(self).__name__}.judge")
+
+    def gold(self, row: Row) -> str:
+        """Return what a base model would have to write to be right."""
+        raise NotImplementedError(f"{type(self).__name__}.gold")
+
+    def task_name(self, preset: str, instruct: bool) -> str:
+        """Return the name of the task in lighteval."""
+        return f"ling_{self.name}_{preset}_{'instruct' if instruct else 'base'}"
+
+    @property
+    def folder_variable(self) -> str:
+        """The environment variable with a folder that has the rows as test.jsonl; lighteval reads them there."""
+        return f"LING_{self.name.upper()}_FOLDER"
+
+    def tasks(self) -> list[LightevalTaskConfig]:
+        """Return lighteval's tasks; where the rows lie is read from the environment at each call."""
+        return [self._task(preset, instruct) for preset in PRESETS for instruct in (True, False)]
+
+    def _task(self, preset: str, instruct: bool) -> LightevalTaskConfig:
+        def to_doc(row: Row, task_name: str) -> Doc:
+            query = self.prompt(row, preset, instruct)
+            return Doc(task_name=task_name, query=query, choices=[""], gold_index=0, specific=dict(row))
+
+        name = self.task_name(preset, instruct)
+        folder = os.environ.get(self.folder_variable)
+        return LightevalTaskConfig(
+            name=name,
+            prompt_function=to_doc,
+            hf_repo=folder or self.source.hub_id,
+            hf_subset="default" if folder else self.source.hub_config,
+            hf_avail_splits=["test"] if folder else [self.source.split],
+            evaluation_splits=["test"] if folder else [self.source.split],
+            metrics=[judged_metric(self.metric, _Judged(self, name, instruct))],
+            generation_size=int(os.environ.get(MAX_NEW_TOKENS_VARIABLE) or self.max_new_tokens),
+            stop_sequence=[] if instruct else list(self.base_stops),
+            version=1,
+        )
+
+
+class ExecutedBenchmark(Benchmark):
+    """A benchmark whose answers are programs, judged by running them in the sandbox."""
+
+    limits = Limits(wall_seconds=10.0, cpu_seconds=10.0, memory_bytes=2 << 30)
+
+    def program(self, row: Row, code: str) -> Program:
+        """Return the program that checks `code`."""
+        raise NotImplementedError(f"{type(self).__name__}.program")
+
+    def code_of_answer(self, row: Row, answer: str) -> str:
+        """Return the code in a chat model's answer."""
+        return fenced_code(answer)
+
+    def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
+        """Run every answer's program."""
+        pairs = zip(rows, answers, strict=True)
+        codes = [self.code_of_answer(row, answer) if instruct else answer for row, answer in pairs]
+        with Executor(self.limits) as executor:
+            results = executor.run_batch([self.program(row, code) for row, code in zip(rows, codes, strict=True)])
+        return [
+            SampleRecord(self.identify(row), answer, result.verdict.value, result.message or last_line(result.stderr))
+            for row, answer, result in zip(rows, answers, results, strict=True)
+        ]
+
+
+class _Judged(JudgedSamples):
+    """lighteval's computation for a benchmark."""
+
+    def __init__(self, benchmark: Benchmark, task: str, instruct: bool) -> None:
+        self.benchmark, self.task, self.instruct = benchmark, task, instruct
+
+    def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
+        answers = [response.final_text[0] for response in responses]
+        return self.benchmark.judge([doc.specific for doc in docs], answers, self.instruct)
+
+
+def fenced_code(answer: str) -> str:
+    """Return the last fenced block of an answer, closed or not; without a fence, all of it."""
+    blocks = re.findall(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", answer, flags=re.DOTALL | re.IGNORECASE)
+    return blocks[-1] if blocks else answer
+
+
+def checked_program(source: str, **options: Any) -> Program:
+    """Return a program that passes only if its end is reached.
+
+    A marker that no answer can know is printed after the last line: leaving early does not pass. An answer that reads
+    its own program's text could still find it.
+
+    Source: ours.
+    """
+    marker = f"passed-{secrets.token_hex(8)}"
+    return Program(f"{source}\nprint({marker!r})\n", expect_stdout_marker=marker, **options)
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a traceback, shortened."""
+    return text.strip().rsplit("\n", 1)[-1][:200]

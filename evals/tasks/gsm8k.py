@@ -1,0 +1,68 @@
+"""Section 4.6: GSM8K with four examples: the last number of the answer counts. Nothing is executed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from evals.benchmarks.gsm8k import GSM8K, GSM8K_TRAIN
+from evals.benchmarks.rows import Row
+from evals.execution import Verdict
+from evals.tasks.benchmark import Benchmark
+from evals.tasks.scoring import SampleRecord
+
+NUM_SHOTS = 4
+NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?")
+
+
+class Gsm8k(Benchmark):
+    """Exact match of the number. The examples are the first of the train split; the paper's are not known."""
+
+    name = "gsm8k"
+    group = "general"
+    title = "1,319 word problems, 4-shot with chain of thought"
+    source = GSM8K
+    metric = "exact_match"
+    max_new_tokens = 512
+    base_stops = ("\nQuestion:",)
+    executes = False
+
+    def identify(self, row: Row) -> str:
+        return row["task_id"]
+
+    def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
+        """Return the rows, numbered, each with the examples."""
+        rows, where = self.source.load(data_dir)
+        shots = GSM8K_TRAIN.load(data_dir)[0][:NUM_SHOTS]
+        return [{**row, "task_id": f"gsm8k/{number}", "shots": shots} for number, row in enumerate(rows)], where
+
+    def prompt(self, row: Row, preset: str, instruct: bool) -> str:
+        examples = "".join(f"Question: {shot['question']}\nAnswer: {shot['answer']}\n\n" for shot in row["shots"])
+        return f"{examples}Question: {row['question']}\nAnswer:"
+
+    def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
+        records = []
+        for row, answer in zip(rows, answers, strict=True):
+            found, expected = final_number(answer), final_number(row["answer"])
+            verdict = Verdict.PASS if found is not None and found == expected else Verdict.FAIL
+            message = "" if found is not None else "no number"
+            records.append(SampleRecord(self.identify(row), answer, verdict.value, message))
+        return records
+
+    def gold(self, row: Row) -> str:
+        return row["answer"]
+
+
+def final_number(text: str) -> Decimal | None:
+    """Return the number after ####, else the last one of a text; None without one. 1,000 and $1000.00 are equal."""
+    marked = text.partition("####")[2]
+    numbers = NUMBER.findall(marked) or NUMBER.findall(text)
+    if not numbers:
+        return None
+    number = (numbers[0] if marked and NUMBER.search(marked) else numbers[-1]).replace(",", "").replace("$", "")
+    try:
+        return Decimal(number)
+    except InvalidOperation:
+        return None

@@ -1,0 +1,77 @@
+"""Section 4.3: MBPP (three examples for base models) and MBPP+ (without, because it contains those examples)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evals.benchmarks.mbpp import MBPP, MBPP_PLUS, MBPP_SHOTS
+from evals.benchmarks.rows import Row
+from evals.execution import Limits, Program
+from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark, checked_program
+
+# The prompt of the paper that introduced MBPP; DeepSeek-Coder's harness, which CodeFuseEval follows, quotes the code.
+QUESTION = (
+    "You are an expert Python programmer, and here is your task: {text} Your code should pass these tests:\n\n{tests}\n"
+)
+ANSWERS = {"standard": "[BEGIN]\n{code}\n[DONE]\n\n", "paper": "[BEGIN]\n '{code}' \n[DONE]\n\n"}
+PREFIXES = {"standard": "", "paper": "Complete the following python code:\n"}
+PAPER_CHAT = "{text}\nYour code should satisfy these tests:\n{tests}"
+
+
+class Mbpp(ExecutedBenchmark):
+    """pass@1; ids 11 to 510."""
+
+    name = "mbpp"
+    title = "500 small Python problems with three tests each; 3-shot for base models"
+    source = MBPP
+    max_new_tokens = 512
+    base_stops = ("[DONE]",)
+
+    def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
+        """Return the rows, each with the examples of the few-shot prompt."""
+        rows, where = self.source.load(data_dir)
+        shots = [{key: row[key] for key in ("text", "code", "test_list")} for row in MBPP_SHOTS.load(data_dir)[0]]
+        return [{**row, "shots": shots} for row in rows], where
+
+    def prompt(self, row: Row, preset: str, instruct: bool) -> str:
+        if instruct:
+            template = PAPER_CHAT if preset == "paper" else QUESTION
+            return template.format(text=row["text"], tests="\n".join(row["test_list"]))
+        examples = "".join(self._question(shot) + ANSWERS[preset].format(code=shot["code"]) for shot in row["shots"])
+        return f"{PREFIXES[preset]}{examples}{self._question(row)}[BEGIN]\n"
+
+    def _question(self, row: Row) -> str:
+        return QUESTION.format(text=row["text"], tests="\n".join(row["test_list"]))
+
+    def program(self, row: Row, code: str) -> Program:
+        """Return code, setup, tests, in this order: the setup of one problem uses a class of the solution."""
+        code = code.strip()
+        if code[:1] == code[-1:] == "'":  # the paper preset's examples quote the code, and a base model quotes its own
+            code = code[1:-1]
+        return checked_program("\n".join([code, row["test_setup_code"], *row["test_list"]]))
+
+    def gold(self, row: Row) -> str:
+        return row["code"]
+
+
+class MbppPlus(ExecutedBenchmark):
+    """MBPP's cleaned problems with evalplus's tests."""
+
+    name = "mbppplus"
+    title = "378 cleaned MBPP problems with evalplus's tests"
+    source = MBPP_PLUS
+    max_new_tokens = 512
+    limits = Limits(wall_seconds=60.0, cpu_seconds=60.0, memory_bytes=4 << 30)
+    base_stops = ('\n"""', "\nassert", "\nclass ", "\nif __name__", "\nprint(")
+
+    def prompt(self, row: Row, preset: str, instruct: bool) -> str:
+        if instruct and preset == "paper":
+            return PAPER_CHAT.format(text=row["prompt"], tests="\n".join(row["test_list"]))
+        text = f'"""\n{row["prompt"]}\n{row["test_list"][0]}\n"""\n'
+        return SELF_CONTAINED_SCRIPT.format(prompt=text.strip()) if instruct else text
+
+    def program(self, row: Row, code: str) -> Program:
+        return checked_program(f"{code}\n{row['test']}", packages=("numpy",))
+
+    def gold(self, row: Row) -> str:
+        return row["code"]

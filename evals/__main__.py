@@ -1,6 +1,7 @@
-"""Section 4: `python -m evals run|loss|selfcheck|list`.
+"""Section 4: `python -m evals run|score|loss|selfcheck|list`.
 
 python -m evals run --model PATH_OR_ID --tasks humaneval,held_out_execution --held-out SFT_FOLDER
+python -m evals score outputs/evaluation
 python -m evals loss --model AFTER --baseline BEFORE --data SFT_FOLDER
 python -m evals selfcheck --data-dir BENCHMARKS
 """
@@ -56,6 +57,10 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("--tasks", default="all", help="code, general, all, or names: see `list`")
     _add_data_arguments(check)
     check.set_defaults(command=_selfcheck)
+    again = commands.add_parser("score", help="judge the answers of an earlier run anew, without the model")
+    again.add_argument("output", type=Path, help="its --output folder")
+    again.add_argument("--data-dir", "--data_dir", type=Path, help="folder with humaneval/HumanEval.jsonl.gz etc.")
+    again.set_defaults(command=_score)
     listing = commands.add_parser("list", help="the tasks, their data and whether this machine can run code")
     listing.set_defaults(command=_list)
     return parser
@@ -80,6 +85,19 @@ def _run(options: argparse.Namespace) -> int:
     try:
         results = run(RunOptions(**{**values, "tasks": tasks}))
     except (FileNotFoundError, IsolationUnavailableError, TooManyInfraErrorsError) as error:
+        raise SystemExit(str(error)) from None
+    print_results(results)
+    return 0 if any(task["value"] is not None for task in results["tasks"].values()) else 2
+
+
+def _score(options: argparse.Namespace) -> int:
+    from evals.execution import IsolationUnavailableError
+    from evals.rescoring import score_again
+    from evals.running import print_results
+
+    try:
+        results = score_again(options.output, options.data_dir)
+    except (FileNotFoundError, ValueError, IsolationUnavailableError) as error:
         raise SystemExit(str(error)) from None
     print_results(results)
     return 0 if any(task["value"] is not None for task in results["tasks"].values()) else 2

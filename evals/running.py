@@ -83,6 +83,7 @@ def run(options: RunOptions) -> dict[str, Any]:
     answer = {
         "model": options.model,
         "preset": options.preset,
+        "base": options.base,
         "tasks": results,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }

@@ -59,6 +59,21 @@ def test_all_tasks_run_through_the_model_where_the_data_are_there(models, tmp_pa
         assert task["n"] == 2 and task["value"] == 0.0, (name, task)
         assert task["isolation"] == ("bubblewrap" if BENCHMARKS[name].executes else None)
         assert len((tmp_path / "samples" / f"{name}.jsonl").read_text().splitlines()) == 2
+    # Answers put right by hand: scoring again needs no model.
+    samples = tmp_path / "samples" / "mbpp.jsonl"
+    gold = {BENCHMARKS["mbpp"].identify(row): row["code"] for row in BENCHMARKS["mbpp"].load(None)[0]}
+    lines = [json.loads(line) for line in samples.read_text().splitlines()]
+    samples.write_text("".join(json.dumps({**line, "prediction": gold[line["id"]]}) + "\n" for line in lines))
+    again = evals("score", tmp_path)
+    assert again.returncode == 0, again.stderr
+    rescored = json.loads((tmp_path / "results.json").read_text())["tasks"]
+    assert rescored["mbpp"]["value"] == 1.0 and "mbpp: pass@1 100.0%" in again.stdout
+    assert {name: task for name, task in rescored.items() if name != "mbpp"} == {
+        name: task for name, task in results.items() if name != "mbpp"
+    }
+    samples.write_text(json.dumps({**lines[0], "id": "no such row"}) + "\n")
+    stranger = evals("score", tmp_path)
+    assert stranger.returncode == 1 and "1 answers belong to no row" in stranger.stderr
 
 
 def test_loss_compares_two_models_and_leaves_long_rows_out(models, held_out, tmp_path):
@@ -111,6 +126,7 @@ def test_list_names_tasks_and_isolation():
         ),
         (("run", "--model", "x", "--tasks", "humaneval", "--limit", "0"), "at least 1 row"),
         (("run", "--model", "/nowhere", "--tasks", "humaneval"), "no config.json there"),
+        (("score", "/nowhere"), "no results.json there"),
         (("loss", "--model", "/nowhere", "--baseline", "/nowhere", "--data", "/nowhere"), "python -m evals loss:"),
     ],
 )

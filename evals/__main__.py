@@ -1,7 +1,8 @@
-"""Section 4: `python -m evals run|score|loss|selfcheck|list`.
+"""Section 4: `python -m evals run|score|report|loss|selfcheck|list`.
 
 python -m evals run --model PATH_OR_ID --tasks humaneval,held_out_execution --held-out SFT_FOLDER
 python -m evals score outputs/evaluation
+python -m evals report outputs/evaluation outputs/other_evaluation
 python -m evals loss --model AFTER --baseline BEFORE --data SFT_FOLDER
 python -m evals selfcheck --data-dir BENCHMARKS
 """
@@ -61,6 +62,10 @@ def make_parser() -> argparse.ArgumentParser:
     again.add_argument("output", type=Path, help="its --output folder")
     again.add_argument("--data-dir", "--data_dir", type=Path, help="folder with humaneval/HumanEval.jsonl.gz etc.")
     again.set_defaults(command=_score)
+    report = commands.add_parser("report", help="the paper's tables with runs below, and paired tests between runs")
+    report.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="--output folders of `run`")
+    report.add_argument("--output", type=Path, default=Path("outputs/evaluation_report"))
+    report.set_defaults(command=_report)
     listing = commands.add_parser("list", help="the tasks, their data and whether this machine can run code")
     listing.set_defaults(command=_list)
     return parser
@@ -101,6 +106,19 @@ def _score(options: argparse.Namespace) -> int:
         raise SystemExit(str(error)) from None
     print_results(results)
     return 0 if any(task["value"] is not None for task in results["tasks"].values()) else 2
+
+
+def _report(options: argparse.Namespace) -> int:
+    from evals.report.paper import write_report
+    from evals.report.runs import read_run
+
+    try:
+        runs = [read_run(folder) for folder in options.results]
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from None
+    for path in write_report(runs, options.output):
+        print(path)
+    return 0
 
 
 def chosen_tasks(text: str, with_held_out: bool) -> tuple[str, ...]:

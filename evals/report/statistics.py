@@ -81,6 +81,26 @@ def mcnemar_exact(num_only_first: int, num_only_second: int) -> float:
     return min(1.0, 2 * tail)
 
 
+def holm_adjust(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for testing all of them: below 0.05 keeps the chance of any false alarm below 0.05.
+
+    Args:
+        p_values: of tests in any order, dependent or not.
+
+    Raises:
+        ValueError: one is not within 0 and 1.
+
+    Source: Holm (1979).
+    """
+    if any(not 0 <= value <= 1 for value in p_values):
+        raise ValueError(f"p-values must lie within 0 and 1: {list(p_values)}")
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
 def _quantile(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, but must lie between 0 and 1")

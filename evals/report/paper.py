@@ -1,0 +1,199 @@
+"""Section 4: tables 2 to 11 of the paper with our runs below, every number with n and a 95 % interval.
+
+The paper's numbers lie in paper_tables.json, as printed, with notes where the paper contradicts itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from evals.report.page import Page
+from evals.report.runs import PairedTest, Run, paired_tests
+from evals.report.statistics import wilson_interval
+
+TABLES = Path(__file__).with_name("paper_tables.json")
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A score in percent, with the number of samples and the interval where they are known."""
+
+    value: float
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def text(self, column_n: int | None = None) -> str:
+        """Return "65.9 (58.3 to 72.7)", with n where it is not the column's."""
+        if self.low is None:
+            return f"{self.value:.1f}"
+        size = f", n={self.n:,}" if self.n != column_n else ""
+        return f"{self.value:.1f} ({self.low:.1f} to {self.high:.1f}{size})"
+
+
+def paper_tables() -> list[dict[str, Any]]:
+    """Return the paper's tables: number, caption, columns, rows, notes."""
+    return json.loads(TABLES.read_text(encoding="utf-8"))
+
+
+def filled_table(table: dict[str, Any], runs: Sequence[Run]) -> dict[str, list[Cell | None]]:
+    """Return a table's rows by model: the paper's, then those of our runs of its kind that have any of its tasks.
+
+    Args:
+        table: one of `paper_tables()`.
+        runs: of any kind; base models stand in tables of base models only.
+    """
+    rows = {}
+    for model, values in table["rows"].items():
+        rows[model] = [_paper_cell(value, column["n"]) for value, column in zip(values, table["columns"], strict=True)]
+    for run in runs:
+        cells = [_run_cell(run, column) for column in table["columns"]]
+        if run.kind == table["models"] and any(cells):
+            rows[f"ours: {run.label}"] = _with_means(cells, table["columns"])
+    return rows
+
+
+def _paper_cell(value: float | None, n: int | None) -> Cell | None:
+    if value is None:
+        return None
+    if n is None:
+        return Cell(value)
+    low, high = wilson_interval(round(value * n / 100), n)
+    return Cell(value, n, 100 * low, 100 * high)
+
+
+def _run_cell(run: Run, column: dict[str, Any]) -> Cell | None:
+    task = run.results["tasks"].get(column["task"]) if column["task"] else None
+    if not task or task["value"] is None:
+        return None
+    low, high = task["interval"]
+    return Cell(100 * task["value"], task["n"], 100 * low, 100 * high)
+
+
+def _with_means(cells: list[Cell | None], columns: Sequence[dict[str, Any]]) -> list[Cell | None]:
+    by_title = {column["title"]: cell for column, cell in zip(columns, cells, strict=True)}
+    filled = []
+    for column, cell in zip(columns, cells, strict=True):
+        parts = [by_title[title] for title in column["mean_of"] or ()]
+        if parts and all(parts):
+            cell = Cell(sum(part.value for part in parts) / len(parts))
+        filled.append(cell)
+    return filled
+
+
+def write_report(runs: Sequence[Run], output: Path) -> list[Path]:
+    """Write report.html, report.md, report.tex and report.json into a folder, and return their paths."""
+    tests = paired_tests(runs)
+    tables = [(table, filled_table(table, runs)) for table in paper_tables()]
+    page = Page("Scores beside the paper's", "95 % intervals by Wilson's score; differences are tested")
+    page.heading("Runs")
+    for run in runs:
+        page.heading(run.label, level=3)
+        page.table(["task", "metric", "score", "n", "95 % interval", "isolation"], _score_rows(run))
+    _add_paired_tests(page, runs, tests)
+    page.heading("The paper's tables")
+    page.paragraph(
+        "Scores in percent. The paper gives single numbers; the interval beside each follows from its value and the "
+        "size of the benchmark. Intervals of two models overlap far more often than their answers would: where both "
+        "models were run here, the paired tests above are the ones to read."
+    )
+    for table, rows in tables:
+        page.heading(f"Table {table['number']}: {table['caption']}", level=3)
+        headers = ["model", *(_header(column) for column in table["columns"])]
+        page.table(headers, [[model, *_texts(cells, table["columns"])] for model, cells in rows.items()])
+        for note in table["notes"]:
+            page.paragraph(f"Note: {note}")
+    html, markdown = page.save(output / "report.html")
+    latex, data = output / "report.tex", output / "report.json"
+    latex.write_text("\n\n".join(latex_table(table, rows) for table, rows in tables) + "\n", encoding="utf-8")
+    content = {
+        "tables": [
+            {**{key: table[key] for key in ("number", "caption", "models", "columns", "notes")}, "rows": _plain(rows)}
+            for table, rows in tables
+        ],
+        "paired_tests": [{**asdict(test), "difference": test.difference} for test in tests],
+    }
+    data.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return [html, markdown, latex, data]
+
+
+def latex_table(table: dict[str, Any], rows: dict[str, list[Cell | None]]) -> str:
+    """Return a table for a LaTeX document (booktabs), intervals as small print."""
+    lines = [
+        r"\begin{table}\centering",
+        rf"\caption{{{_latex(table['caption'])} (the paper's Table {table['number']})}}",
+        r"\begin{tabular}{l" + "r" * len(table["columns"]) + r"}\toprule",
+        " & ".join(["model", *(_latex(_header(column)) for column in table["columns"])]) + r" \\ \midrule",
+    ]
+    for model, cells in rows.items():
+        texts = [_latex(text) for text in _texts(cells, table["columns"])]
+        texts = [text.replace(" (", r" {\scriptsize(") + "}" if " (" in text else text for text in texts]
+        lines.append(" & ".join([_latex(model), *texts]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule\end{tabular}", r"\end{table}"])
+
+
+def _latex(text: str) -> str:
+    for character in "&%$#_{}":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def _header(column: dict[str, Any]) -> str:
+    return column["title"] + (f", n={column['n']:,}" if column["n"] else "")
+
+
+def _texts(cells: Sequence[Cell | None], columns: Sequence[dict[str, Any]]) -> list[str]:
+    return ["-" if cell is None else cell.text(column["n"]) for cell, column in zip(cells, columns, strict=True)]
+
+
+def _plain(rows: dict[str, list[Cell | None]]) -> dict[str, list[dict[str, Any] | None]]:
+    return {model: [None if cell is None else asdict(cell) for cell in cells] for model, cells in rows.items()}
+
+
+def _score_rows(run: Run) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for name, task in run.results["tasks"].items():
+        if task["value"] is None:
+            rows.append([name, "unscorable", task.get("reason", "infra errors"), None, None, None])
+            continue
+        low, high = (100 * end for end in task["interval"])
+        score = f"{100 * task['value']:.1f} %"
+        rows.append([name, task["metric"], score, task["n"], f"{low:.1f} to {high:.1f} %", task["isolation"]])
+    return rows
+
+
+def _add_paired_tests(page: Page, runs: Sequence[Run], tests: Sequence[PairedTest]) -> None:
+    if len(runs) < 2:
+        return
+    page.heading("Differences between the runs")
+    if not tests:
+        page.paragraph("The runs share no samples.")
+        return
+    page.paragraph(
+        f"McNemar's exact test on shared samples, adjusted for {len(tests)} comparisons (Holm). A difference counts as "
+        f"found when the adjusted p is below {LEVEL}."
+    )
+    headers = ["task", "first", "second", "difference", "n", "only first", "only second", "p", "adjusted p", "found"]
+    page.table(
+        headers,
+        [
+            [
+                test.task,
+                test.first,
+                test.second,
+                f"{100 * test.difference:+.1f} points",
+                test.n,
+                test.num_only_first,
+                test.num_only_second,
+                f"{test.p:.3g}",
+                f"{test.adjusted_p:.3g}",
+                "yes" if test.adjusted_p < LEVEL else "no",
+            ]
+            for test in tests
+        ],
+    )

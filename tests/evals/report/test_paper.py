@@ -1,0 +1,134 @@
+"""The paper's tables with runs below, and the paired tests between runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evals.report.paper import filled_table, latex_table, paper_tables, write_report
+from evals.report.runs import paired_tests, read_run
+from evals.report.statistics import holm_adjust, mcnemar_exact, wilson_interval
+
+
+def write_run(folder: Path, model: str, right: dict[str, str], base: bool = False) -> Path:
+    """Write a run's folder: by task a text of 1 (right), 0 (wrong) and x (infra error), a sample each."""
+    tasks = {"mbppplus": {"value": None, "reason": "no data"}}
+    (folder / "samples").mkdir(parents=True)
+    for task, marks in right.items():
+        scored = marks.replace("x", "")
+        interval = list(wilson_interval(scored.count("1"), len(scored)))
+        tasks[task] = {
+            "metric": "pass@1",
+            "value": scored.count("1") / len(scored),
+            "n": len(scored),
+            "interval": interval,
+            "isolation": "bubblewrap",
+        }
+        verdicts = {"1": "pass", "0": "fail", "x": "infra_error"}
+        lines = [{"id": f"{task}/{i}", "verdict": verdicts[mark], "prediction": ""} for i, mark in enumerate(marks)]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / "samples" / f"{task}.jsonl").write_text(text)
+    results = {"model": model, "preset": "standard", "base": base, "tasks": tasks}
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    first = write_run(tmp_path / "a", "org/first", {"humaneval": "1" * 123 + "0" * 41, "cruxeval_output": "10" * 400})
+    second = write_run(tmp_path / "b", "org/second", {"humaneval": "1" * 100 + "0" * 63 + "x"})
+    third = write_run(tmp_path / "c", "/models/run/third", {"cruxeval_input": "1110", "cruxeval_output": "1100"}, True)
+    return [read_run(folder) for folder in (first, second, third)]
+
+
+def table(number: str, part: str = "") -> dict:
+    return next(table for table in paper_tables() if table["number"] == number and part in table["caption"])
+
+
+def test_the_papers_numbers_stand_with_the_intervals_that_their_sizes_imply():
+    cells = filled_table(table("5"), [])["Ling-Coder-Lite"]
+    low, high = wilson_interval(145, 164)
+    assert cells[0].value == 88.41 and (cells[0].low, cells[0].high) == (100 * low, 100 * high)
+    assert cells[0].text(164) == "88.4 (82.6 to 92.5)"
+    assert cells[4].text(None) == "79.0", "an average has no size of its own"
+
+
+def test_every_score_of_ling_coder_lite_is_a_fraction_of_the_stated_size():
+    """A wrong size would show: the paper prints two digits. Table 8 is a mean of several runs, as its note says."""
+    for entry in paper_tables():
+        if entry["models"] == "base" or entry["number"] in ("8", "10", "11"):
+            continue
+        for value, column in zip(entry["rows"]["Ling-Coder-Lite"], entry["columns"], strict=True):
+            if column["n"]:
+                nearest = round(value * column["n"] / 100) / column["n"] * 100
+                assert abs(nearest - value) < 0.01, (entry["caption"], column["title"])
+
+
+def test_all_ten_tables_are_there_with_a_row_per_model_and_a_cell_per_column():
+    entries = paper_tables()
+    assert [entry["number"] for entry in entries] == ["2", "3", "4", "5", "6", "7", "7", "7", "7", "8", "9", "10", "11"]
+    for entry in entries:
+        assert all(len(values) == len(entry["columns"]) for values in entry["rows"].values())
+        assert any(name.startswith("Ling-Coder-Lite") for name in entry["rows"])
+
+
+def test_runs_stand_below_the_paper_in_tables_of_their_kind(runs):
+    instruct = filled_table(table("5"), runs)
+    assert list(instruct)[-2:] == ["ours: org/first", "ours: org/second"]
+    assert instruct["ours: org/first"][0].text(164) == "75.0 (67.9 to 81.0)"
+    assert instruct["ours: org/second"][0].text(164).endswith(", n=163)"), "the infra error is left out, and it shows"
+    assert instruct["ours: org/first"][1:] == [None] * 4
+    base = filled_table(table("3"), runs)
+    assert [cell.value for cell in base["ours: run/third (base)"]] == [75.0, 50.0, 62.5]
+    assert "ours: org/first" not in base
+
+
+def test_runs_are_compared_on_shared_samples_and_p_values_adjusted_for_all(runs):
+    tests = paired_tests(runs)
+    assert [(test.task, test.first, test.second) for test in tests] == [
+        ("cruxeval_output", "org/first", "run/third (base)"),
+        ("humaneval", "org/first", "org/second"),
+    ]
+    crux, humaneval = tests
+    assert (crux.n, crux.num_only_first, crux.num_only_second, crux.p) == (4, 1, 1, 1.0)
+    assert (humaneval.n, humaneval.num_only_first, humaneval.num_only_second) == (163, 23, 0)
+    assert humaneval.p == mcnemar_exact(23, 0) and humaneval.adjusted_p == 2 * humaneval.p
+    assert humaneval.difference == 23 / 163
+
+
+def test_holm_keeps_order_and_never_falls():
+    assert holm_adjust([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm_adjust([0.9, 0.8]) == [1.0, 1.0]
+    assert holm_adjust([]) == []
+    with pytest.raises(ValueError, match="within 0 and 1"):
+        holm_adjust([1.5])
+
+
+def test_holm_raises_false_alarms_no_more_often_than_it_says():
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    alarms = sum(min(holm_adjust(list(generator.random(12)))) < 0.05 for _ in range(4000))
+    assert 0.035 < alarms / 4000 < 0.06
+
+
+def test_the_report_is_written_in_four_forms(runs, tmp_path):
+    html, markdown, latex, data = write_report(runs, tmp_path / "report")
+    text = markdown.read_text()
+    assert "Table 11: Spider" in text and "Note: " in text
+    assert "| mbppplus | unscorable | no data |" in text
+    assert "| humaneval | org/first | org/second | +14.1 points | 163 | 23 | 0 |" in text
+    assert "<table>" in html.read_text()
+    assert latex.read_text().count(r"\begin{table}") == len(paper_tables())
+    content = json.loads(data.read_text())
+    assert len(content["tables"]) == len(paper_tables()) and len(content["paired_tests"]) == 2
+
+
+def test_latex_escapes_what_it_must(runs):
+    text = latex_table(table("7", "MultiPL-E HumanEval"), {"a_b & c%": [None] * 11})
+    assert r"a\_b \& c\%" in text and r"C\#" in text
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no results\.json there"):
+        read_run(tmp_path)

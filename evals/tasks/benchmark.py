@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ SELF_CONTAINED_SCRIPT = (
 )
 
 
-class Benchmark:
+class Benchmark(ABC):
     """A benchmark. Subclasses set the attributes and define `prompt`, `judge` and `gold`.
 
     Attributes:
@@ -62,17 +63,17 @@ class Benchmark:
         """Return the rows with all that prompts and judges need, and where they came from."""
         return self.source.load(data_dir)
 
+    @abstractmethod
     def prompt(self, row: Row, preset: str, instruct: bool) -> str:
         """Return what the model reads; for instruct models the user's message."""
-        raise NotImplementedError(f"{type(self).__name__}.prompt")
 
+    @abstractmethod
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
         """Judge an answer per row."""
-        raise NotImplementedError(f"{type(self).__name__}.judge")
 
+    @abstractmethod
     def gold(self, row: Row) -> str:
         """Return what a base model would have to write to be right."""
-        raise NotImplementedError(f"{type(self).__name__}.gold")
 
     def task_name(self, preset: str, instruct: bool) -> str:
         """Return the name of the task in lighteval."""
@@ -113,9 +114,9 @@ class ExecutedBenchmark(Benchmark):
 
     limits = Limits(wall_seconds=10.0, cpu_seconds=10.0, memory_bytes=2 << 30)
 
+    @abstractmethod
     def program(self, row: Row, code: str) -> Program:
         """Return the program that checks `code`."""
-        raise NotImplementedError(f"{type(self).__name__}.program")
 
     def code_of_answer(self, row: Row, answer: str) -> str:
         """Return the code in a chat model's answer."""

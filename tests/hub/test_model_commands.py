@@ -13,50 +13,26 @@ from modeling_ling import BailingMoeConfig, BailingMoeForCausalLM
 from modeling_ling.export import export_model
 from modeling_ling.tokenizer import train_tokenizer
 from tests.hub_server import HubServer
+from tests.modeling_ling.released_layout import RELEASED_CONFIGS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
-# The keys of the released chat model's config.json, with small sizes.
-RELEASED_CONFIG = {
-    "architectures": ["BailingMoeForCausalLM"],
-    "attention_dropout": 0.0,
-    "auto_map": {
-        "AutoConfig": "configuration_bailing_moe.BailingMoeConfig",
-        "AutoModel": "modeling_bailing_moe.BailingMoeModel",
-        "AutoModelForCausalLM": "modeling_bailing_moe.BailingMoeForCausalLM",
-    },
-    "first_k_dense_replace": 0,
-    "hidden_act": "silu",
+# The released chat model's config.json, with small sizes.
+RELEASED_CONFIG = RELEASED_CONFIGS["Ling-lite"] | {
     "hidden_size": 64,
-    "initializer_range": 0.006,
     "intermediate_size": 96,
     "max_position_embeddings": 128,
-    "model_type": "bailing_moe",
     "moe_intermediate_size": 24,
-    "norm_topk_prob": True,
     "num_attention_heads": 4,
     "num_experts": 8,
     "num_experts_per_tok": 2,
     "num_hidden_layers": 2,
     "num_key_value_heads": 2,
-    "num_shared_experts": 2,
-    "output_router_logits": False,
-    "pretraining_tp": 1,
-    "rms_norm_eps": 1e-06,
-    "rope_scaling": None,
-    "rope_theta": 600000.0,
-    "tie_word_embeddings": False,
-    "torch_dtype": "bfloat16",
-    "transformers_version": "4.36.0",
-    "use_bias": False,
-    "use_cache": True,
-    "use_qkv_bias": False,
     "vocab_size": 448,
     "head_dim": 16,
-    "norm_head": True,
-    "norm_softmax": False,
-    "output_dropout": 0.0,
-    "embedding_dropout": 0.0,
+    "eos_token_id": None,
+    "pad_token_id": None,
+    # Known to the released class, never used by its model.
     "use_sliding_window": False,
     "sliding_window": 4096,
     "max_window_layers": 28,

@@ -14,7 +14,8 @@ import os
 import sys
 from pathlib import Path
 
-HELD_OUT = "held_out_execution"
+from evals.benchmarks.held_out_execution import NAME as HELD_OUT
+
 HELD_OUT_LINE = "what a call returns, of functions that training never asked about; --held-out FOLDER"
 GROUPS = ("code", "general", "all")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.benchmarks.rows import BenchmarkDataError
-from evals.execution import Executor, MissingPackageError
+from evals.execution import MissingPackageError
 from evals.running import PreparedTask, RunOptions, summarise, write_json, write_samples
 
 
@@ -38,10 +38,12 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
         samples = output / "samples" / f"{name}.jsonl"
         if name not in BENCHMARKS or old["value"] is None or not samples.is_file():
             continue
-        answers = {line["id"]: line["prediction"] for line in map(json.loads, samples.read_text().splitlines())}
+        lines = map(json.loads, samples.read_text(encoding="utf-8").splitlines())
+        answers = {line["id"]: line["prediction"] for line in lines}
         benchmark = BENCHMARKS[name]
         try:
             rows, source = benchmark.load(data_dir)
+            isolation = benchmark.require()
         except (BenchmarkDataError, MissingPackageError) as error:
             results["tasks"][name] = {"value": None, "reason": str(error)}
             continue
@@ -50,10 +52,6 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
         if len(ids) != len(answers):
             raise ValueError(f"{samples}: {len(answers) - len(ids)} answers belong to no row of {source}")
         records = benchmark.judge(rows, [answers[identifier] for identifier in ids], instruct=not options.base)
-        isolation = old["isolation"]
-        if benchmark.executes:
-            with Executor() as executor:
-                isolation = executor.isolation
         columns = benchmark.source.columns
         task = PreparedTask(name, "", benchmark.metric, rows, ids, columns, source, isolation)
         results["tasks"][name] = summarise(task, records, options)

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out, majority_answer
 from evals.benchmarks.rows import BenchmarkDataError, Row, content_hash
-from evals.execution import Executor, MissingPackageError
+from evals.execution import MissingPackageError
 from evals.report.statistics import mcnemar_exact, wilson_interval
 
-HELD_OUT = "held_out_execution"
 PACKAGES = ("lighteval", "transformers", "torch")
 
 
@@ -120,15 +120,13 @@ def _prepare_benchmark(name: str, options: RunOptions) -> PreparedTask:
     benchmark = BENCHMARKS[name]
     rows, source = benchmark.load(options.data_dir)
     rows = rows[: options.limit]
-    os.environ[benchmark.folder_variable] = str(lay_out(options.output, name, rows))
-    isolation = None
-    if benchmark.executes:  # refuse before the model has generated, not after
-        benchmark.judge(rows[:1], [benchmark.gold(rows[0])], instruct=False)
-        with Executor() as executor:
-            isolation = executor.isolation
+    isolation = benchmark.require()  # refuse before the model has generated, not after
+    instruct = not options.base
+    prompts = [benchmark.prompt(row, options.preset, instruct) for row in rows]
+    os.environ[benchmark.folder_variable] = str(lay_out(options.output, name, rows, prompts))
     return PreparedTask(
         name,
-        benchmark.task_name(options.preset, instruct=not options.base),
+        benchmark.task_name(options.preset, instruct),
         benchmark.metric,
         rows,
         [benchmark.identify(row) for row in rows],
@@ -142,16 +140,22 @@ def _prepare_held_out(options: RunOptions) -> PreparedTask:
     rows, source = load_held_out(options.held_out)
     rows = rows[: options.limit]
     lines = [{"mid": row["mid"], "question": row["messages"][0]["content"], "answer": row["answer"]} for row in rows]
-    os.environ["LING_HELD_OUT_FOLDER"] = str(lay_out(options.output, HELD_OUT, lines))
+    questions = [line["question"] for line in lines]
+    os.environ["LING_HELD_OUT_FOLDER"] = str(lay_out(options.output, HELD_OUT, lines, questions))
     from evals.tasks.held_out_execution import NAME
 
     ids = [row["mid"] for row in lines]
     return PreparedTask(HELD_OUT, NAME, "exact_match", lines, ids, ("mid", "question", "answer"), source, None)
 
 
-def lay_out(output: Path, name: str, rows: Sequence[Row]) -> Path:
-    """Write rows as a dataset folder with a test split; return the folder."""
-    folder = (output / "data" / name).resolve()
+def lay_out(output: Path, name: str, rows: Sequence[Row], prompts: Sequence[str]) -> Path:
+    """Write rows as a dataset folder with a test split; return the folder.
+
+    The folder is named by the prompts: lighteval caches generations by it and a row's number, so that an answer to
+    another question is never taken for this one's.
+    """
+    digest = hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest()[:12]
+    folder = (output / "data" / f"{name}-{digest}").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "test.jsonl", "w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -159,15 +163,19 @@ def lay_out(output: Path, name: str, rows: Sequence[Row]) -> Path:
 
 
 def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) -> dict[str, list[Any]]:
-    """Generate and judge; return each task's SampleRecords in the order of its rows."""
+    """Generate and judge; return each task's SampleRecords in the order of its rows.
+
+    A pipeline of its own for every task: lighteval caches generations when a pipeline has them all, and a killed run
+    shall keep the tasks that it finished.
+    """
     import torch
     from lighteval.logging.evaluation_tracker import EvaluationTracker
     from lighteval.models.model_input import GenerationParameters
+    from lighteval.models.model_loader import load_model
     from lighteval.models.transformers.transformers_model import TransformersModelConfig
     from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
 
-    from evals.tasks.benchmark import MAX_NEW_TOKENS_VARIABLE
-    from evals.tasks.scoring import take_records
+    from evals.tasks.scoring import MAX_NEW_TOKENS_VARIABLE, take_records
 
     if options.max_new_tokens:
         os.environ[MAX_NEW_TOKENS_VARIABLE] = str(options.max_new_tokens)
@@ -185,18 +193,20 @@ def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) 
         # lighteval keys its cache of generations by the model's name: another training run has the same one.
         cache_dir=str(options.output / "cache" / model_fingerprint(model)),
     )
-    pipeline = Pipeline(
-        tasks=",".join(f"{task.lighteval_name}|0" for task in tasks),
-        pipeline_parameters=PipelineParameters(
-            launcher_type=ParallelismManager.ACCELERATE, custom_tasks_directory=str(our_tasks_module())
-        ),
-        evaluation_tracker=EvaluationTracker(output_dir=str(options.output / "lighteval"), save_details=True),
-        model_config=config,
-    )
-    pipeline.evaluate()
-    pipeline.save_and_push_results()
+    loaded = load_model(config)
+    loaded.cleanup = lambda: None  # a pipeline drops its model at the end; ours goes on to the next task
     records = {}
     for task in tasks:
+        pipeline = Pipeline(
+            tasks=f"{task.lighteval_name}|0",
+            pipeline_parameters=PipelineParameters(
+                launcher_type=ParallelismManager.ACCELERATE, custom_tasks_directory=str(our_tasks_module())
+            ),
+            evaluation_tracker=EvaluationTracker(output_dir=str(options.output / "lighteval"), save_details=True),
+            model=loaded,
+        )
+        pipeline.evaluate()
+        pipeline.save_and_push_results()
         by_id = {record.id: record for record in take_records(task.lighteval_name)}
         records[task.name] = [by_id[identifier] for identifier in task.ids]
     return records

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out
 from evals.benchmarks.rows import BenchmarkDataError
-from evals.execution import ExecutionResult, Executor, Limits, MissingPackageError, Program
-from evals.tasks.scoring import SampleRecord
+from evals.execution import Executor, Limits, MissingPackageError, Program
+from evals.tasks.scoring import SampleRecord, record_of
 
 LIMITS = Limits(wall_seconds=20.0, cpu_seconds=20.0, memory_bytes=2 << 30)
-HELD_OUT = "held_out_execution"
 
 
 def selfcheck(
@@ -58,10 +58,7 @@ def check_held_out(folder: Path | None, limit: int | None) -> list[SampleRecord]
     programs = [Program(check.format(**{name: row[name] for name in ("code", "call", "answer")})) for row in rows]
     with Executor(LIMITS) as executor:
         results = executor.run_batch(programs)
-    return [
-        SampleRecord(row["mid"], row["answer"], result.verdict.value, _reason(result))
-        for row, result in zip(rows, results, strict=True)
-    ]
+    return [record_of(row["mid"], row["answer"], result) for row, result in zip(rows, results, strict=True)]
 
 
 def describe_failures(failed: Sequence[SampleRecord]) -> list[str]:
@@ -70,7 +67,3 @@ def describe_failures(failed: Sequence[SampleRecord]) -> list[str]:
     if len(lines) > 5:
         lines.insert(0, f"verdicts of those that fail: {dict(Counter(record.verdict for record in failed))}")
     return lines
-
-
-def _reason(result: ExecutionResult) -> str:
-    return result.message or result.stderr.strip().rsplit("\n", 1)[-1]

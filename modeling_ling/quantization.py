@@ -4,8 +4,6 @@ bitsandbytes replaces Linear modules. The routed experts are three-dimensional p
 nine tenths of a released model's weights as they are, and a user wonders where the memory went.
 """
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -97,7 +95,7 @@ def quantize_experts(model: nn.Module, device: torch.device | str | None = None,
     return model
 
 
-def _readable(num_bytes: Any) -> str:
+def _readable(num_bytes: int) -> str:
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if num_bytes >= size:
             return f"{num_bytes / size:.2f} {unit}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from evals.benchmarks.rows import BenchmarkDataError, Row, content_hash
-from evals.benchmarks.source import DATA_VARIABLE, BenchmarkSource
+from evals.benchmarks.source import BenchmarkSource, data_folder
 
 # The prompts are in the authors' repository only, so the rows are taken from there too.
 BBH = BenchmarkSource(
@@ -33,7 +32,7 @@ def load_bbh(data_dir: Path | None = None) -> tuple[list[Row], str]:
 
     Source: the authors' repository; its prompts begin after a line of dashes.
     """
-    folder = data_dir or (Path(os.environ[DATA_VARIABLE]) if os.environ.get(DATA_VARIABLE) else None)
+    folder = data_folder(data_dir)
     how = (
         f"copy the folders bbh and cot-prompts of {BBH.hub_id} to DIR/bbh and DIR/bbh/cot-prompts, and give --data-dir"
     )

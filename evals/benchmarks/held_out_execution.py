@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evals.benchmarks.rows import BenchmarkDataError, Row, check_columns, read_rows
 
+NAME = "held_out_execution"
 COLUMNS = ("mid", "messages", "code", "call", "answer")
 KIND = "execution_prediction"
 

@@ -12,6 +12,11 @@ from evals.benchmarks.rows import BenchmarkDataError, Row, check_columns, conten
 DATA_VARIABLE = "LING_BENCHMARKS_DIR"
 
 
+def data_folder(data_dir: Path | None) -> Path | None:
+    """Return the folder with benchmark files: the one given, else what LING_BENCHMARKS_DIR names, else None."""
+    return data_dir or (Path(os.environ[DATA_VARIABLE]) if os.environ.get(DATA_VARIABLE) else None)
+
+
 @dataclass(frozen=True)
 class BenchmarkSource:
     """A benchmark's rows: names, schema and size, so that a renamed column or a short file is an error and not a score.
@@ -55,7 +60,7 @@ class BenchmarkSource:
 
         Source: columns and splits as on the Hub.
         """
-        folder = data_dir or (Path(os.environ[DATA_VARIABLE]) if os.environ.get(DATA_VARIABLE) else None)
+        folder = data_folder(data_dir)
         rows, where = self._from_folder(folder / self.name) if folder else self._from_hub()
         check_columns(rows, self.columns, where)
         if self.ids is not None:
@@ -99,4 +104,4 @@ class BenchmarkSource:
         return rows, f"hf://datasets/{self.hub_id}" + (f"@{self.revision}" if self.revision else "")
 
 
-__all__ = ["DATA_VARIABLE", "BenchmarkSource"]
+__all__ = ["DATA_VARIABLE", "BenchmarkSource", "data_folder"]

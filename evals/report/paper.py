@@ -99,8 +99,9 @@ def write_report(runs: Sequence[Run], output: Path) -> list[Path]:
     page.heading("The paper's tables")
     page.paragraph(
         "Scores in percent. The paper gives single numbers; the interval beside each follows from its value and the "
-        "size of the benchmark. Intervals of two models overlap far more often than their answers would: where both "
-        "models were run here, the paired tests above are the ones to read."
+        "size of the benchmark; averages, whose parts share problems, have none. Intervals of two models overlap far "
+        "more often than their answers would: where both models were run here, the paired tests above are the ones to "
+        "read."
     )
     for table, rows in tables:
         page.heading(f"Table {table['number']}: {table['caption']}", level=3)

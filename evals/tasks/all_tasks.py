@@ -1,4 +1,7 @@
-"""Section 4: every task of this folder in one table: `lighteval ... --custom-tasks evals/tasks/all_tasks.py`."""
+"""Section 4: every task of this folder in one table, which lighteval loads as custom tasks.
+
+Their rows are those that `evals run` laid out: checked, and with the few-shot examples that prompts need.
+"""
 
 from evals.tasks import held_out_execution
 from evals.tasks.bbh import Bbh

@@ -23,7 +23,6 @@ class Bbh(Benchmark):
     source = BBH
     metric = "exact_match"
     base_stops = ("\n\nQ:",)
-    executes = False
 
     def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
         return load_bbh(data_dir)

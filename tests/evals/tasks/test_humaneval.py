@@ -8,7 +8,7 @@ import pytest
 from evals.benchmarks.humaneval import COLUMNS, HUMANEVAL
 from evals.benchmarks.rows import BenchmarkDataError, check_columns, content_hash, read_rows
 from evals.execution import Executor, Verdict
-from evals.tasks.humaneval import HumanEval, HumanEvalPlus, repaired_test
+from evals.tasks.humaneval import HumanEval, HumanEvalPlus
 
 BENCHMARK = HumanEval()
 
@@ -124,6 +124,7 @@ def test_the_plus_tests_may_import_numpy_and_nothing_else(problem_file):
 
 def test_the_published_test_that_no_solution_can_pass_is_put_right():
     published = "    for inp, exp in []:\n        assert _poly(*candidate(*inp), inp) <= 0.0001\n"
-    repaired = repaired_test({"task_id": "HumanEval/32", "test": published})
+    plus = HumanEvalPlus()
+    repaired = plus.test({"task_id": "HumanEval/32", "test": published})
     assert "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001" in repaired
-    assert repaired_test({"task_id": "HumanEval/33", "test": published}) == published
+    assert plus.test({"task_id": "HumanEval/33", "test": published}) == published

@@ -135,14 +135,18 @@ def chosen_tasks(text: str, with_held_out: bool) -> tuple[str, ...]:
 
     chosen: dict[str, None] = {}
     for name in filter(None, (word.strip() for word in text.split(","))):
+        members = [key for key, value in BENCHMARKS.items() if value.family == name]
         if name in GROUPS:
             chosen |= dict.fromkeys(key for key, value in BENCHMARKS.items() if name in ("all", value.group))
             if with_held_out and name != "general":
                 chosen[HELD_OUT] = None
+        elif members:
+            chosen |= dict.fromkeys(members)
         elif name in BENCHMARKS or name == HELD_OUT:
             chosen[name] = None
         else:
-            known = ", ".join((*GROUPS, *BENCHMARKS, HELD_OUT))
+            families = dict.fromkeys(value.family or key for key, value in BENCHMARKS.items())
+            known = ", ".join((*GROUPS, *families, *(key for key in BENCHMARKS if key not in families), HELD_OUT))
             raise SystemExit(f"--tasks: unknown {name}; known: {known}")
     if not chosen:
         raise SystemExit("--tasks: nothing is named; `python -m evals list` shows what there is")
@@ -157,17 +161,23 @@ def _selfcheck(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from evals.execution import Executor, IsolationUnavailableError
+    from evals.execution import Executor, IsolationUnavailableError, MissingToolchainError, toolchain
+    from evals.execution.languages import LANGUAGES
     from evals.tasks.all_tasks import BENCHMARKS
 
-    print(f"{'task':20s} {'group':8s} {'n':>5s} {'licence':12s} {'data':32s} what it asks")
+    print(f"{'task':32s} {'group':8s} {'n':>5s} {'licence':30s} {'data':32s} what it asks")
     for name, benchmark in BENCHMARKS.items():
         source = benchmark.source
         print(
-            f"{name:20s} {benchmark.group:8s} {source.num_rows:5d} {source.licence:12s} {source.hub_id:32s} "
+            f"{name:32s} {benchmark.group:8s} {source.num_rows:5d} {source.licence:30s} {source.hub_id:32s} "
             f"{benchmark.title}"
         )
-    print(f"{HELD_OUT:20s} {'code':8s} {'':5s} {'':12s} {'--held-out FOLDER':32s} {HELD_OUT_LINE}")
+    print(f"{HELD_OUT:32s} {'code':8s} {'':5s} {'':30s} {'--held-out FOLDER':32s} {HELD_OUT_LINE}")
+    for language in LANGUAGES:
+        try:
+            print(f"{language}: {toolchain(language).version}")
+        except MissingToolchainError as error:
+            print(f"{language}: its tasks are unscorable. {error}")
     try:
         with Executor() as executor:
             print(f"isolation: {executor.isolation}")

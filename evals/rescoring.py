@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from evals.benchmarks.rows import BenchmarkDataError
-from evals.execution import MissingPackageError
 from evals.running import PreparedTask, RunOptions, summarise, write_json, write_samples
 
 
@@ -28,6 +26,7 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
     Source: ours.
     """
     from evals.tasks.all_tasks import BENCHMARKS
+    from evals.tasks.benchmark import UNSCORABLE
 
     path = output / "results.json"
     if not path.is_file():
@@ -44,7 +43,7 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
         try:
             rows, source = benchmark.load(data_dir)
             isolation = benchmark.require()
-        except (BenchmarkDataError, MissingPackageError) as error:
+        except UNSCORABLE as error:
             results["tasks"][name] = {"value": None, "reason": str(error)}
             continue
         rows = [row for row in rows if benchmark.identify(row) in answers]

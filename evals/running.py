@@ -19,8 +19,7 @@ from typing import Any
 
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out, majority_answer
-from evals.benchmarks.rows import BenchmarkDataError, Row, content_hash
-from evals.execution import MissingPackageError
+from evals.benchmarks.rows import Row, content_hash
 from evals.report.statistics import mcnemar_exact, wilson_interval
 
 PACKAGES = ("lighteval", "transformers", "torch")
@@ -105,11 +104,13 @@ def prepare_tasks(options: RunOptions) -> tuple[list[PreparedTask], dict[str, st
     Returns:
         (tasks that can be scored, reasons why the others cannot).
     """
+    from evals.tasks.benchmark import UNSCORABLE
+
     prepared, unscorable = [], {}
     for name in options.tasks:
         try:
             prepared.append(_prepare_held_out(options) if name == HELD_OUT else _prepare_benchmark(name, options))
-        except (BenchmarkDataError, MissingPackageError) as error:
+        except UNSCORABLE as error:
             unscorable[name] = str(error)
     return prepared, unscorable
 
@@ -259,6 +260,7 @@ def summarise(task: PreparedTask, records: Sequence[Any], options: RunOptions) -
         "n": len(scored),
         "interval": list(wilson_interval(num_right, len(scored))) if scored else None,
         "verdicts": dict(sorted(Counter(record.verdict for record in records).items())),
+        "extraction": dict(sorted(Counter(record.extraction for record in records if record.extraction).items())),
         "isolation": task.isolation,
         "data": {"source": task.source, "rows": len(task.rows), "sha256": content_hash(task.rows, task.columns)},
         "baselines": {},
@@ -324,6 +326,9 @@ def print_results(results: dict[str, Any]) -> None:
         low, high = task["interval"]
         isolation = f", isolation {task['isolation']}" if task["isolation"] else ""
         print(f"{name}: {task['metric']} {task['value']:.1%} (n={task['n']}, 95 % {low:.1%} to {high:.1%}{isolation})")
+        unread = [f"{n} {how.replace('_', ' ')}" for how, n in task.get("extraction", {}).items() if how != "fenced"]
+        if unread:
+            print(f"  answers without a closed block of the right language: {', '.join(unread)}")
         for label, baseline in task["baselines"].items():
             extra = f", McNemar p={baseline['mcnemar_p']:.3g}" if "mcnemar_p" in baseline else ""
             print(f"  {label.replace('_', ' ')}: {baseline['value']:.1%}{extra}")

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out
-from evals.benchmarks.rows import BenchmarkDataError
-from evals.execution import Executor, Limits, MissingPackageError, Program
+from evals.execution import Executor, Limits, Program
 from evals.tasks.scoring import SampleRecord, record_of
 
 LIMITS = Limits(wall_seconds=20.0, cpu_seconds=20.0, memory_bytes=2 << 30)
@@ -27,24 +26,28 @@ def selfcheck(
     Source: ours.
     """
     from evals.tasks.all_tasks import BENCHMARKS
+    from evals.tasks.benchmark import UNSCORABLE
 
     status = 2
     with Executor() as executor:
         print(f"isolation: {executor.isolation}")
     for name in tasks or (*BENCHMARKS, HELD_OUT):
-        start = time.monotonic()
+        start, num_unknown = time.monotonic(), 0
         try:
             if name == HELD_OUT:
                 records = check_held_out(held_out, limit)
             else:
                 benchmark = BENCHMARKS[name]
                 rows = benchmark.load(data_dir)[0][:limit]
-                records = benchmark.judge(rows, [benchmark.gold(row) for row in rows], instruct=False)
-        except (BenchmarkDataError, MissingPackageError) as error:
+                known = [row for row in rows if benchmark.gold(row) is not None]
+                num_unknown = len(rows) - len(known)
+                records = benchmark.judge(known, [benchmark.gold(row) for row in known], instruct=False)
+        except UNSCORABLE as error:
             print(f"{name}: unscorable: {error}")
             continue
         failed = [record for record in records if record.verdict != "pass"]
         line = f"{name}: {len(records) - len(failed)}/{len(records)} gold solutions pass"
+        line += f" ({num_unknown} rows have none)" if num_unknown else ""
         print(f"{line}, {time.monotonic() - start:.1f} s", *describe_failures(failed)[:5], sep="\n  ", flush=True)
         status = max(status % 2, int(bool(failed)))
     return status

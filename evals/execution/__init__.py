@@ -3,6 +3,7 @@
 from evals.execution.executor import Executor, probe_isolation
 from evals.execution.packages import MissingPackageError
 from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
+from evals.execution.toolchains import MissingToolchainError, toolchain
 
 __all__ = [
     "ExecutionResult",
@@ -10,7 +11,9 @@ __all__ = [
     "IsolationUnavailableError",
     "Limits",
     "MissingPackageError",
+    "MissingToolchainError",
     "Program",
     "Verdict",
     "probe_isolation",
+    "toolchain",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evals.execution.packages import INSIDE_FOLDER, locate
@@ -25,10 +25,17 @@ def interpreter_folders() -> list[str]:
     return sorted(folder for folder in folders if folder != "/" and not f"{folder}/".startswith("/usr/"))
 
 
-def command(limits: Limits, hash_seed: int, privileged: bool, packages: Sequence[str] = ()) -> list[str]:
+def command(
+    limits: Limits,
+    environment: Mapping[str, str],
+    privileged: bool,
+    packages: Sequence[str] = (),
+    folders: Sequence[str] = (),
+) -> list[str]:
     """Return the bwrap command up to and with the interpreter and its flags.
 
     Args:
+        folders: of toolchains, shown where they are, beside the system's and the interpreter's.
         privileged: started by root without a user namespace; the program then becomes a user of its own inside, which
             is what makes the limit on processes hold (the kernel does not apply it to root).
 
@@ -46,7 +53,7 @@ def command(limits: Limits, hash_seed: int, privileged: bool, packages: Sequence
             words += ["--symlink", str(Path(folder).readlink()), folder]
         elif Path(folder).is_dir():
             words += ["--ro-bind", folder, folder]
-    for folder in interpreter_folders():
+    for folder in (*interpreter_folders(), *folders):
         for parent in reversed(Path(folder).parents[:-1]):
             # Made by hand: bubblewrap would give them the mode of the host's, and a home is often closed to others.
             words += ["--perms", "0755", "--dir", str(parent)]
@@ -59,7 +66,7 @@ def command(limits: Limits, hash_seed: int, privileged: bool, packages: Sequence
     words += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", "/tmp"]
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--clearenv"]
-    for name, value in environment(hash_seed).items():
+    for name, value in environment.items():
         words += ["--setenv", name, value]
     return [*words, "--", *interpreter_words()]
 

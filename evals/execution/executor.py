@@ -22,6 +22,7 @@ from evals.execution import bubblewrap
 from evals.execution.memory_groups import MemoryGroup
 from evals.execution.packages import INSIDE_FOLDER, linked_folder, locate
 from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
+from evals.execution.toolchains import Toolchain, toolchain
 
 INSIDE = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
 NAMESPACES = str(Path(__file__).with_name("namespaces.py"))
@@ -29,6 +30,8 @@ MEMORY_EXIT_STATUS = 77  # as in inside.py
 CPU_EXIT_STATUSES = (128 + 24, -24)  # SIGXCPU
 INFRA_TRIES = 3
 FLOOD_FACTOR = 64  # a program that writes this many times its output limit is ended
+COMPILER_MEMORY = 2 << 30  # as in inside.py
+TAIL_BYTES = 4096
 FIRST_USER = 1_500_000_000  # user ids that no system gives out; each sandbox started by root has one of its own
 LADDER = ("bubblewrap", "namespaces")
 
@@ -36,7 +39,7 @@ _users = itertools.count()
 
 
 class Executor:
-    """Run Python programs, each in a sandbox of its own.
+    """Run programs, each in a sandbox of its own.
 
     Args:
         limits (`Limits`): for programs that bring none.
@@ -116,19 +119,32 @@ class Sandbox:
         """Return where the program finds its packages."""
         return INSIDE_FOLDER if self.name == "bubblewrap" else str(linked_folder(packages))
 
-    def command(self, limits: Limits, program: Program, folder: str) -> list[str]:
-        """Return the command up to and with the interpreter and its flags."""
-        hash_seed = program.hash_seed
+    def command(
+        self, limits: Limits, program: Program, folder: str, environment: dict[str, str], tools: Toolchain | None
+    ) -> list[str]:
+        """Return the command up to and with the interpreter and its flags.
+
+        Args:
+            folder (`str`): the program's, as it sees it.
+        """
+        folders = tools.folders if tools else ()
         if self.name == "bubblewrap":
-            return bubblewrap.command(limits, hash_seed, self.privileged, program.packages)
+            return bubblewrap.command(limits, environment, self.privileged, program.packages, folders)
         words = bubblewrap.interpreter_words()
         if self.name == "rlimits":
             return words
-        readable = ["/usr", *bubblewrap.SYSTEM_FOLDERS, *bubblewrap.interpreter_folders(), "/etc/ld.so.cache"]
+        readable = [
+            "/usr",
+            "/proc",
+            *bubblewrap.SYSTEM_FOLDERS,
+            *bubblewrap.interpreter_folders(),
+            "/etc/ld.so.cache",
+            *folders,
+        ]
         if program.packages:
             readable += [self.package_folder(program.packages)]
             readable += [str(path) for name in program.packages for path in locate(name)]
-        environment = {**bubblewrap.environment(hash_seed), "HOME": folder, "TMPDIR": folder}
+        environment = {**environment, "HOME": folder, "TMPDIR": folder}
         options = {
             "folder": folder,
             "disk_bytes": limits.disk_bytes,
@@ -212,7 +228,7 @@ def run_once(sandbox: Sandbox, program: Program, limits: Limits) -> ExecutionRes
     try:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ling_sandbox_"))
-            group = stack.enter_context(MemoryGroup(limits.memory_bytes))
+            group = stack.enter_context(MemoryGroup(group_bytes(program, limits)))
             run = _Run(sandbox, program, limits, folder, group)
             return replace(run.result(), wall_seconds=time.monotonic() - start)
     except OSError as error:
@@ -222,12 +238,20 @@ def run_once(sandbox: Sandbox, program: Program, limits: Limits) -> ExecutionRes
         )
 
 
+def group_bytes(program: Program, limits: Limits) -> int:
+    """Return what all processes of a program may use together; its compiler is in the group too."""
+    return limits.memory_bytes if program.language == "python" else max(limits.memory_bytes, COMPILER_MEMORY)
+
+
 class _Run:
     """One process tree from its start to its verdict."""
 
     def __init__(self, sandbox: Sandbox, program: Program, limits: Limits, folder: str, group: MemoryGroup) -> None:
         self.sandbox, self.program, self.limits, self.folder, self.group = sandbox, program, limits, folder, group
+        self.tools = None if program.language == "python" else toolchain(program.language)
+        self.inside_folder = "/tmp" if sandbox.name == "bubblewrap" else folder
         self.output = {"stdout": bytearray(), "stderr": bytearray(), "status": bytearray()}
+        self.tail = b""  # of stdout, where a marker stands even if the output was cut
         self.num_dropped = 0
         self.message = ""
 
@@ -253,7 +277,8 @@ class _Run:
             stack.callback(os.close, status_writer)
             payload = stack.enter_context(memory_file(json.dumps(self._payload()).encode()))
             stdin = stack.enter_context(memory_file(self.program.stdin.encode("utf-8", "surrogateescape")))
-            words = self.sandbox.command(self.limits, self.program, self.folder)
+            environment = self._environment()
+            words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
             words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
             if self.group.procs:
                 # The shell joins the group and becomes the sandbox, so that nothing of it starts outside.
@@ -265,31 +290,52 @@ class _Run:
                 stderr=subprocess.PIPE,
                 pass_fds=(payload.fileno(), status_writer),
                 cwd=self.folder,
-                env=bubblewrap.environment(self.program.hash_seed),
+                env=environment,
                 start_new_session=True,
             )
         return process, status_reader
 
+    def _environment(self) -> dict[str, str]:
+        environment = bubblewrap.environment(self.program.hash_seed)
+        if self.tools:
+            own = self.tools.language.environment
+            environment |= dict(zip(own, self._fill(tuple(own.values())), strict=True))
+        return environment
+
+    def _fill(self, words: tuple[str, ...]) -> list[str]:
+        return self.tools.fill(words, self.inside_folder, self.program.main, self.limits.memory_bytes)
+
     def _payload(self) -> dict[str, object]:
+        language = self.tools.language if self.tools else None
         limits = {
             "memory_bytes": self.limits.memory_bytes,
             "cpu_seconds": ceil(self.limits.cpu_seconds),
+            "compile_seconds": ceil(self.limits.compile_seconds),
             "disk_bytes": self.limits.disk_bytes,
-            "num_processes": self.limits.num_processes,
+            "num_processes": max(self.limits.num_processes, language.num_processes if language else 0),
+            "address_space": language is None or language.address_space,
         }
-        files = {safe_name(name): base64.b64encode(content).decode() for name, content in self.program.files.items()}
+        files = dict(self.program.files)
+        if language:
+            files[self._fill((language.file_name,))[0]] = self.program.source.encode("utf-8", "surrogateescape")
+        files = {safe_name(name): base64.b64encode(content).decode() for name, content in files.items()}
         return {
-            "source": self.program.source,
+            "source": "" if language else self.program.source,
+            "compile": [self._fill(words) for words in language.compile] if language else [],
+            "run": self._fill(language.run) if language else [],
             "files": files,
             "limits": limits,
             "packages": self.sandbox.package_folder(self.program.packages) if self.program.packages else "",
-            "folder": "/tmp" if self.sandbox.name == "bubblewrap" else self.folder,
+            "folder": self.inside_folder,
             "uid": FIRST_USER + next(_users) % 100_000_000 if self.sandbox.privileged else 0,
         }
 
     def _drain(self, process: subprocess.Popen[bytes], status_reader: int) -> bool:
-        """Read until all ends of the pipes are closed or the time is up; return whether they closed by themselves."""
-        deadline = time.monotonic() + self.limits.wall_seconds
+        """Read until all ends of the pipes are closed or the time is up; return whether they closed by themselves.
+
+        The program's time begins when it says that it starts, after compilation.
+        """
+        deadline = time.monotonic() + self.limits.compile_seconds
         with selectors.DefaultSelector() as selector:
             for source, name in ((process.stdout, "stdout"), (process.stderr, "stderr"), (status_reader, "status")):
                 selector.register(source, selectors.EVENT_READ, name)
@@ -302,6 +348,8 @@ class _Run:
                     chunk = os.read(key.fd, 1 << 16)
                     if chunk:
                         self._keep(key.data, chunk)
+                        if key.data == "status":
+                            deadline = time.monotonic() + self.limits.wall_seconds
                     else:
                         selector.unregister(key.fileobj)
         try:
@@ -312,6 +360,8 @@ class _Run:
         return True
 
     def _keep(self, name: str, chunk: bytes) -> None:
+        if name == "stdout":
+            self.tail = (self.tail + chunk)[-TAIL_BYTES:]
         room = self.limits.output_bytes - len(self.output[name])
         self.output[name] += chunk[: max(room, 0)]
         self.num_dropped += max(len(chunk) - max(room, 0), 0)
@@ -319,12 +369,15 @@ class _Run:
     def _judge(self, returncode: int, ended: bool) -> ExecutionResult:
         stdout, stderr = (self.output[name].decode("utf-8", "replace") for name in ("stdout", "stderr"))
         exit_code = (returncode if returncode >= 0 else 128 - returncode) if ended else None
-        verdict, message = self._verdict(returncode, ended, stdout, stderr)
+        verdict, message = self._verdict(returncode, ended, stderr)
         truncated = self.num_dropped > 0
         return ExecutionResult(verdict, exit_code, stdout, stderr, 0.0, self.sandbox.name, message, truncated)
 
-    def _verdict(self, returncode: int, ended: bool, stdout: str, stderr: str) -> tuple[Verdict, str]:
+    def _verdict(self, returncode: int, ended: bool, stderr: str) -> tuple[Verdict, str]:
         status = bytes(self.output["status"])
+        language = self.tools.language if self.tools else None
+        if language and not ended and not status:
+            return Verdict.COMPILE_ERROR, "time limit of compilation"
         if self.group.killed():
             return Verdict.OOM, "killed for its memory, all processes together"
         if not status:
@@ -334,14 +387,16 @@ class _Run:
             return (Verdict.TIMEOUT if self.message == "time limit" else Verdict.FAIL), self.message
         if status == b"compile_error":
             return Verdict.COMPILE_ERROR, ""
-        if returncode == MEMORY_EXIT_STATUS:
+        if returncode == MEMORY_EXIT_STATUS and not language:
             return Verdict.OOM, "MemoryError"
         if returncode in CPU_EXIT_STATUSES:
             return Verdict.TIMEOUT, "processor time limit"
         if returncode != 0:
-            return Verdict.FAIL, ""
+            lacking = [text for text in (language.out_of_memory if language else ()) if text in stderr]
+            return (Verdict.OOM, lacking[0]) if lacking else (Verdict.FAIL, "")
         marker = self.program.expect_stdout_marker
-        if marker and marker not in (stdout.rstrip("\n").rsplit("\n", 1)[-1]):
+        last_line = self.tail.decode("utf-8", "replace").rstrip("\n").rsplit("\n", 1)[-1]
+        if marker and marker not in last_line:
             return Verdict.FAIL, "ended before its last test"
         return Verdict.PASS, ""
 

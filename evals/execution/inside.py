@@ -1,4 +1,4 @@
-"""Runs inside the sandbox: takes the program from a file descriptor, sets its limits, and becomes it.
+"""Runs inside the sandbox: takes the program from a file descriptor, compiles it, sets its limits, and becomes it.
 
 This text is given to `python -c`, so it imports nothing of the project. What it says on the status descriptor comes
 before the first line of the program runs; then the descriptor is closed, so that a program cannot speak on it.
@@ -9,10 +9,13 @@ import builtins
 import json
 import os
 import resource
+import signal
+import subprocess
 import sys
 import types
 
 MEMORY_EXIT_STATUS = 77  # an uncaught MemoryError
+COMPILER_MEMORY = 2 << 30
 
 
 def limit(kind: int, value: int, hard: int | None = None) -> None:
@@ -26,7 +29,7 @@ def limit(kind: int, value: int, hard: int | None = None) -> None:
 
 def set_limits(limits: dict) -> None:
     """Apply the limits that a process carries itself."""
-    limit(resource.RLIMIT_AS, limits["memory_bytes"])
+    limit(resource.RLIMIT_AS if limits["address_space"] else resource.RLIMIT_DATA, limits["memory_bytes"])
     limit(resource.RLIMIT_CPU, limits["cpu_seconds"], limits["cpu_seconds"] + 1)
     limit(resource.RLIMIT_FSIZE, limits["disk_bytes"])
     limit(resource.RLIMIT_NPROC, limits["num_processes"])
@@ -51,6 +54,33 @@ def write_files(files: dict) -> None:
             file.write(base64.b64decode(content))
 
 
+def compile_and_become(payload: dict, status: int) -> None:
+    """Compile a program of another language, limited too, and become it."""
+    limits = payload["limits"]
+    for words in payload["compile"]:
+        compiler = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: set_limits(
+                {**limits, "memory_bytes": COMPILER_MEMORY, "cpu_seconds": limits["compile_seconds"]}
+            ),
+        )
+        said = b""
+        while block := compiler.stdout.read1(1 << 16):
+            said = (said + block)[-(1 << 14) :]
+        if compiler.wait() != 0:
+            os.write(status, b"compile_error")
+            os.write(2, said)
+            sys.exit(1)
+    set_limits(limits)
+    os.write(status, b"started")
+    os.close(status)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.execv(payload["run"][0], payload["run"])
+
+
 def show_error(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
     """Print the program's traceback without this file's frame; mark a lack of memory by the exit status."""
     if issubclass(kind, MemoryError):
@@ -70,6 +100,8 @@ def main() -> None:
         become_user(payload["uid"])
     os.chdir(payload["folder"])
     write_files(payload["files"])
+    if payload["run"]:
+        compile_and_become(payload, status)
     set_limits(payload["limits"])  # before compiling: a hostile text can be costly to parse
     try:
         code = compile(payload["source"], "program.py", "exec", dont_inherit=True)

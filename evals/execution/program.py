@@ -23,16 +23,19 @@ class Limits:
     """What a program may use.
 
     Args:
-        wall_seconds (`float`): after which its processes are killed.
+        wall_seconds (`float`): from its start, after which its processes are killed.
+        compile_seconds (`float`): for the sandbox's start and compilation, before that.
         cpu_seconds (`float`): of processor time per process, rounded up to whole seconds.
-        memory_bytes (`int`): address space per process; also of all processes together where a memory cgroup can be
-            made (as root), so that a crowd of processes cannot exceed it.
+        memory_bytes (`int`): address space per process (data, for runtimes that reserve more than they use); also of
+            all processes together where a memory cgroup can be made (as root), so that a crowd of processes cannot
+            exceed it. Compilers get at least 2 GiB.
         num_processes (`int`): processes and threads at once.
         output_bytes (`int`): kept of stdout and of stderr each; the rest is dropped and `output_truncated` set.
         disk_bytes (`int`): of the private /tmp, which is all that can be written.
     """
 
     wall_seconds: float = 10.0
+    compile_seconds: float = 60.0
     cpu_seconds: float = 10.0
     memory_bytes: int = 512 << 20
     num_processes: int = 32
@@ -47,19 +50,24 @@ class Limits:
 
 @dataclass(frozen=True)
 class Program:
-    """A Python program to run.
+    """A program to run.
 
     Args:
-        source (`str`): its text, run as `__main__`.
+        source (`str`): its text.
+        language (`str`): "python", or a name in `languages.LANGUAGES`.
+        main (`str`): for Java, the class whose main is run, which names the file.
         stdin (`str`): its standard input.
         files (`dict` of relative path to `bytes`): put into its working directory.
         hash_seed (`int`): PYTHONHASHSEED, 0 to 4294967295.
-        packages: top-level packages of this environment that it may import (numpy), beside the standard library.
+        packages: for Python, top-level packages of this environment that it may import (numpy), beside the standard
+            library.
         expect_stdout_marker (`str`): if set, exit status 0 passes only when this text stands in the last line of
             stdout. A checker prints it after its last test, so that `exit(0)` before the tests does not pass.
     """
 
     source: str
+    language: str = "python"
+    main: str = "Main"
     stdin: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     hash_seed: int = 0

@@ -8,7 +8,9 @@ from evals.tasks.bbh import Bbh
 from evals.tasks.cruxeval import CruxEvalInput, CruxEvalOutput
 from evals.tasks.gsm8k import Gsm8k
 from evals.tasks.humaneval import HumanEval, HumanEvalPlus
+from evals.tasks.humanevalfix import HUMANEVALFIX
 from evals.tasks.mbpp import Mbpp, MbppPlus
+from evals.tasks.multipl_e import MULTIPL_E
 
 BENCHMARKS = {
     benchmark.name: benchmark
@@ -19,6 +21,8 @@ BENCHMARKS = {
         MbppPlus(),
         CruxEvalInput(),
         CruxEvalOutput(),
+        *HUMANEVALFIX,
+        *MULTIPL_E,
         Gsm8k(),
         Bbh(),
     )

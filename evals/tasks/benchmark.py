@@ -7,8 +7,6 @@ every preset, for base and for instruct models.
 from __future__ import annotations
 
 import os
-import re
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +15,15 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.lighteval_task import LightevalTaskConfig
 from lighteval.tasks.requests import Doc
 
-from evals.benchmarks.rows import Row
+from evals.benchmarks.rows import BenchmarkDataError, Row
 from evals.benchmarks.source import BenchmarkSource
-from evals.execution import Executor, Limits, Program
+from evals.execution import Executor, Limits, MissingPackageError, MissingToolchainError, Program, toolchain
 from evals.execution.packages import locate
+from evals.tasks.answers import Extraction, extract
 from evals.tasks.scoring import JudgedSamples, SampleRecord, generation_size, judged_metric, record_of
 
+# Why a task cannot be scored: its data, a package that its tests import, or a language's tools are not there.
+UNSCORABLE = (BenchmarkDataError, MissingPackageError, MissingToolchainError)
 PRESETS = ("standard", "paper")
 # evalplus's chat prompt, which BigCodeBench and others took over.
 SELF_CONTAINED_SCRIPT = (
@@ -37,6 +38,7 @@ class Benchmark(ABC):
     Attributes:
         name (`str`): on the command line and in results.
         group (`str`): "code" or "general".
+        family (`str`): a name for several benchmarks that belong together, such as one in several languages.
         title (`str`): one line for `list`.
         source (`BenchmarkSource`): of the rows.
         metric (`str`): what the mean over the rows is called.
@@ -46,6 +48,7 @@ class Benchmark(ABC):
 
     name: str
     group = "code"
+    family = ""
     title: str
     source: BenchmarkSource
     metric = "pass@1"
@@ -55,6 +58,14 @@ class Benchmark(ABC):
     def identify(self, row: Row) -> str:
         """Return the row's id, unique in the benchmark."""
         return str(row["task_id"])
+
+    def cluster(self, row: Row) -> str:
+        """Return what rows have in common that are not independent of each other: the problem, in several languages."""
+        return self.identify(row)
+
+    def subsets(self, row: Row) -> dict[str, str]:
+        """Return the subsets that a row counts to, such as {"difficulty": "easy"}."""
+        return {}
 
     def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
         """Return the rows with all that prompts and judges need, and where they came from."""
@@ -66,6 +77,7 @@ class Benchmark(ABC):
         Raises:
             IsolationUnavailableError: no isolation works here.
             MissingPackageError: a package that the tests import is not installed.
+            MissingToolchainError: the language's compiler or interpreter is not there.
         """
         return None
 
@@ -78,8 +90,8 @@ class Benchmark(ABC):
         """Judge an answer per row."""
 
     @abstractmethod
-    def gold(self, row: Row) -> str:
-        """Return what a base model would have to write to be right."""
+    def gold(self, row: Row) -> str | None:
+        """Return what a base model would have to write to be right; None where that is not known."""
 
     def task_name(self, preset: str, instruct: bool) -> str:
         """Return the name of the task in lighteval."""
@@ -119,31 +131,47 @@ class ExecutedBenchmark(Benchmark):
     """A benchmark whose answers are programs, judged by running them in the sandbox."""
 
     limits = Limits(wall_seconds=10.0, cpu_seconds=10.0, memory_bytes=2 << 30)
+    language = "python"
     packages: tuple[str, ...] = ()  # that the programs import, beside the standard library
 
     def require(self) -> str:
         for package in self.packages:
             locate(package)
+        if self.language != "python":
+            toolchain(self.language)
         with Executor(self.limits) as executor:
             return executor.isolation
 
     @abstractmethod
     def program(self, row: Row, code: str) -> Program:
-        """Return the program that checks `code`."""
+        """Return the program that checks a base model's completion."""
 
-    def code_of_answer(self, row: Row, answer: str) -> str:
+    def chat_program(self, row: Row, code: str) -> Program:
+        """Return the program that checks the code of a chat answer; by default as for a completion."""
+        return self.program(row, code)
+
+    def code_of_answer(self, row: Row, answer: str) -> Extraction:
         """Return the code in a chat model's answer."""
-        return fenced_code(answer)
+        return extract(answer, self.language, self.entry_point(row))
+
+    def entry_point(self, row: Row) -> str | None:
+        """Return the function that the tests call, where it is known."""
+        return row.get("entry_point")
 
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
         """Run every answer's program."""
-        pairs = zip(rows, answers, strict=True)
-        codes = [self.code_of_answer(row, answer) if instruct else answer for row, answer in pairs]
+        if instruct:
+            found = [self.code_of_answer(row, answer) for row, answer in zip(rows, answers, strict=True)]
+            programs = [self.chat_program(row, one.code) for row, one in zip(rows, found, strict=True)]
+            extractions = [one.how for one in found]
+        else:
+            programs = [self.program(row, answer) for row, answer in zip(rows, answers, strict=True)]
+            extractions = [""] * len(programs)
         with Executor(self.limits) as executor:
-            results = executor.run_batch([self.program(row, code) for row, code in zip(rows, codes, strict=True)])
+            results = executor.run_batch(programs)
         return [
-            record_of(self.identify(row), answer, result)
-            for row, answer, result in zip(rows, answers, results, strict=True)
+            record_of(self.identify(row), answer, result, extraction)
+            for row, answer, result, extraction in zip(rows, answers, results, extractions, strict=True)
         ]
 
 
@@ -156,21 +184,3 @@ class _Judged(JudgedSamples):
     def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
         answers = [response.final_text[0] for response in responses]
         return self.benchmark.judge([doc.specific for doc in docs], answers, self.instruct)
-
-
-def fenced_code(answer: str) -> str:
-    """Return the last fenced block of an answer, closed or not; without a fence, all of it."""
-    blocks = re.findall(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", answer, flags=re.DOTALL | re.IGNORECASE)
-    return blocks[-1] if blocks else answer
-
-
-def checked_program(source: str, packages: tuple[str, ...] = ()) -> Program:
-    """Return a program that passes only if its end is reached.
-
-    A marker that no answer can know is printed after the last line: leaving early does not pass. An answer that reads
-    its own program's text could still find it.
-
-    Source: ours.
-    """
-    marker = f"passed-{secrets.token_hex(8)}"
-    return Program(f"{source}\nprint({marker!r})\n", expect_stdout_marker=marker, packages=packages)

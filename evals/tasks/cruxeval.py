@@ -12,7 +12,9 @@ from pathlib import Path
 from evals.benchmarks.cruxeval import CRUXEVAL
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
-from evals.tasks.benchmark import ExecutedBenchmark, checked_program
+from evals.tasks.answers import Extraction
+from evals.tasks.benchmark import ExecutedBenchmark
+from evals.tasks.marked import marked_program
 
 PROMPTS = Path(__file__).parent / "prompts"
 WRONG = Program("raise SystemExit('the answer has not the form that was asked for')")
@@ -34,14 +36,14 @@ class CruxEvalOutput(ExecutedBenchmark):
     def prompt(self, row: Row, preset: str, instruct: bool) -> str:
         return self.template.format(**row)  # the template has no other braces; those of the row are left alone
 
-    def code_of_answer(self, row: Row, answer: str) -> str:
-        return answer
+    def code_of_answer(self, row: Row, answer: str) -> Extraction:
+        return Extraction(answer, "fenced" if "[ANSWER]" in answer else "no_fence")
 
     def program(self, row: Row, code: str) -> Program:
         value = answered_assertion(code)[1]
         if value is None or not is_literal(value):
             return WRONG
-        return checked_program(f"{row['code']}\nassert f({row['input']}) == {value}")
+        return marked_program(f"{row['code']}\nassert f({row['input']}) == {value}")
 
     def gold(self, row: Row) -> str:
         return f"[ANSWER]\nassert f({row['input']}) == {row['output']}\n[/ANSWER]"
@@ -58,7 +60,7 @@ class CruxEvalInput(CruxEvalOutput):
         call = answered_assertion(code)[0]
         if call is None or not is_call_of_f(call):
             return WRONG
-        return checked_program(f"{row['code']}\nassert {row['output']} == {call}")
+        return marked_program(f"{row['code']}\nassert {row['output']} == {call}")
 
 
 def answered_assertion(answer: str) -> tuple[str | None, str | None]:

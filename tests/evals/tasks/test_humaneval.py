@@ -46,9 +46,9 @@ def test_leaving_before_the_tests_does_not_pass(executor, problem_file, shortcut
 def test_a_chat_answer_is_put_together_with_the_prompts_helpers(executor, problem_file):
     row = read_rows(problem_file)[1]
     answer = "Here it is:\n```python\ndef four_times(text):\n    return twice(twice(text))\n```\nIt calls twice."
-    assert verdict(executor, row, BENCHMARK.code_of_answer(row, answer)) is Verdict.PASS
-    assert BENCHMARK.code_of_answer({}, "no fence") == "\nno fence"
-    assert BENCHMARK.code_of_answer({}, "```python\nfirst\n```\n```\nlast") == "\nlast"
+    wrong = answer.replace("twice(twice(text))", "twice(text)")
+    records = BENCHMARK.judge([row] * 2, [answer, wrong], instruct=True)
+    assert [(record.verdict, record.extraction) for record in records] == [("pass", "fenced"), ("fail", "fenced")]
 
 
 def test_prompts_of_the_presets_are_what_defines_them(problem_file):

@@ -1,0 +1,123 @@
+"""Nine languages beside Python: every verdict, what a program may use, and what a missing tool says."""
+
+import itertools
+
+import pytest
+
+from evals.execution import Executor, Limits, MissingToolchainError, Program, Verdict, probe_isolation, toolchains
+from evals.execution.executor import LADDER
+from evals.execution.languages import LANGUAGES
+from tests.evals.toolchain import needs
+
+LIMITS = Limits(wall_seconds=5, cpu_seconds=5, memory_bytes=1 << 30, disk_bytes=256 << 20)
+RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
+# Prints 42; does not compile; ends with an error.
+PROGRAMS = {
+    "java": (
+        "public class Main { public static void main(String[] a) { System.out.println(6 * 7); } }",
+        'public class Main { int x = "a"; }',
+        'public class Main { public static void main(String[] a) { assert 1 == 2 : "asserted"; } }',
+    ),
+    "javascript": ("console.log(6 * 7)", "let a = ;", "throw new Error('asserted')"),
+    "typescript": ("const x: number = 6; console.log(x * 7)", "let a: number = 'b'", "throw new Error('asserted')"),
+    "cpp": (
+        "#include <iostream>\nint main() { std::cout << 6 * 7 << std::endl; }",
+        "int main() { return x; }",
+        '#include <cassert>\nint main() { assert(1 == 2 && "asserted"); }',
+    ),
+    "csharp": (
+        "using System; class P { static void Main() { Console.WriteLine(6 * 7); } }",
+        "class P {",
+        'using System.Diagnostics; class P { static void Main() { Debug.Assert(1 == 2, "asserted"); } }',
+    ),
+    "php": ("<?php echo 6 * 7, PHP_EOL;", "<?php function(", "<?php throw new Exception('asserted');"),
+    "rust": ('fn main() { println!("{}", 6 * 7); }', "fn main() { 1 + ; }", 'fn main() { panic!("asserted"); }'),
+    "go": (
+        'package main\nimport ("fmt"; "testing")\nfunc TestA(t *testing.T) { fmt.Println(6 * 7) }',
+        "package main\nfunc",
+        'package main\nimport "testing"\nfunc TestA(t *testing.T) { t.Fatal("asserted") }',
+    ),
+    "bash": ("echo $((6 * 7))", "if then", "echo asserted >&2; exit 1"),
+}
+
+
+def test_every_language_is_tested():
+    assert set(PROGRAMS) == set(LANGUAGES)
+
+
+@pytest.mark.parametrize(("rung", "language"), list(itertools.product(RUNGS, LANGUAGES)))
+def test_a_program_runs_fails_or_does_not_compile(rung, language):
+    needs(language)
+    with Executor(LIMITS, isolation=rung) as executor:
+        right, broken, failing = executor.run_batch(Program(source, language) for source in PROGRAMS[language])
+    assert right.verdict is Verdict.PASS and right.stdout.splitlines()[0] == "42", right
+    assert broken.verdict is Verdict.COMPILE_ERROR and broken.stderr, broken
+    assert failing.verdict is Verdict.FAIL and "asserted" in failing.stderr + failing.stdout, failing
+
+
+def test_files_beside_a_program_are_compiled_with_it():
+    needs("go")
+    source = 'package main\nimport ("fmt"; "testing")\nfunc TestA(t *testing.T) { fmt.Println(Twice(21)) }'
+    other = b"package main\nfunc Twice(x int) int { return 2 * x }"
+    with Executor(LIMITS) as executor:
+        assert executor.run(Program(source, "go", files={"other.go": other})).stdout.startswith("42\n")
+
+
+@pytest.mark.parametrize(
+    ("language", "source"),
+    [
+        ("java", "import org.javatuples.*; public class Main { public static void main(String[] a) { "
+        'assert Pair.with(1, "b").equals(Pair.with(1, "b")) && Pair.with(1, "b").add(2L).getValue2() == 2L; '
+        'assert Triplet.with(1, 2, 3).setAt0("a").toString().equals("[a, 2, 3]"); } }'),
+        ("rust", "use rand::Rng; use regex::Regex; fn main() { let x: i32 = rand::thread_rng().gen_range(0, 4); "
+        'assert!(x < 4 && Regex::new("^a+$").unwrap().is_match("aa")); '
+        'assert_eq!(format!("{:x}", md5::compute("a")), "0cc175b9c0f1b6a831c399e269772661"); }'),
+        ("cpp", "#include <boost/any.hpp>\n#include <openssl/md5.h>\n"
+        "int main() { boost::any x = 1; unsigned char d[16]; "
+        "MD5((unsigned char*)\"a\", 1, d); return boost::any_cast<int>(x) == 1 && d[0] == 0x0c ? 0 : 1; }"),
+        ("javascript", "if (require('js-md5').md5('a')[0] !== '0' || require('lodash').sum([1, 2]) !== 3) throw 1"),
+        ("go", 'package main\nimport ("testing"; "github.com/stretchr/testify/assert")\n'
+        "func TestA(t *testing.T) { assert.New(t).Equal(1, 1) }"),
+        ("csharp", "using System.Numerics; using System.Linq; class P { static int Main() { "
+        "return BigInteger.Pow(2, 100) > 0 && new[] {1, 2}.Sum() == 3 ? 0 : 1; } }"),
+        ("php", "<?php if (mb_strtoupper('é') !== 'É' || !ctype_digit('1')) throw new Exception();"),
+    ],
+    ids=lambda value: value if len(value) < 12 else "",
+)  # fmt: skip
+def test_what_the_benchmarks_programs_import_is_there(language, source):
+    needs(language)
+    with Executor(LIMITS) as executor:
+        result = executor.run(Program(source, language))
+    assert result.verdict is Verdict.PASS, result
+
+
+def test_an_endless_compilation_is_a_compile_error_and_the_programs_time_begins_after_it():
+    needs("cpp")
+    endless = "template<int N> struct A { using T = typename A<N + 1>::T; };\nA<0>::T x;\nint main() {}"
+    slow = '#include <bits/stdc++.h>\nint main() { std::cout << std::regex_match("a", std::regex("a")); }'
+    limits = Limits(wall_seconds=1, cpu_seconds=1, compile_seconds=30, memory_bytes=1 << 30)
+    with Executor(limits) as executor:
+        assert executor.run(Program(endless, "cpp")).verdict in (Verdict.COMPILE_ERROR, Verdict.OOM)
+        assert executor.run(Program(slow, "cpp")).verdict is Verdict.PASS
+        short = Limits(compile_seconds=0.1)
+        result = executor.run(Program(slow, "cpp"), short)
+        assert (result.verdict, result.message) == (Verdict.COMPILE_ERROR, "time limit of compilation")
+
+
+def test_a_missing_tool_is_named_with_what_installs_it(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    toolchains.toolchain.cache_clear()
+    try:
+        with pytest.raises(
+            MissingToolchainError, match=r"need g\+\+, which is not there: bash evals/toolchains.sh cpp"
+        ):
+            toolchains.toolchain("cpp")
+    finally:
+        toolchains.toolchain.cache_clear()
+
+
+def test_the_marker_is_found_behind_output_that_was_cut():
+    with Executor(LIMITS) as executor:
+        source = f"print('x' * {LIMITS.output_bytes * 2})\nprint('the-end')"
+        result = executor.run(Program(source, expect_stdout_marker="the-end"))
+    assert result.verdict is Verdict.PASS and result.output_truncated

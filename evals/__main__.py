@@ -48,6 +48,18 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--preset", choices=("standard", "paper"), default="standard", help="of the prompts")
     run.add_argument("--base", action="store_true", help="complete the prompt: no chat template, stop strings")
     run.add_argument("--max-new-tokens", "--max_new_tokens", type=int, help="instead of each task's own; paper: 4096")
+    run.add_argument("--num-samples", "--num_samples", type=int, default=1, help="answers to each problem, for pass@k")
+    run.add_argument("--temperature", type=float, default=0.0, help="0: greedy")
+    run.add_argument("--top-p", "--top_p", type=float, default=0.95, help="with a temperature")
+    run.add_argument("--seed", type=int, default=0, help="of the first answer to each problem")
+    run.add_argument("--backend", choices=("accelerate", "endpoint"), default="accelerate", help="what answers")
+    run.add_argument(
+        "--base-url", "--base_url", default="", help="endpoint: an OpenAI-compatible server's URL with /v1"
+    )
+    run.add_argument(
+        "--api-key-variable", "--api_key_variable", default="OPENAI_API_KEY", help="endpoint: where its key stands"
+    )
+    run.add_argument("--concurrency", type=int, default=16, help="endpoint: requests at once")
     run.add_argument("--batch-size", "--batch_size", type=int, default=16, help="prompts at once")
     run.add_argument("--output", type=Path, default=Path("outputs/evaluation"), help="results.json and samples/")
     _add_data_arguments(run)
@@ -83,6 +95,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.limit is not None and options.limit < 1:
         raise SystemExit(f"--limit {options.limit}: at least 1 row is needed")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from evals.endpoint import EndpointError
     from evals.execution import IsolationUnavailableError
     from evals.running import RunOptions, print_results, run
     from evals.tasks.scoring import TooManyInfraErrorsError
@@ -90,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
     values = {name: value for name, value in vars(options).items() if name in RunOptions.__dataclass_fields__}
     try:
         results = run(RunOptions(**{**values, "tasks": tasks}))
-    except (FileNotFoundError, IsolationUnavailableError, TooManyInfraErrorsError) as error:
+    except (FileNotFoundError, ValueError, IsolationUnavailableError, EndpointError, TooManyInfraErrorsError) as error:
         raise SystemExit(str(error)) from None
     print_results(results)
     return 0 if any(task["value"] is not None for task in results["tasks"].values()) else 2

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from evals.running import PreparedTask, RunOptions, summarise, write_json, write_samples
+from evals.running import entry_of, prepared, write_json, write_samples
 
 
 def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
@@ -27,18 +27,17 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
     """
     from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import UNSCORABLE
+    from evals.tasks.scoring import numbered
 
     path = output / "results.json"
     if not path.is_file():
         raise FileNotFoundError(f"{output}: no results.json there; give the --output of an earlier `evals run`")
     results = json.loads(path.read_text(encoding="utf-8"))
-    options = RunOptions(results["model"], tuple(results["tasks"]), output, data_dir=data_dir, base=results["base"])
     for name, old in results["tasks"].items():
         samples = output / "samples" / f"{name}.jsonl"
         if name not in BENCHMARKS or old["value"] is None or not samples.is_file():
             continue
-        lines = map(json.loads, samples.read_text(encoding="utf-8").splitlines())
-        answers = {line["id"]: line["prediction"] for line in lines}
+        lines = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
         benchmark = BENCHMARKS[name]
         try:
             rows, source = benchmark.load(data_dir)
@@ -46,14 +45,15 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
         except UNSCORABLE as error:
             results["tasks"][name] = {"value": None, "reason": str(error)}
             continue
-        rows = [row for row in rows if benchmark.identify(row) in answers]
-        ids = [benchmark.identify(row) for row in rows]
-        if len(ids) != len(answers):
-            raise ValueError(f"{samples}: {len(answers) - len(ids)} answers belong to no row of {source}")
-        records = benchmark.judge(rows, [answers[identifier] for identifier in ids], instruct=not options.base)
-        columns = benchmark.source.columns
-        task = PreparedTask(name, "", benchmark.metric, rows, ids, columns, source, isolation)
-        results["tasks"][name] = summarise(task, records, options)
-        write_samples(samples, records)
+        known = {benchmark.identify(row): row for row in rows}
+        lost = {line["id"] for line in lines} - known.keys()
+        if lost:
+            raise ValueError(f"{samples}: answers to {len(lost)} problems that {source} does not have")
+        asked = [known[line["id"]] for line in lines]
+        records = numbered(benchmark.judge(asked, [line["prediction"] for line in lines], not results["base"]))
+        rows = list({line["id"]: known[line["id"]] for line in lines}.values())
+        task = prepared(benchmark, rows, source, isolation)
+        results["tasks"][name] = entry_of(task, records)
+        write_samples(samples, task, records)
     write_json(path, results)
     return results

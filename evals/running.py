@@ -11,16 +11,20 @@ import json
 import math
 import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out, majority_answer
 from evals.benchmarks.rows import Row, content_hash
+from evals.models import check_model
 from evals.report.statistics import mcnemar_exact, wilson_interval
+from evals.summary import summarise
+
+if TYPE_CHECKING:
+    from evals.tasks.benchmark import Benchmark
 
 PACKAGES = ("lighteval", "transformers", "torch")
 
@@ -40,6 +44,25 @@ class RunOptions:
     limit: int | None = None
     batch_size: int = 16
     max_new_tokens: int | None = None
+    num_samples: int = 1
+    temperature: float = 0.0
+    top_p: float = 0.95
+    seed: int = 0
+    backend: str = "accelerate"
+    base_url: str = ""
+    api_key_variable: str = "OPENAI_API_KEY"
+    concurrency: int = 16
+    push_to: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_samples > 1 and self.temperature <= 0:
+            raise ValueError(
+                f"--num-samples {self.num_samples} needs --temperature above 0: greedy answers are all the same"
+            )
+        if self.backend == "endpoint" and self.baseline_model:
+            raise ValueError(
+                "--baseline-model is compared with --backend accelerate only; `evals report` compares runs"
+            )
 
 
 @dataclass(frozen=True)
@@ -54,6 +77,8 @@ class PreparedTask:
     columns: tuple[str, ...]
     source: str
     isolation: str | None
+    clusters: list[str]
+    subsets: list[dict[str, str]]
 
 
 def run(options: RunOptions) -> dict[str, Any]:
@@ -68,34 +93,35 @@ def run(options: RunOptions) -> dict[str, Any]:
 
     Source: paper 4 (greedy, pass@1); intervals and paired tests are ours.
     """
-    for model in filter(None, (options.model, options.baseline_model)):
-        check_model(model)
-    prepared, unscorable = prepare_tasks(options)
+    if options.backend == "accelerate":
+        for model in filter(None, (options.model, options.baseline_model)):
+            check_model(model)
+    tasks, unscorable = prepare_tasks(options)
     results: dict[str, Any] = {name: {"value": None, "reason": reason} for name, reason in unscorable.items()}
-    if prepared:
-        records = score_model(options.model, prepared, options)
-        baselines = score_model(options.baseline_model, prepared, options) if options.baseline_model else {}
-        for task in prepared:
-            results[task.name] = summarise(task, records[task.name], options)
+    if tasks:
+        records = score_model(options.model, tasks, options)
+        baselines = score_model(options.baseline_model, tasks, options) if options.baseline_model else {}
+        for task in tasks:
+            results[task.name] = entry_of(task, records[task.name])
             add_baselines(results[task.name], task, records[task.name], baselines.get(task.name), options)
-            write_samples(options.output / "samples" / f"{task.name}.jsonl", records[task.name])
+            write_samples(options.output / "samples" / f"{task.name}.jsonl", task, records[task.name])
     answer = {
         "model": options.model,
         "preset": options.preset,
         "base": options.base,
+        "backend": options.backend,
+        "sampling": {
+            "num_samples": options.num_samples,
+            "temperature": options.temperature,
+            "top_p": options.top_p if options.temperature else None,
+            "seed": options.seed if options.temperature else None,
+            "max_new_tokens": options.max_new_tokens,
+        },
         "tasks": results,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
     write_json(options.output / "results.json", answer)
     return answer
-
-
-def check_model(model: str) -> None:
-    """Raise FileNotFoundError for a path that is no model folder; names of the Hub pass."""
-    folder = Path(model)
-    looks_like_path = folder.is_absolute() or model.count("/") != 1 or folder.exists()
-    if looks_like_path and not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"--model {model}: no config.json there; give a model folder, or org/name on the Hub")
 
 
 def prepare_tasks(options: RunOptions) -> tuple[list[PreparedTask], dict[str, str]]:
@@ -106,13 +132,13 @@ def prepare_tasks(options: RunOptions) -> tuple[list[PreparedTask], dict[str, st
     """
     from evals.tasks.benchmark import UNSCORABLE
 
-    prepared, unscorable = [], {}
+    tasks, unscorable = [], {}
     for name in options.tasks:
         try:
-            prepared.append(_prepare_held_out(options) if name == HELD_OUT else _prepare_benchmark(name, options))
+            tasks.append(_prepare_held_out(options) if name == HELD_OUT else _prepare_benchmark(name, options))
         except UNSCORABLE as error:
             unscorable[name] = str(error)
-    return prepared, unscorable
+    return tasks, unscorable
 
 
 def _prepare_benchmark(name: str, options: RunOptions) -> PreparedTask:
@@ -125,15 +151,24 @@ def _prepare_benchmark(name: str, options: RunOptions) -> PreparedTask:
     instruct = not options.base
     prompts = [benchmark.prompt(row, options.preset, instruct) for row in rows]
     os.environ[benchmark.folder_variable] = str(lay_out(options.output, name, rows, prompts))
+    return prepared(benchmark, rows, source, isolation, benchmark.task_name(options.preset, instruct))
+
+
+def prepared(
+    benchmark: Benchmark, rows: list[Row], source: str, isolation: str | None, lighteval_name: str = ""
+) -> PreparedTask:
+    """Return the task of a benchmark's rows."""
     return PreparedTask(
-        name,
-        benchmark.task_name(options.preset, instruct),
-        benchmark.metric,
-        rows,
-        [benchmark.identify(row) for row in rows],
-        benchmark.source.columns,
-        source,
-        isolation,
+        name=benchmark.name,
+        lighteval_name=lighteval_name,
+        metric=benchmark.metric,
+        rows=rows,
+        ids=[benchmark.identify(row) for row in rows],
+        columns=benchmark.source.columns,
+        source=source,
+        isolation=isolation,
+        clusters=[benchmark.cluster(row) for row in rows],
+        subsets=[benchmark.subsets(row) for row in rows],
     )
 
 
@@ -146,7 +181,8 @@ def _prepare_held_out(options: RunOptions) -> PreparedTask:
     from evals.tasks.held_out_execution import NAME
 
     ids = [row["mid"] for row in lines]
-    return PreparedTask(HELD_OUT, NAME, "exact_match", lines, ids, ("mid", "question", "answer"), source, None)
+    columns = ("mid", "question", "answer")
+    return PreparedTask(HELD_OUT, NAME, "exact_match", lines, ids, columns, source, None, ids, [{}] * len(ids))
 
 
 def lay_out(output: Path, name: str, rows: Sequence[Row], prompts: Sequence[str]) -> Path:
@@ -169,33 +205,17 @@ def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) 
     A pipeline of its own for every task: lighteval caches generations when a pipeline has them all, and a killed run
     shall keep the tasks that it finished.
     """
-    import torch
     from lighteval.logging.evaluation_tracker import EvaluationTracker
-    from lighteval.models.model_input import GenerationParameters
-    from lighteval.models.model_loader import load_model
-    from lighteval.models.transformers.transformers_model import TransformersModelConfig
     from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
 
-    from evals.tasks.scoring import MAX_NEW_TOKENS_VARIABLE, take_records
+    from evals.models import load_model
+    from evals.tasks.scoring import MAX_NEW_TOKENS_VARIABLE, NUM_SAMPLES_VARIABLE, take_records
 
+    os.environ[NUM_SAMPLES_VARIABLE] = str(options.num_samples)
     if options.max_new_tokens:
         os.environ[MAX_NEW_TOKENS_VARIABLE] = str(options.max_new_tokens)
     register_our_tasks_only()
-    keep_cache_out_of_the_model()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    config = TransformersModelConfig(
-        model_name=model,
-        trust_remote_code=True,
-        dtype="bfloat16" if device == "cuda" else "float32",
-        device=device,
-        batch_size=options.batch_size,
-        override_chat_template=not options.base,
-        generation_parameters=GenerationParameters(temperature=0.0),
-        # lighteval keys its cache of generations by the model's name: another training run has the same one.
-        cache_dir=str(options.output / "cache" / model_fingerprint(model)),
-    )
-    loaded = load_model(config)
-    loaded.cleanup = lambda: None  # a pipeline drops its model at the end; ours goes on to the next task
+    loaded = load_model(replace(options, model=model))
     records = {}
     for task in tasks:
         pipeline = Pipeline(
@@ -208,8 +228,10 @@ def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) 
         )
         pipeline.evaluate()
         pipeline.save_and_push_results()
-        by_id = {record.id: record for record in take_records(task.lighteval_name)}
-        records[task.name] = [by_id[identifier] for identifier in task.ids]
+        place = {identifier: number for number, identifier in enumerate(task.ids)}
+        records[task.name] = sorted(
+            take_records(task.lighteval_name), key=lambda record: (place[record.id], record.sample)
+        )
     return records
 
 
@@ -221,50 +243,21 @@ def register_our_tasks_only() -> None:
     Registry._load_from_subdirs = staticmethod(lambda subdirs: {})
 
 
-def keep_cache_out_of_the_model() -> None:
-    """Make lighteval name a model's cache by the last part of its path.
-
-    It joins cache folder and model name; where the name is an absolute path, that is the model's own folder.
-    """
-    from lighteval.models.transformers import transformers_model
-    from lighteval.utils.cache_management import SampleCache
-
-    class CacheBesideResults(SampleCache):
-        """lighteval's cache of generations, below the folder that it was given."""
-
-        def __init__(self, model_config: Any) -> None:
-            super().__init__(model_config.model_copy(update={"model_name": Path(model_config.model_name).name}))
-
-    transformers_model.SampleCache = CacheBesideResults
-
-
 def our_tasks_module() -> Path:
     """Return the file that names all of our tasks."""
     return Path(__file__).parent / "tasks" / "all_tasks.py"
 
 
-def model_fingerprint(model: str) -> str:
-    """Return a hash that changes when the files of a local model do; of its name for a model on the Hub."""
-    files = sorted(path for path in Path(model).glob("*") if path.is_file()) if Path(model).is_dir() else []
-    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.sha256(json.dumps([model, facts]).encode()).hexdigest()[:16]
-
-
-def summarise(task: PreparedTask, records: Sequence[Any], options: RunOptions) -> dict[str, Any]:
-    """Return a task's entry of results.json; infra errors are left out of n."""
-    scored = [record for record in records if record.verdict != "infra_error"]
-    num_right = sum(record.verdict == "pass" for record in scored)
-    return {
-        "metric": task.metric,
-        "value": num_right / len(scored) if scored else None,
-        "n": len(scored),
-        "interval": list(wilson_interval(num_right, len(scored))) if scored else None,
-        "verdicts": dict(sorted(Counter(record.verdict for record in records).items())),
-        "extraction": dict(sorted(Counter(record.extraction for record in records if record.extraction).items())),
-        "isolation": task.isolation,
-        "data": {"source": task.source, "rows": len(task.rows), "sha256": content_hash(task.rows, task.columns)},
-        "baselines": {},
-    }
+def entry_of(task: PreparedTask, records: Sequence[Any]) -> dict[str, Any]:
+    """Return a task's entry of results.json."""
+    place = {identifier: number for number, identifier in enumerate(task.ids)}
+    places = [place[record.id] for record in records]
+    entry = {"metric": task.metric}
+    entry |= summarise(records, [task.clusters[i] for i in places], [task.subsets[i] for i in places])
+    entry["isolation"] = task.isolation
+    entry["data"] = {"source": task.source, "rows": len(task.rows), "sha256": content_hash(task.rows, task.columns)}
+    entry["baselines"] = {}
+    return entry
 
 
 def add_baselines(
@@ -302,11 +295,13 @@ def add_baselines(
         }
 
 
-def write_samples(path: Path, records: Sequence[Any]) -> None:
-    """Write one line per sample: id, prediction, verdict, message."""
+def write_samples(path: Path, task: PreparedTask, records: Sequence[Any]) -> None:
+    """Write one line per answer: id, prediction, verdict, message, and the problem's cluster."""
+    cluster = dict(zip(task.ids, task.clusters, strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(record.as_dict(), ensure_ascii=False) + "\n" for record in records)
+        for record in records:
+            file.write(json.dumps({**record.as_dict(), "cluster": cluster[record.id]}, ensure_ascii=False) + "\n")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -326,6 +321,11 @@ def print_results(results: dict[str, Any]) -> None:
         low, high = task["interval"]
         isolation = f", isolation {task['isolation']}" if task["isolation"] else ""
         print(f"{name}: {task['metric']} {task['value']:.1%} (n={task['n']}, 95 % {low:.1%} to {high:.1%}{isolation})")
+        if "pass_at_k" in task:
+            print("  " + ", ".join(f"pass@{k} {value:.1%}" for k, value in task["pass_at_k"].items()))
+        for label, part in task.get("subsets", {}).items():
+            if part["value"] is not None and len(task["subsets"]) <= 12:
+                print(f"  {label}: {part['value']:.1%} (n={part['n']})")
         unread = [f"{n} {how.replace('_', ' ')}" for how, n in task.get("extraction", {}).items() if how != "fenced"]
         if unread:
             print(f"  answers without a closed block of the right language: {', '.join(unread)}")

@@ -182,5 +182,6 @@ class _Judged(JudgedSamples):
         self.benchmark, self.task, self.instruct = benchmark, task, instruct
 
     def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
-        answers = [response.final_text[0] for response in responses]
-        return self.benchmark.judge([doc.specific for doc in docs], answers, self.instruct)
+        asked = zip(docs, responses, strict=True)
+        pairs = [(doc.specific, answer) for doc, response in asked for answer in response.final_text]
+        return self.benchmark.judge([row for row, _ in pairs], [answer for _, answer in pairs], self.instruct)

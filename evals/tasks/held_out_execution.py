@@ -62,8 +62,9 @@ class ExactValue(JudgedSamples):
     def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
         """Compare each prediction with what the call returned."""
         return [
-            judge_answer(doc.specific["mid"], response.final_text[0], doc.specific["answer"])
+            judge_answer(doc.specific["mid"], answer, doc.specific["answer"])
             for response, doc in zip(responses, docs, strict=True)
+            for answer in response.final_text
         ]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from lighteval.metrics.metrics_sample import SampleLevelComputation
+from lighteval.metrics.metrics_sample import SampleLevelComputation, SamplingMetric
 from lighteval.metrics.utils.metric_utils import SampleLevelMetric
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc, SamplingMethod
@@ -15,6 +16,7 @@ from lighteval.tasks.requests import Doc, SamplingMethod
 from evals.execution import ExecutionResult, Verdict
 
 MAX_NEW_TOKENS_VARIABLE = "LING_MAX_NEW_TOKENS"  # of every answer, instead of each task's own limit
+NUM_SAMPLES_VARIABLE = "LING_NUM_SAMPLES"  # answers to each problem
 MAX_INFRA_FRACTION = 0.02  # above it a score would rest on too few programs
 
 
@@ -31,6 +33,7 @@ class SampleRecord:
     verdict: str
     message: str = ""
     extraction: str = ""
+    sample: int = 0  # which of several answers to the problem
 
     def as_dict(self) -> dict[str, str]:
         """Return the record as JSON-ready values."""
@@ -52,7 +55,7 @@ def take_records(task: str) -> list[SampleRecord]:
     return _records.pop(task, [])
 
 
-class JudgedSamples(SampleLevelComputation):
+class JudgedSamples(SamplingMetric, SampleLevelComputation):
     """Scores all samples of a task at once; `judge` gives one record per sample.
 
     A sample whose verdict is infra_error scores NaN, which the mean leaves out.
@@ -64,17 +67,21 @@ class JudgedSamples(SampleLevelComputation):
         # Part of the name under which lighteval caches a task's generations: an object's address would change it.
         return f"{type(self).__name__}({self.task})"
 
+    def num_samples(self) -> int:
+        """Return how many answers each problem gets; lighteval asks the metric for it, and not the task."""
+        return num_samples()
+
     def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
-        """Return one record per sample, in order."""
+        """Return one record per answer, in the order of the documents and of their answers."""
         raise TypeError(f"{type(self).__name__} must define judge()")
 
     def compute(self, responses: list[ModelResponse], docs: list[Doc]) -> list[float]:
-        """Return 1.0, 0.0 or NaN per sample.
+        """Return the fraction of right answers to each document, NaN where all were infra errors.
 
         Raises:
             TooManyInfraErrorsError: more than 2 % infra errors.
         """
-        records = self.judge(responses, docs)
+        records = numbered(self.judge(responses, docs))
         _records.setdefault(self.task, []).extend(records)
         infra = [record for record in records if record.verdict == Verdict.INFRA_ERROR]
         if len(infra) > MAX_INFRA_FRACTION * len(records):
@@ -82,7 +89,23 @@ class JudgedSamples(SampleLevelComputation):
                 f"{self.task}: the sandbox failed on {len(infra)} of {len(records)} programs ({infra[0].message}); "
                 "nothing is scored. Look at `python -m evals selfcheck`."
             )
-        return [score(record) for record in records]
+        scores = iter([score(record) for record in records])
+        return [mean_without_nan([next(scores) for _ in response.final_text]) for response in responses]
+
+
+def numbered(records: Sequence[SampleRecord]) -> list[SampleRecord]:
+    """Return the records with the number of each among those of its problem."""
+    seen: Counter[str] = Counter()
+    answer = []
+    for record in records:
+        answer.append(replace(record, sample=seen[record.id]))
+        seen[record.id] += 1
+    return answer
+
+
+def num_samples() -> int:
+    """Return how many answers each problem gets."""
+    return int(os.environ.get(NUM_SAMPLES_VARIABLE) or 1)
 
 
 def generation_size(own: int) -> int:

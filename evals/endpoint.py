@@ -1,0 +1,215 @@
+"""Section 4: a model behind an OpenAI-compatible server: vLLM, SGLang, `transformers serve`, a provider.
+
+Every answer is written down as it comes, so that a run that was killed asks for none of them again. An answer that
+cannot be had after all tries ends the run; it is not scored as an empty one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from lighteval.models.abstract_model import LightevalModel, ModelConfig
+from lighteval.models.model_input import GenerationParameters
+from lighteval.models.model_output import ModelResponse
+from lighteval.tasks.requests import Doc
+from tqdm import tqdm
+
+TRIES = 8
+
+
+class EndpointError(RuntimeError):
+    """The server cannot be reached, refuses, or lacks what a task needs; the message says which."""
+
+
+class NoLogLikelihoodsError(EndpointError):
+    """The server does not say how likely a given continuation is; tasks that need it are unscorable."""
+
+
+class EndpointModel(LightevalModel):
+    """lighteval's interface over a server's /v1.
+
+    Args:
+        options (`RunOptions`): `base_url` with /v1; `api_key_variable` names the environment variable that holds the
+            key, so that it stands in no command line; `base` asks /completions, else /chat/completions; `concurrency`
+            requests at once.
+
+    Raises:
+        EndpointError: no server there, or not this model.
+    """
+
+    def __init__(self, options: Any) -> None:
+        import openai
+
+        if not options.base_url:
+            raise EndpointError("--backend endpoint needs --base-url, such as http://127.0.0.1:8000/v1")
+        key = os.environ.get(options.api_key_variable) or "none"
+        self.client = openai.OpenAI(base_url=options.base_url, api_key=key, max_retries=TRIES, timeout=600)
+        self.options = options
+        parameters = GenerationParameters(temperature=options.temperature, top_p=options.top_p, seed=options.seed)
+        self.config = ModelConfig(model_name=options.model, generation_parameters=parameters)
+        self._cache = NoCache()  # lighteval's own holds whole tasks; ours holds single answers
+        self.answers = AnswerFile(options.output / "cache" / "endpoint.jsonl")
+        self._check_server()
+
+    def _check_server(self) -> None:
+        import openai
+
+        try:
+            known = [model.id for model in self.client.with_options(max_retries=1, timeout=30).models.list()]
+        except openai.AuthenticationError as error:
+            raise EndpointError(f"{self.options.base_url} wants a key in {self.options.api_key_variable}") from error
+        except openai.APIStatusError:
+            return  # some servers have no list
+        except openai.OpenAIError as error:
+            raise EndpointError(f"--base-url {self.options.base_url}: {error}") from error
+        if known and self.options.model not in known:
+            shown = ", ".join(known[:5])
+            raise EndpointError(f"--model {self.options.model}: not on this server, which has {shown}")
+
+    def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
+        """Return each document's answers: `num_samples` of them; with temperature 0, the greedy one."""
+        with ThreadPoolExecutor(self.options.concurrency) as pool:
+            answers = list(tqdm(pool.map(self._answers, docs), total=len(docs), desc="answers", unit=""))
+        return [ModelResponse(input=doc.query, text=texts) for doc, texts in zip(docs, answers, strict=True)]
+
+    def _answers(self, doc: Doc) -> list[str]:
+        request: dict[str, Any] = {
+            "model": self.options.model,
+            "temperature": self.options.temperature,
+            "max_tokens": doc.generation_size,
+        }
+        if self.options.temperature:
+            request["top_p"] = self.options.top_p
+        if self.options.base:
+            request |= {"prompt": doc.query}
+        else:
+            request |= {"messages": [{"role": "user", "content": doc.query}]}
+        stops = list(doc.stop_sequences or [])
+        if stops:
+            request["stop"] = stops[:4]  # the protocol's limit; the rest is cut here
+        return [cut(self._one(request, number), stops) for number in range(doc.num_samples)]
+
+    def _one(self, request: dict[str, Any], number: int) -> str:
+        """Return one answer, asked for at most once over all runs; each of several has a seed of its own."""
+        if self.options.temperature:
+            request = {**request, "seed": self.options.seed + number}
+        return self.answers.get(request, lambda: self._ask(request))
+
+    def _ask(self, request: dict[str, Any]) -> str:
+        import openai
+
+        try:
+            if "prompt" in request:
+                return self.client.completions.create(**request).choices[0].text or ""
+            return self.client.chat.completions.create(**request).choices[0].message.content or ""
+        except openai.OpenAIError as error:
+            raise EndpointError(
+                f"{self.options.base_url} gave no answer after {TRIES} tries ({error}); the same command goes on"
+            ) from error
+
+    def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
+        """Return the log-likelihood of each document's choices after its query.
+
+        Raises:
+            NoLogLikelihoodsError: the server does not echo a prompt with its log-probabilities.
+        """
+        with ThreadPoolExecutor(self.options.concurrency) as pool:
+            return list(tqdm(pool.map(self._choices, docs), total=len(docs), desc="choices", unit=""))
+
+    def _choices(self, doc: Doc) -> ModelResponse:
+        values = [float(self.answers.get(*self._likelihood(doc.query, choice))) for choice in doc.choices]
+        best = max(values)
+        return ModelResponse(
+            input=doc.query, logprobs=values, argmax_logits_eq_gold=[value == best for value in values]
+        )
+
+    def _likelihood(self, context: str, continuation: str) -> tuple[dict[str, Any], Any]:
+        import openai
+
+        request = {"model": self.options.model, "prompt": context + continuation, "max_tokens": 1}
+        request |= {"temperature": 0.0, "logprobs": 1, "echo": True}
+
+        def ask() -> str:
+            try:
+                said = self.client.completions.create(**request).choices[0].logprobs
+            except openai.OpenAIError as error:
+                raise NoLogLikelihoodsError(f"{self.options.base_url} refuses echo with logprobs: {error}") from error
+            if not said or not said.token_logprobs or not said.text_offset:
+                raise NoLogLikelihoodsError(f"{self.options.base_url} gives no log-probabilities of a prompt's tokens")
+            end = len(context) + len(continuation)
+            inside = [len(context) <= offset < end for offset in said.text_offset]
+            if not any(inside):
+                raise NoLogLikelihoodsError(f"{self.options.base_url} does not echo the prompt's tokens")
+            return repr(sum(value for value, take in zip(said.token_logprobs, inside, strict=True) if take))
+
+        return {**request, "of": continuation}, ask
+
+    def loglikelihood_rolling(self, docs: list[Doc]) -> list[ModelResponse]:
+        """Not needed by any task here.
+
+        Raises:
+            NoLogLikelihoodsError: always.
+        """
+        raise NoLogLikelihoodsError("perplexity over an endpoint is not offered; use --backend accelerate")
+
+    @property
+    def tokenizer(self) -> Any:
+        """None: the server tokenises."""
+        return None
+
+    @property
+    def add_special_tokens(self) -> bool:
+        """As the server does."""
+        return True
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens that any task's answer may have with its prompt; the server checks its own limit."""
+        return 32768
+
+
+def cut(text: str, stops: Sequence[str]) -> str:
+    """Return the text up to its first stop string."""
+    ends = [at for at in map(text.find, stops) if at >= 0]
+    return text[: min(ends, default=len(text))]
+
+
+class NoCache:
+    """Stands where a pipeline expects lighteval's cache."""
+
+    def _init_registry(self, registry: Any) -> None:
+        """Take no note of the tasks."""
+
+
+class AnswerFile:
+    """Answers by request, one line each, written as they come; a line that was cut off by a kill is asked again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = threading.Lock()
+        self.known: dict[str, str] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                    self.known[entry["request"]] = entry["answer"]
+                except (ValueError, KeyError, TypeError):
+                    continue
+
+    def get(self, request: dict[str, Any], ask: Any) -> str:
+        """Return the answer to a request, from the file or by calling `ask`."""
+        key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        if key not in self.known:
+            answer = ask()
+            with self.lock, open(self.path, "a", encoding="utf-8") as file:
+                self.known[key] = answer
+                file.write(json.dumps({"request": key, "answer": answer}) + "\n")
+        return self.known[key]

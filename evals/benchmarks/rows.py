@@ -17,7 +17,7 @@ class BenchmarkDataError(RuntimeError):
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read a .jsonl, .jsonl.gz or .parquet file.
+    """Read a .jsonl, .json (a list of rows, or rows by id) or .parquet file; the first two also packed as .gz.
 
     Raises:
         BenchmarkDataError: it cannot be read as such.
@@ -31,7 +31,10 @@ def read_rows(path: Path) -> list[Row]:
             return parquet.read_table(path).to_pylist()
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        if path.name.removesuffix(".gz").endswith(".json"):
+            whole = json.loads(text)
+            return list(whole.values()) if isinstance(whole, dict) else whole
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
     except (OSError, ValueError) as error:
         raise BenchmarkDataError(f"{path} cannot be read: {error}") from error
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evals.execution.environments import PREFIX, environment_language
 from evals.execution.java_tuples import tuple_sources
 from evals.execution.languages import JVM, LANGUAGES, Language
 
@@ -81,6 +82,9 @@ def toolchain(name: str) -> Toolchain:
         KeyError: no such language.
         MissingToolchainError: a tool is missing, or cannot prepare what programs need.
     """
+    if name.startswith(PREFIX):
+        environment, version, folders = environment_language(name)
+        return Toolchain(environment, {}, version, Path(), folders)
     language = LANGUAGES[name]
     tools = {tool: find_tool(tool, name) for tool in language.tools}
     command = [tools[language.tools[0]], language.version_flag]

@@ -5,12 +5,19 @@ Their rows are those that `evals run` laid out: checked, and with the few-shot e
 
 from evals.tasks import held_out_execution
 from evals.tasks.bbh import Bbh
+from evals.tasks.bigcodebench import BIGCODEBENCH
+from evals.tasks.choices import CEval, Cmmlu, Mmlu
 from evals.tasks.cruxeval import CruxEvalInput, CruxEvalOutput
+from evals.tasks.ds1000 import Ds1000
 from evals.tasks.gsm8k import Gsm8k
+from evals.tasks.hendrycks_math import Math
 from evals.tasks.humaneval import HumanEval, HumanEvalPlus
 from evals.tasks.humanevalfix import HUMANEVALFIX
+from evals.tasks.livecodebench import LiveCodeBench
 from evals.tasks.mbpp import Mbpp, MbppPlus
+from evals.tasks.mbxp_plus import MBXP_PLUS
 from evals.tasks.multipl_e import MULTIPL_E
+from evals.tasks.spider import SPIDERS
 
 BENCHMARKS = {
     benchmark.name: benchmark
@@ -21,10 +28,19 @@ BENCHMARKS = {
         MbppPlus(),
         CruxEvalInput(),
         CruxEvalOutput(),
-        *HUMANEVALFIX,
+        LiveCodeBench(),
+        *BIGCODEBENCH,
         *MULTIPL_E,
-        Gsm8k(),
+        *MBXP_PLUS,
+        *HUMANEVALFIX,
+        Ds1000(),
+        *SPIDERS,
+        CEval(),
+        Cmmlu(),
+        Mmlu(),
         Bbh(),
+        Gsm8k(),
+        Math(),
     )
 }
 

@@ -113,7 +113,7 @@ class Benchmark(ABC):
 
         name = self.task_name(preset, instruct)
         folder = os.environ.get(self.folder_variable)
-        return LightevalTaskConfig(
+        config = LightevalTaskConfig(
             name=name,
             prompt_function=to_doc,
             hf_repo=folder or self.source.hub_id,
@@ -125,6 +125,11 @@ class Benchmark(ABC):
             stop_sequence=[] if instruct else list(self.base_stops),
             version=1,
         )
+        return self.task_of(config, name)
+
+    def task_of(self, config: LightevalTaskConfig, name: str) -> LightevalTaskConfig:
+        """Return the task as lighteval shall have it; a subclass may ask for something else than text."""
+        return config
 
 
 class ExecutedBenchmark(Benchmark):

@@ -90,7 +90,8 @@ class JudgedSamples(SamplingMetric, SampleLevelComputation):
                 "nothing is scored. Look at `python -m evals selfcheck`."
             )
         scores = iter([score(record) for record in records])
-        return [mean_without_nan([next(scores) for _ in response.final_text]) for response in responses]
+        # A response without text is one of log-likelihoods: one answer, the likeliest.
+        return [mean_without_nan([next(scores) for _ in response.final_text or [""]]) for response in responses]
 
 
 def numbered(records: Sequence[SampleRecord]) -> list[SampleRecord]:
@@ -126,11 +127,13 @@ def mean_without_nan(scores: Sequence[float]) -> float:
     return sum(known) / len(known) if known else math.nan
 
 
-def judged_metric(name: str, computation: JudgedSamples) -> SampleLevelMetric:
+def judged_metric(
+    name: str, computation: JudgedSamples, category: SamplingMethod = SamplingMethod.GENERATIVE
+) -> SampleLevelMetric:
     """Return lighteval's metric for a computation over a whole task."""
     return SampleLevelMetric(
         metric_name=name,
-        category=SamplingMethod.GENERATIVE,
+        category=category,
         higher_is_better=True,
         sample_level_fn=computation,
         corpus_level_fn=mean_without_nan,

@@ -1,0 +1,114 @@
+"""Section 4.2: BigCodeBench, full and hard, complete and instruct; programs run in an environment of their own.
+
+The benchmark's tests need some seventy pinned packages: `LING_BIGCODEBENCH_PYTHON` names the interpreter of a virtual
+environment that has them. Programs have no network; tests that want one, or data of nltk, fail for everybody.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+
+from evals.benchmarks.rows import Row
+from evals.benchmarks.source import BenchmarkSource
+from evals.execution import Limits, MissingPackageError, Program
+from evals.execution.environments import PREFIX, missing_packages
+from evals.tasks.benchmark import ExecutedBenchmark
+from evals.tasks.marked import marked_program
+
+HARD_SHA256 = "6546a4e79d71a7a07d3a0beda5bb64d1bcaa2eaa0dff8ca813f32045b03bede8"
+PYTHON_VARIABLE = "LING_BIGCODEBENCH_PYTHON"
+COLUMNS = (
+    "task_id",
+    "complete_prompt",
+    "instruct_prompt",
+    "canonical_solution",
+    "code_prompt",
+    "test",
+    "entry_point",
+    "libs",
+)
+INSTRUCTION = (
+    "Please provide a self-contained Python script that solves the following problem in a markdown code block:"
+)
+ANSWER_HEAD = (
+    "Below is a Python script with a self-contained function that solves the problem and passes corresponding tests:"
+)
+RUN_TESTS = """
+import unittest as _unittest
+_result = _unittest.TextTestRunner().run(_unittest.defaultTestLoader.loadTestsFromTestCase(TestCases))
+assert _result.wasSuccessful() and _result.testsRun, "a test failed"
+"""
+
+
+class BigCodeBench(ExecutedBenchmark):
+    """pass@1, calibrated: the signature and imports of the problem stand before the answer."""
+
+    max_new_tokens = 1280
+    limits = Limits(wall_seconds=240.0, cpu_seconds=240.0, memory_bytes=8 << 30, disk_bytes=1 << 30, num_processes=128)
+    base_stops = ("\ndef ", "\nclass ", "\nif __name__", "\nprint(", "\nassert ", "\nimport ", "\nfrom ")
+
+    def __init__(self, hard: bool) -> None:
+        kind = "hard" if hard else "full"
+        self.name = "bigcodebench_hard" if hard else "bigcodebench"
+        self.title = f"{'148 hard' if hard else '1,140'} tasks with library calls"
+        self.source = BenchmarkSource(
+            name="bigcodebench",
+            file_names=(f"bigcodebench_{kind}.json.gz", f"bigcodebench_{kind}.jsonl", f"bigcodebench_{kind}.parquet"),
+            hub_id="bigcode/bigcodebench-hard" if hard else "bigcode/bigcodebench",
+            split="v0.1.4",
+            columns=COLUMNS,
+            num_rows=148 if hard else 1140,
+            licence="Apache-2.0",
+            sha256=HARD_SHA256 if hard else "",
+        )
+
+    @property
+    def interpreter(self) -> str:
+        """The environment's Python; without one named, this process's."""
+        return os.environ.get(PYTHON_VARIABLE) or sys.executable
+
+    def missing(self, rows: list[Row]) -> list[str]:
+        """Return the packages of the rows that the environment does not have."""
+        return missing_packages(
+            self.interpreter, sorted({name for row in rows for name in ast.literal_eval(row["libs"])})
+        )
+
+    def load(self, data_dir):
+        """Return the rows.
+
+        Raises:
+            MissingPackageError: the environment lacks a package that a row needs; the task is then unscorable.
+        """
+        rows, where = self.source.load(data_dir)
+        missing = self.missing(rows)
+        if missing:
+            raise MissingPackageError(
+                f"{self.interpreter} lacks {', '.join(missing[:8])}{' and more' if len(missing) > 8 else ''}; make an "
+                f"environment with BigCodeBench's requirements-eval.txt and set {PYTHON_VARIABLE} to its python"
+            )
+        return rows, where
+
+    def prompt(self, row: Row, preset: str, instruct: bool) -> str:
+        if not instruct:
+            return row["complete_prompt"] if preset == "paper" else row["complete_prompt"].strip()
+        if preset == "paper":
+            return f"{INSTRUCTION}\n```\n{row['instruct_prompt']}```\n {ANSWER_HEAD}\n```python\n"
+        return f"{INSTRUCTION}\n{row['instruct_prompt'].strip()}\n"
+
+    def program(self, row: Row, code: str) -> Program:
+        return self._program(row, row["complete_prompt"] + code)
+
+    def chat_program(self, row: Row, code: str) -> Program:
+        return self._program(row, code)
+
+    def _program(self, row: Row, code: str) -> Program:
+        program = marked_program(f"{row['code_prompt']}\n    pass\n{code}\n{row['test']}\n{RUN_TESTS}")
+        return Program(program.source, PREFIX + self.interpreter, expect_stdout_marker=program.expect_stdout_marker)
+
+    def gold(self, row: Row) -> str:
+        return row["canonical_solution"]
+
+
+BIGCODEBENCH = (BigCodeBench(hard=False), BigCodeBench(hard=True))

@@ -1,0 +1,121 @@
+"""Section 4.6: MMLU, C-Eval and CMMLU, 5-shot: the letter with the highest log-likelihood. Nothing is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lighteval.models.model_output import ModelResponse
+from lighteval.tasks.lighteval_task import LightevalTaskConfig
+from lighteval.tasks.requests import Doc, SamplingMethod
+
+from evals.benchmarks.choices import CEVAL, CMMLU, MMLU, load_csv_subjects, load_mmlu
+from evals.benchmarks.rows import Row
+from evals.execution import Verdict
+from evals.tasks.benchmark import Benchmark
+from evals.tasks.scoring import JudgedSamples, SampleRecord, judged_metric
+
+LETTERS = "ABCD"
+
+
+class Choices(Benchmark):
+    """Accuracy. A model is not asked to write: the log-likelihoods of the four letters are compared."""
+
+    group = "general"
+    metric = "accuracy"
+    heading: str
+    answer_mark: str
+    continuation = " {letter}"
+
+    def subsets(self, row: Row) -> dict[str, str]:
+        return {"subject": row["subject"]}
+
+    def question(self, row: Row) -> str:
+        """Return a question with its options, up to where the letter follows."""
+        options = "".join(f"{letter}. {text}\n" for letter, text in zip(LETTERS, row["options"], strict=True))
+        return f"{row['question']}\n{options}{self.answer_mark}"
+
+    def prompt(self, row: Row, preset: str, instruct: bool) -> str:
+        heading = self.heading.format(subject=row["subject"].replace("_", " "))
+        shots = [self.question(shot) + self.continuation.format(letter=shot["answer"]) for shot in row["shots"]]
+        return "\n\n".join([heading, *shots, self.question(row)])
+
+    def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
+        pairs = zip(rows, answers, strict=True)
+        return [
+            SampleRecord(self.identify(row), answer, str(Verdict.PASS if answer == row["answer"] else Verdict.FAIL))
+            for row, answer in pairs
+        ]
+
+    def gold(self, row: Row) -> str:
+        return row["answer"]
+
+    def task_of(self, config: LightevalTaskConfig, name: str) -> LightevalTaskConfig:
+        """Return lighteval's task with the letters as choices and log-likelihoods as answers."""
+        to_doc = config.prompt_function
+
+        def with_choices(row: Row, task_name: str) -> Doc:
+            doc = to_doc(row, task_name)
+            doc.choices = [self.continuation.format(letter=letter) for letter in LETTERS]
+            doc.gold_index = LETTERS.index(row["answer"])
+            return doc
+
+        config.prompt_function = with_choices
+        config.metrics = [judged_metric(self.metric, _Likeliest(self, name), SamplingMethod.LOGPROBS)]
+        config.generation_size = None
+        return config
+
+
+class _Likeliest(JudgedSamples):
+    """Takes the letter with the highest log-likelihood as the answer."""
+
+    def __init__(self, benchmark: Choices, task: str) -> None:
+        self.benchmark, self.task = benchmark, task
+
+    def num_samples(self) -> int:
+        return 1
+
+    def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
+        letters = [LETTERS[max(range(len(LETTERS)), key=response.logprobs.__getitem__)] for response in responses]
+        return self.benchmark.judge([doc.specific for doc in docs], letters, False)
+
+
+class Mmlu(Choices):
+    """57 subjects; test split."""
+
+    name = "mmlu"
+    title = "14,042 questions of 57 subjects, 5-shot"
+    source = MMLU
+    heading = "The following are multiple choice questions (with answers) about {subject}."
+    answer_mark = "Answer:"
+
+    def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
+        return load_mmlu(self.source, data_dir)
+
+
+class CEval(Choices):
+    """52 subjects in Chinese; validation split."""
+
+    name = "ceval"
+    title = "1,346 questions of 52 subjects in Chinese, 5-shot, validation split"
+    source = CEVAL
+    heading = "以下是中国关于{subject}的单项选择题，请选出其中的正确答案。"  # noqa: RUF001
+    answer_mark = "答案："  # noqa: RUF001
+    continuation = "{letter}"
+
+    def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
+        return load_csv_subjects(self.source, data_dir, "val", "dev")
+
+
+class Cmmlu(Choices):
+    """67 subjects in Chinese; test split."""
+
+    name = "cmmlu"
+    title = "11,582 questions of 67 subjects in Chinese, 5-shot"
+    source = CMMLU
+    heading = "以下是关于{subject}的单项选择题，请直接给出正确答案的选项。"  # noqa: RUF001
+    answer_mark = "答案："  # noqa: RUF001
+    continuation = "{letter}"
+
+    def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
+        return load_csv_subjects(self.source, data_dir, "test", "dev")

@@ -1,0 +1,158 @@
+"""Section 4.2: LiveCodeBench: a program that reads stdin, or a method of Solution; every test must be met.
+
+A test's expected output never enters the sandbox: what a program prints is compared out here.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from evals.benchmarks.livecodebench import LIVECODEBENCH, load_livecodebench
+from evals.benchmarks.rows import Row
+from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
+from evals.tasks.answers import Extraction
+from evals.tasks.benchmark import ExecutedBenchmark
+from evals.tasks.scoring import SampleRecord, record_of
+
+SYSTEM = "You are an AI programming assistant, you answer questions related to computer science."
+TASK = (
+    "You will be given a question (problem specification) and will generate a correct Python program that matches the "
+    "specification and passes all tests. You will NOT return anything except for the program."
+)
+WITH_STARTER = (
+    "You will use the following starter code to write the solution to the problem and enclose your code within "
+    "delimiters."
+)
+FROM_STDIN = (
+    "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on the sample "
+    "inputs). Enclose your code within delimiters as follows."
+)
+# lighteval's, for `standard`.
+STANDARD = (
+    "You will be given a question (problem specification) and will generate a correct Python program that matches the "
+    "specification and passes all tests."
+)
+ENSURE = (
+    " Ensure that when the python program runs, it reads the inputs, runs the algorithm and writes output to STDOUT."
+)
+IMPORTS = (
+    "import bisect, collections, functools, heapq, itertools, json, math, operator, random, re, string, sys\n"
+    "from typing import *\nfrom collections import *\nfrom functools import *\nfrom heapq import *\n"
+    "from itertools import *\nfrom bisect import *\nfrom math import *\nsys.setrecursionlimit(50000)\n"
+)
+CALL = """
+{code}
+import json as _json, sys as _sys
+_arguments = [_json.loads(line) for line in _sys.stdin.read().split("\\n") if line.strip()]
+_owner = Solution() if "Solution" in globals() else None
+_result = getattr(_owner, {function!r})(*_arguments) if _owner else globals()[{function!r}](*_arguments)
+_sys.stdout.write("\\n{mark}" + _json.dumps(_result, default=list) + "\\n")
+"""
+
+
+class LiveCodeBench(ExecutedBenchmark):
+    """pass@1 over all public and private tests, six seconds each."""
+
+    name = "livecodebench"
+    title = "101 contest problems of 2024-08 to 2024-11"
+    source = LIVECODEBENCH
+    max_new_tokens = 4096
+    limits = Limits(wall_seconds=6.0, cpu_seconds=6.0, memory_bytes=4 << 30)
+
+    def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
+        return load_livecodebench(self.source, data_dir)
+
+    def subsets(self, row: Row) -> dict[str, str]:
+        return {"difficulty": row["difficulty"]}
+
+    def entry_point(self, row: Row) -> str | None:
+        return row["function"]
+
+    def prompt(self, row: Row, preset: str, instruct: bool) -> str:
+        """Return lighteval's prompt (`standard`), or the question in DeepSeek's frame, which the paper uses for all."""
+        starter = row["starter_code"]
+        fence = f"```python\n{starter or '# YOUR CODE HERE'}\n```"
+        if preset == "paper":
+            instruction = f"{WITH_STARTER if starter else FROM_STDIN}\n{fence}"
+            question = f"### Instruction: {TASK}\n\nQuestion:\n{row['question_content']}"
+            return f"{SYSTEM}\n\n{question}\n\n### Instruction: {instruction}\n\n### Response:\n\n"
+        instruction = f"{WITH_STARTER if starter else FROM_STDIN + ENSURE}\n{fence}\n\n"
+        return f"{STANDARD}\n\nQuestion: {row['question_content']}\n\n{instruction}"
+
+    def program(self, row: Row, code: str) -> Program:
+        """Return the program for the first test; `judge` runs all of them."""
+        return self._test_program(row, code, row["tests"][0])[0]
+
+    def _test_program(self, row: Row, code: str, test: dict[str, str]) -> tuple[Program, str]:
+        mark = ""
+        source = IMPORTS + code
+        if row["function"]:
+            mark = f"result-{secrets.token_hex(8)} "
+            source = IMPORTS + CALL.format(code=code, function=row["function"], mark=mark)
+        return Program(source, stdin=test["input"]), mark
+
+    def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
+        found = [
+            self.code_of_answer(row, answer) if instruct or "```" in answer else Extraction(answer, "")
+            for row, answer in zip(rows, answers, strict=True)
+        ]
+        jobs = [
+            (index, test, *self._test_program(row, one.code, test))
+            for index, (row, one) in enumerate(zip(rows, found, strict=True))
+            for test in row["tests"]
+        ]
+        with Executor(self.limits) as executor:
+            results = executor.run_batch(program for _, _, program, _ in jobs)
+        worst: dict[int, ExecutionResult] = {}
+        for (index, test, _, mark), result in zip(jobs, results, strict=True):
+            judged = judge_test(result, test["output"], mark)
+            if index not in worst or worst[index].verdict is Verdict.PASS:
+                worst[index] = judged
+        return [
+            record_of(self.identify(row), answer, worst[index], one.how)
+            for index, (row, answer, one) in enumerate(zip(rows, answers, found, strict=True))
+        ]
+
+    def gold(self, row: Row) -> str | None:
+        return row.get("gold")
+
+
+def judge_test(result: ExecutionResult, expected: str, mark: str) -> ExecutionResult:
+    """Return the result with the verdict that its output deserves."""
+    from dataclasses import replace
+
+    if result.verdict is not Verdict.PASS:
+        return result
+    if mark:
+        value = result.stdout.rpartition(mark)[2] if mark in result.stdout else ""
+        right = same_json(value, expected)
+    else:
+        right = same_output(result.stdout, expected)
+    return result if right else replace(result, verdict=Verdict.FAIL, message="wrong answer")
+
+
+def same_json(found: str, expected: str) -> bool:
+    """Return whether two JSON texts are equal."""
+    try:
+        return json.loads(found) == json.loads(expected)
+    except ValueError:
+        return False
+
+
+def same_output(found: str, expected: str) -> bool:
+    """Return whether two outputs are equal line by line, without the space around; numbers as numbers."""
+    lines, others = found.strip().split("\n"), expected.strip().split("\n")
+    return len(lines) == len(others) and all(map(_same_line, lines, others))
+
+
+def _same_line(line: str, other: str) -> bool:
+    if line.strip() == other.strip():
+        return True
+    try:
+        return [Decimal(word) for word in line.split()] == [Decimal(word) for word in other.split()]
+    except InvalidOperation:
+        return False

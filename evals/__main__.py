@@ -1,10 +1,11 @@
-"""Section 4: `python -m evals run|score|report|loss|selfcheck|list`.
+"""Section 4: `python -m evals run|score|report|loss|selfcheck|efficiency|list`.
 
 python -m evals run --model PATH_OR_ID --tasks humaneval,held_out_execution --held-out SFT_FOLDER
 python -m evals score outputs/evaluation
 python -m evals report outputs/evaluation outputs/other_evaluation
 python -m evals loss --model AFTER --baseline BEFORE --data SFT_FOLDER
 python -m evals selfcheck --data-dir BENCHMARKS
+python -m evals efficiency flops
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     from evals import held_out_loss
+    from evals.efficiency import command
 
     parser = argparse.ArgumentParser(
         prog="python -m evals", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -79,6 +81,8 @@ def make_parser() -> argparse.ArgumentParser:
     report.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="--output folders of `run`")
     report.add_argument("--output", type=Path, default=Path("outputs/evaluation_report"))
     report.set_defaults(command=_report)
+    efficiency = commands.add_parser("efficiency", help="FLOPs, floors, latency and capacity (paper, section 5)")
+    command.add_arguments(efficiency)
     listing = commands.add_parser("list", help="the tasks, their data and whether this machine can run code")
     listing.set_defaults(command=_list)
     return parser

@@ -74,6 +74,8 @@ def compile_and_become(payload: dict, status: int) -> None:
             os.write(status, b"compile_error")
             os.write(2, said)
             sys.exit(1)
+    if not os.access(payload["run"][0], os.X_OK):
+        sys.exit(f"{payload['run'][0]} cannot be run in the sandbox")  # before "started": our own failure
     set_limits(limits)
     os.write(status, b"started")
     os.close(status)

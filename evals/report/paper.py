@@ -13,7 +13,7 @@ from typing import Any
 
 from evals.report.page import Page
 from evals.report.runs import PairedTest, Run, paired_tests
-from evals.report.statistics import wilson_interval
+from evals.report.statistics import bootstrap_interval, wilson_interval
 
 TABLES = Path(__file__).with_name("paper_tables.json")
 LEVEL = 0.05
@@ -32,7 +32,7 @@ class Cell:
         """Return "65.9 (58.3 to 72.7)", with n where it is not the column's."""
         if self.low is None:
             return f"{self.value:.1f}"
-        size = f", n={self.n:,}" if self.n != column_n else ""
+        size = f", n={self.n:,}" if self.n is not None and self.n != column_n else ""
         return f"{self.value:.1f} ({self.low:.1f} to {self.high:.1f}{size})"
 
 
@@ -54,7 +54,7 @@ def filled_table(table: dict[str, Any], runs: Sequence[Run]) -> dict[str, list[C
     for run in runs:
         cells = [_run_cell(run, column) for column in table["columns"]]
         if run.kind == table["models"] and any(cells):
-            rows[f"ours: {run.label}"] = _with_means(cells, table["columns"])
+            rows[f"ours: {run.label}"] = _with_means(run, cells, table["columns"])
     return rows
 
 
@@ -68,22 +68,44 @@ def _paper_cell(value: float | None, n: int | None) -> Cell | None:
 
 
 def _run_cell(run: Run, column: dict[str, Any]) -> Cell | None:
-    task = run.results["tasks"].get(column["task"]) if column["task"] else None
+    name, _, subset = (column["task"] or "").partition("/")
+    task = run.results["tasks"].get(name)
+    if task and subset:
+        task = task.get("subsets", {}).get(subset)
     if not task or task["value"] is None:
         return None
     low, high = task["interval"]
     return Cell(100 * task["value"], task["n"], 100 * low, 100 * high)
 
 
-def _with_means(cells: list[Cell | None], columns: Sequence[dict[str, Any]]) -> list[Cell | None]:
-    by_title = {column["title"]: cell for column, cell in zip(columns, cells, strict=True)}
+def _with_means(run: Run, cells: list[Cell | None], columns: Sequence[dict[str, Any]]) -> list[Cell | None]:
+    """Fill in the averages: of columns that are all there, with an interval that knows which problems they share."""
+    by_title = {column["title"]: (column, cell) for column, cell in zip(columns, cells, strict=True)}
     filled = []
     for column, cell in zip(columns, cells, strict=True):
         parts = [by_title[title] for title in column["mean_of"] or ()]
-        if parts and all(parts):
-            cell = Cell(sum(part.value for part in parts) / len(parts))
+        if parts and all(cell for _, cell in parts):
+            value = sum(cell.value for _, cell in parts) / len(parts)
+            cell = Cell(value, None, *_mean_interval(run, [part["task"] for part, _ in parts]))
         filled.append(cell)
     return filled
+
+
+def _mean_interval(run: Run, tasks: Sequence[str]) -> tuple[float | None, float | None]:
+    """Return the interval of a mean of task scores in percent; (None, None) where single answers are not known.
+
+    Every answer weighs what its task's share of the mean gives it; clusters are drawn across tasks.
+    """
+    if not all(run.answers.get(task) for task in tasks):
+        return None, None
+    weighted = [
+        (float(right) * total / (len(tasks) * len(run.answers[task])), cluster)
+        for total in [sum(len(run.answers[task]) for task in tasks)]
+        for task in tasks
+        for _, cluster, right in run.answers[task]
+    ]
+    low, high = bootstrap_interval([value for value, _ in weighted], [cluster for _, cluster in weighted])
+    return 100 * low, 100 * high
 
 
 def write_report(runs: Sequence[Run], output: Path) -> list[Path]:

@@ -20,13 +20,15 @@ class Run:
         label (`str`): names it in tables: the model's folder or id, and what is not the default of `evals run`.
         kind (`str`): "base" or "instruct".
         results (`dict`): of results.json.
-        verdicts (`dict`): by task, then by sample id.
+        verdicts (`dict`): by task, then by sample id; of several answers to a problem the first.
+        answers (`dict`): by task, a (problem, cluster, whether right) per answer, infra errors left out.
     """
 
     label: str
     kind: str
     results: dict[str, Any]
     verdicts: dict[str, dict[str, str]]
+    answers: dict[str, list[tuple[str, str, bool]]]
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,17 @@ def read_run(folder: Path) -> Run:
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: no results.json there; give the --output of an `evals run`")
     results = json.loads(path.read_text(encoding="utf-8"))
-    verdicts = {}
+    verdicts, answers = {}, {}
     for task in results["tasks"]:
         samples = folder / "samples" / f"{task}.jsonl"
         if samples.is_file():
-            lines = map(json.loads, samples.read_text(encoding="utf-8").splitlines())
-            verdicts[task] = {line["id"]: line["verdict"] for line in lines}
+            lines = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
+            verdicts[task] = {line["id"]: line["verdict"] for line in reversed(lines)}
+            answers[task] = [
+                (line["id"], line.get("cluster", line["id"]), line["verdict"] == "pass")
+                for line in lines
+                if line["verdict"] != "infra_error"
+            ]
     label = results["model"].rstrip("/")
     label = "/".join(Path(label).parts[-2:]) if Path(label).is_absolute() else label
     kind = "base" if results["base"] else "instruct"
@@ -71,7 +78,7 @@ def read_run(folder: Path) -> Run:
         label += " (base)"
     if results["preset"] != "standard":
         label += f" ({results['preset']} prompts)"
-    return Run(label, kind, results, verdicts)
+    return Run(label, kind, results, verdicts, answers)
 
 
 def paired_tests(runs: Sequence[Run]) -> list[PairedTest]:

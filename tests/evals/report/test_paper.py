@@ -83,6 +83,29 @@ def test_runs_stand_below_the_paper_in_tables_of_their_kind(runs):
     assert "ours: org/first" not in base
 
 
+def test_averages_over_languages_have_intervals_that_know_the_shared_problems(tmp_path):
+    tasks = [column["task"] for column in table("9")["columns"][:-1]]
+    folder = write_run(tmp_path / "a", "org/first", dict.fromkeys(tasks, "10" * 82))
+    alone = filled_table(table("9"), [read_run(folder)])["ours: org/first"][-1]
+    for path in (folder / "samples").glob("*.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [{**line, "cluster": line["id"].split("/")[1]} for line in lines]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    shared = filled_table(table("9"), [read_run(folder)])["ours: org/first"][-1]
+    assert alone.value == shared.value == 50
+    assert shared.high - shared.low > 2 * (alone.high - alone.low), "six times the same answers are not six answers"
+
+
+def test_columns_of_subsets_are_filled(tmp_path):
+    folder = write_run(tmp_path / "a", "org/first", {"livecodebench": "1" * 101})
+    results = json.loads((folder / "results.json").read_text())
+    part = {"value": 0.5, "n": 22, "interval": [0.3, 0.7]}
+    results["tasks"]["livecodebench"]["subsets"] = {"difficulty/easy": part}
+    (folder / "results.json").write_text(json.dumps(results))
+    row = filled_table(table("6"), [read_run(folder)])["ours: org/first"]
+    assert (row[0].value, row[0].n, row[1], row[3].value) == (50, 22, None, 100)
+
+
 def test_runs_are_compared_on_shared_samples_and_p_values_adjusted_for_all(runs):
     tests = paired_tests(runs)
     assert [(test.task, test.first, test.second) for test in tests] == [

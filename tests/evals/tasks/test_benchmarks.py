@@ -140,9 +140,19 @@ def test_the_answer_of_a_chain_of_thought():
     assert answer_of("nothing") is None
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+# What LING_BENCHMARKS_DIR is known to hold: the others are tested with rows in their schema.
+HELD = [
+    *("humaneval", "humanevalplus", "mbpp", "mbppplus", "cruxeval_input", "cruxeval_output", "gsm8k", "bbh"),
+    *(name for name in BENCHMARKS if name.startswith(("humanevalfix_", "multipl_e_humaneval_"))),
+]
+
+
+@pytest.mark.parametrize("name", HELD)
 def test_all_gold_solutions_pass_where_the_data_are_there(name):
-    """With LING_BENCHMARKS_DIR set: the true rows. Without: that their absence is an error that says what to do."""
+    """With LING_BENCHMARKS_DIR set: the true rows. Without: that their absence is an error that says what to do.
+
+    Of other languages than Python every eighth gold solution is run in test_languages.py.
+    """
     benchmark = BENCHMARKS[name]
     if not os.environ.get("LING_BENCHMARKS_DIR"):
         with pytest.raises(BenchmarkDataError, match="--data-dir DIR"):
@@ -150,9 +160,10 @@ def test_all_gold_solutions_pass_where_the_data_are_there(name):
         return
     rows, _ = benchmark.load(None)
     assert len(rows) == benchmark.source.num_rows == len({benchmark.identify(row) for row in rows})
-    records = benchmark.judge(rows, [benchmark.gold(row) for row in rows], instruct=False)
-    assert [(record.id, record.verdict, record.message) for record in records if record.verdict != "pass"] == []
     assert content_hash(rows, benchmark.source.columns) == benchmark.source.sha256
+    if getattr(benchmark, "language", "python") == "python":
+        records = benchmark.judge(rows, [benchmark.gold(row) for row in rows], instruct=False)
+        assert [(record.id, record.verdict, record.message) for record in records if record.verdict != "pass"] == []
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -64,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--concurrency", type=int, default=16, help="endpoint: requests at once")
     run.add_argument("--batch-size", "--batch_size", type=int, default=16, help="prompts at once")
     run.add_argument("--output", type=Path, default=Path("outputs/evaluation"), help="results.json and samples/")
+    run.add_argument("--push-to", "--push_to", metavar="ORG/NAME", help="also to a dataset of the Hub, private if new")
     _add_data_arguments(run)
     run.set_defaults(command=_run)
     loss = commands.add_parser("loss", help="held-out loss of two sets of weights, paired")
@@ -110,6 +111,13 @@ def _run(options: argparse.Namespace) -> int:
     except (FileNotFoundError, ValueError, IsolationUnavailableError, EndpointError, TooManyInfraErrorsError) as error:
         raise SystemExit(str(error)) from None
     print_results(results)
+    if options.push_to:
+        from evals.publishing import push_results
+
+        try:
+            print(push_results(options.output, options.push_to, results))
+        except RuntimeError as error:
+            raise SystemExit(str(error)) from None
     return 0 if any(task["value"] is not None for task in results["tasks"].values()) else 2
 
 

@@ -52,7 +52,6 @@ class RunOptions:
     base_url: str = ""
     api_key_variable: str = "OPENAI_API_KEY"
     concurrency: int = 16
-    push_to: str | None = None
 
     def __post_init__(self) -> None:
         if self.num_samples > 1 and self.temperature <= 0:

@@ -19,7 +19,7 @@ from math import ceil
 from pathlib import Path
 
 from evals.execution import bubblewrap
-from evals.execution.memory_groups import MemoryGroup
+from evals.execution.control_groups import ControlGroup
 from evals.execution.packages import INSIDE_FOLDER, linked_folder, locate
 from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
 from evals.execution.toolchains import Toolchain, toolchain
@@ -228,7 +228,7 @@ def run_once(sandbox: Sandbox, program: Program, limits: Limits) -> ExecutionRes
     try:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ling_sandbox_"))
-            group = stack.enter_context(MemoryGroup(group_bytes(program, limits)))
+            group = stack.enter_context(ControlGroup(*group_limits(program, limits)))
             run = _Run(sandbox, program, limits, folder, group)
             return replace(run.result(), wall_seconds=time.monotonic() - start)
     except OSError as error:
@@ -238,15 +238,18 @@ def run_once(sandbox: Sandbox, program: Program, limits: Limits) -> ExecutionRes
         )
 
 
-def group_bytes(program: Program, limits: Limits) -> int:
-    """Return what all processes of a program may use together; its compiler is in the group too."""
-    return limits.memory_bytes if program.language == "python" else max(limits.memory_bytes, COMPILER_MEMORY)
+def group_limits(program: Program, limits: Limits) -> tuple[int, int]:
+    """Return the bytes and processes that all of a program may use together; its compiler is in the group too."""
+    if program.language == "python":
+        return limits.memory_bytes, limits.num_processes
+    processes = toolchain(program.language).language.num_processes
+    return max(limits.memory_bytes, COMPILER_MEMORY), max(limits.num_processes, processes)
 
 
 class _Run:
     """One process tree from its start to its verdict."""
 
-    def __init__(self, sandbox: Sandbox, program: Program, limits: Limits, folder: str, group: MemoryGroup) -> None:
+    def __init__(self, sandbox: Sandbox, program: Program, limits: Limits, folder: str, group: ControlGroup) -> None:
         self.sandbox, self.program, self.limits, self.folder, self.group = sandbox, program, limits, folder, group
         self.tools = None if program.language == "python" else toolchain(program.language)
         self.inside_folder = "/tmp" if sandbox.name == "bubblewrap" else folder
@@ -280,9 +283,9 @@ class _Run:
             environment = self._environment()
             words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
             words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
-            if self.group.procs:
+            for join in self.group.joins:
                 # The shell joins the group and becomes the sandbox, so that nothing of it starts outside.
-                words = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.group.procs), *words]
+                words = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', join, *words]
             process = subprocess.Popen(
                 words,
                 stdin=stdin,

@@ -123,6 +123,16 @@ def test_a_fork_bomb_is_contained_and_leaves_nothing_behind(executor):
     assert executor.run(Program("print(1)")).verdict is Verdict.PASS
 
 
+def test_the_limit_on_processes_holds_for_root_too(executor):
+    source = (
+        "import os, time\nnumber = 0\n"
+        "try:\n    while number < 500:\n        if os.fork() == 0: time.sleep(60)\n        number += 1\n"
+        "except OSError: pass\nprint(number)"
+    )
+    number = int(executor.run(Program(source)).stdout)
+    assert 8 <= number <= QUICK.num_processes + 4
+
+
 def test_ignoring_sigterm_and_closing_the_output_does_not_help(executor):
     deaf = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"
     silent = "import os, time\nos.close(0), os.close(1), os.close(2)\ntime.sleep(60)"

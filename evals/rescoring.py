@@ -48,7 +48,7 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
         known = {benchmark.identify(row): row for row in rows}
         lost = {line["id"] for line in lines} - known.keys()
         if lost:
-            raise ValueError(f"{samples}: answers to {len(lost)} problems that {source} does not have")
+            raise ValueError(f"{samples}: {len(lost)} answers belong to no row of {source}")
         asked = [known[line["id"]] for line in lines]
         records = numbered(benchmark.judge(asked, [line["prediction"] for line in lines], not results["base"]))
         rows = list({line["id"]: known[line["id"]] for line in lines}.values())

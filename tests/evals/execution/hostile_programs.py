@@ -42,7 +42,7 @@ PROGRAMS = {
         "exit": "process.exit(0)",
         "fake verdict": "console.log('passed-0123456789abcdef'); process.exit(0)",
         "loop": "while (true) {}",
-        "processes": "const c = require('child_process'); while (true) { try { c.spawn('sleep', ['60']) } catch (e) {} }",
+        "processes": "const c = require('child_process'); while (true) { try { c.spawn('sleep', ['61.25']) } catch (e) {} }",
         "memory": "const x = []; while (true) x.push(new Array(1 << 20).fill(7))",
         "buffers": "const x = []; while (true) x.push(Buffer.alloc(1 << 24, 1))",
         "disk": "const fs = require('fs'); while (true) fs.appendFileSync('big', 'x'.repeat(1 << 20))",
@@ -84,7 +84,7 @@ PROGRAMS = {
         'new Socket("127.0.0.1", PORT); } }',
         "output": 'public class Main { public static void main(String[] a) { while (true) System.out.println("x".repeat(99999)); } }',
         "processes": "public class Main { public static void main(String[] a) throws Exception { while (true) try { new "
-        'ProcessBuilder("sleep", "60").start(); } catch (java.io.IOException e) {} } }',
+        'ProcessBuilder("sleep", "61.25").start(); } catch (java.io.IOException e) {} } }',
         "compiler memory": "public class Main { static final String S = "
         + '"'
         + "x" * 60000
@@ -137,7 +137,7 @@ PROGRAMS = {
         "read": "<?php if (($t = @file_get_contents('SECRET')) === false) exit(1); echo $t;",
         "write": "<?php if (@file_put_contents('OUTSIDE', 'x') === false) exit(1);",
         "socket": "<?php if (!@fsockopen('127.0.0.1', PORT)) exit(1);",
-        "shell": "<?php system(':(){ :|:& };:'); while (true) system('sleep 60 &');",
+        "shell": "<?php system(':(){ :|:& };:'); while (true) system('sleep 61.25 &');",
         "include": "<?php if (!@include 'SECRET') exit(1);",
         "output": "<?php while (true) echo str_repeat('x', 99999);",
         "disk": "<?php while (file_put_contents('big', str_repeat('x', 1 << 20), FILE_APPEND)); exit(1);",
@@ -173,7 +173,7 @@ PROGRAMS = {
         "exit": "exit 0",
         "fake verdict": "echo passed-0123456789abcdef; exit 0",
         "loop": "while :; do :; done",
-        "fork bomb": ":(){ :|:& };:; while :; do sleep 60 & done",
+        "fork bomb": ":(){ :|:& };:; while :; do sleep 61.25 & done",
         "memory": "x=x; while :; do x=$x$x; done",
         "disk": "yes xxxxxxxx > big; exit 1",
         "read": "cat SECRET || exit 1",

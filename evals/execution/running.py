@@ -1,0 +1,234 @@
+"""Section 4: one program from its start to its verdict."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import itertools
+import json
+import os
+import selectors
+import subprocess
+import tempfile
+import time
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+
+from evals.execution import bubblewrap
+from evals.execution.control_groups import ControlGroup
+from evals.execution.program import ExecutionResult, Limits, Program, Verdict
+from evals.execution.sandbox import Sandbox
+from evals.execution.toolchains import toolchain
+
+INSIDE = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
+MEMORY_EXIT_STATUS = 77  # as in inside.py
+CPU_EXIT_STATUSES = (128 + 24, -24)  # SIGXCPU
+FLOOD_FACTOR = 64  # a program that writes this many times its output limit is ended
+COMPILER_MEMORY = 2 << 30  # as in inside.py
+TAIL_BYTES = 4096
+FIRST_USER = 1_500_000_000  # user ids that no system gives out; each sandbox started by root has one of its own
+
+_users = itertools.count()
+
+
+def run_once(sandbox: Sandbox, program: Program, limits: Limits) -> ExecutionResult:
+    """Run a program once; whatever goes wrong outside of it is an INFRA_ERROR."""
+    start = time.monotonic()
+    try:
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ling_sandbox_"))
+            group = stack.enter_context(ControlGroup(*group_limits(program, limits)))
+            run = _Run(sandbox, program, limits, folder, group)
+            return replace(run.result(), wall_seconds=time.monotonic() - start)
+    except OSError as error:
+        seconds = time.monotonic() - start
+        return ExecutionResult(
+            Verdict.INFRA_ERROR, None, "", "", seconds, sandbox.name, f"{type(error).__name__}: {error}"
+        )
+
+
+def group_limits(program: Program, limits: Limits) -> tuple[int, int]:
+    """Return the bytes and processes that all of a program may use together; its compiler is in the group too."""
+    if program.language == "python":
+        return limits.memory_bytes, limits.num_processes
+    processes = toolchain(program.language).language.num_processes
+    return max(limits.memory_bytes, COMPILER_MEMORY), max(limits.num_processes, processes)
+
+
+class _Run:
+    """One process tree from its start to its verdict."""
+
+    def __init__(self, sandbox: Sandbox, program: Program, limits: Limits, folder: str, group: ControlGroup) -> None:
+        self.sandbox, self.program, self.limits, self.folder, self.group = sandbox, program, limits, folder, group
+        self.tools = None if program.language == "python" else toolchain(program.language)
+        self.inside_folder = "/tmp" if sandbox.name == "bubblewrap" else folder
+        self.output = {"stdout": bytearray(), "stderr": bytearray(), "status": bytearray()}
+        self.tail = b""  # of stdout, where a marker stands even if the output was cut
+        self.num_dropped = 0
+        self.message = ""
+
+    def result(self) -> ExecutionResult:
+        """Run the program and judge it."""
+        process, status_reader = self._start()
+        try:
+            ended = self._drain(process, status_reader)
+        finally:
+            os.close(status_reader)
+            process.kill()  # after a normal end a no-op; else it takes the namespace's processes along
+            if self.sandbox.name == "rlimits":
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, 9)
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                stream.close()
+        return self._judge(process.returncode, ended)
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], int]:
+        status_reader, status_writer = os.pipe()
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, status_writer)
+            payload = stack.enter_context(memory_file(json.dumps(self._payload()).encode()))
+            stdin = stack.enter_context(memory_file(self.program.stdin.encode("utf-8", "surrogateescape")))
+            environment = self._environment()
+            words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
+            words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
+            for join in self.group.joins:
+                # The shell joins the group and becomes the sandbox, so that nothing of it starts outside.
+                words = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', join, *words]
+            process = subprocess.Popen(
+                words,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(payload.fileno(), status_writer),
+                cwd=self.folder,
+                env=environment,
+                start_new_session=True,
+            )
+        return process, status_reader
+
+    def _environment(self) -> dict[str, str]:
+        environment = bubblewrap.environment(self.program.hash_seed)
+        if self.tools:
+            own = self.tools.language.environment
+            environment |= dict(zip(own, self._fill(tuple(own.values())), strict=True))
+        return environment
+
+    def _fill(self, words: tuple[str, ...]) -> list[str]:
+        return self.tools.fill(words, self.inside_folder, self.program.main, self.limits.memory_bytes)
+
+    def _payload(self) -> dict[str, object]:
+        language = self.tools.language if self.tools else None
+        limits = {
+            "memory_bytes": self.limits.memory_bytes,
+            "cpu_seconds": ceil(self.limits.cpu_seconds),
+            "compile_seconds": ceil(self.limits.compile_seconds),
+            "disk_bytes": self.limits.disk_bytes,
+            "num_processes": max(self.limits.num_processes, language.num_processes if language else 0),
+            "address_space": language is None or language.address_space,
+        }
+        files = dict(self.program.files)
+        if language:
+            files[self._fill((language.file_name,))[0]] = self.program.source.encode("utf-8", "surrogateescape")
+        files = {safe_name(name): base64.b64encode(content).decode() for name, content in files.items()}
+        return {
+            "source": "" if language else self.program.source,
+            "compile": [self._fill(words) for words in language.compile] if language else [],
+            "run": self._fill(language.run) if language else [],
+            "files": files,
+            "limits": limits,
+            "packages": self.sandbox.package_folder(self.program.packages) if self.program.packages else "",
+            "folder": self.inside_folder,
+            "uid": FIRST_USER + next(_users) % 100_000_000 if self.sandbox.privileged else 0,
+        }
+
+    def _drain(self, process: subprocess.Popen[bytes], status_reader: int) -> bool:
+        """Read until all ends of the pipes are closed or the time is up; return whether they closed by themselves.
+
+        The program's time begins when it says that it starts, after compilation.
+        """
+        deadline = time.monotonic() + self.limits.compile_seconds
+        with selectors.DefaultSelector() as selector:
+            for source, name in ((process.stdout, "stdout"), (process.stderr, "stderr"), (status_reader, "status")):
+                selector.register(source, selectors.EVENT_READ, name)
+            while selector.get_map():
+                left = deadline - time.monotonic()
+                if left <= 0 or self.num_dropped > FLOOD_FACTOR * self.limits.output_bytes:
+                    self.message = "time limit" if left <= 0 else "wrote far more than the output limit"
+                    return False
+                for key, _ in selector.select(left):
+                    chunk = os.read(key.fd, 1 << 16)
+                    if chunk:
+                        self._keep(key.data, chunk)
+                        if key.data == "status":
+                            deadline = time.monotonic() + self.limits.wall_seconds
+                    else:
+                        selector.unregister(key.fileobj)
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:  # closed its output and went on
+            self.message = "time limit"
+            return False
+        return True
+
+    def _keep(self, name: str, chunk: bytes) -> None:
+        if name == "stdout":
+            self.tail = (self.tail + chunk)[-TAIL_BYTES:]
+        room = self.limits.output_bytes - len(self.output[name])
+        self.output[name] += chunk[: max(room, 0)]
+        self.num_dropped += max(len(chunk) - max(room, 0), 0)
+
+    def _judge(self, returncode: int, ended: bool) -> ExecutionResult:
+        stdout, stderr = (self.output[name].decode("utf-8", "replace") for name in ("stdout", "stderr"))
+        exit_code = (returncode if returncode >= 0 else 128 - returncode) if ended else None
+        verdict, message = self._verdict(returncode, ended, stderr)
+        truncated = self.num_dropped > 0
+        return ExecutionResult(verdict, exit_code, stdout, stderr, 0.0, self.sandbox.name, message, truncated)
+
+    def _verdict(self, returncode: int, ended: bool, stderr: str) -> tuple[Verdict, str]:
+        status = bytes(self.output["status"])
+        language = self.tools.language if self.tools else None
+        if language and not ended and not status:
+            return Verdict.COMPILE_ERROR, "time limit of compilation"
+        if self.group.killed():
+            return Verdict.OOM, "killed for its memory, all processes together"
+        if not status:
+            last = stderr.strip().splitlines()[-1:] or [f"exit status {returncode}"]
+            return Verdict.INFRA_ERROR, f"the sandbox did not start: {last[0]}"
+        if not ended:
+            return (Verdict.TIMEOUT if self.message == "time limit" else Verdict.FAIL), self.message
+        if status == b"compile_error":
+            return Verdict.COMPILE_ERROR, ""
+        if returncode == MEMORY_EXIT_STATUS and not language:
+            return Verdict.OOM, "MemoryError"
+        if returncode in CPU_EXIT_STATUSES:
+            return Verdict.TIMEOUT, "processor time limit"
+        if returncode != 0:
+            lacking = [text for text in (language.out_of_memory if language else ()) if text in stderr]
+            return (Verdict.OOM, lacking[0]) if lacking else (Verdict.FAIL, "")
+        marker = self.program.expect_stdout_marker
+        last_line = self.tail.decode("utf-8", "replace").rstrip("\n").rsplit("\n", 1)[-1]
+        if marker and marker not in last_line:
+            return Verdict.FAIL, "ended before its last test"
+        return Verdict.PASS, ""
+
+
+@contextlib.contextmanager
+def memory_file(content: bytes):
+    """Yield an unnamed file in memory that holds `content`, at its start."""
+    with os.fdopen(os.memfd_create("ling_sandbox"), "r+b") as file:
+        file.write(content)
+        file.seek(0)
+        yield file
+
+
+def safe_name(name: str) -> str:
+    """Return a relative file name that stays inside the working directory.
+
+    Raises:
+        ValueError: it is absolute or climbs out.
+    """
+    if not name or name.startswith("/") or ".." in Path(name).parts or "\0" in name:
+        raise ValueError(f"Program.files: {name!r} does not stay inside the working directory")
+    return name

@@ -37,6 +37,8 @@ HONEST = {
     "go": 'package main\nimport ("fmt"; "testing")\nfunc TestA(t *testing.T) { fmt.Println("MARKER") }',
 }
 RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
+# Every language on the strongest rung, and on the others those whose programs reach the kernel most directly.
+RUNS = [*itertools.product(RUNGS[:1], PROGRAMS), *itertools.product(RUNGS[1:], ("python", "cpp", "go", "bash"))]
 
 
 def programs(language, secret, port, outside):
@@ -54,7 +56,7 @@ def test_there_are_over_a_hundred_in_ten_languages():
     assert sum(map(len, PROGRAMS.values())) >= 100
 
 
-@pytest.mark.parametrize(("rung", "language"), list(itertools.product(RUNGS, PROGRAMS)))
+@pytest.mark.parametrize(("rung", "language"), RUNS)
 def test_no_hostile_program_passes_or_gets_out(rung, language, tmp_path, monkeypatch):
     needs(language)
     secret, outside = tmp_path / "secret", tmp_path / "outside"

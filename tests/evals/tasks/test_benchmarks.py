@@ -151,7 +151,7 @@ HELD = [
 def test_all_gold_solutions_pass_where_the_data_are_there(name):
     """With LING_BENCHMARKS_DIR set: the true rows. Without: that their absence is an error that says what to do.
 
-    Of other languages than Python every eighth gold solution is run in test_languages.py.
+    Of other languages than Python every sixteenth gold solution is run in test_languages.py.
     """
     benchmark = BENCHMARKS[name]
     if not os.environ.get("LING_BENCHMARKS_DIR"):

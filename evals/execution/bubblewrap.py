@@ -53,11 +53,10 @@ def command(
             words += ["--symlink", str(Path(folder).readlink()), folder]
         elif Path(folder).is_dir():
             words += ["--ro-bind", folder, folder]
-    for folder in (*interpreter_folders(), *folders):
-        for parent in reversed(Path(folder).parents[:-1]):
-            # Made by hand: bubblewrap would give them the mode of the host's, and a home is often closed to others.
-            words += ["--perms", "0755", "--dir", str(parent)]
-        words += ["--ro-bind", folder, folder]
+    shown = [*interpreter_folders(), *folders]
+    for folder in shown:
+        if not below_tmp(folder):
+            words += show(folder)
     if packages:
         words += ["--perms", "0755", "--dir", INSIDE_FOLDER]
     for name in packages:
@@ -65,10 +64,27 @@ def command(
             words += ["--ro-bind", str(folder), f"{INSIDE_FOLDER}/{folder.name}"]
     words += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", "/tmp"]
+    for folder in filter(below_tmp, shown):  # only now: the private /tmp would have hidden it
+        words += show(folder)
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--clearenv"]
     for name, value in environment.items():
         words += ["--setenv", name, value]
     return [*words, "--", *interpreter_words()]
+
+
+def below_tmp(folder: str) -> bool:
+    """Return whether a folder of the host lies where programs have their own."""
+    return folder.startswith("/tmp/")
+
+
+def show(folder: str) -> list[str]:
+    """Return the flags that show a folder where it is, read-only, with parents that everybody may pass."""
+    words = []
+    for parent in reversed(Path(folder).parents[:-1]):
+        # Made by hand: bubblewrap would give them the mode of the host's, and a home is often closed to others.
+        if str(parent) != "/tmp":
+            words += ["--perms", "0755", "--dir", str(parent)]
+    return [*words, "--ro-bind", folder, folder]
 
 
 def interpreter_words() -> list[str]:

@@ -21,12 +21,10 @@ def environment_language(name: str) -> tuple[Language, str, tuple[str, ...]]:
     """Return what runs programs of "python@INTERPRETER": (language, version, folders that programs read).
 
     Raises:
-        MissingPackageError: there is no such interpreter, it does not run, or it lies below /tmp.
+        MissingPackageError: there is no such interpreter, or it does not run.
     """
     interpreter = name.removeprefix(PREFIX)
     prefix, base, version = _ask(interpreter, ASK)
-    if Path(prefix).resolve().is_relative_to("/tmp"):
-        raise MissingPackageError(f"{interpreter} lies below /tmp, which is each program's own; move the environment")
     folders = {str(Path(folder).resolve()) for folder in (prefix, base)} | {prefix, base}
     language = Language(
         name,

@@ -55,7 +55,7 @@ class EndpointModel(LightevalModel):
         parameters = GenerationParameters(temperature=options.temperature, top_p=options.top_p, seed=options.seed)
         self.config = ModelConfig(model_name=options.model, generation_parameters=parameters)
         self._cache = NoCache()  # lighteval's own holds whole tasks; ours holds single answers
-        self.answers = AnswerFile(options.output / "cache" / "endpoint.jsonl")
+        self.answers = AnswerFile(options.output / "cache" / "endpoint.jsonl", options.base_url)
         self._check_server()
 
     def _check_server(self) -> None:
@@ -189,10 +189,10 @@ class NoCache:
 
 
 class AnswerFile:
-    """Answers by request, one line each, written as they come; a line that was cut off by a kill is asked again."""
+    """Answers by server and request, one line each, written as they come; one that a kill cut off is asked again."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, server: str = "") -> None:
+        self.path, self.server = path, server
         self.lock = threading.Lock()
         self.known: dict[str, str] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ class AnswerFile:
 
     def get(self, request: dict[str, Any], ask: Any) -> str:
         """Return the answer to a request, from the file or by calling `ask`."""
-        key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps([self.server, request], sort_keys=True).encode()).hexdigest()
         if key not in self.known:
             answer = ask()
             with self.lock, open(self.path, "a", encoding="utf-8") as file:

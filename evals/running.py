@@ -96,14 +96,14 @@ def run(options: RunOptions) -> dict[str, Any]:
         for model in filter(None, (options.model, options.baseline_model)):
             check_model(model)
     tasks, unscorable = prepare_tasks(options)
+    records = score_model(options.model, tasks, options, unscorable) if tasks else {}
     results: dict[str, Any] = {name: {"value": None, "reason": reason} for name, reason in unscorable.items()}
-    if tasks:
-        records = score_model(options.model, tasks, options)
-        baselines = score_model(options.baseline_model, tasks, options) if options.baseline_model else {}
-        for task in tasks:
-            results[task.name] = entry_of(task, records[task.name])
-            add_baselines(results[task.name], task, records[task.name], baselines.get(task.name), options)
-            write_samples(options.output / "samples" / f"{task.name}.jsonl", task, records[task.name])
+    tasks = [task for task in tasks if task.name in records]
+    baselines = score_model(options.baseline_model, tasks, options, {}) if options.baseline_model and tasks else {}
+    for task in tasks:
+        results[task.name] = entry_of(task, records[task.name])
+        add_baselines(results[task.name], task, records[task.name], baselines.get(task.name), options)
+        write_samples(options.output / "samples" / f"{task.name}.jsonl", task, records[task.name])
     results = {name: results[name] for name in options.tasks}
     answer = {
         "model": options.model,
@@ -199,8 +199,12 @@ def lay_out(output: Path, name: str, rows: Sequence[Row], prompts: Sequence[str]
     return folder
 
 
-def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) -> dict[str, list[Any]]:
+def score_model(
+    model: str, tasks: Sequence[PreparedTask], options: RunOptions, unscorable: dict[str, str]
+) -> dict[str, list[Any]]:
     """Generate and judge; return each task's SampleRecords in the order of its rows.
+
+    A task that needs what the model's server does not give is left out, and the reason added to `unscorable`.
 
     A pipeline of its own for every task: lighteval caches generations when a pipeline has them all, and a killed run
     shall keep the tasks that it finished.
@@ -208,6 +212,7 @@ def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) 
     from lighteval.logging.evaluation_tracker import EvaluationTracker
     from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
 
+    from evals.endpoint import NoLogLikelihoodsError
     from evals.models import load_model
     from evals.tasks.scoring import MAX_NEW_TOKENS_VARIABLE, NUM_SAMPLES_VARIABLE, take_records
 
@@ -226,7 +231,11 @@ def score_model(model: str, tasks: Sequence[PreparedTask], options: RunOptions) 
             evaluation_tracker=EvaluationTracker(output_dir=str(options.output / "lighteval"), save_details=True),
             model=loaded,
         )
-        pipeline.evaluate()
+        try:
+            pipeline.evaluate()
+        except NoLogLikelihoodsError as error:
+            unscorable[task.name] = str(error)
+            continue
         pipeline.save_and_push_results()
         place = {identifier: number for number, identifier in enumerate(task.ids)}
         records[task.name] = sorted(

@@ -10,6 +10,7 @@ from evals.benchmarks.rows import BenchmarkDataError, Row
 from evals.benchmarks.source import BenchmarkSource, data_folder
 
 NUM_SHOTS = 5
+MMLU_EXAMPLES = 285  # in its development split: five for each of 57 subjects
 COLUMNS = ("task_id", "subject", "question", "options", "answer")
 MMLU = BenchmarkSource("mmlu", ("test.jsonl", "test.parquet"), "cais/mmlu", COLUMNS, 14042, "MIT", "all")
 # The validation split: the answers of the test split were published only in 2025-07, and the paper does not say which.
@@ -25,15 +26,10 @@ def load_mmlu(source: BenchmarkSource, data_dir: Path | None) -> tuple[list[Row]
     """
     own = ("question", "subject", "choices", "answer")
     test, where = _published(source, own).load(data_dir)
-    dev, _ = _published(source, own, "dev", _dev_rows(source)).load(data_dir)
+    dev, _ = _published(source, own, "dev", MMLU_EXAMPLES).load(data_dir)
     rows = [_row(line["subject"], line["question"], line["choices"], "ABCD"[line["answer"]]) for line in test]
     shots = [_row(line["subject"], line["question"], line["choices"], "ABCD"[line["answer"]]) for line in dev]
     return with_shots(rows, shots, where), where
-
-
-def _dev_rows(source: BenchmarkSource) -> int:
-    """Return how many examples MMLU's development split holds: five for each of 57 subjects."""
-    return 285
 
 
 def _published(source: BenchmarkSource, columns: tuple[str, ...], split: str = "test", num_rows: int | None = None):

@@ -98,13 +98,13 @@ def _mean_interval(run: Run, tasks: Sequence[str]) -> tuple[float | None, float 
     """
     if not all(run.answers.get(task) for task in tasks):
         return None, None
-    weighted = [
-        (float(right) * total / (len(tasks) * len(run.answers[task])), cluster)
-        for total in [sum(len(run.answers[task]) for task in tasks)]
-        for task in tasks
-        for _, cluster, right in run.answers[task]
-    ]
-    low, high = bootstrap_interval([value for value, _ in weighted], [cluster for _, cluster in weighted])
+    num_answers = sum(len(run.answers[task]) for task in tasks)
+    values, clusters = [], []
+    for task in tasks:
+        weight = num_answers / (len(tasks) * len(run.answers[task]))
+        values += [weight * right for _, _, right in run.answers[task]]
+        clusters += [cluster for _, cluster, _ in run.answers[task]]
+    low, high = bootstrap_interval(values, clusters)
     return 100 * low, 100 * high
 
 

@@ -27,6 +27,18 @@ ALIASES = {
     "bash": ("bash", "sh", "shell"),
     "sql": ("sql", "sqlite"),
 }
+TITLES = {
+    "python": "Python",
+    "java": "Java",
+    "javascript": "JavaScript",
+    "typescript": "TypeScript",
+    "cpp": "C++",
+    "csharp": "C#",
+    "php": "PHP",
+    "rust": "Rust",
+    "go": "Go",
+    "bash": "Bash",
+}
 GRAMMARS = {
     "python": ("tree_sitter_python", "language"),
     "java": ("tree_sitter_java", "language"),

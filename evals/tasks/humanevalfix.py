@@ -7,31 +7,22 @@ import re
 from evals.benchmarks.humanevalfix import LANGUAGES, humanevalfix_source
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
-from evals.execution.toolchains import GO_PACKAGES
 from evals.tasks.answers import (
-    Extraction,
+    TITLES,
     defines,
     definitions,
-    extract,
     functions_beside,
-    packages_used,
     without,
     without_function,
 )
 from evals.tasks.benchmark import ExecutedBenchmark
+from evals.tasks.go_files import go_file
 from evals.tasks.marked import marked_program
 
-TITLES = {"python": "Python", "java": "Java", "cpp": "C++", "go": "Go", "rust": "Rust", "javascript": "JavaScript"}
 # OctoPack's tests print a failed assertion and go on; here it throws.
 STRICT_ASSERT = (
     "console.assert = (held, ...words) => { if (!held) throw new Error(['assertion failed', ...words].join(' ')) }\n"
 )
-GO_IMPORT = re.compile(r'^[ \t]*(?:import[ \t(]+)?(?:(\w+)[ \t]+)?"([\w./-]+)"', re.MULTILINE)
-GO_HEADER = re.compile(
-    r"^\s*package\s+\w+[^\n]*\n|^\s*import\s*\([^)]*\)|^\s*import\s+(?:\w+\s+)?\"[^\"]+\"", re.MULTILINE
-)
-
-
 RUST_TEST = re.compile(r"#\[test\]((?:\s|//[^\n]*\n)*)(?:pub\s+)?fn\s+(\w+)")
 
 
@@ -73,9 +64,6 @@ class HumanEvalFix(ExecutedBenchmark):
             return f"{context}\n{request}.\n\n{row['declaration']}".strip()
         return f"{context}\n{request}.\n\n{row['declaration']}"
 
-    def code_of_answer(self, row: Row, answer: str) -> Extraction:
-        return extract(answer, self.language, row["entry_point"])
-
     def program(self, row: Row, code: str) -> Program:
         """Return declaration, continuation as far as it defines something, and tests."""
         code = definitions(declaration(row) + code, self.language, row["entry_point"])
@@ -112,21 +100,6 @@ def declaration(row: Row) -> str:
         return row["declaration"]
     head, signature, _ = row["declaration"].partition("string decode_cyclic(string s){")
     return f"{head}{signature}\n"
-
-
-def go_file(code: str, imports: str, package: str = "package main") -> str:
-    """Return a file of a package whose imports are those that the code uses: of `imports`, or of the standard ones.
-
-    Only identifiers count: a package's name in a comment or string is no use of it, which peers' textual search gets
-    wrong for two of HumanEvalPack's own solutions.
-    """
-    body = GO_HEADER.sub("", code)
-    header = "\n".join(match[0] for match in GO_HEADER.finditer(imports))
-    named = [("", path) for path in GO_PACKAGES] + GO_IMPORT.findall(header)
-    by_name = {alias or path.rpartition("/")[2]: f'{alias} "{path}"'.strip() for alias, path in named}
-    used = packages_used(f"package main\n{body}")
-    lines = [f"\t{line}" for name, line in by_name.items() if name in used]
-    return "\n".join([package, "import (", *lines, ")", body])
 
 
 def with_head(declaration: str, code: str, language: str) -> str:

@@ -7,9 +7,9 @@ import re
 from evals.benchmarks.mbxp_plus import LANGUAGES, mbxp_plus_source
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
-from evals.tasks.answers import defines, without, without_function
+from evals.tasks.answers import TITLES, defines, without, without_function
 from evals.tasks.benchmark import ExecutedBenchmark
-from evals.tasks.humanevalfix import go_file
+from evals.tasks.go_files import go_file
 from evals.tasks.marked import marked_program
 
 PROMPTS = {
@@ -35,7 +35,7 @@ class MbxpPlus(ExecutedBenchmark):
         self.name = f"mbxp_plus_{described}_{language}"
         self.family = f"mbxp_plus_{described}"
         self.source = mbxp_plus_source(language)
-        self.title = f"100 problems in {language}, described in {'English' if described == 'en' else 'Chinese'}"
+        self.title = f"100 problems in {TITLES[language]}, described in {'English' if described == 'en' else 'Chinese'}"
 
     def cluster(self, row: Row) -> str:
         return row["task_id"].split("/")[1]

@@ -9,22 +9,12 @@ from evals.benchmarks.multipl_e import LANGUAGES, multipl_e_source
 from evals.benchmarks.multipl_e_gold import add_gold
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
-from evals.tasks.answers import class_body, defines, without, without_function
+from evals.tasks.answers import TITLES, class_body, defines, without, without_function
 from evals.tasks.benchmark import ExecutedBenchmark
+from evals.tasks.go_files import go_file
 from evals.tasks.humaneval import HumanEval
 from evals.tasks.marked import marked_program
 
-TITLES = {
-    "cpp": "C++",
-    "java": "Java",
-    "php": "PHP",
-    "typescript": "TypeScript",
-    "csharp": "C#",
-    "bash": "Bash",
-    "go": "Go",
-    "rust": "Rust",
-    "javascript": "JavaScript",
-}
 CHAT = {
     "standard": (
         "Complete the following {title} function. Answer with one code block.\n```{language}\n{prompt}\n```\n"
@@ -40,6 +30,19 @@ IMPORTS = {
 SAME_OBJECT = re.compile(r"Debug\.Assert\((.*)\.Equals\((\(?new (?:List|Dictionary)<.*)\)\);")
 # Redefining assert before the tests, or turning it off, does not pass.
 ASSERT_AGAIN = "#undef NDEBUG\n#include <cassert>\n"
+
+
+STOPS = {
+    "cpp": ("\n}",),
+    "java": ("\n    }\n",),
+    "php": ("\nfunction", "\n?>", "\n//", "\n#"),
+    "typescript": ("\nfunction ", "\n/*", "\n//", "\nclass"),
+    "csharp": ("\n    }\n",),
+    "bash": ("\n}",),
+    "go": ("\nfunc", "struct", "\n// "),
+    "rust": ("\n}",),
+    "javascript": ("\nfunction ", "\n/*", "\n//", "\nconsole.log"),
+}
 
 
 class MultiplE(ExecutedBenchmark):
@@ -98,8 +101,6 @@ class MultiplE(ExecutedBenchmark):
             return self._program(f"{imports}{head}{rest}{brace}\n{as_static(members, name)}\n", closed)
         if self.language == "go":
             package = row["prompt"].partition("\n")[0]
-            from evals.tasks.humanevalfix import go_file
-
             code = without(code, "go", lambda kind, found: found == "main" or found.startswith("Test"))
             files = {"solution_test.go": go_file(code, code, package).encode("utf-8", "surrogateescape")}
             return marked_program(go_file(tests, row["prompt"], package), "go", files=files)
@@ -129,19 +130,6 @@ class MultiplE(ExecutedBenchmark):
         """Return the rows, with a right completion where one is known."""
         rows, where = self.source.load(data_dir)
         return (add_gold(rows, self.language, data_dir) if self.name.startswith("multipl_e_humaneval") else rows), where
-
-
-STOPS = {
-    "cpp": ("\n}",),
-    "java": ("\n    }\n",),
-    "php": ("\nfunction", "\n?>", "\n//", "\n#"),
-    "typescript": ("\nfunction ", "\n/*", "\n//", "\nclass"),
-    "csharp": ("\n    }\n",),
-    "bash": ("\n}",),
-    "go": ("\nfunc", "struct", "\n// "),
-    "rust": ("\n}",),
-    "javascript": ("\nfunction ", "\n/*", "\n//", "\nconsole.log"),
-}
 
 
 class MultiplEPython(HumanEval):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,8 @@ from lighteval.tasks.requests import Doc
 
 from evals.__main__ import main
 from evals.endpoint import AnswerFile, EndpointError, EndpointModel, NoLogLikelihoodsError, cut
+from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.humaneval import HumanEval
 from tests.evals.conftest import PROBLEMS
 
 
@@ -65,10 +68,6 @@ def server(served, tmp_path_factory):
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """HumanEval's folder with two problems of ours, taken for the whole benchmark."""
-    from dataclasses import replace
-
-    from evals.tasks.humaneval import HumanEval
-
     folder = tmp_path / "data" / "humaneval"
     folder.mkdir(parents=True)
     (folder / "HumanEval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
@@ -112,6 +111,20 @@ def test_a_server_without_log_likelihoods_says_so(server, served, tmp_path):
     model = EndpointModel(options_of(server, served, tmp_path))
     with pytest.raises(NoLogLikelihoodsError):
         model.loglikelihood([Doc(query="1 + 1 =", choices=[" 2", " 3"], gold_index=0)])
+
+
+def test_a_task_that_needs_them_is_unscorable_and_the_others_are_scored(server, served, data, tmp_path, monkeypatch):
+    question = {"question": "1 + 1?", "subject": "algebra", "choices": ["1", "2", "3", "4"], "answer": 1}
+    (data / "mmlu").mkdir()
+    (data / "mmlu" / "test.jsonl").write_text(json.dumps(question))
+    (data / "mmlu" / "dev.jsonl").write_text((json.dumps(question) + "\n") * 5)
+    monkeypatch.setattr(BENCHMARKS["mmlu"], "source", replace(BENCHMARKS["mmlu"].source, num_rows=1))
+    monkeypatch.setattr("evals.benchmarks.choices.MMLU_EXAMPLES", 5)
+    words = ["run", "--model", str(served), "--tasks", "mmlu,humaneval", "--backend", "endpoint", "--base-url", server]
+    assert main([*words, "--data-dir", str(data), "--output", str(tmp_path / "out"), "--max-new-tokens", "4"]) == 0
+    tasks = json.loads((tmp_path / "out" / "results.json").read_text())["tasks"]
+    assert tasks["mmlu"]["value"] is None and "log" in tasks["mmlu"]["reason"]
+    assert tasks["humaneval"]["n"] == 2
 
 
 def test_no_server_and_another_model_are_errors(server, tmp_path):

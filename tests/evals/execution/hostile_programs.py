@@ -1,11 +1,8 @@
-"""Programs that try to get out, to use everything up, or to look right: by language, with the verdicts they may get.
+"""Programs that try to get out, to use everything up, or to look right, by language.
 
 SECRET, PORT and OUTSIDE are filled in: a file of the host, a port where somebody listens, a path that must not appear.
 A checker expects a marker that none of them prints.
 """
-
-CONTAINED = ("fail", "timeout", "oom", "compile_error")
-STOPPED = ("timeout", "oom", "fail")
 
 PROGRAMS = {
     "python": {
@@ -36,7 +33,6 @@ PROGRAMS = {
         "mount": "import ctypes\nassert ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, b'') == 0",
         "set user id": "import os\nos.setuid(0)\nprint(open('SECRET').read())",
         "descriptors": "import os\nfor n in range(3, 256):\n    try: os.write(n, b'started' * 9)\n    except OSError: pass\nos._exit(0)",
-        "always equal": "class E:\n    def __eq__(self, o): return True\nraise SystemExit(0)",
     },
     "javascript": {
         "exit": "process.exit(0)",

@@ -296,7 +296,7 @@ def test_choices_take_the_five_examples_of_their_subject(tmp_path, monkeypatch):
     write_lines(tmp_path / "mmlu" / "dev.jsonl", [{**question, "question": f"example {n}"} for n in range(5)])
     benchmark = BENCHMARKS["mmlu"]
     monkeypatch.setattr(benchmark, "source", replace(benchmark.source, num_rows=2))
-    monkeypatch.setattr("evals.benchmarks.choices._dev_rows", lambda source: 5)
+    monkeypatch.setattr("evals.benchmarks.choices.MMLU_EXAMPLES", 5)
     rows, _ = benchmark.load(tmp_path)
     assert [row["task_id"] for row in rows] == ["abstract_algebra/0", "abstract_algebra/1"]
     prompt = benchmark.prompt(rows[0], "standard", instruct=False)

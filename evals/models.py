@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,22 @@ def load_model(options: Any) -> Any:
 
         return EndpointModel(options)
     return load_accelerate(options)
+
+
+@contextlib.contextmanager
+def gradients_kept() -> Iterator[None]:
+    """Put torch's gradient mode back afterwards.
+
+    lighteval turns gradients off for the whole process when its transformers model is imported: whoever scored a model
+    could train none.
+    """
+    import torch
+
+    enabled = torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(enabled)
 
 
 def load_accelerate(options: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out, majority_answer
 from evals.benchmarks.rows import Row, content_hash
-from evals.models import check_model
+from evals.models import check_model, gradients_kept
 from evals.report.statistics import mcnemar_exact, wilson_interval
 from evals.summary import summarise
 
@@ -199,6 +199,7 @@ def lay_out(output: Path, name: str, rows: Sequence[Row], prompts: Sequence[str]
     return folder
 
 
+@gradients_kept()
 def score_model(
     model: str, tasks: Sequence[PreparedTask], options: RunOptions, unscorable: dict[str, str]
 ) -> dict[str, list[Any]]:

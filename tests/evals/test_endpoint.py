@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from lighteval.tasks.requests import Doc
 
 from evals.__main__ import main
@@ -86,6 +87,7 @@ def test_a_run_over_a_server_scores_and_asks_nothing_twice(server, served, data,
     words += ["--data-dir", str(data), "--output", str(tmp_path / "out"), "--max-new-tokens", "8"]
     words += ["--num-samples", "3", "--temperature", "0.8"]
     assert main(words) == 0
+    assert torch.is_grad_enabled(), "who scores a model in its process can still train"
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     task = results["tasks"]["humaneval"]
     assert (task["n"], task["num_samples"], list(task["pass_at_k"])) == (2, 3, ["1"])

@@ -94,9 +94,12 @@ class Evil:
 def test_a_pickle_that_is_no_text_is_refused_before_anything_is_called(capsys):
     for value in (Evil(), [1], b"bytes"):
         packed = base64.b64encode(zlib.compress(pickle.dumps(value))).decode()
-        with pytest.raises(pickle.UnpicklingError):
+        with pytest.raises(ValueError, match="where one text was expected"):
             decode_private(packed)
     assert "unpickled" not in capsys.readouterr().out
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        packed = base64.b64encode(zlib.compress(pickle.dumps(json.dumps(PRIVATE), protocol))).decode()
+        assert decode_private(packed) == PRIVATE
 
 
 @pytest.mark.parametrize(

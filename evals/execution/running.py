@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import selectors
+import shlex
 import subprocess
 import tempfile
 import time
@@ -93,9 +94,10 @@ class _Run:
             environment = self._environment()
             words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
             words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
-            for join in self.group.joins:
-                # The shell joins the group and becomes the sandbox, so that nothing of it starts outside.
-                words = ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', join, *words]
+            if self.group.joins:
+                # The shell joins the groups and becomes the sandbox, so that nothing of it starts outside.
+                join = " && ".join(f"echo $$ > {shlex.quote(file)}" for file in self.group.joins)
+                words = ["/bin/sh", "-c", f'{join} && exec "$0" "$@"', *words]
             process = subprocess.Popen(
                 words,
                 stdin=stdin,

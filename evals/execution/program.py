@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -46,6 +46,10 @@ class Limits:
         for name, value in vars(self).items():
             if value <= 0:
                 raise ValueError(f"Limits: {name} is {value}, but must be above 0")
+
+    def with_time(self, seconds: float) -> Limits:
+        """Return the same limits with this much wall time, and as much processor time at least."""
+        return replace(self, wall_seconds=seconds, cpu_seconds=max(seconds, self.cpu_seconds))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Points = Sequence[tuple[float, float]]
 
@@ -120,8 +125,26 @@ class Page:
             boundaries (`dict` of label to x, *optional*): vertical lines, such as the starts of stages.
         """
         svg = _line_chart_svg(series, x_label, y_label, boundaries or {})
-        figure = f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"
-        self._blocks.append(_Block(figure, f"![{caption}]({{pictures}}/{name}.svg)", (f"{name}.svg", svg)))
+        self._add_picture(name, svg, caption)
+
+    def bar_chart(
+        self,
+        name: str,
+        series: Mapping[str, Sequence[float | None]],
+        *,
+        groups: Sequence[str],
+        caption: str,
+        y_label: str,
+    ) -> None:
+        """Add bars in groups.
+
+        Args:
+            name (`str`): as for `line_chart`.
+            series (`dict` of label to one value per group): None draws no bar.
+            groups: named below the bars.
+        """
+        svg = _bar_chart_svg(series, groups, y_label)
+        self._add_picture(name, svg, caption)
 
     def to_html(self) -> str:
         """Return the page as one HTML document that needs nothing else."""
@@ -151,6 +174,10 @@ class Page:
     def _add(self, html_text: str, markdown: str) -> None:
         self._blocks.append(_Block(html_text, markdown))
 
+    def _add_picture(self, name: str, svg: str, caption: str) -> None:
+        figure = f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"
+        self._blocks.append(_Block(figure, f"![{caption}]({{pictures}}/{name}.svg)", (f"{name}.svg", svg)))
+
 
 def _cell_text(cell: object) -> str:
     if isinstance(cell, bool) or cell is None:
@@ -171,13 +198,7 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _line_chart_svg(series: Mapping[str, Points], x_label: str, y_label: str, boundaries: Mapping[str, float]) -> str:
-    # Imported here: a caller that only writes tables should not wait for matplotlib.
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.5, 3.6), layout="constrained")
-    FigureCanvasSVG(figure)
-    axes = figure.add_subplot()
+    figure, axes = _empty_chart(3.6)
     drawn = 0
     for label, points in series.items():
         if points:
@@ -189,10 +210,44 @@ def _line_chart_svg(series: Mapping[str, Points], x_label: str, y_label: str, bo
         axes.annotate(label, (x, 1.0), xycoords=("data", "axes fraction"), fontsize=8, color="#5a6576", va="bottom")
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.grid(axis="y", color="#e6eaf0")
-    axes.spines[["top", "right"]].set_visible(False)
     if drawn > 1:
         axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def _bar_chart_svg(series: Mapping[str, Sequence[float | None]], groups: Sequence[str], y_label: str) -> str:
+    figure, axes = _empty_chart(4.2)
+    width = 0.84 / max(len(series), 1)
+    for number, (label, values) in enumerate(series.items()):
+        bars = [
+            (group + (number - (len(series) - 1) / 2) * width, value)
+            for group, value in enumerate(values)
+            if value is not None
+        ]
+        xs, heights = zip(*bars, strict=True) if bars else ((), ())
+        axes.bar(xs, heights, width, label=label, color=COLOURS[number % len(COLOURS)])
+    axes.set_xticks(range(len(groups)), groups, rotation=35, ha="right", fontsize=8)
+    axes.set_ylabel(y_label)
+    if len(series) > 1:
+        axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.18))
+    return _svg(figure)
+
+
+def _empty_chart(height: float) -> tuple[Figure, Axes]:
+    # Imported here: a caller that only writes tables should not wait for matplotlib.
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.5, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot()
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color="#e6eaf0")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: Figure) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evals.report.overview import add_overview
 from evals.report.page import Page
 from evals.report.runs import PairedTest, Run, paired_tests
 from evals.report.statistics import bootstrap_interval, wilson_interval
@@ -118,6 +119,7 @@ def write_report(runs: Sequence[Run], output: Path) -> list[Path]:
         page.heading(run.label, level=3)
         page.table(["task", "metric", "score", "n", "95 % interval", "isolation"], _score_rows(run))
     _add_paired_tests(page, runs, tests)
+    add_overview(page, tables)
     page.heading("The paper's tables")
     page.paragraph(
         "Scores in percent. The paper gives single numbers; the interval beside each follows from its value and the "

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evals.report.overview import overview, wins
 from evals.report.paper import filled_table, latex_table, paper_tables, write_report
 from evals.report.runs import paired_tests, read_run
 from evals.report.statistics import holm_adjust, mcnemar_exact, wilson_interval
@@ -94,6 +95,13 @@ def test_averages_over_languages_have_intervals_that_know_the_shared_problems(tm
     shared = filled_table(table("9"), [read_run(folder)])["ours: org/first"][-1]
     assert alone.value == shared.value == 50
     assert shared.high - shared.low > 2 * (alone.high - alone.low), "six times the same answers are not six answers"
+
+
+def test_ling_coder_lite_leads_on_the_seven_of_twelve_benchmarks_that_the_paper_counts():
+    scores = overview([(entry, filled_table(entry, [])) for entry in paper_tables()])
+    assert len(scores) == 12 and wins(scores)["Ling-Coder-Lite"] == 7
+    assert "CodeQwen1.5" not in scores["DS-1000"], "the paper did not score it there"
+    assert wins({"a": {"x": 1.0, "y": 1.0}, "b": {"y": 2.0}}) == {"x": 1, "y": 2}
 
 
 def test_columns_of_subsets_are_filled(tmp_path):

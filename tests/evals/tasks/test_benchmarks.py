@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from evals.benchmarks.rows import BenchmarkDataError, content_hash
+from evals.execution import Limits
 from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.bbh import answer_of
 from evals.tasks.cruxeval import answered_assertion, is_literal
 from evals.tasks.gsm8k import final_number
+from evals.tasks.humaneval import HumanEval
 
 MBPP_ROW = {
     "task_id": 900,
@@ -184,3 +186,29 @@ def test_bbh_with_other_questions_is_refused(tmp_path):
     (tmp_path / "bbh" / "task0.json").write_text("{}")
     with pytest.raises(BenchmarkDataError, match=r"task0\.json or its prompt cannot be read"):
         BENCHMARKS["bbh"].load(tmp_path)
+
+
+class Slow(HumanEval):
+    limits = Limits(wall_seconds=0.8, cpu_seconds=10.0)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "verdict"),
+    [
+        ("time.sleep(0.5)", "time.sleep(1.2)", "pass"),
+        ("time.sleep(0.5)", "time.sleep(60)", "timeout"),
+        ("pass", "time.sleep(1.2)", "timeout"),
+        ("time.sleep(60)", "time.sleep(60)", "infra_error"),
+    ],
+    ids=["a slow machine", "slower than gold", "gold is quick", "gold does not end"],
+)
+def test_a_time_limit_that_gold_shows_to_be_short_is_lengthened(gold, answer, verdict):
+    row = {
+        "task_id": "slow/0",
+        "prompt": "import time\ndef f():\n",
+        "canonical_solution": f"    {gold}\n",
+        "test": "def check(candidate):\n    candidate()\n",
+        "entry_point": "f",
+    }
+    [record] = Slow().judge([row], [f"    {answer}\n"], instruct=False)
+    assert record.verdict == verdict

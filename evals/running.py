@@ -149,6 +149,7 @@ def _prepare_benchmark(name: str, options: RunOptions) -> PreparedTask:
     rows = rows[: options.limit]
     isolation = benchmark.require()  # refuse before the model has generated, not after
     instruct = not options.base
+    benchmark.prepare(options.model)
     prompts = [benchmark.prompt(row, options.preset, instruct) for row in rows]
     os.environ[benchmark.folder_variable] = str(lay_out(options.output, name, rows, prompts))
     return prepared(benchmark, rows, source, isolation, benchmark.task_name(options.preset, instruct))
@@ -331,6 +332,8 @@ def print_results(results: dict[str, Any]) -> None:
         low, high = task["interval"]
         isolation = f", isolation {task['isolation']}" if task["isolation"] else ""
         print(f"{name}: {task['metric']} {task['value']:.1%} (n={task['n']}, 95 % {low:.1%} to {high:.1%}{isolation})")
+        if "exact_match" in task:
+            print(f"  exact match {task['exact_match']:.1%}")
         if "pass_at_k" in task:
             print("  " + ", ".join(f"pass@{k} {value:.1%}" for k, value in task["pass_at_k"].items()))
         for label, part in task.get("subsets", {}).items():

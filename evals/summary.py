@@ -22,11 +22,14 @@ def summarise(records: Sequence[Any], clusters: Sequence[str], subsets: Sequence
     Returns:
         "value" (mean over problems of pass@1), "n" (problems), "interval" (95 %; Wilson's for one answer to each of
         independent problems, else a bootstrap over clusters), "pass_at_k" and "num_samples" where there are several
-        answers, "verdicts", "extraction", "subsets".
+        answers, "exact_match" where answers are compared with a reference, "verdicts", "extraction", "subsets".
     """
     entry = score_of(records, clusters)
     entry["verdicts"] = dict(sorted(Counter(record.verdict for record in records).items()))
     entry["extraction"] = dict(sorted(Counter(record.extraction for record in records if record.extraction).items()))
+    exact = [record.exact for record in records if record.exact is not None]
+    if exact:
+        entry["exact_match"] = sum(exact) / len(exact)
     members: dict[str, list[int]] = defaultdict(list)
     for index, of_record in enumerate(subsets):
         for kind, name in of_record.items():

@@ -13,6 +13,7 @@ from evals.tasks.gsm8k import Gsm8k
 from evals.tasks.hendrycks_math import Math
 from evals.tasks.humaneval import HumanEval, HumanEvalPlus
 from evals.tasks.humanevalfix import HUMANEVALFIX
+from evals.tasks.infilling import HumanEvalInfilling
 from evals.tasks.livecodebench import LiveCodeBench
 from evals.tasks.mbpp import Mbpp, MbppPlus
 from evals.tasks.mbxp_plus import MBXP_PLUS
@@ -24,6 +25,7 @@ BENCHMARKS = {
     for benchmark in (
         HumanEval(),
         HumanEvalPlus(),
+        HumanEvalInfilling(),
         Mbpp(),
         MbppPlus(),
         CruxEvalInput(),

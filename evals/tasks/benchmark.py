@@ -92,6 +92,14 @@ class Benchmark(ABC):
         """
         return None
 
+    def prepare(self, model: str) -> None:
+        """Take from a model what the prompts need; most need nothing.
+
+        Raises:
+            BenchmarkDataError: it cannot be had.
+        """
+        return
+
     @abstractmethod
     def prompt(self, row: Row, preset: str, instruct: bool) -> str:
         """Return what the model reads; for instruct models the user's message."""

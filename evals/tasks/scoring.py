@@ -34,8 +34,9 @@ class SampleRecord:
     message: str = ""
     extraction: str = ""
     sample: int = 0  # which of several answers to the problem
+    exact: bool | None = None  # whether the answer is the reference itself, where that is asked
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, str | int | bool | None]:
         """Return the record as JSON-ready values."""
         return asdict(self)
 

@@ -136,10 +136,10 @@ def _score(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from evals.report.paper import write_report
-    from evals.report.runs import read_run
+    from evals.report.runs import read_runs
 
     try:
-        runs = [read_run(folder) for folder in options.results]
+        runs = read_runs(options.results)
     except (FileNotFoundError, ValueError, KeyError) as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from None
     for path in write_report(runs, options.output):

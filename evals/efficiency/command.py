@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.efficiency.counting import CONVENTION, floor_table, flops_table
+from evals.efficiency.pictures import write_report
 from evals.efficiency.shapes import PRESETS, cost_of, read_config
 
 
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     capacity.add_argument("--lengths", nargs=1, default=["128:32"], metavar="IN:OUT")
     for kind, function in ((flops, _flops), (floor, _floor), (latency, _latency), (capacity, _capacity)):
         kind.add_argument("--output", type=Path, help="also write the table as JSON")
+        kind.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with the picture")
         kind.set_defaults(command=function)
 
 
@@ -51,6 +53,8 @@ def _flops(options: argparse.Namespace) -> int:
     lines = flops_table(_costs(options.config))
     _show(lines, options.output, {"convention": CONVENTION})
     print(CONVENTION)
+    if options.report:
+        write_report(options.report, "flops", lines, CONVENTION)
     return 0
 
 
@@ -58,6 +62,11 @@ def _floor(options: argparse.Namespace) -> int:
     costs = _costs(options.config)
     lines = floor_table(costs, options.batch_sizes, options.context_tokens, options.bandwidth_gb, options.tflops)
     _show(lines, options.output, {"bandwidth_gb": options.bandwidth_gb, "tflops": options.tflops})
+    if options.report:
+        note = (
+            f"Least times on a device with {options.bandwidth_gb:g} GB/s and {options.tflops:g} TFLOP/s; not measured."
+        )
+        write_report(options.report, "floor", lines, note)
     return 0
 
 
@@ -78,6 +87,8 @@ def _latency(options: argparse.Namespace) -> int:
         lines += [{"model": name, **line} for line in measured]
         del model
     _show(lines, options.output, _machine())
+    if options.report:
+        write_report(options.report, "latency", lines, f"{_machine()}, batch {options.batch_size}")
     return 0
 
 
@@ -99,6 +110,8 @@ def _capacity(options: argparse.Namespace) -> int:
     for name, line in best.items():
         text = f"{line['batch_size']} requests at once" if line else "not even one request"
         print(f"{name}: {text} within {options.latency_slo_ms:g} ms")
+    if options.report:
+        write_report(options.report, "capacity", lines, f"{_machine()}, limit {options.latency_slo_ms:g} ms")
     return 0
 
 

@@ -9,11 +9,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from evals.report.overview import add_overview
 from evals.report.page import Page
-from evals.report.runs import PairedTest, Run, paired_tests
+from evals.report.runs import PairedTest, Run, paired_tests, spreads_over_seeds
 from evals.report.statistics import bootstrap_interval, wilson_interval
 
 TABLES = Path(__file__).with_name("paper_tables.json")
@@ -119,6 +120,7 @@ def write_report(runs: Sequence[Run], output: Path) -> list[Path]:
         page.heading(run.label, level=3)
         page.table(["task", "metric", "score", "n", "95 % interval", "isolation"], _score_rows(run))
     _add_paired_tests(page, runs, tests)
+    _add_spreads(page, runs)
     add_overview(page, tables)
     page.heading("The paper's tables")
     page.paragraph(
@@ -141,7 +143,7 @@ def write_report(runs: Sequence[Run], output: Path) -> list[Path]:
             {**{key: table[key] for key in ("number", "caption", "models", "columns", "notes")}, "rows": _plain(rows)}
             for table, rows in tables
         ],
-        "paired_tests": [{**asdict(test), "difference": test.difference} for test in tests],
+        "paired_tests": [asdict(test) for test in tests],
     }
     data.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return [html, markdown, latex, data]
@@ -200,10 +202,12 @@ def _add_paired_tests(page: Page, runs: Sequence[Run], tests: Sequence[PairedTes
         page.paragraph("The runs share no samples.")
         return
     page.paragraph(
-        f"McNemar's exact test on shared samples, adjusted for {len(tests)} comparisons (Holm). A difference counts as "
-        f"found when the adjusted p is below {LEVEL}."
+        "McNemar's exact test on shared problems; where a problem has several answers, or problems belong together, a "
+        "randomisation test that flips the signs of clusters. Intervals by the paired bootstrap. p-values "
+        f"are adjusted for {len(tests)} comparisons (Holm); a difference counts as found when that is below {LEVEL}."
     )
-    headers = ["task", "first", "second", "difference", "n", "only first", "only second", "p", "adjusted p", "found"]
+    headers = ["task", "first", "second", "difference", "95 % interval", "n", "first better", "second better"]
+    headers += ["test", "p", "adjusted p", "found"]
     page.table(
         headers,
         [
@@ -212,13 +216,38 @@ def _add_paired_tests(page: Page, runs: Sequence[Run], tests: Sequence[PairedTes
                 test.first,
                 test.second,
                 f"{100 * test.difference:+.1f} points",
+                f"{100 * test.interval[0]:+.1f} to {100 * test.interval[1]:+.1f}",
                 test.n,
                 test.num_only_first,
                 test.num_only_second,
+                test.method,
                 f"{test.p:.3g}",
                 f"{test.adjusted_p:.3g}",
                 "yes" if test.adjusted_p < LEVEL else "no",
             ]
             for test in tests
+        ],
+    )
+
+
+def _add_spreads(page: Page, runs: Sequence[Run]) -> None:
+    spreads = spreads_over_seeds(runs)
+    if not spreads:
+        return
+    page.heading("Variance over seeds")
+    page.paragraph("Scores of one model's runs that differ in the seed alone, in percent.")
+    page.table(
+        ["model", "task", "runs", "mean", "standard deviation", "lowest", "highest"],
+        [
+            [
+                spread.label,
+                spread.task,
+                len(spread.scores),
+                f"{mean(spread.scores):.1f}",
+                f"{spread.standard_deviation:.2f}",
+                f"{min(spread.scores):.1f}",
+                f"{max(spread.scores):.1f}",
+            ]
+            for spread in spreads
         ],
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
-from evals.report.statistics import holm_adjust, mcnemar_exact
+from evals.report.statistics import bootstrap_interval, holm_adjust, mcnemar_exact, paired_sign_flips
 
 
 @dataclass(frozen=True)
@@ -18,22 +21,30 @@ class Run:
 
     Args:
         label (`str`): names it in tables: the model's folder or id, and what is not the default of `evals run`.
+        group (`str`): the label without the seed; runs of one group differ in it alone.
         kind (`str`): "base" or "instruct".
         results (`dict`): of results.json.
-        verdicts (`dict`): by task, then by sample id; of several answers to a problem the first.
         answers (`dict`): by task, a (problem, cluster, whether right) per answer, infra errors left out.
     """
 
     label: str
+    group: str
     kind: str
     results: dict[str, Any]
-    verdicts: dict[str, dict[str, str]]
     answers: dict[str, list[tuple[str, str, bool]]]
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """What two runs did with the same samples of one task: how many only the first, and only the second, got right."""
+    """What two runs did with the same problems of one task.
+
+    Args:
+        n (`int`): problems that both answered.
+        num_only_first, num_only_second (`int`): problems that one got right more often than the other.
+        difference (`float`): the first's fraction right minus the second's.
+        interval: of the difference, 95 %.
+        method (`str`): of the p-value.
+    """
 
     task: str
     first: str
@@ -41,13 +52,11 @@ class PairedTest:
     n: int
     num_only_first: int
     num_only_second: int
+    difference: float
+    interval: tuple[float, float]
+    method: str
     p: float
     adjusted_p: float
-
-    @property
-    def difference(self) -> float:
-        """The first's fraction right minus the second's."""
-        return (self.num_only_first - self.num_only_second) / self.n
 
 
 def read_run(folder: Path) -> Run:
@@ -60,12 +69,11 @@ def read_run(folder: Path) -> Run:
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: no results.json there; give the --output of an `evals run`")
     results = json.loads(path.read_text(encoding="utf-8"))
-    verdicts, answers = {}, {}
+    answers = {}
     for task in results["tasks"]:
         samples = folder / "samples" / f"{task}.jsonl"
         if samples.is_file():
             lines = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
-            verdicts[task] = {line["id"]: line["verdict"] for line in reversed(lines)}
             answers[task] = [
                 (line["id"], line.get("cluster", line["id"]), line["verdict"] == "pass")
                 for line in lines
@@ -78,25 +86,102 @@ def read_run(folder: Path) -> Run:
         label += " (base)"
     if results["preset"] != "standard":
         label += f" ({results['preset']} prompts)"
-    return Run(label, kind, results, verdicts, answers)
+    seed = results.get("sampling", {}).get("seed")
+    return Run(label if seed is None else f"{label} (seed {seed})", label, kind, results, answers)
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Read the output folders of several runs; those of the same name are numbered.
+
+    Raises:
+        FileNotFoundError: as `read_run`.
+    """
+    runs = [read_run(folder) for folder in folders]
+    total, seen = Counter(run.label for run in runs), Counter()
+    numbered = []
+    for run in runs:
+        seen[run.label] += 1
+        one_of_several = total[run.label] > 1
+        numbered.append(replace(run, label=f"{run.label} #{seen[run.label]}") if one_of_several else run)
+    return numbered
 
 
 def paired_tests(runs: Sequence[Run]) -> list[PairedTest]:
-    """Compare every two runs on the samples they share; p-values are adjusted over all comparisons (Holm).
+    """Compare every two runs on the problems they share; p-values are adjusted over all comparisons (Holm).
 
-    Source: McNemar's exact test; infra errors of either run leave a sample out.
+    Source: McNemar's exact test for one answer to each of independent problems; for several answers, or problems in
+    clusters, the randomisation test over clusters. Intervals by the paired bootstrap, over clusters too.
     """
-    counts = []
+    tests = []
     for first, second in itertools.combinations(runs, 2):
-        for task in first.verdicts.keys() & second.verdicts.keys():
-            ours, theirs = first.verdicts[task], second.verdicts[task]
-            shared = [i for i in ours.keys() & theirs.keys() if "infra_error" not in (ours[i], theirs[i])]
-            if not shared:
-                continue
-            only_first = sum(ours[i] == "pass" != theirs[i] for i in shared)
-            only_second = sum(theirs[i] == "pass" != ours[i] for i in shared)
-            counts.append((task, first.label, second.label, len(shared), only_first, only_second))
-    counts.sort()
-    p_values = [mcnemar_exact(*count[4:]) for count in counts]
-    adjusted = holm_adjust(p_values)
-    return [PairedTest(*count, p, q) for count, p, q in zip(counts, p_values, adjusted, strict=True)]
+        for task in sorted(first.answers.keys() & second.answers.keys()):
+            test = _paired_test(task, first, second)
+            if test:
+                tests.append(test)
+    tests.sort(key=lambda test: (test.task, test.first, test.second))
+    adjusted = holm_adjust([test.p for test in tests])
+    return [replace(test, adjusted_p=p) for test, p in zip(tests, adjusted, strict=True)]
+
+
+def _paired_test(task: str, first: Run, second: Run) -> PairedTest | None:
+    """Return the comparison on one task, not yet adjusted; None if the runs share no problem."""
+    ours, theirs = _rates(first.answers[task]), _rates(second.answers[task])
+    shared = sorted(ours.keys() & theirs.keys())
+    if not shared:
+        return None
+    cluster_of = {problem: cluster for problem, cluster, _ in first.answers[task]}
+    differences = [ours[problem] - theirs[problem] for problem in shared]
+    clusters = [cluster_of[problem] for problem in shared]
+    num_more, num_less = sum(value > 0 for value in differences), sum(value < 0 for value in differences)
+    single = all(rates[problem] in (0.0, 1.0) for rates in (ours, theirs) for problem in shared)
+    exact = single and len(set(clusters)) == len(clusters)
+    return PairedTest(
+        task=task,
+        first=first.label,
+        second=second.label,
+        n=len(shared),
+        num_only_first=num_more,
+        num_only_second=num_less,
+        difference=sum(differences) / len(differences),
+        interval=bootstrap_interval(differences, clusters),
+        method="McNemar" if exact else "sign flips of clusters",
+        p=mcnemar_exact(num_more, num_less) if exact else paired_sign_flips(differences, clusters),
+        adjusted_p=math.nan,
+    )
+
+
+def _rates(answers: Sequence[tuple[str, str, bool]]) -> dict[str, float]:
+    """Return each problem's fraction of right answers."""
+    right: dict[str, list[bool]] = defaultdict(list)
+    for problem, _, passed in answers:
+        right[problem].append(passed)
+    return {problem: sum(values) / len(values) for problem, values in right.items()}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Scores in percent of several runs of one model with different seeds."""
+
+    label: str
+    task: str
+    scores: list[float]
+
+    @property
+    def standard_deviation(self) -> float:
+        """Of one run, estimated with n - 1."""
+        return stdev(self.scores)
+
+
+def spreads_over_seeds(runs: Sequence[Run]) -> list[Spread]:
+    """Return, for models that were run several times, the scores of each task that all of their runs have."""
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.group].append(run)
+    spreads = []
+    for group, members in groups.items():
+        if len(members) > 1:
+            for task in members[0].results["tasks"]:
+                values = [run.results["tasks"].get(task, {}).get("value") for run in members]
+                if None not in values:
+                    spreads.append(Spread(group, task, [100 * value for value in values]))
+    return spreads

@@ -133,6 +133,39 @@ def mcnemar_exact(num_only_first: int, num_only_second: int) -> float:
     return min(1.0, 2 * tail)
 
 
+def paired_sign_flips(
+    differences: Sequence[float], clusters: Sequence[str], num_resamples: int = 10_000, seed: int = 0
+) -> float:
+    """Return the two-sided p-value that a mean of paired differences is not zero, clusters flipped as wholes.
+
+    Where the two models are alike, a cluster's difference is as likely to have the other sign. For one answer to each
+    of independent problems this is McNemar's test by simulation.
+
+    Args:
+        differences: one per problem, the first's rate of right answers minus the second's.
+        clusters: of each problem.
+
+    Returns:
+        A p-value above 0: the observed signs count as one of the resamples.
+
+    Raises:
+        ValueError: no differences.
+
+    Source: Fisher's randomisation test, with clusters.
+    """
+    if not differences:
+        raise ValueError("no differences: at least one pair is needed")
+    names = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
+    index = np.array([names[cluster] for cluster in clusters])
+    sums = np.bincount(index, weights=np.asarray(differences, dtype=np.float64))
+    generator = np.random.default_rng(seed)
+    as_far = 1
+    for start in range(0, num_resamples, 500):
+        signs = generator.integers(0, 2, (min(500, num_resamples - start), len(sums))) * 2 - 1
+        as_far += int((np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9).sum())
+    return as_far / (num_resamples + 1)
+
+
 def holm_adjust(p_values: Sequence[float]) -> list[float]:
     """Return p-values adjusted for testing all of them: below 0.05 keeps the chance of any false alarm below 0.05.
 

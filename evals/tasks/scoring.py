@@ -37,8 +37,8 @@ class SampleRecord:
     exact: bool | None = None  # whether the answer is the reference itself, where that is asked
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
-        """Return the record as JSON-ready values."""
-        return asdict(self)
+        """Return the record as JSON-ready values; `exact` only where it was asked."""
+        return {key: value for key, value in asdict(self).items() if key != "exact" or value is not None}
 
 
 def record_of(identifier: str, prediction: str, result: ExecutionResult, extraction: str = "") -> SampleRecord:

@@ -60,7 +60,7 @@ def test_latency_and_capacity_of_two_models(models, tmp_path, capsys):
     words = [str(models[0]), str(models[1])]
     path = tmp_path / "latency.json"
     asked = ["--lengths", "8:4", "16:8", "--repeats", "2", "--output", str(path)]
-    assert main(["efficiency", "latency", "--model", *words, *asked]) == 0
+    assert main(["efficiency", "latency", "--model", *words, *asked, "--report", str(tmp_path / "latency.html")]) == 0
     measured = json.loads(path.read_text())
     assert [(line["input_tokens"], line["output_tokens"]) for line in measured["lines"]] == [(8, 4), (16, 8)] * 2
     assert all(
@@ -77,3 +77,11 @@ def test_capacity_is_the_largest_batch_within_the_limit():
     lines = [{"batch_size": size, "median_seconds": seconds} for size, seconds in ((1, 0.1), (2, 0.2), (4, 0.6))]
     assert capacity(lines, 500)["batch_size"] == 2
     assert capacity(lines, 50) is None
+
+
+@pytest.mark.parametrize("kind", ["flops", "floor"])
+def test_tables_come_with_a_picture(kind, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    assert main(["efficiency", kind, "--report", str(page)]) == 0
+    assert page.read_text().count("<svg") == 1 and (tmp_path / "page_pictures" / f"{kind}.svg").is_file()
+    assert "Ling-Coder-Lite" in page.with_suffix(".md").read_text()

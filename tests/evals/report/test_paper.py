@@ -7,7 +7,7 @@ import pytest
 
 from evals.report.overview import overview, wins
 from evals.report.paper import filled_table, latex_table, paper_tables, write_report
-from evals.report.runs import paired_tests, read_run
+from evals.report.runs import paired_tests, read_run, read_runs, spreads_over_seeds
 from evals.report.statistics import holm_adjust, mcnemar_exact, wilson_interval
 
 
@@ -148,7 +148,7 @@ def test_the_report_is_written_in_four_forms(runs, tmp_path):
     text = markdown.read_text()
     assert "Table 11: Spider" in text and "Note: " in text
     assert "| mbppplus | unscorable | no data |" in text
-    assert "| humaneval | org/first | org/second | +14.1 points | 163 | 23 | 0 |" in text
+    assert "| humaneval | org/first | org/second | +14.1 points | +9.2 to +19.6 | 163 | 23 | 0 | McNemar |" in text
     assert "<table>" in html.read_text()
     assert latex.read_text().count(r"\begin{table}") == len(paper_tables())
     content = json.loads(data.read_text())
@@ -163,3 +163,31 @@ def test_latex_escapes_what_it_must(runs):
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no results\.json there"):
         read_run(tmp_path)
+
+
+def test_several_answers_and_shared_problems_are_tested_by_cluster(tmp_path):
+    first = write_run(tmp_path / "a", "org/first", {"humaneval": "1" * 40 + "0" * 10})
+    second = write_run(tmp_path / "b", "org/second", {"humaneval": "0" * 40 + "1" * 10})
+    for folder in (first, second):  # fifty answers to five problems
+        path = folder / "samples" / "humaneval.jsonl"
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps({**line, "id": f"p{i % 5}"}) + "\n" for i, line in enumerate(lines)))
+    [test] = paired_tests([read_run(first), read_run(second)])
+    assert test.n == 5 and test.difference == pytest.approx(0.6) and test.method == "sign flips of clusters"
+    assert test.p == pytest.approx(2 / 32, abs=0.01), "five problems cannot say more"
+
+
+def test_runs_with_several_seeds_show_their_spread(tmp_path):
+    folders = []
+    for seed, right in ((0, "1100"), (1, "1110"), (2, "1000")):
+        folder = write_run(tmp_path / str(seed), "org/model", {"humaneval": right})
+        results = json.loads((folder / "results.json").read_text())
+        (folder / "results.json").write_text(json.dumps({**results, "sampling": {"seed": seed}}))
+        folders.append(folder)
+    runs = read_runs(folders)
+    assert [run.label for run in runs] == [f"org/model (seed {seed})" for seed in range(3)]
+    [spread] = spreads_over_seeds(runs)
+    assert spread.scores == [50, 75, 25] and spread.standard_deviation == 25
+    text = write_report(runs, tmp_path / "report")[1].read_text()
+    assert "| org/model | humaneval | 3 | 50.0 | 25.00 | 25.0 | 75.0 |" in text
+    assert [run.label for run in read_runs([folders[0]] * 2)] == ["org/model (seed 0) #1", "org/model (seed 0) #2"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evals.report.statistics import mcnemar_exact, paired_bootstrap, wilson_interval
+from evals.report.statistics import mcnemar_exact, paired_bootstrap, paired_sign_flips, wilson_interval
 
 
 @pytest.mark.parametrize(("num_successes", "n"), [(0, 1), (0, 300), (12, 164), (150, 300), (164, 164)])
@@ -43,3 +43,10 @@ def test_impossible_counts_are_refused():
         mcnemar_exact(-1, 0)
     with pytest.raises(ValueError, match="confidence is 1"):
         wilson_interval(1, 2, confidence=1)
+
+
+def test_sign_flips_agree_with_mcnemar_on_independent_pairs():
+    differences = [1.0] * 12 + [-1.0] * 4 + [0.0] * 50
+    clusters = [str(number) for number in range(len(differences))]
+    assert paired_sign_flips(differences, clusters) == pytest.approx(mcnemar_exact(12, 4), abs=0.01)
+    assert paired_sign_flips([0.0, 0.0], ["a", "b"]) == 1.0

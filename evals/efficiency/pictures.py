@@ -1,0 +1,69 @@
+"""Section 5: the tables of `evals efficiency` as a page with a picture: Figure 6 and what surrounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evals.report.page import Page
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is drawn of a kind of table, a line per model."""
+
+    title: str
+    x: str
+    y: str
+    x_label: str
+    y_label: str
+
+
+PICTURES = {
+    "floor": Picture(
+        "The floor of decoding", "batch_size", "tokens_per_second", "batch size", "most tokens per second"
+    ),
+    "latency": Picture(
+        "Latency (Figure 6)", "output_tokens", "median_seconds", "output tokens (input as long)", "median seconds"
+    ),
+    "capacity": Picture(
+        "Throughput against batch size", "batch_size", "tokens_per_second", "batch size", "tokens per second"
+    ),
+}
+
+
+def write_report(path: Path, kind: str, lines: Sequence[dict[str, Any]], note: str) -> None:
+    """Write a page with a table and its picture.
+
+    Args:
+        path: an HTML file; a Markdown file and the picture go beside it.
+        kind: "flops", or one of `PICTURES`.
+        lines: a table of that kind, with "model" in every line.
+        note: what the numbers are of.
+    """
+    if kind == "flops":
+        page = Page("Cost of one inference (Figure 1c)")
+        models = [line["model"] for line in lines]
+        page.bar_chart(
+            "flops",
+            {
+                "paper's convention, TMACs": [line["paper_tmacs"] for line in lines],
+                "read off Figure 1c": [line["figure_1c"] for line in lines],
+                "true, TFLOPs": [line["true_tflops"] for line in lines],
+            },
+            groups=models,
+            caption=note,
+            y_label="per inference of 4,096 tokens",
+        )
+    else:
+        picture = PICTURES[kind]
+        page = Page(picture.title)
+        series: dict[str, list[tuple[float, float]]] = {}
+        for line in lines:
+            series.setdefault(line["model"], []).append((line[picture.x], line[picture.y]))
+        page.line_chart(kind, series, caption=note, x_label=picture.x_label, y_label=picture.y_label)
+    page.table(list(lines[0]), [list(line.values()) for line in lines], caption=note)
+    for written in page.save(path):
+        print(written)

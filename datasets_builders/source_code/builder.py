@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from datatrove.data import Document
 
 from datasets_builders.building.builder import Builder, Stage
 from datasets_builders.building.card import CardParts
-from datasets_builders.building.steps import Outcome
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.steps import Outcome, Removed
 from datasets_builders.curation.code_steps import CodeRules, SyntaxCheck
 from datasets_builders.curation.exact_dedup import ExactDedup
 from datasets_builders.curation.folder_reader import FolderReader, folder_fingerprint
@@ -22,7 +22,14 @@ from datasets_builders.source_code.folder import (
     license_name,
     repository_name,
 )
-from datasets_builders.source_code.languages import language_of_first_line, language_of_name, refine
+from datasets_builders.source_code.languages import (
+    TYPES,
+    candidates_of_name,
+    is_wanted,
+    language_of,
+    language_of_shebang,
+    type_of_language,
+)
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -45,6 +52,24 @@ class SourceCodeConfig(FolderConfig):
     Source: ours.
     """
 
+    language_types: list[str] = field(
+        default_factory=lambda: ["programming", "markup"],
+        metadata={"help": "of Linguist's: programming (with SQL), markup, data, prose"},
+    )
+    languages: list[str] = field(
+        default_factory=list, metadata={"help": "only these, by Linguist's names; empty: all of language_types"}
+    )
+
+    def validate(self) -> None:
+        """Check names."""
+        super().validate()
+        for name in self.language_types:
+            if name not in TYPES:
+                raise ConfigError(f"language_types: unknown {name!r}; known: {', '.join(TYPES)}")
+        for name in self.languages:
+            if type_of_language(name) is None:
+                raise ConfigError(f"languages: Linguist knows no {name!r}; names are such as 'C++', 'C#', 'Shell'")
+
 
 class CodeReader(FolderReader):
     """Read the code files of a folder, removing what is no code, empty, binary, too large or unreadable.
@@ -54,25 +79,40 @@ class CodeReader(FolderReader):
 
     name = "read_code"
 
-    def __init__(self, root: Path, exclude: list[str], max_bytes: int, repository: str, license: str) -> None:
-        super().__init__(root, exclude, max_bytes)
-        self.repository = repository
-        self.license = license
+    def __init__(self, config: SourceCodeConfig, exclude: list[str]) -> None:
+        super().__init__(input_folder(config), exclude, config.max_bytes)
+        self.repository = repository_name(config)
+        self.license = license_name(config)
+        self.language_types, self.languages = config.language_types, config.languages
+
+    def is_wanted(self, language: str) -> bool:
+        """Return whether files of a language are read."""
+        return is_wanted(language, self.language_types, self.languages)
 
     def kind_of(self, relative: str, head: bytes | None) -> str | None:
-        """Return the programming language, or None."""
-        return language_of_name(relative) if head is None else language_of_first_line(head)
+        """Return a language that the file may be of, or None."""
+        if head is None:
+            return next(filter(self.is_wanted, candidates_of_name(relative)), None)
+        language = language_of_shebang(head.decode("utf-8", "replace"))
+        return language if language and self.is_wanted(language) else None
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Read one file and fill in its columns."""
         for outcome in super().process(doc):
             if isinstance(outcome, Document):
                 path = outcome.metadata["path"]
+                language = language_of(path, outcome.text)
+                if language is None:
+                    yield Removed(outcome, "ambiguous_language", ", ".join(candidates_of_name(path)))
+                    continue
+                if not self.is_wanted(language):
+                    yield Removed(outcome, "other_kind_of_file", language)
+                    continue
                 outcome.id = content_id(outcome.text)
                 outcome.metadata = {
                     "path": path,
                     "repository": self.repository,
-                    "language": refine(outcome.metadata["kind"], path, outcome.text),
+                    "language": language,
                     "license": self.license,
                     "num_bytes": len(outcome.text.encode("utf-8")),
                     "num_lines": len(outcome.text.splitlines()),
@@ -114,13 +154,7 @@ class SourceCodeBuilder(Builder):
     def stages(self) -> list[Stage]:
         """Read and filter each file; then let equal files meet and keep one of each."""
         config = cast(SourceCodeConfig, self.config)
-        reader = CodeReader(
-            input_folder(config),
-            exclusions(config, self.output_folder),
-            config.max_bytes,
-            repository_name(config),
-            license_name(config),
-        )
+        reader = CodeReader(config, exclusions(config, self.output_folder))
         return [
             Stage("filter", [reader, CodeRules(), SyntaxCheck()], tasks=config.num_tasks),
             Stage("deduplicate", [ExactDedup()], tasks=config.num_tasks),

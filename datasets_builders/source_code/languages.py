@@ -1,99 +1,123 @@
-"""Section 2.2.1: the programming language of a file, by its name, its extension or its first line."""
+"""Section 2.2.1: the language of a file by Linguist's rules: its name, its extension, its `#!` line, its content.
 
+The names, extensions and interpreters of some 800 languages lie in linguist.json (`update_linguist.py` writes it).
+"""
+
+from __future__ import annotations
+
+import json
 import re
-from pathlib import PurePosixPath
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
 
-# Extensions as in GitHub's Linguist, where one extension means one language for nearly all files.
-EXTENSIONS = {
-    "Python": ".py .pyi .pyw",
-    "JavaScript": ".js .mjs .cjs .jsx",
-    "TypeScript": ".ts .mts .cts",
-    "TSX": ".tsx",
-    "Java": ".java",
-    "C": ".c .h",
-    "C++": ".cpp .cc .cxx .c++ .hpp .hh .hxx .ipp",
-    "C#": ".cs",
-    "Go": ".go",
-    "Rust": ".rs",
-    "Ruby": ".rb .rake .gemspec",
-    "PHP": ".php .phtml",
-    "Shell": ".sh .bash .zsh .ksh",
-    "Lua": ".lua",
-    "Scala": ".scala .sc",
-    "Kotlin": ".kt .kts",
-    "Swift": ".swift",
-    "Haskell": ".hs",
-    "Julia": ".jl",
-    "Perl": ".pl .pm",
-    "R": ".r",
-    "Dart": ".dart",
-    "SQL": ".sql",
-    "Batchfile": ".bat .cmd",
-    "PowerShell": ".ps1 .psm1",
-    "Makefile": ".mk",
-    "CMake": ".cmake",
-}
-FILE_NAMES = {
-    "makefile": "Makefile",
-    "gnumakefile": "Makefile",
-    "dockerfile": "Dockerfile",
-    "cmakelists.txt": "CMake",
-    "rakefile": "Ruby",
-    "gemfile": "Ruby",
-}
-INTERPRETERS = {
-    "python": "Python",
-    "pypy": "Python",
-    "node": "JavaScript",
-    "ruby": "Ruby",
-    "perl": "Perl",
-    "php": "PHP",
-    "lua": "Lua",
-    "sh": "Shell",
-    "bash": "Shell",
-    "dash": "Shell",
-    "zsh": "Shell",
-    "ksh": "Shell",
-    "rscript": "R",
-    "julia": "Julia",
-}
-_LANGUAGE_OF_EXTENSION = {
-    extension: language for language, extensions in EXTENSIONS.items() for extension in extensions.split()
-}
-_SHEBANG = re.compile(rb"#![ \t]*(?:\S*/env[ \t]+(?:-S[ \t]+)?)?(?:\S*/)?([A-Za-z]+)[\d.]*")
-# Words at the start of a line that C does not have: a header with one of them is C++.
-_CPLUSPLUS = re.compile(r"^\s*(?:namespace\b|template\s*<|class\s+\w+|using\s+\w|public:|private:|protected:)", re.M)
+from datasets_builders.source_code.ambiguous import decide
+
+TYPES = ("programming", "markup", "data", "prose")
+# Linguist files it as data; every code corpus counts it as code.
+CODE_AMONG_DATA = ("SQL", "PLSQL", "PLpgSQL", "TSQL", "SQLPL", "HiveQL")
+SHEBANG_CHARACTERS = 200
+_SHEBANG = re.compile(r"#![ \t]*(?:\S*/)?(\S+)(?:[ \t]+(.*))?")
 
 
-def language_of_name(path: str) -> str | None:
-    """Return the language that a file name tells, or None.
+@dataclass(frozen=True)
+class _Table:
+    types: dict[str, str]
+    extensions: dict[str, tuple[str, ...]]
+    filenames: dict[str, tuple[str, ...]]
+    interpreters: dict[str, tuple[str, ...]]
+
+
+@cache
+def _table() -> _Table:
+    rows = json.loads(Path(__file__).with_name("linguist.json").read_text(encoding="utf-8"))["languages"]
+    columns: list[dict[str, dict[str, None]]] = [defaultdict(dict) for _ in range(3)]
+    for name, _, extensions, filenames, interpreters in rows:
+        for column, keys in zip(columns, (map(str.lower, extensions), filenames, interpreters), strict=True):
+            for key in keys:
+                column[key][name] = None
+    by_extension, by_filename, by_interpreter = (
+        {key: tuple(names) for key, names in column.items()} for column in columns
+    )
+    return _Table({row[0]: row[1] for row in rows}, by_extension, by_filename, by_interpreter)
+
+
+def type_of_language(language: str) -> str | None:
+    """Return programming, markup, data or prose; None for a name that Linguist does not have."""
+    return _table().types.get(language)
+
+
+def candidates_of_name(path: str) -> tuple[str, ...]:
+    """Return the languages that a path may be of, without a look into the file: none, one or several.
 
     Args:
-        path (`str`): path with forward slashes.
+        path (`str`): with forward slashes.
 
-    Source: Linguist's extensions; the choice of languages is ours.
+    Source: Linguist: whole names before extensions, long extensions (`.rest.txt`) before short ones.
     """
+    name = PurePosixPath(path).name
+    if name in _table().filenames:
+        return _table().filenames[name]
+    return _table().extensions.get(extension_of(path), ())
+
+
+def extension_of(path: str) -> str:
+    """Return the longest extension of a path that Linguist knows, in small letters; else the last one."""
     name = PurePosixPath(path).name.lower()
-    return FILE_NAMES.get(name) or _LANGUAGE_OF_EXTENSION.get(PurePosixPath(name).suffix)
+    dots = [at for at, character in enumerate(name) if character == "." and at > 0]
+    return next((name[at:] for at in dots if name[at:] in _table().extensions), name[dots[-1] :] if dots else "")
 
 
-def language_of_first_line(head: bytes) -> str | None:
+def language_of_shebang(content: str) -> str | None:
     """Return the language of a script by its `#!` line, or None.
 
     Args:
-        head (`bytes`): the first bytes of the file, 128 are enough.
+        content (`str`): the file, or its first 200 characters.
+
+    Source: Linguist's interpreters; `env -S`, versions (`python3.12`) and shells that start another one are ours.
+    """
+    match = _SHEBANG.match(content[:SHEBANG_CHARACTERS])
+    if not match:
+        return None
+    interpreter, arguments = match[1], (match[2] or "").split()
+    if interpreter == "env":
+        words = (word for word in arguments if not word.startswith("-") and "=" not in word)
+        interpreter = PurePosixPath(next(words, "")).name
+    for name in (interpreter, re.sub(r"[\d.]+\Z", "", interpreter)):
+        if name in _table().interpreters:
+            return _table().interpreters[name][0]  # in alphabetical order: JavaScript, Lua, OCaml, Perl
+    return None
+
+
+def is_wanted(language: str, types: Sequence[str], languages: Sequence[str]) -> bool:
+    """Return whether a language belongs into a corpus.
+
+    Args:
+        types: of `TYPES`; "programming" brings CODE_AMONG_DATA along.
+        languages: if any are named, those alone.
 
     Source: ours.
     """
-    match = _SHEBANG.match(head)
-    return INTERPRETERS.get(match.group(1).decode("ascii").lower()) if match else None
+    if languages:
+        return language in languages
+    return type_of_language(language) in types or (language in CODE_AMONG_DATA and "programming" in types)
 
 
-def refine(language: str, path: str, content: str) -> str:
-    """Return the language after a look at the content: a `.h` file may be C or C++.
+def language_of(path: str, content: str) -> str | None:
+    """Return the language of a file, or None where the rules do not decide.
 
-    Source: ours.
+    Args:
+        path (`str`): with forward slashes.
+        content (`str`): of the file.
+
+    Source: Linguist's order: name, `#!` line, extension, content.
     """
-    if language == "C" and path.lower().endswith(".h") and _CPLUSPLUS.search(content):
-        return "C++"
-    return language
+    candidates = candidates_of_name(path)
+    if len(candidates) == 1:
+        return candidates[0]
+    by_shebang = language_of_shebang(content)
+    if by_shebang and (not candidates or by_shebang in candidates):
+        return by_shebang
+    return decide(extension_of(path), candidates, content) if candidates else None

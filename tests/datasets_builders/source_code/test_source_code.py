@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
+from datasets_builders.building.errors import ConfigError
 from datasets_builders.source_code.builder import SourceCodeBuilder, SourceCodeConfig
 from datasets_builders.source_code.folder import exclusions, input_folder
-from datasets_builders.source_code.languages import language_of_first_line, language_of_name, refine
 from datasets_builders.source_code.licenses import license_of_folder, recognise_license
 
 PYTHON = "def add(first, second):\n    return first + second\n"
@@ -85,45 +85,18 @@ def test_the_default_input_is_the_standard_library_without_its_tests(tmp_path):
     assert {"test", "site-packages", "__pycache__"} <= set(exclusions(config, tmp_path / "out"))
 
 
-@pytest.mark.parametrize(
-    ("path", "language"),
-    [
-        ("a/b.py", "Python"),
-        ("A.PY", "Python"),
-        ("x.tsx", "TSX"),
-        ("x.hpp", "C++"),
-        ("Makefile", "Makefile"),
-        ("docker/Dockerfile", "Dockerfile"),
-        ("CMakeLists.txt", "CMake"),
-        ("notes.txt", None),
-        ("py", None),
-        (".py", None),
-    ],
-)
-def test_names_tell_the_language(path, language):
-    assert language_of_name(path) == language
-
-
-@pytest.mark.parametrize(
-    ("line", "language"),
-    [
-        (b"#!/usr/bin/env python3\n", "Python"),
-        (b"#! /bin/sh\n", "Shell"),
-        (b"#!/usr/bin/env -S node --flag\n", "JavaScript"),
-        (b"#!/usr/local/bin/perl5.36 -w\n", "Perl"),
-        (b"#!/opt/unknown\n", None),
-        (b"python\n", None),
-        (b"\xff\xfe", None),
-    ],
-)
-def test_the_first_line_tells_the_language_of_a_script(line, language):
-    assert language_of_first_line(line) == language
-
-
-def test_a_header_with_a_namespace_is_cplusplus():
-    assert refine("C", "a.h", "namespace a {\n}\n") == "C++"
-    assert refine("C", "a.h", "int add(int a, int b);\n") == "C"
-    assert refine("C", "a.c", "namespace a {\n}\n") == "C"
+def test_languages_can_be_chosen_by_type_and_by_name(folder, tmp_path):
+    (folder / "data.json").write_text('{"a": [1, 2, 3], "b": "a text that is long enough to be kept by the rule"}\n')
+    (folder / "unclear.lp").write_text("?\n")
+    result, rows = build(folder, tmp_path, language_types=["data"])
+    assert [row["language"] for row in rows] == ["JSON"]
+    assert "ambiguous_language" not in result.ledger.step("read_code").reasons, "no candidate of it is wanted"
+    result, rows = build(folder, tmp_path, languages=["Go"])
+    assert [row["language"] for row in rows] == ["Go"]
+    with pytest.raises(ConfigError, match="Linguist knows no 'Golang'"):
+        SourceCodeConfig(output_dir="x", languages=["Golang"]).validate()
+    with pytest.raises(ConfigError, match="unknown 'code'; known: programming"):
+        SourceCodeConfig(output_dir="x", language_types=["code"]).validate()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ CORE = [
 ]
 BUILD = [
     "datatrove[io,processing]>=0.10.1,<0.11",
+    "google-re2>=1.1",
     "tree-sitter>=0.25,<0.27",
     # Grammars as single wheels: tree-sitter-language-pack 1.x downloads its parsers at run time.
     "tree-sitter-python>=0.25",

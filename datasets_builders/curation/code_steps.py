@@ -1,25 +1,35 @@
 """Section 2.1: the rules and the syntax check as steps of a pipeline over code files."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Removed, Step
-from datasets_builders.curation.rules import first_broken_rule
+from datasets_builders.curation.code_file import CodeFile
+from datasets_builders.curation.rules import DEFAULT_LIMITS, RuleLimits, first_broken_rule
 from datasets_builders.curation.syntax import error_fraction, load_parser, max_error_fraction
 
 
 class CodeRules(Step):
-    """Remove files that break a StarCoder rule, with the rule as the reason.
+    """Remove files that break a rule, with the rule as the reason.
 
-    Source: StarCoder 3.2, StarCoder2 2.1.
+    Args:
+        limits: of the rules.
+        skipped: names of rules that are not applied.
+
+    Source: paper 2.1; the table in rules.py.
     """
 
     name = "rules"
 
+    def __init__(self, limits: RuleLimits = DEFAULT_LIMITS, skipped: Collection[str] = ()) -> None:
+        super().__init__()
+        self.limits, self.skipped = limits, frozenset(skipped)
+
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a file that keeps all rules."""
-        broken = first_broken_rule(doc.text, doc.metadata["language"])
+        file = CodeFile(doc.text, doc.metadata["language"], doc.metadata.get("path", ""))
+        broken = first_broken_rule(file, self.limits, self.skipped)
         yield Removed(doc, *broken) if broken else doc
 
 

@@ -14,6 +14,7 @@ from datasets_builders.building.steps import Outcome, Removed
 from datasets_builders.curation.code_steps import CodeRules, SyntaxCheck
 from datasets_builders.curation.exact_dedup import ExactDedup
 from datasets_builders.curation.folder_reader import FolderReader, folder_fingerprint
+from datasets_builders.curation.rules import CODE_RULES, RuleLimits
 from datasets_builders.source_code.folder import (
     FolderConfig,
     check_folder,
@@ -60,9 +61,21 @@ class SourceCodeConfig(FolderConfig):
         default_factory=list, metadata={"help": "only these, by Linguist's names; empty: all of language_types"}
     )
 
+    rule_limits: dict[str, float] = field(
+        default_factory=dict, metadata={"help": "instead of the defaults in curation/rules.py: {max_lines: 5000}"}
+    )
+    skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
+
     def validate(self) -> None:
         """Check names."""
         super().validate()
+        for kind, given, known in (
+            ("rule_limits", self.rule_limits, vars(RuleLimits())),
+            ("skipped_rules", self.skipped_rules, CODE_RULES),
+        ):
+            for name in given:
+                if name not in known:
+                    raise ConfigError(f"{kind}: unknown {name!r}; known: {', '.join(known)}")
         for name in self.language_types:
             if name not in TYPES:
                 raise ConfigError(f"language_types: unknown {name!r}; known: {', '.join(TYPES)}")
@@ -156,7 +169,11 @@ class SourceCodeBuilder(Builder):
         config = cast(SourceCodeConfig, self.config)
         reader = CodeReader(config, exclusions(config, self.output_folder))
         return [
-            Stage("filter", [reader, CodeRules(), SyntaxCheck()], tasks=config.num_tasks),
+            Stage(
+                "filter",
+                [reader, CodeRules(RuleLimits(**config.rule_limits), config.skipped_rules), SyntaxCheck()],
+                tasks=config.num_tasks,
+            ),
             Stage("deduplicate", [ExactDedup()], tasks=config.num_tasks),
         ]
 

@@ -9,7 +9,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.steps import Removed
 from datasets_builders.curation.folder_reader import excluded_by, folder_fingerprint
-from datasets_builders.source_code.builder import CodeReader
+from datasets_builders.source_code.builder import CodeReader, SourceCodeConfig
 
 GOOD = "value = 1\n"
 
@@ -22,10 +22,15 @@ def folder(tmp_path):
     return path
 
 
+def reader_of(folder, exclude, max_bytes):
+    config = SourceCodeConfig(output_dir="unused", input_dir=str(folder), max_bytes=max_bytes, license="MIT")
+    return CodeReader(config, list(exclude))
+
+
 def outcomes(folder, exclude=(), max_bytes=1_000_000, world_size=1):
     found = {}
     for rank in range(world_size):
-        reader = CodeReader(folder, list(exclude), max_bytes, "repository", "MIT")
+        reader = reader_of(folder, exclude, max_bytes)
         for doc in reader.list_documents(rank, world_size):
             path = doc.metadata["path"]
             assert path not in found
@@ -93,7 +98,7 @@ def test_pipes_and_sockets_are_not_opened(folder):
 
 
 def test_a_file_that_vanishes_after_it_was_listed_is_unreadable(folder):
-    reader = CodeReader(folder, [], 1_000, "repository", "MIT")
+    reader = reader_of(folder, [], 1_000)
     (doc,) = reader.list_documents(0, 1)
     (folder / "good.py").unlink()
     (outcome,) = reader.process(doc)

@@ -20,6 +20,8 @@ CORE = [
 BUILD = [
     "datatrove[io,processing]>=0.10.1,<0.11",
     "google-re2>=1.1",
+    "rensa==0.5.0",  # another version may give other signatures, which a test would show
+    "scipy>=1.13",
     "tree-sitter>=0.25,<0.27",
     # Grammars as single wheels: tree-sitter-language-pack 1.x downloads its parsers at run time.
     "tree-sitter-python>=0.25",
@@ -46,7 +48,6 @@ TEST = [
     "hypothesis>=6",
     "pytest>=8",
     "ruff>=0.12",
-    "scipy>=1.13",
     "starlette>=0.40",
     "uvicorn>=0.30",
 ]

@@ -37,12 +37,15 @@ class Stage:
         tasks (`int`): ranks. Part of the result: take it from the config, never from the number of processors.
         key (function): of the documents of the stage before, those with the same key meet in the same rank;
             the default spreads them by id.
+        before (function, *optional*): called once when the stage before is complete, for what needs all of its
+            documents at once; called again in a run that continues, so that it finds out itself what is done.
     """
 
     name: str
     pipeline: list[PipelineStep]
     tasks: int = 1
     key: Callable[[Document], str] = document_id
+    before: Callable[[], None] | None = None
 
 
 @dataclass
@@ -151,8 +154,10 @@ class Builder:
             following = stages[number + 1] if number + 1 < len(stages) else None
             bucket_of = ByKey(following.tasks, following.key) if following else ByShard(self.config.num_shards)
             steps.append(StageWriter(folder / stage.name, bucket_of))
-            before = read_ledger(state.folder, [stages[number - 1].name]).steps[-1:] if number else []
-            counts = self._run_stage(stage.name, steps, stage.tasks, state, before[0].output if before else None)
+            if stage.before:
+                stage.before()
+            given = read_ledger(state.folder, [stages[number - 1].name]).steps[-1:] if number else []
+            counts = self._run_stage(stage.name, steps, stage.tasks, state, given[0].output if given else None)
             if not counts or counts[-1].output == 0:
                 raise BuildError(_nothing_left(stage.name, read_ledger(state.folder, [one.name for one in stages])))
 

@@ -1,8 +1,9 @@
-"""Section 2.2.1: file-level source code: read, rules, syntax check, exact deduplication."""
+"""Section 2.2.1: file-level source code: read, rules, syntax check, exact and near-deduplication."""
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from datatrove.data import Document
@@ -14,6 +15,7 @@ from datasets_builders.building.steps import Outcome, Removed
 from datasets_builders.curation.code_steps import CodeRules, SyntaxCheck
 from datasets_builders.curation.exact_dedup import ExactDedup
 from datasets_builders.curation.folder_reader import FolderReader, folder_fingerprint
+from datasets_builders.curation.near_dedup import THRESHOLD, NearDedup, SignatureWriter, find_clusters
 from datasets_builders.curation.rules import CODE_RULES, RuleLimits
 from datasets_builders.source_code.folder import (
     FolderConfig,
@@ -64,11 +66,16 @@ class SourceCodeConfig(FolderConfig):
     rule_limits: dict[str, float] = field(
         default_factory=dict, metadata={"help": "instead of the defaults in curation/rules.py: {max_lines: 5000}"}
     )
+    near_dedup_threshold: float = field(
+        default=THRESHOLD, metadata={"help": "least Jaccard similarity of files that are near-duplicates"}
+    )
     skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
 
     def validate(self) -> None:
         """Check names."""
         super().validate()
+        if not 0 < self.near_dedup_threshold <= 1:
+            raise ConfigError(f"near_dedup_threshold is {self.near_dedup_threshold}, but must be in (0, 1]")
         for kind, given, known in (
             ("rule_limits", self.rule_limits, vars(RuleLimits())),
             ("skipped_rules", self.skipped_rules, CODE_RULES),
@@ -136,11 +143,11 @@ class CodeReader(FolderReader):
 class SourceCodeBuilder(Builder):
     """Code files of a folder.
 
-    Source: paper 2.2.1 (quality models, near-duplicates and repositories are other builders' work).
+    Source: paper 2.1 and 2.2.1; repositories are another builder's work.
     """
 
     name = "source_code"
-    summary = "code files of a folder: language, StarCoder rules, syntax check, exact deduplication"
+    summary = "code files of a folder: language, rules, syntax check, exact and near-deduplication"
     config_class = SourceCodeConfig
     text_column = "content"
     counted_column = "language"
@@ -161,11 +168,13 @@ class SourceCodeBuilder(Builder):
                 "license": text,
                 "num_bytes": number,
                 "num_lines": number,
+                "cluster_size": number,
             }
         )
 
     def stages(self) -> list[Stage]:
-        """Read and filter each file; then let equal files meet and keep one of each."""
+        """Read and filter each file; let equal files meet and keep one of each; then the best of near-duplicates."""
+        folder = self.output_folder / ".build" / "stages" / "signatures"
         config = cast(SourceCodeConfig, self.config)
         reader = CodeReader(config, exclusions(config, self.output_folder))
         return [
@@ -174,7 +183,13 @@ class SourceCodeBuilder(Builder):
                 [reader, CodeRules(RuleLimits(**config.rule_limits), config.skipped_rules), SyntaxCheck()],
                 tasks=config.num_tasks,
             ),
-            Stage("deduplicate", [ExactDedup()], tasks=config.num_tasks),
+            Stage("deduplicate", [ExactDedup(), SignatureWriter(folder)], tasks=config.num_tasks),
+            Stage(
+                "near_deduplicate",
+                [NearDedup(folder)],
+                tasks=config.num_tasks,
+                before=partial(find_clusters, folder, config.num_tasks, config.near_dedup_threshold),
+            ),
         ]
 
     def check(self) -> None:
@@ -200,8 +215,8 @@ class SourceCodeBuilder(Builder):
         return CardParts(
             title=f"Source code of {repository_name(config)}",
             description=(
-                f"Code files of {repository_name(config)}, one per row, after the StarCoder rules, a syntax check and "
-                "exact deduplication (section 2.2.1 of arXiv 2503.17793)."
+                f"Code files of {repository_name(config)}, one per row, after the rules, a syntax check and exact and "
+                "near-deduplication (sections 2.1 and 2.2.1 of arXiv 2503.17793)."
             ),
             license=license_name(config),
             tags=["code"],
@@ -214,5 +229,6 @@ class SourceCodeBuilder(Builder):
                 "license": "licence of the input (SPDX name)",
                 "num_bytes": "size in UTF-8",
                 "num_lines": "lines",
+                "cluster_size": "near-duplicates that this file stands for, itself included",
             },
         )

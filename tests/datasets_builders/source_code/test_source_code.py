@@ -54,6 +54,7 @@ def test_rows_hold_the_files_that_passed(folder, tmp_path):
         "license": "MIT",
         "num_bytes": len(PYTHON),
         "num_lines": 2,
+        "cluster_size": 1,
     }
     assert {row["path"]: row["language"] for row in rows} == {
         "src/add.py": "Python",
@@ -117,3 +118,15 @@ def test_licence_texts_are_recognised(text, name):
 
 def test_a_folder_without_a_licence_file_is_unknown(tmp_path):
     assert license_of_folder(tmp_path) == "unknown"
+
+
+def test_of_near_duplicates_one_stays_and_knows_how_many_there_were(folder, tmp_path):
+    functions = [f"def function_{number}(first, second):\n    return first * {number} + second\n" for number in range(30)]
+    (folder / "src" / "b.py").write_text("\n".join(functions))
+    (folder / "src" / "a.py").write_text("\n".join([*functions, "LAST = 1\n"]))
+    result, rows = build(folder, tmp_path)
+    assert {row["path"]: row["cluster_size"] for row in rows if row["cluster_size"] > 1} == {"src/a.py": 2}
+    assert result.ledger.step("near_dedup").examples == {"near_duplicate": ["src/b.py"]}
+    assert build(folder, tmp_path, near_dedup_threshold=1.0)[0].ledger.step("near_dedup").merged == 0
+    with pytest.raises(ConfigError, match=r"near_dedup_threshold is 0.0, but must be in \(0, 1\]"):
+        SourceCodeConfig(output_dir="x", near_dedup_threshold=0.0)

@@ -120,14 +120,17 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
 
     steps = []
     more_inputs = ()
+    offline = "decontaminate=[]"  # benchmarks' texts are not at hand everywhere; the dataset card says so
     if code:
-        steps.append(builder("source_code", "build file-level source code, yours", "2.2.1", f"input_dir={code}"))
+        steps.append(
+            builder("source_code", "build file-level source code, yours", "2.2.1", f"input_dir={code}", offline)
+        )
         folder = "standard_library"
         title = "build file-level source code, the standard library"
-        steps.append(builder("source_code", title, "2.2.1", *scale.builder_fields, folder=folder))
+        steps.append(builder("source_code", title, "2.2.1", *scale.builder_fields, offline, folder=folder))
         more_inputs = (f'more_inputs=["{datasets / folder}"]',)
     else:
-        steps.append(builder("source_code", "build file-level source code", "2.2.1", *scale.builder_fields))
+        steps.append(builder("source_code", "build file-level source code", "2.2.1", *scale.builder_fields, offline))
     documentation = "build documentation, standing in for natural language"
     math = "build word problems, standing in for math"
     code_input, questions = f"input={datasets / 'source_code'}", f"input={datasets / 'synthetic_qa'}"

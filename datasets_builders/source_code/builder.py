@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from datatrove.data import Document
@@ -13,9 +13,11 @@ from datasets_builders.building.card import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Outcome, Removed
 from datasets_builders.curation.code_steps import CodeRules, SyntaxCheck
+from datasets_builders.curation.decontamination import BenchmarkIndex, Decontamination
 from datasets_builders.curation.exact_dedup import ExactDedup
 from datasets_builders.curation.folder_reader import FolderReader, folder_fingerprint
 from datasets_builders.curation.near_dedup import THRESHOLD, NearDedup, SignatureWriter, find_clusters
+from datasets_builders.curation.protected_data import ProtectedData
 from datasets_builders.curation.rules import CODE_RULES, RuleLimits
 from datasets_builders.source_code.folder import (
     FolderConfig,
@@ -66,6 +68,16 @@ class SourceCodeConfig(FolderConfig):
     rule_limits: dict[str, float] = field(
         default_factory=dict, metadata={"help": "instead of the defaults in curation/rules.py: {max_lines: 5000}"}
     )
+    decontaminate: list[str] = field(
+        default_factory=lambda: ["all"],
+        metadata={"help": "benchmarks whose texts must not be in the data: all, names, or [] for none"},
+    )
+    decontaminate_with: list[str] = field(
+        default_factory=list, metadata={"help": "further files of texts, PATH:COLUMN (.jsonl, .json, .parquet)"}
+    )
+    benchmarks_dir: str = field(
+        default="", metadata={"help": "folder with the benchmarks' files; empty: LING_BENCHMARKS_DIR, else the Hub"}
+    )
     near_dedup_threshold: float = field(
         default=THRESHOLD, metadata={"help": "least Jaccard similarity of files that are near-duplicates"}
     )
@@ -74,6 +86,7 @@ class SourceCodeConfig(FolderConfig):
     def validate(self) -> None:
         """Check names."""
         super().validate()
+        protected_data(self).check()
         if not 0 < self.near_dedup_threshold <= 1:
             raise ConfigError(f"near_dedup_threshold is {self.near_dedup_threshold}, but must be in (0, 1]")
         for kind, given, known in (
@@ -89,6 +102,11 @@ class SourceCodeConfig(FolderConfig):
         for name in self.languages:
             if type_of_language(name) is None:
                 raise ConfigError(f"languages: Linguist knows no {name!r}; names are such as 'C++', 'C#', 'Shell'")
+
+
+def protected_data(config: SourceCodeConfig) -> ProtectedData:
+    """Return what the dataset is kept clear of."""
+    return ProtectedData(config.decontaminate, config.decontaminate_with, config.benchmarks_dir)
 
 
 class CodeReader(FolderReader):
@@ -175,13 +193,17 @@ class SourceCodeBuilder(Builder):
     def stages(self) -> list[Stage]:
         """Read and filter each file; let equal files meet and keep one of each; then the best of near-duplicates."""
         folder = self.output_folder / ".build" / "stages" / "signatures"
+        index = self.output_folder / ".build" / "stages" / "decontamination.npz"
         config = cast(SourceCodeConfig, self.config)
         reader = CodeReader(config, exclusions(config, self.output_folder))
+        rules = CodeRules(RuleLimits(**config.rule_limits), config.skipped_rules)
+        clean = [Decontamination(index)] if protected_data(config).names else []
         return [
             Stage(
                 "filter",
-                [reader, CodeRules(RuleLimits(**config.rule_limits), config.skipped_rules), SyntaxCheck()],
+                [reader, rules, SyntaxCheck(), *clean],
                 tasks=config.num_tasks,
+                before=lambda: self.benchmark_index.save(index),
             ),
             Stage("deduplicate", [ExactDedup(), SignatureWriter(folder)], tasks=config.num_tasks),
             Stage(
@@ -192,9 +214,15 @@ class SourceCodeBuilder(Builder):
             ),
         ]
 
+    @cached_property
+    def benchmark_index(self) -> BenchmarkIndex:
+        """The texts that the dataset is kept clear of."""
+        return protected_data(cast(SourceCodeConfig, self.config)).index()
+
     def check(self) -> None:
-        """Raise `ConfigError` when there is no folder to read."""
+        """Raise `ConfigError` when there is no folder to read, or a benchmark cannot be read."""
         check_folder(cast(SourceCodeConfig, self.config), self.output_folder)
+        self.benchmark_index  # noqa: B018 - reads them, before anything is written
 
     def inputs(self) -> list[str]:
         """Return the folder and what is left out of it."""
@@ -202,12 +230,14 @@ class SourceCodeBuilder(Builder):
         return [
             f"{repository_name(config)}: {input_folder(config)}",
             f"left out: {', '.join(exclusions(config, self.output_folder))}",
+            f"decontaminated against: {', '.join(protected_data(config).names) or 'nothing, as asked for'}",
         ]
 
     def input_fingerprint(self) -> dict[str, Any]:
         """Return the folder's names, sizes and times of change as a hash."""
         config = cast(SourceCodeConfig, self.config)
-        return folder_fingerprint(input_folder(config), exclusions(config, self.output_folder))
+        found = folder_fingerprint(input_folder(config), exclusions(config, self.output_folder))
+        return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
 
     def card(self) -> CardParts:
         """Return the card's text."""
@@ -216,7 +246,8 @@ class SourceCodeBuilder(Builder):
             title=f"Source code of {repository_name(config)}",
             description=(
                 f"Code files of {repository_name(config)}, one per row, after the rules, a syntax check and exact and "
-                "near-deduplication (sections 2.1 and 2.2.1 of arXiv 2503.17793)."
+                "near-deduplication (sections 2.1 and 2.2.1 of arXiv 2503.17793). Decontaminated against: "
+                f"{', '.join(protected_data(config).names) or 'nothing, as the config asks for'}."
             ),
             license=license_name(config),
             tags=["code"],

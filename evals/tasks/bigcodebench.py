@@ -10,25 +10,14 @@ import ast
 import os
 import sys
 
+from evals.benchmarks.bigcodebench import bigcodebench_source
 from evals.benchmarks.rows import Row
-from evals.benchmarks.source import BenchmarkSource
 from evals.execution import Limits, MissingPackageError, Program
 from evals.execution.environments import PREFIX, missing_packages
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.marked import marked_program
 
-HARD_SHA256 = "6546a4e79d71a7a07d3a0beda5bb64d1bcaa2eaa0dff8ca813f32045b03bede8"
 PYTHON_VARIABLE = "LING_BIGCODEBENCH_PYTHON"
-COLUMNS = (
-    "task_id",
-    "complete_prompt",
-    "instruct_prompt",
-    "canonical_solution",
-    "code_prompt",
-    "test",
-    "entry_point",
-    "libs",
-)
 INSTRUCTION = (
     "Please provide a self-contained Python script that solves the following problem in a markdown code block:"
 )
@@ -50,19 +39,9 @@ class BigCodeBench(ExecutedBenchmark):
     base_stops = ("\ndef ", "\nclass ", "\nif __name__", "\nprint(", "\nassert ", "\nimport ", "\nfrom ")
 
     def __init__(self, hard: bool) -> None:
-        kind = "hard" if hard else "full"
         self.name = "bigcodebench_hard" if hard else "bigcodebench"
         self.title = f"{'148 hard' if hard else '1,140'} tasks with library calls"
-        self.source = BenchmarkSource(
-            name="bigcodebench",
-            file_names=(f"bigcodebench_{kind}.json.gz", f"bigcodebench_{kind}.jsonl", f"bigcodebench_{kind}.parquet"),
-            hub_id="bigcode/bigcodebench-hard" if hard else "bigcode/bigcodebench",
-            split="v0.1.4",
-            columns=COLUMNS,
-            num_rows=148 if hard else 1140,
-            licence="Apache-2.0",
-            sha256=HARD_SHA256 if hard else "",
-        )
+        self.source = bigcodebench_source(hard)
 
     @property
     def interpreter(self) -> str:

@@ -10,8 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+from evals.benchmarks.ds1000 import DS1000
 from evals.benchmarks.rows import Row
-from evals.benchmarks.source import BenchmarkSource
 from evals.execution import Limits, MissingPackageError, Program
 from evals.execution.environments import PREFIX, missing_packages
 from evals.tasks.answers import Extraction, extract
@@ -19,15 +19,6 @@ from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.marked import marked_program
 
 PYTHON_VARIABLE = "LING_DS1000_PYTHON"
-DS1000 = BenchmarkSource(
-    name="ds1000",
-    file_names=("test.jsonl", "test.jsonl.gz", "ds1000.jsonl.gz"),
-    hub_id="xlangai/DS-1000",
-    revision="4416080ac5cb80bdf7576aefb8f9a0b4d5426a44",
-    columns=("prompt", "reference_code", "code_context", "metadata"),
-    num_rows=1000,
-    licence="CC-BY-SA-4.0",
-)
 LIBRARIES = {
     "numpy": "Numpy",
     "pandas": "Pandas",

@@ -6,21 +6,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from evals.benchmarks.hendrycks_math import MATH
 from evals.benchmarks.rows import Row
-from evals.benchmarks.source import BenchmarkSource
 from evals.execution import Executor, Limits, Program, Verdict
 from evals.tasks.benchmark import Benchmark
 from evals.tasks.scoring import SampleRecord
 
 SHOTS = (Path(__file__).with_name("prompts") / "math.txt").read_text(encoding="utf-8")
-MATH = BenchmarkSource(
-    name="math",
-    file_names=("test.jsonl", "test.json.gz", "test.jsonl.gz", "test.parquet"),
-    hub_id="EleutherAI/hendrycks_math",
-    columns=("problem", "level", "type", "solution"),
-    num_rows=5000,
-    licence="MIT",
-)
 # Whether two answers in LaTeX are the same value; texts are parsed as LaTeX, in the sandbox, never as Python.
 EQUAL = """
 from latex2sympy2_extended import latex2sympy

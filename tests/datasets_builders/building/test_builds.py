@@ -11,7 +11,12 @@ def test_one_and_two_workers_write_the_same_bytes(run_cli, code_folder, tmp_path
     found = []
     for workers in (1, 2):
         done = run_cli(
-            "source_code", f"input_dir={code_folder}", f"output_dir=out{workers}", "num_shards=3", f"workers={workers}"
+            "source_code",
+            "decontaminate=[]",
+            f"input_dir={code_folder}",
+            f"output_dir=out{workers}",
+            "num_shards=3",
+            f"workers={workers}",
         )
         assert done.returncode == 0, done.stderr
         found.append(shard_hashes(tmp_path / f"out{workers}"))
@@ -20,7 +25,9 @@ def test_one_and_two_workers_write_the_same_bytes(run_cli, code_folder, tmp_path
 
 
 def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):
-    config = SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(code_folder), num_shards=2)
+    config = SourceCodeConfig(
+        decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), num_shards=2
+    )
     result = SourceCodeBuilder(config).run()
     rows = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
     assert result.num_rows == {"train": len(rows)}
@@ -32,7 +39,9 @@ def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):
 
 
 def test_the_card_has_metadata_ledger_and_lineage(code_folder, tmp_path):
-    config = SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(code_folder), license="MIT")
+    config = SourceCodeConfig(
+        decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), license="MIT"
+    )
     SourceCodeBuilder(config).run()
     card = (tmp_path / "out" / "README.md").read_text()
     metadata = yaml.safe_load(card.split("---\n")[1])
@@ -46,7 +55,7 @@ def test_the_card_has_metadata_ledger_and_lineage(code_folder, tmp_path):
 def test_a_finished_build_is_found_and_a_changed_one_starts_over(code_folder, tmp_path):
     def build(**fields) -> BuildResult:
         return SourceCodeBuilder(
-            SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(code_folder), **fields)
+            SourceCodeConfig(decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), **fields)
         ).run()
 
     first = build()
@@ -62,7 +71,9 @@ def test_a_finished_build_is_found_and_a_changed_one_starts_over(code_folder, tm
 
 
 def test_a_finished_build_whose_shard_was_deleted_is_built_again(code_folder, tmp_path, shard_hashes):
-    builder = SourceCodeBuilder(SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(code_folder)))
+    builder = SourceCodeBuilder(
+        SourceCodeConfig(decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder))
+    )
     builder.run()
     before = shard_hashes(tmp_path / "out")
     (tmp_path / "out/data/train_00000_of_00001.parquet").unlink()
@@ -71,7 +82,7 @@ def test_a_finished_build_whose_shard_was_deleted_is_built_again(code_folder, tm
 
 
 def test_a_dataset_inside_its_own_input_is_not_read_back(code_folder):
-    config = SourceCodeConfig(output_dir=str(code_folder / "out"), input_dir=str(code_folder))
+    config = SourceCodeConfig(decontaminate=[], output_dir=str(code_folder / "out"), input_dir=str(code_folder))
     first = SourceCodeBuilder(config).run()
     (code_folder / "more.py").write_text("value = 1\nother_value = value\n")
     second = SourceCodeBuilder(config).run()

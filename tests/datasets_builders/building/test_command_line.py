@@ -26,7 +26,9 @@ def test_help_of_a_builder_lists_its_fields_with_defaults(run_cli):
 @pytest.mark.parametrize("flag", ["--dry-run", "--dry_run"])
 def test_a_dry_run_prints_the_plan_and_touches_nothing(run_cli, code_folder, tmp_path, flag):
     before = sorted(tmp_path.rglob("*"))
-    done = run_cli("source_code", flag, f"input_dir={code_folder}", "output_dir=out", "num_shards=2")
+    done = run_cli(
+        "source_code", flag, "decontaminate=[]", f"input_dir={code_folder}", "output_dir=out", "num_shards=2"
+    )
     assert done.returncode == 0, done.stderr
     for expected in ("read_code [1:1]", "exact_dedup [n:1]", str(code_folder), "num_shards: 2", "_of_00002.parquet"):
         assert expected in done.stdout
@@ -58,7 +60,7 @@ def test_what_cannot_be_used_is_refused_in_one_line_without_a_traceback(run_cli,
 def test_a_folder_without_code_is_an_error_that_says_what_was_there(run_cli, tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "cat.png").write_bytes(b"\x89PNG")
-    done = run_cli("source_code", "input_dir=pictures", "output_dir=out")
+    done = run_cli("source_code", "decontaminate=[]", "input_dir=pictures", "output_dir=out")
     assert done.returncode == 1
     assert "all 1 inputs were removed (other_kind_of_file: 1)" in done.stderr
     assert "Traceback" not in done.stderr
@@ -68,7 +70,7 @@ def test_a_folder_without_code_is_an_error_that_says_what_was_there(run_cli, tmp
 def test_a_folder_of_the_user_is_never_overwritten(run_cli, code_folder, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
-    done = run_cli("source_code", f"input_dir={code_folder}", "output_dir=mine")
+    done = run_cli("source_code", "decontaminate=[]", f"input_dir={code_folder}", "output_dir=mine")
     assert done.returncode == 2
     assert "was not written by a builder" in done.stderr
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from datasets_builders.building.steps import Merged
 from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter, best_of, find_clusters
-from datasets_builders.curation.signatures import band_hashes, run_hashes, signatures, token_hashes
+from datasets_builders.curation.signatures import band_hashes, run_hashes, signatures
+from datasets_builders.curation.tokens import token_hashes
 
 GOLDEN_SIGNATURE = [3398165124, 3285786180, 3237928827, 3328780941]
 GOLDEN_BANDS = [16924002460442995680, 14815084082453721723]

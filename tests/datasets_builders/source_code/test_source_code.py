@@ -1,6 +1,7 @@
 """The source_code builder on a small folder with everything that a user's folder may hold."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -35,6 +36,7 @@ def folder(tmp_path):
 def build(folder, tmp_path, **fields):
     import pyarrow.parquet as pq
 
+    fields = {"decontaminate": [], **fields}
     config = SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(folder), **fields)
     result = SourceCodeBuilder(config).run()
     return result, pq.read_table(tmp_path / "out/data/train_00000_of_00001.parquet").to_pylist()
@@ -121,7 +123,9 @@ def test_a_folder_without_a_licence_file_is_unknown(tmp_path):
 
 
 def test_of_near_duplicates_one_stays_and_knows_how_many_there_were(folder, tmp_path):
-    functions = [f"def function_{number}(first, second):\n    return first * {number} + second\n" for number in range(30)]
+    functions = [
+        f"def function_{number}(first, second):\n    return first * {number} + second\n" for number in range(30)
+    ]
     (folder / "src" / "b.py").write_text("\n".join(functions))
     (folder / "src" / "a.py").write_text("\n".join([*functions, "LAST = 1\n"]))
     result, rows = build(folder, tmp_path)
@@ -130,3 +134,21 @@ def test_of_near_duplicates_one_stays_and_knows_how_many_there_were(folder, tmp_
     assert build(folder, tmp_path, near_dedup_threshold=1.0)[0].ledger.step("near_dedup").merged == 0
     with pytest.raises(ConfigError, match=r"near_dedup_threshold is 0.0, but must be in \(0, 1\]"):
         SourceCodeConfig(output_dir="x", near_dedup_threshold=0.0)
+
+
+def test_files_that_hold_a_protected_text_are_removed_and_the_card_says_what_was_compared(folder, tmp_path):
+    question = "Return the sum of the first and the second of two numbers that are given."
+    (tmp_path / "mine.jsonl").write_text(json.dumps({"question": question}) + "\n")
+    (folder / "src" / "leak.py").write_text(f'def total(a, b):\n    """{question}"""\n    return a + b\n')
+    result, rows = build(folder, tmp_path, decontaminate_with=[f"{tmp_path}/mine.jsonl:question"])
+    assert "src/leak.py" not in {row["path"] for row in rows} and len(rows) == 4
+    assert list(result.ledger.step("decontamination").reasons.values()) == [1]
+    assert f"Decontaminated against: {tmp_path}/mine.jsonl:question." in (tmp_path / "out/README.md").read_text()
+    build(folder, tmp_path)
+    assert "Decontaminated against: nothing" in (tmp_path / "out/README.md").read_text()
+
+
+def test_without_the_benchmarks_texts_nothing_is_built(folder, tmp_path):
+    with pytest.raises(ConfigError, match="whose texts cannot be read"):
+        build(folder, tmp_path, decontaminate=["all"], benchmarks_dir=str(tmp_path))
+    assert not (tmp_path / "out").exists()

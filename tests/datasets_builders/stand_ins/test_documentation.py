@@ -82,7 +82,9 @@ def test_the_length_limit_keeps_a_text_of_exactly_that_length(folder, tmp_path):
 
 
 def test_docstrings_can_come_from_a_source_code_dataset(folder, tmp_path):
-    SourceCodeBuilder(SourceCodeConfig(output_dir=str(tmp_path / "code"), input_dir=str(folder), license="MIT")).run()
+    SourceCodeBuilder(
+        SourceCodeConfig(decontaminate=[], output_dir=str(tmp_path / "code"), input_dir=str(folder), license="MIT")
+    ).run()
     config = DocumentationConfig(
         output_dir=str(tmp_path / "out"), source_code_dir=str(tmp_path / "code"), min_characters=20
     )

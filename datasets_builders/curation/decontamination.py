@@ -1,0 +1,191 @@
+"""Section 2.1: no test of a benchmark in the training data: runs of ten words, and short questions as wholes.
+
+A document goes when it shares a run of ten words with a benchmark's texts (DeepSeek-Coder, Qwen2.5-Coder), or holds a
+whole question of three to nine words. Words are compared in NFKC, in small letters, without punctuation; a character
+of Chinese, Japanese or Korean is a word. A run with fewer than five different words (`0 1 2 ...`: numbers count as one)
+says nothing and is left out. Hashes of 64 bits stand for the words: with a million runs, a corpus of 10**12 words
+would lose about 0.05 documents by chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from datatrove.data import Document
+from numpy.typing import NDArray
+
+from datasets_builders.building.atomic import written_whole
+from datasets_builders.building.steps import Outcome, Removed, Step
+from datasets_builders.curation.tokens import PROSE, mix, token_hashes
+from evals.benchmarks.protected import ProtectedText
+
+RUN_WORDS = 10
+MAX_FILTER_BITS = 24
+SHORT_WORDS = range(3, RUN_WORDS)
+MIN_DIFFERENT_WORDS = 5
+MIN_DIFFERENT_WORDS_SHORT = 3
+_SEPARATE = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af])")
+_NUMBERS = re.compile(rb"\b\d+\b")
+_NOT_A_WORD = re.compile(r"[^\w\s]+")
+_PLACES = np.array([int.from_bytes(hashlib.sha256(bytes([n])).digest()[:8], "big") | 1 for n in range(RUN_WORDS)])
+_PLACES = _PLACES.astype(np.uint64)
+
+
+def normalise(text: str) -> bytes:
+    """Return a text as it is compared: words between anything that is none."""
+    if text.isascii():
+        return text.lower().encode()
+    text = _SEPARATE.sub(r" \1 ", unicodedata.normalize("NFKC", text).lower())
+    return _NOT_A_WORD.sub(" ", text).encode("utf-8", "replace")
+
+
+def run_hashes(words: NDArray[np.uint64]) -> Iterator[tuple[int, NDArray[np.uint64]]]:
+    """Give (length, hashes of all runs of that many words) for three to ten words.
+
+    A run's hash is that of the run without its last word, and one product more.
+    """
+    with np.errstate(over="ignore"):
+        sums = np.zeros(len(words), np.uint64)
+        for length in range(1, min(RUN_WORDS, len(words)) + 1):
+            sums = sums[: len(words) - length + 1] + words[length - 1 :] * _PLACES[length - 1]
+            if length >= SHORT_WORDS.start:
+                yield length, mix(sums)
+
+
+class BenchmarkIndex:
+    """The hashed runs of protected texts, each with the text that it is from.
+
+    Args:
+        hashes: by length in words, sorted.
+        owners: of each hash, an index into `names`.
+        names: "benchmark: row".
+    """
+
+    def __init__(
+        self, hashes: Mapping[int, NDArray[np.uint64]], owners: Mapping[int, NDArray[np.int32]], names: list[str]
+    ) -> None:
+        self.hashes, self.owners, self.names = dict(hashes), dict(owners), names
+        self._filters: dict[int, NDArray[np.bool_]] = {}
+        for length, known in self.hashes.items():
+            # Much faster than a search, and of what is not known nearly all ends here.
+            bits = max(10, min(MAX_FILTER_BITS, 5 + len(known).bit_length()))
+            self._filters[length] = np.zeros(1 << bits, bool)
+            self._filters[length][known >> np.uint64(64 - bits)] = True
+
+    @classmethod
+    def build(cls, texts: Mapping[str, Iterable[ProtectedText]]) -> BenchmarkIndex:
+        """Index the texts of benchmarks by name."""
+        found: dict[int, list[tuple[NDArray[np.uint64], int]]] = {}
+        names: dict[str, int] = {}
+        for benchmark, given in texts.items():
+            for one in given:
+                owner = names.setdefault(f"{benchmark}: {one.row}", len(names))
+                for length, runs in _worth_indexing(normalise(one.text), one.is_question):
+                    found.setdefault(length, []).append((runs, owner))
+        hashes, owners = {}, {}
+        for length, parts in found.items():
+            every = np.concatenate([runs for runs, _ in parts])
+            whose = np.concatenate([np.full(len(runs), owner, np.int32) for runs, owner in parts])
+            hashes[length], first = np.unique(every, return_index=True)
+            owners[length] = whose[first]
+        return cls(hashes, owners, list(names))
+
+    def find(self, text: str) -> tuple[str, int] | None:
+        """Return ("benchmark: row", number of words) of the first protected text that a document holds, or None."""
+        for length, runs in run_hashes(token_hashes(normalise(text), PROSE)):
+            known = self.hashes.get(length)
+            if known is None or not len(known):
+                continue
+            runs = runs[self._may_be_known(length, runs)]
+            places = np.minimum(np.searchsorted(known, runs), len(known) - 1)
+            hits = np.flatnonzero(known[places] == runs)
+            if len(hits):
+                return self.names[self.owners[length][places[hits[0]]]], length
+        return None
+
+    def _may_be_known(self, length: int, runs: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        bits = len(self._filters[length]).bit_length() - 1
+        return self._filters[length][runs >> np.uint64(64 - bits)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.hashes.values()))
+
+    def sha256(self) -> str:
+        """Return a hash of the index."""
+        total = hashlib.sha256(json.dumps(self.names).encode())
+        for length in sorted(self.hashes):
+            total.update(self.hashes[length].tobytes())
+        return total.hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write a file, whole or not at all."""
+        arrays = {f"hashes_{n}": one for n, one in self.hashes.items()}
+        arrays |= {f"owners_{n}": one for n, one in self.owners.items()}
+        names = np.frombuffer(json.dumps(self.names).encode(), np.uint8)
+        with written_whole(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, names=names, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> BenchmarkIndex:
+        """Read what `save` wrote."""
+        with np.load(path) as file:
+            lengths = [int(key.removeprefix("hashes_")) for key in file.files if key.startswith("hashes_")]
+            hashes = {length: file[f"hashes_{length}"] for length in lengths}
+            owners = {length: file[f"owners_{length}"] for length in lengths}
+            return cls(hashes, owners, json.loads(file["names"].tobytes()))
+
+
+def _worth_indexing(raw: bytes, is_question: bool) -> Iterator[tuple[int, NDArray[np.uint64]]]:
+    """Give the runs of ten words of a text, or a short question as a whole, where they have enough different words.
+
+    All numbers count as one word there: `0 1 2 3 4 5 6 7 8 9` says nothing either.
+    """
+    words = token_hashes(raw, PROSE)
+    numbers = token_hashes(b" ".join(set(_NUMBERS.findall(raw))), PROSE)
+    counted = np.where(np.isin(words, numbers), np.uint64(0), words)
+    if len(words) >= RUN_WORDS:
+        windows = np.sort(np.lib.stride_tricks.sliding_window_view(counted, RUN_WORDS), axis=1)
+        different = 1 + (windows[:, 1:] != windows[:, :-1]).sum(axis=1)
+        (runs,) = (hashes for length, hashes in run_hashes(words) if length == RUN_WORDS)
+        yield RUN_WORDS, runs[different >= MIN_DIFFERENT_WORDS]
+    elif is_question and len(words) in SHORT_WORDS and len(np.unique(counted)) >= MIN_DIFFERENT_WORDS_SHORT:
+        yield next((length, hashes) for length, hashes in run_hashes(words) if length == len(words))
+
+
+class Decontamination(Step):
+    """Remove documents that hold a benchmark's texts; the reason is the benchmark, the detail its row.
+
+    Args:
+        path (`Path`): of a saved `BenchmarkIndex`.
+
+    Source: paper 2.1; DeepSeek-Coder 2.4.
+    """
+
+    name = "decontamination"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = str(path)
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Read the index."""
+        self._index = BenchmarkIndex.load(Path(self.path))
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Pass on a document that holds none of them."""
+        found = self._index.find(doc.text)
+        if found is None:
+            yield doc
+        else:
+            benchmark, _, row = found[0].partition(": ")
+            yield Removed(doc, benchmark, f"{row}, {found[1]} words")
+
+    def end(self) -> None:
+        """The index does not travel to the next rank."""
+        self._index = None

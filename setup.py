@@ -19,6 +19,7 @@ CORE = [
 ]
 BUILD = [
     "datatrove[io,processing]>=0.10.1,<0.11",
+    "detect-secrets>=1.5",
     "google-re2>=1.1",
     "rensa==0.5.0",  # another version may give other signatures, which a test would show
     "scipy>=1.13",

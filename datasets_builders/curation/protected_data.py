@@ -55,6 +55,11 @@ class ProtectedData:
                 texts[name] = list(self._texts(name))
             except BenchmarkDataError as error:
                 missing[name] = str(error)
+                if isinstance(error.__cause__, ConnectionError):  # its client has tried for half a minute
+                    missing |= dict.fromkeys(
+                        self.names[self.names.index(name) + 1 :], "not tried: the Hub is not there"
+                    )
+                    break
         if missing:
             have = ", ".join(texts) or "none of them"
             lines = "\n".join(f"  {name}: {reason}" for name, reason in missing.items())

@@ -1,4 +1,4 @@
-"""Section 2.2.1: file-level source code: read, rules, syntax check, exact and near-deduplication."""
+"""Sections 2.1 and 2.2.1: file-level source code, from a folder to deduplicated, decontaminated, sanitised rows."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ from datasets_builders.curation.decontamination import BenchmarkIndex, Decontami
 from datasets_builders.curation.exact_dedup import ExactDedup
 from datasets_builders.curation.folder_reader import FolderReader, folder_fingerprint
 from datasets_builders.curation.near_dedup import THRESHOLD, NearDedup, SignatureWriter, find_clusters
+from datasets_builders.curation.personal_data import Sanitising
 from datasets_builders.curation.protected_data import ProtectedData
 from datasets_builders.curation.rules import CODE_RULES, RuleLimits
 from datasets_builders.source_code.folder import (
@@ -165,7 +166,7 @@ class SourceCodeBuilder(Builder):
     """
 
     name = "source_code"
-    summary = "code files of a folder: language, rules, syntax check, exact and near-deduplication"
+    summary = "code files of a folder: language, rules, decontamination, sanitising, exact and near-deduplication"
     config_class = SourceCodeConfig
     text_column = "content"
     counted_column = "language"
@@ -186,6 +187,7 @@ class SourceCodeBuilder(Builder):
                 "license": text,
                 "num_bytes": number,
                 "num_lines": number,
+                "num_placeholders": number,
                 "cluster_size": number,
             }
         )
@@ -201,7 +203,7 @@ class SourceCodeBuilder(Builder):
         return [
             Stage(
                 "filter",
-                [reader, rules, SyntaxCheck(), *clean],
+                [reader, rules, SyntaxCheck(), *clean, Sanitising()],
                 tasks=config.num_tasks,
                 before=lambda: self.benchmark_index.save(index),
             ),
@@ -220,9 +222,8 @@ class SourceCodeBuilder(Builder):
         return protected_data(cast(SourceCodeConfig, self.config)).index()
 
     def check(self) -> None:
-        """Raise `ConfigError` when there is no folder to read, or a benchmark cannot be read."""
+        """Raise `ConfigError` when there is no folder to read."""
         check_folder(cast(SourceCodeConfig, self.config), self.output_folder)
-        self.benchmark_index  # noqa: B018 - reads them, before anything is written
 
     def inputs(self) -> list[str]:
         """Return the folder and what is left out of it."""
@@ -234,7 +235,11 @@ class SourceCodeBuilder(Builder):
         ]
 
     def input_fingerprint(self) -> dict[str, Any]:
-        """Return the folder's names, sizes and times of change as a hash."""
+        """Return the folder's names, sizes and times of change as a hash, and that of the protected texts.
+
+        Raises:
+            ConfigError: a benchmark that the config names cannot be read.
+        """
         config = cast(SourceCodeConfig, self.config)
         found = folder_fingerprint(input_folder(config), exclusions(config, self.output_folder))
         return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
@@ -252,14 +257,15 @@ class SourceCodeBuilder(Builder):
             license=license_name(config),
             tags=["code"],
             columns={
-                "id": "first 32 hex digits of the SHA-256 of the content",
-                "content": "the file",
+                "id": "first 32 hex digits of the SHA-256 of the file",
+                "content": "the file; e-mail addresses, public IP addresses and secrets are placeholders",
                 "path": "path below the input folder; of equal files the smallest",
                 "repository": "name of the code base",
                 "language": "programming language, by name, extension or first line",
                 "license": "licence of the input (SPDX name)",
                 "num_bytes": "size in UTF-8",
                 "num_lines": "lines",
+                "num_placeholders": "different values that were replaced",
                 "cluster_size": "near-duplicates that this file stands for, itself included",
             },
         )

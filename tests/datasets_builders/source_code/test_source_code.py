@@ -56,6 +56,7 @@ def test_rows_hold_the_files_that_passed(folder, tmp_path):
         "license": "MIT",
         "num_bytes": len(PYTHON),
         "num_lines": 2,
+        "num_placeholders": 0,
         "cluster_size": 1,
     }
     assert {row["path"]: row["language"] for row in rows} == {
@@ -152,3 +153,11 @@ def test_without_the_benchmarks_texts_nothing_is_built(folder, tmp_path):
     with pytest.raises(ConfigError, match="whose texts cannot be read"):
         build(folder, tmp_path, decontaminate=["all"], benchmarks_dir=str(tmp_path))
     assert not (tmp_path / "out").exists()
+
+
+def test_personal_data_become_placeholders_and_are_counted(folder, tmp_path):
+    (folder / "src" / "author.py").write_text("# by jane.doe@company.com, jane.doe@company.com\n" + PYTHON)
+    rows = {row["path"]: row for row in build(folder, tmp_path)[1]}
+    row = rows["src/author.py"]
+    assert row["content"] == "# by EMAIL_ADDRESS_1, EMAIL_ADDRESS_1\n" + PYTHON
+    assert row["num_placeholders"] == 1 and row["num_bytes"] == len(row["content"])

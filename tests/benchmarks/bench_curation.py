@@ -1,0 +1,192 @@
+"""Curation of source code, MB/s on one core: ours by stage, and beside it the peers' own components, on the same files.
+
+pip install spacy            # datatrove's signatures tokenise with it
+python tests/benchmarks/bench_curation.py --data-dir BENCHMARKS
+
+The files are the Python files of the running interpreter's standard library without its tests, or of --code. Peers:
+datatrove's MinhashDedupSignature, detect-secrets' scan_line (secrets alone; ours finds addresses too), and StarCoder2's
+patterns of encoded data in `re`; peers run on the first PEER_MEGABYTES. Rows without a peer have no published one.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from datasets_builders.curation.code_file import CodeFile
+from datasets_builders.curation.decontamination import BenchmarkIndex
+from datasets_builders.curation.near_dedup import THRESHOLD
+from datasets_builders.curation.personal_data import find_personal_data
+from datasets_builders.curation.rules import CODE_RULES, DEFAULT_LIMITS, ENCODED_PATTERNS, first_broken_rule
+from datasets_builders.curation.signatures import run_hashes, signatures
+from evals.benchmarks.protected import PROTECTED, protected_texts
+from evals.benchmarks.rows import BenchmarkDataError
+
+ROUNDS = 5
+PEER_MEGABYTES = 1.0
+BATCH = 64
+
+
+def main() -> None:
+    """Print the table of speeds and the recall of near-deduplication."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--code", type=Path, default=Path(sysconfig.get_path("stdlib")), help="folder with .py files")
+    parser.add_argument("--data-dir", type=Path, help="folder with benchmarks' files, for decontamination")
+    options = parser.parse_args()
+    texts = list(read(options.code))
+    print(f"{len(texts)} files, {megabytes(texts):.1f} MB, load {os.getloadavg()[0]:.1f}, median of {ROUNDS} rounds")
+    print(f"{'stage':34s} {'MB/s':>8s} {'goal':>6s} {'peer MB/s':>10s} {'ratio':>7s}")
+    row("rules, all", texts, rules, 15)
+    row("rules, encoded data (peer: re)", texts, encoded, None, peer_encoded)
+    row("signatures (peer: datatrove)", texts, sign, 15, peer_signatures())
+    row("personal data (peer: detect-secrets)", texts, find, None, peer_secrets())
+    if options.data_dir:
+        index = benchmark_index(options.data_dir)
+        row(f"decontamination, {len(index):,} runs", texts, lambda given: [index.find(one) for one in given], 30)
+    print_recall()
+
+
+def read(folder: Path) -> list[str]:
+    """Read the Python files of a folder, without tests and installed packages."""
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(folder).parts
+        if not {"test", "tests", "site-packages", "dist-packages"} & set(parts):
+            try:
+                yield path.read_text(encoding="utf-8")
+            except (UnicodeDecodeError, OSError):
+                continue
+
+
+def megabytes(texts: list[str]) -> float:
+    """Return the size in UTF-8."""
+    return sum(len(text.encode()) for text in texts) / 1e6
+
+
+def row(name: str, texts: list[str], ours: Callable, goal: float | None, peer: Callable | None = None) -> None:
+    """Measure ours and the peer in turns and print a line."""
+    mine, theirs = [], []
+    few, total = [], 0.0
+    for text in texts:
+        if total < PEER_MEGABYTES:
+            few.append(text)
+            total += len(text.encode()) / 1e6
+    for _ in range(ROUNDS):
+        mine.append(speed(ours, texts))
+        if peer:
+            theirs.append(speed(peer, few))
+    own, other = statistics.median(mine), statistics.median(theirs) if theirs else None
+    columns = [f"{name:34s}", f"{own:8.1f}", f"{goal or '-':>6}"]
+    columns += [f"{other:10.2f}", f"{own / other:7.1f}"] if other else [f"{'-':>10s}", f"{'-':>7s}"]
+    print(*columns, flush=True)
+
+
+def speed(work: Callable[[list[str]], object], texts: list[str]) -> float:
+    """Return MB/s of some work on all texts."""
+    start = time.perf_counter()
+    work(texts)
+    return megabytes(texts) / (time.perf_counter() - start)
+
+
+def rules(texts: list[str]) -> None:
+    """Apply all rules."""
+    for text in texts:
+        first_broken_rule(CodeFile(text, "Python", "a.py"))
+
+
+def encoded(texts: list[str]) -> None:
+    """Apply the rule on encoded data alone."""
+    for text in texts:
+        CODE_RULES["encoded_data"](CodeFile(text, "Python"), DEFAULT_LIMITS)
+
+
+def peer_encoded(texts: list[str]) -> None:
+    """Run the same patterns with the standard library's engine."""
+    import re
+
+    patterns = [re.compile(pattern.pattern) for pattern in ENCODED_PATTERNS]
+    for text in texts:
+        raw = text.encode()
+        for pattern in patterns:
+            sum(match.end() - match.start() for match in pattern.finditer(raw))
+
+
+def sign(texts: list[str]) -> None:
+    """Compute signatures of 256 permutations."""
+    for start in range(0, len(texts), BATCH):
+        signatures([text.encode() for text in texts[start : start + BATCH]])
+
+
+def peer_signatures() -> Callable[[list[str]], None] | None:
+    """Return datatrove's signatures, 25 bands of 10; None where spaCy is not installed."""
+    try:
+        from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
+
+        step = MinhashDedupSignature("/tmp/unused", MinhashConfig(n_grams=5, num_buckets=25, hashes_per_bucket=10))
+        step.get_signature(step.get_shingles("one two three four five six"))
+    except ImportError as error:
+        print(f"datatrove's signatures are not measured: {error}")
+        return None
+    return lambda texts: [step.get_signature(step.get_shingles(text)) for text in texts]
+
+
+def find(texts: list[str]) -> None:
+    """Find e-mail addresses, IP addresses and secrets."""
+    for text in texts:
+        find_personal_data(text)
+
+
+def peer_secrets() -> Callable[[list[str]], None]:
+    """Return detect-secrets' own scan of every line, for secrets alone, with its default detectors and filters."""
+    from detect_secrets.core.scan import scan_line
+    from detect_secrets.settings import default_settings
+
+    def scan(texts: list[str]) -> None:
+        with default_settings():
+            for text in texts:
+                for line in text.splitlines():
+                    list(scan_line(line))
+
+    return scan
+
+
+def benchmark_index(data_dir: Path) -> BenchmarkIndex:
+    """Index the benchmarks that are there."""
+    texts = {}
+    for name in PROTECTED:
+        try:
+            texts[name] = list(protected_texts(name, data_dir))
+        except BenchmarkDataError:
+            continue
+    return BenchmarkIndex.build(texts)
+
+
+def print_recall() -> None:
+    """Print how many of planted copies are joined, by their true Jaccard similarity; each pair on its own."""
+    generator = random.Random(0)
+    bins: dict[float, list[bool]] = {}
+    for _ in range(2_000):
+        words = [f"name{generator.randrange(50_000)}" for _ in range(300)]
+        copy, share = list(words), generator.uniform(0.0, 0.16)
+        for at in generator.sample(range(300), round(share * 300)):
+            copy[at] = f"other{generator.randrange(10**9)}"
+        raws = [" ".join(one).encode() for one in (words, copy)]
+        first, second = (set(run_hashes(raw).tolist()) for raw in raws)
+        similarity = len(first & second) / len(first | second)
+        found = signatures(raws)
+        shares_a_band = (found[0, :250].reshape(25, 10) == found[1, :250].reshape(25, 10)).all(axis=1).any()
+        joined = bool(shares_a_band) and (found[0] == found[1]).mean() >= THRESHOLD
+        bins.setdefault(int(similarity * 20) / 20, []).append(joined)
+    print("near-deduplication, threshold 0.7: pairs joined, by Jaccard similarity")
+    for low, joined in sorted(bins.items()):
+        print(f"  {low:.2f} to {low + 0.05:.2f}: {sum(joined) / len(joined):6.1%} of {len(joined)}")
+
+
+if __name__ == "__main__":
+    main()

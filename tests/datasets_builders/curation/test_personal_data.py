@@ -1,0 +1,98 @@
+"""Personal data and secrets: what is replaced, what stays, and that code still parses. All secrets here are made up."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datasets_builders.curation.personal_data import entropy, find_personal_data, sanitise
+from datasets_builders.curation.syntax import GRAMMARS, error_fraction, load_parser
+
+# In two parts, so that no scanner takes this file for a leak.
+AWS = "AKIA" + "QYLPMN5HHHFPZAM2"
+GITHUB = "ghp_" + "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"
+SLACK = "xoxb-" + "263594206564-2343594206574-FGqddMF8t08v8N7Oq4i57vs1"
+STRIPE = "sk_live_" + "ReTllpYQYfIZu2Jnf2lAPFjD"
+RANDOM = "q8Zt4vL1" + "xW7kP2mN"
+KEY = (
+    "-----BEGIN RSA PRIVATE KEY-----\n"
+    + "MIIEowIBAAKCAQEAu1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeL\n" * 3
+    + ("-----END RSA PRIVATE KEY-----")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("# written by jane.doe@company.com", "email", "jane.doe@company.com"),
+        ("mailto:j+tag@sub.uni-bonn.de?x", "email", "j+tag@sub.uni-bonn.de"),
+        ('HOST = "93.184.216.34"', "ip", "93.184.216.34"),
+        ("ping 203.0.114.7", "ip", "203.0.114.7"),
+        ('HOST = "2606:2800:220:1:248:1893:25c8:1946"', "ip", "2606:2800:220:1:248:1893:25c8:1946"),
+        (f'key = "{AWS}"', "secret", AWS),
+        (f"TOKEN={GITHUB}", "secret", GITHUB),
+        (f"slack: {SLACK}", "secret", SLACK),
+        (f"stripe.api_key = '{STRIPE}'", "secret", STRIPE),
+        (f'password = "{RANDOM}"', "secret", RANDOM),
+        (f'"client_secret": "{RANDOM}",', "secret", RANDOM),
+        (f"x = '''\n{KEY}\n'''", "secret", KEY),
+    ],
+)
+def test_personal_data_and_secrets_are_found(text, kind, value):
+    assert [(finding.kind, finding.value) for finding in find_personal_data(text)] == [(kind, value)]
+    assert value not in sanitise(text)[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "someone@example.com git@github.com x@users.noreply.github.com",
+        "product = matrix@other.shape",
+        "@decorator.method",
+        "127.0.0.1 192.168.1.1 10.0.0.1 0.0.0.0 255.255.255.255 8.8.8.8 224.0.0.1 192.0.2.1",
+        'version = "4.17.20.1"; v1.2.3.4; 1.2.3.4.5',
+        "std::vector<a::b> x; ::1 fe80::1 a::b::c",
+        'password = "password"; secret = "your-secret-here"; api_key = os.environ["KEY"]',
+        'token = "${GITHUB_TOKEN}"; password = "changeme123"; SECRET_KEY = "<secret key here>"',
+        'auth_token = "authentication"; secret_name = "database/production"',
+        "sha256 = '" + "0123456789abcdef" * 4 + "'",
+        "commit 3f786850e387550fdab836ed7e6dc881de23001b",
+    ],
+)
+def test_what_is_none_stays(text):
+    assert sanitise(text) == (text, {})
+
+
+def test_the_same_value_has_the_same_placeholder_and_kinds_are_counted():
+    text = 'a = "jo@firm.com"\nb = "al@firm.com"\nc = "jo@firm.com"\nd = "93.184.216.34"\n'
+    replaced, counts = sanitise(text)
+    assert replaced == ('a = "EMAIL_ADDRESS_1"\nb = "EMAIL_ADDRESS_2"\nc = "EMAIL_ADDRESS_1"\nd = "IP_ADDRESS_1"\n')
+    assert counts == {"email": 2, "ip": 1}
+    assert sanitise(replaced) == (replaced, {}), "placeholders are no personal data"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("Python", f'a = "{AWS}"  # jo@firm.com\n'),
+        ("Shell", f"ping 93.184.216.34\nexport TOKEN={GITHUB}\nmail jo@firm.com\n"),
+        ("JavaScript", f"const a = '{SLACK}'; // 93.184.216.34\n"),
+        ("Go", f'package a\n\nvar b = "{STRIPE}"\n'),
+        ("Ruby", f"password = '{RANDOM}'\n"),
+        ("C", f'/* jo@firm.com */\nchar *a = "{AWS}";\n'),
+    ],
+)
+def test_code_still_parses(language, text):
+    assert language in GRAMMARS
+    parser = load_parser(language)
+    replaced, counts = sanitise(text)
+    assert counts and error_fraction(parser, text) == error_fraction(parser, replaced) == 0
+
+
+@given(st.text(alphabet="ab1.:@-_='\" \n/AK{}", max_size=200))
+def test_any_text_is_sanitised_once_and_for_all(text):
+    replaced, _ = sanitise(text)
+    assert sanitise(replaced)[0] == replaced
+
+
+def test_entropy_in_bits():
+    assert entropy("aaaa") == 0 and entropy("abab") == 1 and entropy("abcdefgh") == 3

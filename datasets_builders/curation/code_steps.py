@@ -1,13 +1,15 @@
 """Section 2.1: the rules and the syntax check as steps of a pipeline over code files."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import asdict, fields
 
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.curation.code_file import CodeFile
+from datasets_builders.curation.metrics import CodeMetrics, Meter
 from datasets_builders.curation.rules import DEFAULT_LIMITS, RuleLimits, first_broken_rule
-from datasets_builders.curation.syntax import error_fraction, load_parser, max_error_fraction
+from datasets_builders.curation.syntax import max_error_fraction
 
 
 class CodeRules(Step):
@@ -34,31 +36,37 @@ class CodeRules(Step):
 
 
 class SyntaxCheck(Step):
-    """Remove files that their language's grammar cannot parse; languages without a grammar pass, marked unchecked.
+    """Measure files and remove those that their language's grammar cannot parse; languages without one pass unmeasured.
 
-    Source: paper 2.2.1 (files must be valid); the tolerance for preprocessed languages is ours.
+    Source: paper 2.2.1 (files must be valid; comment ratio, effective lines); the tolerance for preprocessed languages
+    is ours.
     """
 
     name = "syntax"
 
     def begin(self, rank: int, world_size: int) -> None:
-        """Parsers are made on first use."""
-        self._parsers: dict[str, object] = {}
+        """Meters are made on first use."""
+        self._meters: dict[str, Meter | None] = {}
 
     def process(self, doc: Document) -> Iterable[Outcome]:
-        """Pass on a file that parses."""
+        """Pass on a file that parses, with its metrics."""
         language = doc.metadata["language"]
-        if language not in self._parsers:
-            self._parsers[language] = load_parser(language)
-        parser = self._parsers[language]
-        doc.metadata["syntax"] = "no_grammar" if parser is None else "parsed"
-        fraction = 0.0 if parser is None else error_fraction(parser, doc.text)
-        if fraction > max_error_fraction(language):
-            yield Removed(doc, "syntax_error", f"{language}: {fraction:.4f} of the bytes")
+        if language not in self._meters:
+            self._meters[language] = Meter.of(language)
+        meter = self._meters[language]
+        if meter is None:
+            self.stat_update("no_grammar")
+            doc.metadata |= dict.fromkeys(one.name for one in fields(CodeMetrics))
+            yield doc
             return
-        self.stat_update("no_grammar" if parser is None else "parsed")
+        metrics = meter.measure(doc.text)
+        if metrics.error_fraction > max_error_fraction(language):
+            yield Removed(doc, "syntax_error", f"{language}: {metrics.error_fraction:.4f} of the bytes")
+            return
+        self.stat_update("parsed")
+        doc.metadata |= asdict(metrics)
         yield doc
 
     def end(self) -> None:
         """Parsers do not pickle."""
-        self._parsers = {}
+        self._meters = {}

@@ -6,7 +6,7 @@ most stars, then most forks, then the latest, then the smallest path (StarCoder2
 the order of the files nor on the number of workers.
 
 datatrove's stages are not used: they merge tuples in Python, join whatever shares a band without a look at the
-signatures, and keep an arbitrary member. Here a band at a time is sorted as an array on disk.
+signatures, and keep an arbitrary member. Here each band is sorted as an array.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def _path_of(doc: Document) -> str:
 def find_clusters(folder: Path, num_tasks: int, threshold: float = THRESHOLD) -> None:
     """Join near-duplicates into clusters and write, for each rank of `NearDedup`, what becomes of its files.
 
-    Memory: the 25 bands are sorted one after another, 8 bytes and an index per file each; the signatures stay on disk.
+    Memory: the signatures (1 KiB a file) stay on disk; the hashes of 25 bands and the line with what makes a copy
+    better are held, some 400 bytes a file.
 
     Args:
         folder: where `SignatureWriter` wrote; `clusters/` is made in it, whole or not at all.

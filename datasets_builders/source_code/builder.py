@@ -176,7 +176,7 @@ class SourceCodeBuilder(Builder):
         """Columns of the dataset."""
         from datasets import Features, Value
 
-        text, number = Value("string"), Value("int64")
+        text, number, fraction = Value("string"), Value("int64"), Value("float64")
         return Features(
             {
                 "id": text,
@@ -187,6 +187,11 @@ class SourceCodeBuilder(Builder):
                 "license": text,
                 "num_bytes": number,
                 "num_lines": number,
+                "comment_fraction": fraction,
+                "error_fraction": fraction,
+                "effective_lines": number,
+                "num_functions": number,
+                "max_nesting": number,
                 "num_placeholders": number,
                 "cluster_size": number,
             }
@@ -205,7 +210,7 @@ class SourceCodeBuilder(Builder):
                 "filter",
                 [reader, rules, SyntaxCheck(), *clean, Sanitising()],
                 tasks=config.num_tasks,
-                before=lambda: self.benchmark_index.save(index),
+                before=(lambda: self.benchmark_index.save(index)) if clean else None,
             ),
             Stage("deduplicate", [ExactDedup(), SignatureWriter(folder)], tasks=config.num_tasks),
             Stage(
@@ -265,6 +270,11 @@ class SourceCodeBuilder(Builder):
                 "license": "licence of the input (SPDX name)",
                 "num_bytes": "size in UTF-8",
                 "num_lines": "lines",
+                "comment_fraction": "bytes in comments over all; null, as the next four, without a grammar",
+                "error_fraction": "bytes that the grammar cannot understand over all",
+                "effective_lines": "lines that are neither blank nor comment alone",
+                "num_functions": "functions, methods and closures",
+                "max_nesting": "blocks within blocks",
                 "num_placeholders": "different values that were replaced",
                 "cluster_size": "near-duplicates that this file stands for, itself included",
             },

@@ -4,8 +4,9 @@ pip install spacy            # datatrove's signatures tokenise with it
 python tests/benchmarks/bench_curation.py --data-dir BENCHMARKS
 
 The files are the Python files of the running interpreter's standard library without its tests, or of --code. Peers:
-datatrove's MinhashDedupSignature, detect-secrets' scan_line (secrets alone; ours finds addresses too), and StarCoder2's
-patterns of encoded data in `re`; peers run on the first PEER_MEGABYTES. Rows without a peer have no published one.
+pygments' tokens (comments alone, as in StarCoder), datatrove's MinhashDedupSignature, detect-secrets' scan_line
+(secrets alone; ours finds addresses too), and StarCoder2's patterns of encoded data in `re`; peers run on the first
+PEER_MEGABYTES. Rows without a peer have no published one.
 """
 
 import argparse
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from datasets_builders.curation.code_file import CodeFile
 from datasets_builders.curation.decontamination import BenchmarkIndex
+from datasets_builders.curation.metrics import Meter
 from datasets_builders.curation.near_dedup import THRESHOLD
 from datasets_builders.curation.personal_data import find_personal_data
 from datasets_builders.curation.rules import CODE_RULES, DEFAULT_LIMITS, ENCODED_PATTERNS, first_broken_rule
@@ -45,6 +47,7 @@ def main() -> None:
     print(f"{'stage':34s} {'MB/s':>8s} {'goal':>6s} {'peer MB/s':>10s} {'ratio':>7s}")
     row("rules, all", texts, rules, 15)
     row("rules, encoded data (peer: re)", texts, encoded, None, peer_encoded)
+    row("metrics with parse (peer: pygments)", texts, measure, 6, peer_comments)
     row("signatures (peer: datatrove)", texts, sign, 15, peer_signatures())
     row("personal data (peer: detect-secrets)", texts, find, None, peer_secrets())
     if options.data_dir:
@@ -115,6 +118,23 @@ def peer_encoded(texts: list[str]) -> None:
         raw = text.encode()
         for pattern in patterns:
             sum(match.end() - match.start() for match in pattern.finditer(raw))
+
+
+def measure(texts: list[str]) -> None:
+    """Parse and measure."""
+    meter = Meter.of("Python")
+    for text in texts:
+        meter.measure(text)
+
+
+def peer_comments(texts: list[str]) -> None:
+    """Count comments alone, with pygments' tokens as StarCoder does, its docstrings left out."""
+    from pygments.lexers.python import PythonLexer
+    from pygments.token import Comment
+
+    lexer = PythonLexer()
+    for text in texts:
+        sum(len(value) for kind, value in lexer.get_tokens(text) if kind in Comment)
 
 
 def sign(texts: list[str]) -> None:

@@ -56,6 +56,11 @@ def test_rows_hold_the_files_that_passed(folder, tmp_path):
         "license": "MIT",
         "num_bytes": len(PYTHON),
         "num_lines": 2,
+        "comment_fraction": 0.0,
+        "error_fraction": 0.0,
+        "effective_lines": 2,
+        "num_functions": 1,
+        "max_nesting": 1,
         "num_placeholders": 0,
         "cluster_size": 1,
     }

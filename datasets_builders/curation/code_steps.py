@@ -36,7 +36,7 @@ class CodeRules(Step):
 
 
 class SyntaxCheck(Step):
-    """Measure files and remove those that their language's grammar cannot parse; languages without one pass unmeasured.
+    """Measure files and remove those that their language's grammar cannot parse; without one a file has sizes only.
 
     Source: paper 2.2.1 (files must be valid; comment ratio, effective lines); the tolerance for preprocessed languages
     is ours.
@@ -50,6 +50,8 @@ class SyntaxCheck(Step):
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a file that parses, with its metrics."""
+        doc.metadata["num_bytes"] = len(doc.text.encode("utf-8", "replace"))
+        doc.metadata["num_lines"] = len(doc.text.splitlines())
         language = doc.metadata["language"]
         if language not in self._meters:
             self._meters[language] = Meter.of(language)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from datasets_builders.curation.syntax import error_bytes, load_parser
+from datasets_builders.curation.syntax import error_fraction, load_parser
 
 if TYPE_CHECKING:
     from tree_sitter import Parser, Query
@@ -96,7 +96,7 @@ class Meter:
         blocks = sorted((node.start_byte, -node.end_byte) for node in found.get("block", ()))
         size = max(len(source), 1)
         return CodeMetrics(
-            error_fraction=min(1.0, max(error_bytes(root), 1) / size) if root.has_error else 0.0,
+            error_fraction=error_fraction(root, size),
             comment_fraction=sum(end - start for start, end in comments) / size,
             effective_lines=_effective_lines(source, comments),
             num_functions=len(found.get("function", ())),

@@ -26,6 +26,7 @@ from datatrove.data import Document
 from datasets_builders.building.steps import Outcome, Step
 
 EMAIL = re2.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
+ESCAPES = "abfnrtv"
 # Domains end so; `matrix@other.shape` does not.
 _DOMAINS = (
     "com org net edu gov mil int info biz name pro io ai app dev co me tv cc xyz tech cloud online site "
@@ -124,10 +125,13 @@ def _emails(text: str) -> Iterable[tuple[Finding, int]]:
     if "@" not in text:
         return
     for match in EMAIL.finditer(text):
-        name, _, domain = match.group().rpartition("@")
+        start, value = match.start(), match.group()
+        if text[start - 1 : start] == "\\" and value[0] in ESCAPES:  # the n of a line break is no part of the name
+            start, value = start + 1, value[1:]
+        name, _, domain = value.rpartition("@")
         real = domain.rpartition(".")[2].lower() in TOP_LEVEL_DOMAINS and not KEPT_DOMAINS.search(domain.lower())
-        if real and name.lower() not in KEPT_NAMES:
-            yield Finding("email", match.group()), match.start()
+        if real and name and name.lower() not in KEPT_NAMES:
+            yield Finding("email", value), start
 
 
 def _ip_addresses(text: str) -> Iterable[tuple[Finding, int]]:
@@ -196,9 +200,14 @@ def sanitise(text: str) -> tuple[str, Counter[str]]:
     if placeholders:
         # The longest first: a key may hold what another rule finds in it.
         values = sorted(placeholders, key=len, reverse=True)
-        pattern = re.compile("|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in values))
+        pattern = re.compile("|".join(map(_pattern_of, values)))
         text = pattern.sub(lambda match: placeholders[match.group()], text)
     return text, counts
+
+
+def _pattern_of(value: str) -> str:
+    """Return the pattern of a value's every occurrence; digits that are part of a longer number are no address."""
+    return rf"(?<![\w.:]){re.escape(value)}(?!\.?\w)" if _is_public(value) else re.escape(value)
 
 
 class Sanitising(Step):
@@ -213,8 +222,6 @@ class Sanitising(Step):
         """Pass the file on with its placeholders, counted by kind."""
         doc.text, counts = sanitise(doc.text)
         doc.metadata["num_placeholders"] = sum(counts.values())
-        if counts:
-            doc.metadata["num_bytes"] = len(doc.text.encode("utf-8", "replace"))
         for kind, count in counts.items():
             self.stat_update(kind, value=count)
         yield doc

@@ -261,7 +261,7 @@ def encoded_data(file: CodeFile, limits: RuleLimits) -> str | None:
 
 def addresses(file: CodeFile, limits: RuleLimits) -> str | None:
     """Drop files that are over 60 % URLs, IPv4 and IPv6 addresses. Source: paper 2.1; the patterns are ours."""
-    fraction = _matched(ADDRESSES, file)
+    fraction = matched_fraction(ADDRESSES, file)
     # `a::b` is a name in C++, and an address if there is a digit in it.
     ipv6 = [match.group() for match in IPV6.finditer(file.raw)]
     fraction += sum(len(text) for text in ipv6 if DIGIT.search(text)) / max(len(file.raw), 1)
@@ -273,12 +273,12 @@ def contacts(file: CodeFile, limits: RuleLimits) -> str | None:
 
     Source: paper 2.1; the patterns are ours.
     """
-    fraction = _matched(CONTACTS, file)
+    fraction = matched_fraction(CONTACTS, file)
     return f"{fraction:.2f}" if fraction > limits.max_contact_fraction else None
 
 
-def _matched(pattern: re.Pattern[bytes], file: CodeFile) -> float:
-    """Return which part of a file a pattern matches."""
+def matched_fraction(pattern: re.Pattern[bytes], file: CodeFile) -> float:
+    """Return which part of a file's bytes a pattern matches."""
     return sum(match.end() - match.start() for match in pattern.finditer(file.raw)) / max(len(file.raw), 1)
 
 

@@ -44,30 +44,22 @@ def load_parser(language: str) -> "Parser | None":
     return Parser(Language(getattr(importlib.import_module(module), entry_point)()))
 
 
-def error_fraction(parser: "Parser", text: str) -> float:
+def error_fraction(root: "Node", num_bytes: int) -> float:
     """Return which part of a file the grammar cannot understand: 0 for a file that parses.
 
     Args:
-        parser (`Parser`): of the file's language.
-        text (`str`): the file.
+        root (`Node`): of the file's tree.
+        num_bytes (`int`): of the file.
 
     Returns:
         `float`: bytes inside error nodes, and one per missing token, over all bytes.
 
     Source: ours.
     """
-    source = text.encode("utf-8")
-    root = parser.parse(source).root_node
-    if not root.has_error:
-        return 0.0
-    return min(1.0, max(error_bytes(root), 1) / max(len(source), 1))
+    return min(1.0, max(_error_bytes(root), 1) / max(num_bytes, 1)) if root.has_error else 0.0
 
 
-def error_bytes(root: "Node") -> int:
-    """Return how many bytes lie inside error nodes; a missing token counts as one.
-
-    Source: ours.
-    """
+def _error_bytes(root: "Node") -> int:
     total, waiting = 0, [root]
     while waiting:
         node = waiting.pop()

@@ -62,7 +62,7 @@ def image_references(file: CodeFile, limits: TextLimits) -> str | None:
 
 def links(file: CodeFile, limits: TextLimits) -> str | None:
     """Drop texts that are over 30 % URLs. Source: paper 2.1; the limit is ours."""
-    fraction = sum(match.end() - match.start() for match in LINKS.finditer(file.raw)) / max(len(file.raw), 1)
+    fraction = rules.matched_fraction(LINKS, file)
     return f"{fraction:.2f}" if fraction > limits.max_link_fraction else None
 
 

@@ -153,8 +153,6 @@ class CodeReader(FolderReader):
                     "repository": self.repository,
                     "language": language,
                     "license": self.license,
-                    "num_bytes": len(outcome.text.encode("utf-8")),
-                    "num_lines": len(outcome.text.splitlines()),
                 }
             yield outcome
 
@@ -208,7 +206,7 @@ class SourceCodeBuilder(Builder):
         return [
             Stage(
                 "filter",
-                [reader, rules, SyntaxCheck(), *clean, Sanitising()],
+                [reader, rules, Sanitising(), SyntaxCheck(), *clean],
                 tasks=config.num_tasks,
                 before=(lambda: self.benchmark_index.save(index)) if clean else None,
             ),

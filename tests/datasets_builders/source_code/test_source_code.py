@@ -6,6 +6,7 @@ import json
 import pytest
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter
 from datasets_builders.source_code.builder import SourceCodeBuilder, SourceCodeConfig
 from datasets_builders.source_code.folder import exclusions, input_folder
 from datasets_builders.source_code.licenses import license_of_folder, recognise_license
@@ -166,3 +167,29 @@ def test_personal_data_become_placeholders_and_are_counted(folder, tmp_path):
     row = rows["src/author.py"]
     assert row["content"] == "# by EMAIL_ADDRESS_1, EMAIL_ADDRESS_1\n" + PYTHON
     assert row["num_placeholders"] == 1 and row["num_bytes"] == len(row["content"])
+
+
+def test_sizes_are_those_of_the_text_that_stays(folder, tmp_path):
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEowIBAAKCAQEAu1SU1LfVLPHCozMxH2Mo4lgO"
+    (folder / "src" / "key.py").write_text(f'KEY = """{key}\n-----END PRIVATE KEY-----"""\n{PYTHON}')
+    rows = {row["path"]: row for row in build(folder, tmp_path)[1]}
+    row = rows["src/key.py"]
+    assert row["content"] == f'KEY = """SECRET_1"""\n{PYTHON}'
+    assert (row["num_lines"], row["num_bytes"]) == (3, len(row["content"])) and row["effective_lines"] == 3
+
+
+def test_a_build_that_stops_between_the_stages_ends_in_the_same_bytes(folder, tmp_path, monkeypatch):
+    functions = [
+        f"def function_{number}(first, second):\n    return first * {number} + second\n" for number in range(30)
+    ]
+    (folder / "src" / "a.py").write_text("\n".join(functions))
+    (folder / "src" / "b.py").write_text("\n".join([*functions, "LAST = 1\n"]))
+    _, whole = build(folder, tmp_path)
+    (tmp_path / "out").rename(tmp_path / "whole")
+    for stopped in (SignatureWriter, NearDedup):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(stopped, "begin", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+            build(folder, tmp_path)
+    result, rows = build(folder, tmp_path)
+    assert rows == whole and result.state == "continue"
+    result.ledger.check()

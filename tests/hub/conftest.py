@@ -53,11 +53,17 @@ def online(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
 
 @pytest.fixture
 def run_client(hub: HubServer, tmp_path: Path) -> Callable[..., Any]:
-    """Run Python code in a fresh process that knows only the Hub; returns what its `answer` variable holds."""
+    """Run Python code in a fresh process that knows only the Hub; returns what its `answer` variable holds.
+
+    The process ends with `os._exit`: at the interpreter's own end, pyarrow's threads of a streamed Parquet file
+    sometimes abort a process whose work is done (apache/arrow#45214, huggingface/datasets#7566).
+    """
 
     def run(code: str, token: str | None = "hf_test") -> Any:
         answer = tmp_path / "answer.json"
-        code += f"\nimport json, pathlib\npathlib.Path({str(answer)!r}).write_text(json.dumps(answer))\n"
+        code += (
+            f"\nimport json, os, pathlib\npathlib.Path({str(answer)!r}).write_text(json.dumps(answer))\nos._exit(0)\n"
+        )
         home = tmp_path / f"home_{len(list(tmp_path.glob('home_*')))}"
         environment = {**os.environ, **hub.env(home, token), "OMP_NUM_THREADS": "1"}
         environment.pop("HF_DATASETS_CACHE", None)

@@ -1,5 +1,6 @@
 # Every target makes .venv first if it is missing or older than setup.py or constraints.txt.
 #   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
+#   make corpus                    # real projects in many languages, for source_code/configs/corpus.yaml
 #   make test | lint | format | benchmark | check-released | check-engines | clean
 # Without a GPU, on a machine whose index offers CUDA builds first:
 #   make quickstart TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
@@ -15,7 +16,7 @@ TORCH_INDEX_URL ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test lint format benchmark check-released check-engines clean install
+.PHONY: quickstart corpus test lint format benchmark check-released check-engines clean install
 
 $(STAMP): setup.py constraints.txt
 	@echo "Installing the pinned set into $(VENV): about 0.7 GB to download with a CPU build of torch, 2.5 GB on disk."
@@ -34,6 +35,9 @@ install: $(STAMP)
 quickstart: $(STAMP)
 	@bash .ci/system_packages.sh
 	$(BIN)/python -m recipes.quickstart --output $(OUTPUT) --scale $(SCALE) $(if $(CODE),--code $(CODE))
+
+corpus:
+	bash tests/corpus/fetch.sh outputs/corpus
 
 test: $(STAMP)
 	@bash .ci/system_packages.sh

@@ -19,11 +19,15 @@ CORE = [
 ]
 BUILD = [
     "datatrove[io,processing]>=0.10.1,<0.11",
+    "charset-normalizer>=3.4",
     "detect-secrets>=1.5",
+    "dulwich>=0.22",
     "google-re2>=1.1",
+    "license-expression>=30.4",
     "rensa==0.5.0",  # another version may give other signatures, which a test would show
     "scipy>=1.13",
     "tree-sitter>=0.25,<0.27",
+    "zstandard>=0.23",
     # Grammars as single wheels: tree-sitter-language-pack 1.x downloads its parsers at run time.
     "tree-sitter-python>=0.25",
     "tree-sitter-java>=0.23.5",

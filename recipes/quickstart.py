@@ -122,9 +122,9 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
     more_inputs = ()
     offline = "decontaminate=[]"  # benchmarks' texts are not at hand everywhere; the dataset card says so
     if code:
-        steps.append(
-            builder("source_code", "build file-level source code, yours", "2.2.1", f"input_dir={code}", offline)
-        )
+        own = "license_types=[permissive,non_permissive,no_license]"  # whoever names a folder may train on it
+        title = "build file-level source code, yours"
+        steps.append(builder("source_code", title, "2.2.1", f"input_dir={code}", offline, own))
         folder = "standard_library"
         title = "build file-level source code, the standard library"
         steps.append(builder("source_code", title, "2.2.1", *scale.builder_fields, offline, folder=folder))

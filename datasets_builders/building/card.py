@@ -92,7 +92,8 @@ def write_card(builder: "Builder", ledger: Ledger, splits: list[str], lineage: d
 
 
 def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) -> dict[str, Any]:
-    license_id = parts.license.lower()
+    # The Hub knows GPL-3.0-only and GPL-3.0-or-later as gpl-3.0.
+    license_id = parts.license.lower().removesuffix("-only").removesuffix("-or-later")
     metadata: dict[str, Any] = {"license": license_id if license_id in HUB_LICENSES else "other"}
     if metadata["license"] == "other":
         metadata["license_name"] = license_id

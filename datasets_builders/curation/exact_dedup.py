@@ -1,6 +1,10 @@
-"""Section 2.1: exact deduplication: of files with the same content one stays, and knows of the others."""
+"""Section 2.1: exact deduplication: of files with the same content one stays, and knows of the others.
+
+The order in which copies are preferred, most stars, most forks, latest, smallest path (StarCoder2's), is near_dedup's.
+"""
 
 from collections.abc import Iterable
+from typing import Any
 
 from datatrove.data import Document
 
@@ -8,12 +12,12 @@ from datasets_builders.building.steps import Arity, Merged, Outcome, Step
 
 
 class ExactDedup(Step):
-    """Merge documents with the same id, which must be a hash of the content. The smallest path stays.
+    """Merge documents with the same id, which must be a hash of the content. The best copy stays.
 
     Give its stage the key `document_id` (the default), so that equal ids meet in one rank. A rank holds its documents
     in memory: take more `num_tasks` for more data.
 
-    Source: ours; StarCoder2 2.1 keeps the most starred, which a plain folder does not know.
+    Source: StarCoder2 2.1.
     """
 
     name = "exact_dedup"
@@ -31,13 +35,37 @@ class ExactDedup(Step):
     def finish(self) -> Iterable[Outcome]:
         """Give one document of each group, in the order of ids."""
         for identifier in sorted(self._groups):
-            winner, *others = sorted(self._groups.pop(identifier), key=_path_then_text)
+            group = self._groups.pop(identifier)
+            number = int(best_of([str(index), *preference(doc), doc.text] for index, doc in enumerate(group)))
+            winner = group.pop(number)
+            others = sorted(group, key=lambda doc: (_path_of(doc), doc.text))
             if others:
-                winner.metadata["duplicates"] = [other.metadata.get("path", "") for other in others]
+                winner.metadata["duplicates"] = [_path_of(other) for other in others]
             yield winner
             for other in others:
                 yield Merged(other, winner.id, "same_content")
 
 
-def _path_then_text(doc: Document) -> tuple[str, str]:
-    return doc.metadata.get("path", ""), doc.text
+def preference(doc: Document) -> tuple[int, int, str, str]:
+    """Return what makes a copy better than another: stars, forks, date of the last change (ISO), path.
+
+    Source: StarCoder2 2.1.
+    """
+    known = doc.metadata
+    return int(known.get("stars") or 0), int(known.get("forks") or 0), str(known.get("date") or ""), _path_of(doc)
+
+
+def best_of(members: Iterable[list[Any]]) -> str:
+    """Return the id of the copy that stays: most stars, most forks, latest, smallest path, smallest of the rest.
+
+    Args:
+        members: [id, stars, forks, date, path, ...] each.
+
+    Source: StarCoder2 2.1.
+    """
+    by_path = sorted(members, key=lambda one: (one[4:], one[0]))
+    return max(by_path, key=lambda one: (one[1], one[2], one[3]))[0]  # of equal ones max takes the first
+
+
+def _path_of(doc: Document) -> str:
+    return f"{doc.metadata.get('repository', '')}/{doc.metadata.get('path', '')}"

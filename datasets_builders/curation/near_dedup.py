@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.intermediate import number_of
 from datasets_builders.building.steps import Arity, Merged, Outcome, Step
+from datasets_builders.curation.exact_dedup import best_of, preference
 from datasets_builders.curation.signatures import NUM_BANDS, NUM_PERMUTATIONS, band_hashes, signatures
 
 THRESHOLD = 0.7  # StarCoder, StarCoder2
@@ -74,19 +75,6 @@ class SignatureWriter(Step):
     def end(self) -> None:
         """Arrays do not travel to the next rank."""
         self._signatures, self._lines = [], []
-
-
-def preference(doc: Document) -> tuple[int, int, str, str]:
-    """Return what makes a copy better than another: stars, forks, date of the last change (ISO), path.
-
-    Source: StarCoder2 2.1.
-    """
-    known = doc.metadata
-    return int(known.get("stars") or 0), int(known.get("forks") or 0), str(known.get("date") or ""), _path_of(doc)
-
-
-def _path_of(doc: Document) -> str:
-    return f"{doc.metadata.get('repository', '')}/{doc.metadata.get('path', '')}"
 
 
 def find_clusters(folder: Path, num_tasks: int, threshold: float = THRESHOLD) -> None:
@@ -187,18 +175,6 @@ def _write_clusters(folder: Path, clusters: Iterable[list[list[Any]]], num_tasks
     for rank in range(num_tasks):
         text = "".join(json.dumps(line) + "\n" for line in sorted(by_rank.get(rank, [])))
         (folder / f"{rank:05d}.jsonl").write_text(text, encoding="ascii")
-
-
-def best_of(members: Iterable[list[Any]]) -> str:
-    """Return the id of the copy that stays: most stars, most forks, latest, smallest path, smallest id.
-
-    Args:
-        members: [id, stars, forks, date, path] each.
-
-    Source: StarCoder2 2.1.
-    """
-    by_path = sorted(members, key=lambda one: (one[4], one[0]))
-    return max(by_path, key=lambda one: (one[1], one[2], one[3]))[0]  # of equal ones max takes the first
 
 
 class NearDedup(Step):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.source_code.licenses import license_of_folder
+from datasets_builders.curation.licenses import license_of_folder
+from datasets_builders.sources.folders import FolderSource
 
 # Left out wherever they lie: not written by the project's authors, or not source.
 ALWAYS_EXCLUDED = [".*", "__pycache__", "node_modules", "site-packages", "dist-packages", "venv", "*.egg-info"]
@@ -74,6 +75,15 @@ def check_folder(config: FolderConfig, output_folder: Path) -> None:
         raise ConfigError(f"input_dir {root} is a file; name the folder that holds the code")
     if output_folder.resolve() == root.resolve():
         raise ConfigError(f"output_dir and input_dir are the same folder, {root}; name another output_dir")
+
+
+def folder_source(config: FolderConfig, output_folder: Path) -> FolderSource:
+    """Return the folder as a source.
+
+    Source: ours.
+    """
+    patterns = exclusions(config, output_folder)
+    return FolderSource(input_folder(config), patterns, repository_name(config), license_name(config))
 
 
 def repository_name(config: FolderConfig) -> str:

@@ -49,6 +49,12 @@ def type_of_language(language: str) -> str | None:
     return _table().types.get(language)
 
 
+@cache
+def language_named(name: str) -> str | None:
+    """Return Linguist's spelling of a language's name, whatever its case; None for one that Linguist does not have."""
+    return next((known for known in _table().types if known.lower() == name.lower()), None)
+
+
 def candidates_of_name(path: str) -> tuple[str, ...]:
     """Return the languages that a path may be of, without a look into the file: none, one or several.
 

@@ -16,15 +16,18 @@ from datasets_builders.building.card import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Arity, Outcome, Reader, Removed, Step
 from datasets_builders.curation.exact_dedup import ExactDedup
-from datasets_builders.curation.folder_reader import FolderReader, folder_fingerprint
 from datasets_builders.source_code.folder import (
     FolderConfig,
     check_folder,
     exclusions,
+    folder_source,
     input_folder,
     license_name,
     repository_name,
 )
+from datasets_builders.sources.entry import Entry
+from datasets_builders.sources.folders import folder_fingerprint
+from datasets_builders.sources.reader import SourceReader
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -92,7 +95,7 @@ def docstrings(source: str) -> Iterator[tuple[str, str]]:
         waiting.extend(reversed(children))
 
 
-class DocumentationReader(FolderReader):
+class DocumentationReader(SourceReader):
     """Read the Python files and the documentation files of a folder.
 
     Source: ours.
@@ -100,9 +103,9 @@ class DocumentationReader(FolderReader):
 
     name = "read_documentation"
 
-    def kind_of(self, relative: str, head: bytes | None) -> str | None:
+    def kind_of(self, entry: Entry, head: bytes | None) -> str | None:
         """Return "docstring" for Python, "file" for documentation."""
-        extension = PurePosixPath(relative.lower()).suffix
+        extension = PurePosixPath(entry.path.lower()).suffix
         if extension in PROSE_EXTENSIONS and head is None:
             return "file"
         return "docstring" if extension == ".py" else None
@@ -221,7 +224,7 @@ class DocumentationBuilder(Builder):
         config = cast(DocumentationConfig, self.config)
         if config.source_code_dir:
             return CodeDatasetReader(Path(config.source_code_dir).expanduser())
-        return DocumentationReader(input_folder(config), exclusions(config, self.output_folder), config.max_bytes)
+        return DocumentationReader([folder_source(config, self.output_folder)], config.max_bytes)
 
     def _license(self) -> str:
         """Return the licence of the folder, or the one that all rows of the dataset have."""

@@ -4,7 +4,8 @@ import yaml
 from datasets import load_dataset
 
 from datasets_builders.building.builder import BuildResult
-from datasets_builders.source_code.builder import SourceCodeBuilder, SourceCodeConfig
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
 
 
 def test_one_and_two_workers_write_the_same_bytes(run_cli, code_folder, tmp_path, shard_hashes):

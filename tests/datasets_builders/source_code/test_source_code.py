@@ -6,10 +6,11 @@ import json
 import pytest
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.licenses import license_of_folder, recognise_license
 from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter
-from datasets_builders.source_code.builder import SourceCodeBuilder, SourceCodeConfig
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.source_code.folder import exclusions, input_folder
-from datasets_builders.source_code.licenses import license_of_folder, recognise_license
 
 PYTHON = "def add(first, second):\n    return first + second\n"
 MIT = (
@@ -55,6 +56,11 @@ def test_rows_hold_the_files_that_passed(folder, tmp_path):
         "repository": "project",
         "language": "Python",
         "license": "MIT",
+        "license_type": "permissive",
+        "encoding": "utf-8",
+        "stars": None,
+        "forks": None,
+        "date": None,
         "num_bytes": len(PYTHON),
         "num_lines": 2,
         "comment_fraction": 0.0,
@@ -114,7 +120,7 @@ def test_languages_can_be_chosen_by_type_and_by_name(folder, tmp_path):
     [
         (MIT, "MIT"),
         ("Apache License\n   Version 2.0, January 2004", "Apache-2.0"),
-        ("GNU LESSER GENERAL PUBLIC LICENSE Version 3 ... GNU General Public License version 3", "LGPL-3.0"),
+        ("GNU LESSER GENERAL PUBLIC LICENSE Version 3 ... GNU General Public License version 3", "LGPL-3.0-only"),
         ("Redistribution and use in source and binary forms ... Neither the name of", "BSD-3-Clause"),
         ("Redistribution and use in source and binary forms ... the following conditions are met", "BSD-2-Clause"),
         ("SPDX-License-Identifier: EPL-2.0", "EPL-2.0"),

@@ -4,7 +4,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.source_code.builder import SourceCodeBuilder, SourceCodeConfig
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.stand_ins.documentation import (
     DocumentationBuilder,
     DocumentationConfig,

@@ -8,8 +8,10 @@ import pytest
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Removed
-from datasets_builders.curation.folder_reader import excluded_by, folder_fingerprint
-from datasets_builders.source_code.builder import CodeReader, SourceCodeConfig
+from datasets_builders.source_code.config import SourceCodeConfig
+from datasets_builders.source_code.reader import CodeReader
+from datasets_builders.sources.entry import excluded_by
+from datasets_builders.sources.folders import FolderSource, folder_fingerprint
 
 GOOD = "value = 1\n"
 
@@ -24,7 +26,7 @@ def folder(tmp_path):
 
 def reader_of(folder, exclude, max_bytes):
     config = SourceCodeConfig(output_dir="unused", input_dir=str(folder), max_bytes=max_bytes, license="MIT")
-    return CodeReader(config, list(exclude))
+    return CodeReader(config, [FolderSource(folder, list(exclude))])
 
 
 def outcomes(folder, exclude=(), max_bytes=1_000_000, world_size=1):
@@ -47,14 +49,14 @@ def test_bad_files_are_removed_with_their_reasons(folder):
     (folder / "binary.py").write_bytes(b"x = 1\0\n")
     (folder / "empty.py").write_bytes(b"")
     (folder / "blank.py").write_bytes(b" \n\n")
-    (folder / "latin1.py").write_bytes("name = 'é'\n".encode("latin-1"))
+    (folder / "noise.py").write_bytes(bytes(range(128, 256)) * 3)
     (folder / "photo.png").write_bytes(b"\x89PNG")
     (folder / "README").write_text("no script")
     assert reasons(folder) == {
         "binary.py": "binary",
         "empty.py": "empty",
         "blank.py": "empty",
-        "latin1.py": "invalid_utf8",
+        "noise.py": "unknown_encoding",
         "photo.png": "other_kind_of_file",
         "README": "other_kind_of_file",
     }

@@ -1,0 +1,95 @@
+"""Sections 2.1 and 2.2.1: what a user may set for file-level source code."""
+
+from dataclasses import dataclass, field
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.licenses import LICENSE_TYPES, spdx_expression
+from datasets_builders.curation.near_dedup import THRESHOLD
+from datasets_builders.curation.protected_data import ProtectedData
+from datasets_builders.curation.rules import CODE_RULES, RuleLimits
+from datasets_builders.source_code.folder import FolderConfig
+from datasets_builders.source_code.languages import TYPES, type_of_language
+from datasets_builders.sources.opening import FORMS
+
+
+@dataclass
+class SourceCodeConfig(FolderConfig):
+    """Configuration of `source_code`.
+
+    Source: ours.
+    """
+
+    sources: list[str] = field(default_factory=list, metadata={"help": f"instead of input_dir, each one of: {FORMS}"})
+    columns: dict[str, str] = field(
+        default_factory=dict, metadata={"help": "of tables, where they are named otherwise: {content: body}"}
+    )
+    opt_out_file: str = field(
+        default="", metadata={"help": "text file of repositories (owner/name) and owners whose files are removed"}
+    )
+    license_types: list[str] = field(
+        default_factory=lambda: ["permissive", "no_license"],
+        metadata={"help": "of permissive, non_permissive, no_license: what is kept"},
+    )
+    allowed_licenses: list[str] = field(
+        default_factory=list, metadata={"help": "SPDX names that are kept whatever their type: [MPL-2.0]"}
+    )
+    language_types: list[str] = field(
+        default_factory=lambda: ["programming", "markup"],
+        metadata={"help": "of Linguist's: programming (with SQL), markup, data, prose"},
+    )
+    languages: list[str] = field(
+        default_factory=list, metadata={"help": "only these, by Linguist's names; empty: all of language_types"}
+    )
+
+    rule_limits: dict[str, float] = field(
+        default_factory=dict, metadata={"help": "instead of the defaults in curation/rules.py: {max_lines: 5000}"}
+    )
+    decontaminate: list[str] = field(
+        default_factory=lambda: ["all"],
+        metadata={"help": "benchmarks whose texts must not be in the data: all, names, or [] for none"},
+    )
+    decontaminate_with: list[str] = field(
+        default_factory=list, metadata={"help": "further files of texts, PATH:COLUMN (.jsonl, .json, .parquet)"}
+    )
+    benchmarks_dir: str = field(
+        default="", metadata={"help": "folder with the benchmarks' files; empty: LING_BENCHMARKS_DIR, else the Hub"}
+    )
+    near_dedup_threshold: float = field(
+        default=THRESHOLD, metadata={"help": "least Jaccard similarity of files that are near-duplicates"}
+    )
+    skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
+
+    def validate(self) -> None:
+        """Check names."""
+        super().validate()
+        protected_data(self).check()
+        if not 0 < self.near_dedup_threshold <= 1:
+            raise ConfigError(f"near_dedup_threshold is {self.near_dedup_threshold}, but must be in (0, 1]")
+        for kind, given, known in (
+            ("rule_limits", self.rule_limits, vars(RuleLimits())),
+            ("skipped_rules", self.skipped_rules, CODE_RULES),
+        ):
+            for name in given:
+                if name not in known:
+                    raise ConfigError(f"{kind}: unknown {name!r}; known: {', '.join(known)}")
+        if self.sources and (self.input_dir or self.repository):
+            raise ConfigError("sources and input_dir (or repository) are both set; put the folder among the sources")
+        if self.columns and not self.sources:
+            raise ConfigError("columns are those of tables among the sources, of which there are none")
+        for name in self.license_types:
+            if name not in LICENSE_TYPES:
+                raise ConfigError(f"license_types: unknown {name!r}; known: {', '.join(LICENSE_TYPES)}")
+        for name in self.allowed_licenses:
+            if spdx_expression(name) != name:
+                raise ConfigError(f"allowed_licenses: {name!r} is no SPDX name, such as MPL-2.0 or GPL-3.0-only")
+        for name in self.language_types:
+            if name not in TYPES:
+                raise ConfigError(f"language_types: unknown {name!r}; known: {', '.join(TYPES)}")
+        for name in self.languages:
+            if type_of_language(name) is None:
+                raise ConfigError(f"languages: Linguist knows no {name!r}; names are such as 'C++', 'C#', 'Shell'")
+
+
+def protected_data(config: SourceCodeConfig) -> ProtectedData:
+    """Return what the dataset is kept clear of."""
+    return ProtectedData(config.decontaminate, config.decontaminate_with, config.benchmarks_dir)

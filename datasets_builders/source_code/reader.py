@@ -1,0 +1,74 @@
+"""Section 2.2.1: read code files from any source and tell their language."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from datatrove.data import Document
+
+from datasets_builders.building.steps import Outcome, Removed
+from datasets_builders.source_code.config import SourceCodeConfig
+from datasets_builders.source_code.languages import (
+    candidates_of_name,
+    is_wanted,
+    language_named,
+    language_of,
+    language_of_shebang,
+)
+from datasets_builders.sources.entry import Entry, Source
+from datasets_builders.sources.opt_out import read_opt_outs
+from datasets_builders.sources.reader import SourceReader
+
+ID_CHARACTERS = 32
+
+
+def content_id(content: str) -> str:
+    """Return the id of a file: the first 32 hex digits of the SHA-256 of its content.
+
+    Source: ours.
+    """
+    return hashlib.sha256(content.encode("utf-8")).hexdigest()[:ID_CHARACTERS]
+
+
+class CodeReader(SourceReader):
+    """Read the code files of sources, removing what is no code, empty, binary, too large or unreadable.
+
+    Source: paper 2.2.1; the limits are ours.
+    """
+
+    name = "read_code"
+
+    def __init__(self, config: SourceCodeConfig, sources: Sequence[Source]) -> None:
+        opt_outs = read_opt_outs(Path(config.opt_out_file).expanduser()) if config.opt_out_file else None
+        super().__init__(sources, config.max_bytes, opt_outs)
+        self.language_types, self.languages = config.language_types, config.languages
+
+    def is_wanted(self, language: str) -> bool:
+        """Return whether files of a language are read."""
+        return is_wanted(language, self.language_types, self.languages)
+
+    def kind_of(self, entry: Entry, head: bytes | None) -> str | None:
+        """Return a language that the file may be of, or None."""
+        if head is not None:
+            language = language_of_shebang(head.decode("utf-8", "replace"))
+            return language if language and self.is_wanted(language) else None
+        stated = language_named(entry.known.get("language", ""))
+        return next(filter(self.is_wanted, [stated] if stated else candidates_of_name(entry.path)), None)
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Read one file and fill in its columns."""
+        for outcome in super().process(doc):
+            if isinstance(outcome, Document):
+                known = outcome.metadata
+                stated = language_named(known.get("language", ""))
+                language = stated or language_of(known["path"], outcome.text)
+                if language is None:
+                    yield Removed(outcome, "ambiguous_language", ", ".join(candidates_of_name(known["path"])))
+                    continue
+                if not self.is_wanted(language):
+                    yield Removed(outcome, "other_kind_of_file", language)
+                    continue
+                outcome.id = content_id(outcome.text)
+                del known["kind"]
+                outcome.metadata = dict.fromkeys(("stars", "forks", "date")) | known | {"language": language}
+            yield outcome

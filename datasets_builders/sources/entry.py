@@ -1,0 +1,122 @@
+"""Section 2.1, data collection: what every source gives: entries, one per file found, read when they are wanted."""
+
+import fnmatch
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing found in a source.
+
+    Args:
+        path (`str`): in its repository, with forward slashes.
+        repository (`str`): name of the code base.
+        problem (`str`): the reason for which it is not even looked at, or empty.
+        detail (`str`): what differs from entry to entry with the same problem.
+        size (`int`): bytes, as far as the source knows.
+        mtime_ns (`int`): time of change, where a file system tells it.
+        known (dict): what the source knows of the file: license, stars, forks, date, language.
+        read (function): returns at most the given number of bytes of the content.
+    """
+
+    path: str
+    repository: str = ""
+    problem: str = ""
+    detail: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+    known: dict[str, Any] = field(default_factory=dict)
+    read: Callable[[int], bytes] = lambda limit: b""
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes that are at hand, as `Entry.read` gives them."""
+
+    raw: bytes
+
+    def __call__(self, limit: int) -> bytes:
+        """Return the first `limit` bytes."""
+        return self.raw[:limit]
+
+
+class Source:
+    """A place that files come from. It travels to workers, so that it opens nothing before `entries`.
+
+    Source: ours.
+    """
+
+    def entries(self, rank: int, world_size: int) -> Iterator[Entry]:
+        """List, in a fixed order, the entries of one rank; all ranks together give each entry once."""
+        raise TypeError(f"{type(self).__name__} must define entries()")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what identifies the content without reading all of it, as JSON."""
+        raise TypeError(f"{type(self).__name__} must define fingerprint()")
+
+    def describe(self) -> str:
+        """Return a line for the plan and the card."""
+        raise TypeError(f"{type(self).__name__} must define describe()")
+
+    def license(self) -> str:
+        """Return the SPDX name of the licence of everything here, `unrecognised` or `unknown` (none is stated)."""
+        return "unknown"
+
+
+def rank_of(name: str, world_size: int) -> int:
+    """Return the rank that reads a thing: by a hash of its name, so that one added later moves no other.
+
+    Source: ours.
+    """
+    return zlib.crc32(name.encode("utf-8", "backslashreplace")) % world_size
+
+
+def excluded_by(relative: str, patterns: Sequence[str]) -> str | None:
+    """Return the first pattern that excludes a path, or None.
+
+    A pattern without a slash is held against the last name of the path; one with a slash against the whole path.
+
+    Args:
+        relative (`str`): path below the input folder, with forward slashes.
+        patterns (sequence of `str`): shell patterns, such as `tests` or `docs/*.md`.
+
+    Source: ours.
+    """
+    name = relative.rpartition("/")[2]
+    for pattern in patterns:
+        if fnmatch.fnmatchcase(relative if "/" in pattern else name, pattern.rstrip("/")):
+            return pattern
+    return None
+
+
+def without_excluded(entries: Iterable[Entry], patterns: Sequence[str]) -> Iterator[Entry]:
+    """Pass entries on; what is excluded, with all that lies below, becomes one entry, as in a folder.
+
+    Source: ours.
+    """
+    reported = set()
+    for entry in entries:
+        parts = entry.path.split("/")
+        for depth in range(1, len(parts) + 1):
+            ancestor = "/".join(parts[:depth])
+            if pattern := excluded_by(ancestor, patterns):
+                if (entry.repository, ancestor) not in reported:
+                    reported.add((entry.repository, ancestor))
+                    yield Entry(ancestor, entry.repository, "excluded", pattern)
+                break
+        else:
+            yield entry
+
+
+def path_problem(path: str) -> str:
+    """Return why a path from an archive or a table cannot be one inside a repository, or an empty string.
+
+    Source: ours.
+    """
+    if path.startswith("/") or ".." in PurePosixPath(path).parts or (len(path) > 1 and path[1] == ":"):
+        return "path_outside"
+    return "path_not_text" if "\0" in path or not path.strip() else ""

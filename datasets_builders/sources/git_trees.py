@@ -1,0 +1,97 @@
+"""Section 2.1: the files of a commit, read from a git repository's objects: no checkout, no git program, no hooks."""
+
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.licenses import LICENSE_HEAD_BYTES, is_statement_of_license, license_of_files
+from datasets_builders.sources.entry import Content, Entry, Source, rank_of, without_excluded
+
+if TYPE_CHECKING:
+    from dulwich.objects import Commit
+    from dulwich.repo import Repo
+
+
+class GitSource(Source):
+    """The files of one commit of a local repository, bare or with a working tree.
+
+    Args:
+        path (`Path`): the repository.
+        revision (`str`): branch, tag or commit; the commit that it names now is what is read.
+        exclude (sequence of `str`): patterns, see `excluded_by`.
+        license (`str`): SPDX name; empty: what files at the top say.
+
+    Raises:
+        ConfigError: there is no repository, or no such revision.
+
+    Source: ours.
+    """
+
+    def __init__(self, path: Path, revision: str = "HEAD", exclude: Sequence[str] = (), license: str = "") -> None:
+        from dulwich.errors import NotGitRepository
+        from dulwich.objectspec import parse_commit
+        from dulwich.repo import Repo
+
+        self.path, self.exclude, self._license = str(path), list(exclude), license
+        self.repository = path.resolve().name.removesuffix(".git") or path.resolve().parent.name
+        try:
+            with Repo(self.path) as repo:
+                commit = parse_commit(repo, revision)
+        except NotGitRepository:
+            raise ConfigError(f"git:{path}: no git repository lies there") from None
+        except (KeyError, ValueError) as error:
+            raise ConfigError(f"git:{path}: no commit {revision!r}: {error}") from None
+        self.commit = commit.id.decode("ascii")
+        self.date = datetime.fromtimestamp(commit.commit_time, UTC).isoformat()
+
+    def entries(self, rank: int, world_size: int) -> Iterator[Entry]:
+        """List the files of this rank, by a hash of the path."""
+        from dulwich.repo import Repo
+
+        with Repo(self.path) as repo:
+            for entry in without_excluded(self._names(repo), self.exclude):
+                if rank_of(entry.path, world_size) == rank:
+                    yield self._loaded(repo, entry)
+
+    def _names(self, repo: "Repo") -> Iterator[Entry]:
+        from dulwich.object_store import iter_tree_contents
+
+        for item in iter_tree_contents(repo.object_store, cast("Commit", repo[self.commit.encode()]).tree):
+            path = item.path.decode("utf-8", "backslashreplace")
+            is_file = stat.S_ISREG(item.mode)
+            problem = "" if is_file else "symlink_inside" if stat.S_ISLNK(item.mode) else "submodule"
+            yield Entry(path, self.repository, problem, known={"sha": item.sha})
+
+    def _loaded(self, repo: "Repo", entry: Entry) -> Entry:
+        sha = entry.known.get("sha")
+        if entry.problem:
+            return replace(entry, known={})
+        try:
+            raw = repo.object_store[sha].as_raw_string()
+        except KeyError:
+            detail = "a shallow or damaged repository"
+            return Entry(entry.path, entry.repository, "missing_object", detail)
+        return replace(entry, size=len(raw), known={"date": self.date}, read=Content(raw))
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the commit."""
+        return {"git": self.repository, "commit": self.commit}
+
+    def describe(self) -> str:
+        """Return path and commit."""
+        return f"{self.repository}: {self.path} at commit {self.commit}"
+
+    def license(self) -> str:
+        """Return the licence as given, or by the files at the top of the tree."""
+        if self._license:
+            return self._license
+        from dulwich.repo import Repo
+
+        with Repo(self.path) as repo:
+            stating = [one for one in self._names(repo) if is_statement_of_license(one.path)]
+            loaded = [self._loaded(repo, one) for one in stating]
+            return license_of_files({one.path: one.read(LICENSE_HEAD_BYTES) for one in loaded if not one.problem})

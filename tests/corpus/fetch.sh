@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Real projects in as many languages as package clients offer, as the archives that those clients download:
+#   bash tests/corpus/fetch.sh outputs/corpus
+# Nothing is installed, built or unpacked. What a client cannot get is said and left out.
+set -uo pipefail
+folder=${1:-outputs/corpus}
+mkdir -p "$folder" && cd "$folder" || exit 1
+
+missing=()
+fetch() { # fetch NAME COMMAND...: once; a file .done-NAME remembers it
+    local name=$1
+    shift
+    [ -e ".done-$name" ] && return
+    if "$@" >".log-$name" 2>&1; then touch ".done-$name" && rm -f ".log-$name"; else missing+=("$name"); fi
+}
+
+for name in flask==3.1.2 requests==2.32.5 networkx==3.6 pygments==2.21.0 click==8.3.1 attrs==25.4.0; do # Python
+    fetch "pypi-${name%%=*}" python3 -m pip download --quiet --no-deps --no-binary :all: "$name"
+done
+# JavaScript, TypeScript; Java, Kotlin and C++ in the last two
+for name in lodash@4.17.21 express@5.1.0 zod@4.1.12 rxjs@7.8.2 date-fns@4.1.0 @capacitor/android@7.4.3 expo-modules-core@3.0.20; do
+    fetch "npm-$(echo "${name%@*}" | tr -d @ | tr / -)" npm pack --silent "$name"
+done
+# Go, Rust, PHP, Ruby, Lua, Shell; C and C++ headers
+for name in golang-github-gorilla-mux-dev golang-golang-x-text-dev librust-regex-dev librust-itoa-dev \
+    php-symfony-console ruby-rack lua-penlight bash-completion libeigen3-dev nlohmann-json3-dev libutfcpp-dev; do
+    fetch "deb-$name" apt-get download "$name"
+done
+# C, C++, Java and C# as source packages, where apt has deb-src lines
+for name in zlib cjson lz4 tinyxml2 jsoup newtonsoft-json; do
+    fetch "source-$name" apt-get source --download-only --quiet "$name"
+done
+
+echo "$(find . -maxdepth 1 -type f ! -name '.*' ! -name '*.dsc' | wc -l) archives, $(du -sh . | cut -f1) in $folder"
+[ ${#missing[@]} -eq 0 ] || echo "not fetched (see $folder/.log-NAME): ${missing[*]}"

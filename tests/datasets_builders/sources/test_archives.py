@@ -1,0 +1,160 @@
+"""Archives are read as they are: every compression, every package format, and whatever a hostile one holds."""
+
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from datasets_builders.sources.archives import ArchiveSource, archive_stem, is_archive
+
+FILES = {"src/a.py": b"a = 1\n", "src/b.py": b"b = 2\n", "LICENSE": b"Apache License\nVersion 2.0"}
+
+
+def tar_bytes(files: dict[str, bytes], folder: str = "") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(folder + name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def deb_bytes(data: bytes) -> bytes:
+    def member(name: str, content: bytes) -> bytes:
+        header = f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode()
+        return header + content + b"\n" * (len(content) % 2)
+
+    parts = (member("debian-binary", b"2.0\n"), member("control.tar.xz", b"odd"), member("data.tar.xz", data))
+    return b"!<arch>\n" + b"".join(parts)
+
+
+def found(path: Path, **options) -> dict[str, bytes | str]:
+    """Return content, or the problem, by path."""
+    entries = list(ArchiveSource(path, **options).entries(0, 1))
+    assert len({entry.path for entry in entries}) == len(entries)
+    return {entry.path: entry.problem or entry.read(1_000_000) for entry in entries}
+
+
+@pytest.mark.parametrize(
+    ("extension", "compress"),
+    [
+        (".tar", bytes),
+        (".tar.gz", gzip.compress),
+        (".tgz", gzip.compress),
+        (".tar.xz", lzma.compress),
+        (".tar.zst", zstandard.ZstdCompressor().compress),
+    ],
+)
+def test_a_tar_gives_its_files_without_the_folder_around_them(tmp_path, extension, compress):
+    path = tmp_path / f"my-project-1.0{extension}"
+    path.write_bytes(compress(tar_bytes(FILES, "my_project-1.0/")))
+    source = ArchiveSource(path)
+    assert found(path) == FILES
+    assert (source.repository, source.license()) == ("my-project-1.0", "Apache-2.0")
+
+
+def test_an_npm_tarball_a_wheel_and_a_debian_package_state_their_licences(tmp_path):
+    npm = tmp_path / "left-pad-1.0.0.tgz"
+    npm.write_bytes(gzip.compress(tar_bytes({"package.json": b'{"license": "WTFPL"}', "index.js": b"1\n"}, "package/")))
+    assert "index.js" in found(npm) and ArchiveSource(npm).license() == "WTFPL"
+    wheel = tmp_path / "demo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("demo/a.py", "a = 1\n")
+        archive.writestr("demo-1.0.dist-info/METADATA", "Name: demo\nLicense-Expression: MIT OR Apache-2.0\n")
+    assert found(wheel)["demo/a.py"] == b"a = 1\n" and ArchiveSource(wheel).license() == "MIT OR Apache-2.0"
+    deb = tmp_path / "ruby-demo_1.0-1_all.deb"
+    terms = b"Files: *\nLicense: Expat\n\nFiles: debian/*\nLicense: GPL-2+\n\nLicense: Expat\n text\n"
+    data = lzma.compress(tar_bytes({"./usr/lib/demo.rb": b"1\n", "./usr/share/doc/ruby-demo/copyright": terms}))
+    deb.write_bytes(deb_bytes(data))
+    assert found(deb)["usr/lib/demo.rb"] == b"1\n"
+    assert (ArchiveSource(deb).repository, ArchiveSource(deb).license()) == ("ruby-demo", "MIT")
+
+
+def test_links_devices_and_paths_that_lead_out_are_reported_and_not_read(tmp_path):
+    path = tmp_path / "odd.tar"
+    with tarfile.open(path, "w") as archive:
+        for name, kind in (("link.py", tarfile.SYMTYPE), ("hard.py", tarfile.LNKTYPE), ("device", tarfile.CHRTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member)
+    with tarfile.open(path, "a") as archive:
+        for name in ("../../up.py", "/etc/root.py"):
+            archive.addfile(tarfile.TarInfo(name))
+    expected = {"link.py": "link", "hard.py": "link", "device": "not_a_regular_file"}
+    assert found(path) == expected | {"../../up.py": "path_outside", "/etc/root.py": "path_outside"}
+
+
+def test_excluded_folders_are_one_entry(tmp_path):
+    path = tmp_path / "p.tar"
+    path.write_bytes(tar_bytes({"node_modules/a.js": b"1", "node_modules/b/c.js": b"1", "x.js": b"1"}))
+    assert found(path, exclude=["node_modules"]) == {"node_modules": "excluded", "x.js": b"1"}
+
+
+def test_what_came_before_the_damage_stays(tmp_path):
+    path = tmp_path / "cut.tar.gz"
+    whole = gzip.compress(tar_bytes({"a.py": b"a\n", "b.py": bytes(range(256)) * 400}), compresslevel=0)
+    path.write_bytes(whole[: len(whole) // 2])
+    answer = found(path)
+    assert answer["a.py"] == b"a\n" and answer["cut.tar.gz"] == "damaged_archive"
+    path.write_bytes(b"\x1f\x8bnot at all")
+    assert found(path) == {"cut.tar.gz": "damaged_archive"}
+    other = tmp_path / "cut.zip"
+    other.write_bytes(b"PK\3\4 but no more")
+    assert found(other) == {"cut.zip": "damaged_archive"}
+
+
+def test_bombs_end_at_the_limit(tmp_path):
+    bomb = tmp_path / "bomb.tar.gz"
+    bomb.write_bytes(gzip.compress(tar_bytes({"a.py": b"1\n", "zeros": b"\0" * 5_000_000, "late.py": b"1\n"})))
+    assert found(bomb, max_bytes=1000, max_archive_bytes=1_000_000) == {
+        "a.py": b"1\n",
+        "zeros": b"",
+        "bomb.tar.gz": "archive_too_large",
+    }
+    wide = tmp_path / "wide.zip"
+    with zipfile.ZipFile(wide, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(20):
+            archive.writestr(f"{number:02d}.py", b"0" * 900)
+    answer = found(wide, max_bytes=1000, max_archive_bytes=10_000)
+    assert answer.pop("wide.zip") == "archive_too_large" and len(answer) == 11
+
+
+def test_a_header_of_any_claimed_size_is_not_read_into_memory(tmp_path):
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, 3 << 30
+    path = tmp_path / "pax.tar.gz"
+    path.write_bytes(gzip.compress(header.tobuf() + b"\0" * 10_000))
+    assert found(path) == {"pax.tar.gz": "archive_too_large"}
+
+
+def test_encrypted_and_too_large_members_of_a_zip_are_reported(tmp_path):
+    path = tmp_path / "locked.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("locked.py", "1")
+        archive.writestr("large.py", "1" * 2000)
+    raw = bytearray(path.read_bytes())
+    for at in (raw.index(b"PK\3\4") + 6, raw.index(b"PK\1\2") + 8):
+        raw[at] |= 1
+    path.write_bytes(bytes(raw))
+    entries = {entry.path: entry for entry in ArchiveSource(path, max_bytes=1000).entries(0, 1)}
+    assert entries["locked.py"].problem == "encrypted"
+    assert (entries["large.py"].size, entries["large.py"].read(10)) == (2000, b"")
+
+
+def test_one_rank_reads_an_archive(tmp_path):
+    path = tmp_path / "p.tar"
+    path.write_bytes(tar_bytes(FILES))
+    counts = [len(list(ArchiveSource(path).entries(rank, 4))) for rank in range(4)]
+    assert sorted(counts) == [0, 0, 0, 3]
+
+
+def test_names_tell_archives_and_repositories():
+    assert is_archive(Path("a.TAR.GZ")) and not is_archive(Path("a.gz"))
+    assert archive_stem(Path("flask-3.0.0.tar.gz")) == "flask-3.0.0"
+    assert archive_stem(Path("ruby-rack_2.2_all.deb")) == "ruby-rack"

@@ -1,0 +1,154 @@
+"""What a config may name as a source, and the sources beside archives and tables: git, the Hub, encodings, opt-outs."""
+
+import gzip
+import json
+import subprocess
+
+import pyarrow.parquet as pq
+import pytest
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
+from datasets_builders.sources.git_trees import GitSource
+from datasets_builders.sources.opening import open_sources
+from datasets_builders.sources.opt_out import OptOuts, read_opt_outs
+from datasets_builders.sources.text import decode
+from tests.datasets_builders.sources.test_archives import tar_bytes
+
+ADD = b"def add(first, second):\n    return first + second\n"
+SUBTRACT = b"def subtract(first, second):\n    return first - second\n"
+
+
+def build(tmp_path, name="out", **fields):
+    config = SourceCodeConfig(output_dir=str(tmp_path / name), decontaminate=[], **fields)
+    result = SourceCodeBuilder(config).run()
+    return result, pq.read_table(tmp_path / name / "data").to_pylist()
+
+
+def git(folder, *arguments):
+    settings = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", str(folder), *settings, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    git(folder, "init", "-b", "main")
+    (folder / "add.py").write_bytes(ADD)
+    (folder / "LICENSE").write_text("Mozilla Public License Version 2.0")
+    (folder / "link.py").symlink_to("/etc/passwd")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "first", "--date", "2024-01-01T00:00:00Z")
+    git(folder, "tag", "v1")
+    (folder / "add.py").write_bytes(SUBTRACT)
+    git(folder, "commit", "-am", "second")
+    (folder / "uncommitted.py").write_bytes(ADD)
+    return folder
+
+
+def test_a_commit_is_read_without_a_checkout(repository, tmp_path):
+    bare = tmp_path / "bare.git"
+    git(tmp_path, "clone", "--bare", str(repository), str(bare))
+    for path, revision, content in ((repository, "HEAD", SUBTRACT), (bare, "v1", ADD)):
+        source = GitSource(path, revision)
+        entries = {entry.path: entry for rank in range(3) for entry in source.entries(rank, 3)}
+        assert entries.keys() == {"add.py", "LICENSE", "link.py"}
+        assert entries["add.py"].read(1000) == content and entries["link.py"].problem == "symlink_inside"
+        assert source.license() == "MPL-2.0" and entries["add.py"].known["date"] == source.date
+    assert GitSource(bare).repository == "bare"
+
+
+def test_wrong_words_say_what_is_wrong(repository, tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"1")
+    for words, message in (
+        ([str(tmp_path / "nothing")], "nothing lies at"),
+        ([str(tmp_path / "*.zip")], "nothing lies at"),
+        ([str(tmp_path / "photo.png")], "is none of these: a folder, an archive"),
+        ([f"git:{tmp_path}"], "no git repository lies there"),
+        ([f"git:{repository}@v2"], "no commit 'v2'"),
+        ([str(repository), str(repository)], "is named twice"),
+        (["hf://datasets/alone"], "write hf://datasets/ORG/NAME"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            open_sources(words, [], 1000)
+    with pytest.raises(ConfigError, match="sources and input_dir"):
+        SourceCodeConfig(output_dir="x", sources=["a"], input_dir="b")
+    with pytest.raises(ConfigError, match="license_types: unknown 'free'"):
+        SourceCodeConfig(output_dir="x", license_types=["free"])
+    with pytest.raises(ConfigError, match="allowed_licenses: 'GPL' is no SPDX name"):
+        SourceCodeConfig(output_dir="x", allowed_licenses=["GPL"])
+
+
+def test_all_kinds_of_sources_in_one_build(repository, tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "folder.py").write_bytes(ADD.replace(b"add", b"in_folder"))
+    (tmp_path / "one-1.0.tar.gz").write_bytes(gzip.compress(tar_bytes({"one-1.0/archive.py": ADD})))
+    rows = [
+        {"content": SUBTRACT.decode(), "path": "same.py", "repository": "ada/known", "stars": 50, "license": "MIT"},
+        {"content": ADD.decode(), "path": "gpl.py", "repository": "bob/free", "stars": 90, "license": "GPL-3.0-only"},
+        {"content": "#" + ADD.decode(), "path": "no.py", "repository": "Eve/private"},
+        {"content": "# SPDX-License-Identifier: AGPL-3.0-only\nprint('a line')\n", "path": "tag.py", "license": "MIT"},
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "out.txt").write_text("# asked in May\nhttps://github.com/eve\n")
+    words = [f"{tmp_path}/project", f"{tmp_path}/*.tar.gz", f"git:{repository}@HEAD", f"{tmp_path}/rows.jsonl"]
+    result, found = build(tmp_path, sources=words, opt_out_file=str(tmp_path / "out.txt"))
+    kept = {row["path"]: (row["repository"], row["license_type"], row["stars"]) for row in found}
+    assert kept == {
+        "folder.py": ("project", "no_license", None),
+        "archive.py": ("one-1.0", "no_license", None),
+        "same.py": ("ada/known", "permissive", 50),
+    }
+    assert result.ledger.step("license").reasons == {"non_permissive": 3}
+    assert result.ledger.step("read_code").reasons["opted_out"] == 1
+    _, found = build(tmp_path, "all", sources=words, license_types=["permissive", "non_permissive", "no_license"])
+    # The GPL copy has more stars than the archive's; the commit's file is the same as the starred one.
+    assert {"gpl.py", "same.py", "tag.py"} < {row["path"] for row in found}
+    assert "archive.py" not in {row["path"] for row in found}
+    card = (tmp_path / "all" / "README.md").read_text()
+    assert "| GPL-3.0-only | non_permissive | 1 |" in card and "license: other" in card
+
+
+def test_two_workers_give_the_same_bytes(repository, tmp_path):
+    (tmp_path / "one-1.0.tar.gz").write_bytes(gzip.compress(tar_bytes({f"{n}.py": ADD + b"\n" * n for n in range(9)})))
+    words = [f"{tmp_path}/*.tar.gz", f"git:{repository}"]
+    for workers in (1, 2):
+        build(tmp_path, f"by{workers}", sources=words, workers=workers, license_types=["non_permissive", "no_license"])
+    one, two = ((tmp_path / f"by{n}/data/train_00000_of_00001.parquet").read_bytes() for n in (1, 2))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("utf-8", "naïve = 'é'\n"),
+        ("utf-8-sig", "value = 'é'\n"),
+        ("utf-16", "value = 'é'\n"),
+        ("cp1252", "# Ein größerer Käse für die Bürger, müßig überall\nname = 'Müller'\n"),
+        ("cp1251", "# Привет, мир: это программа для проверки кодировки текста\nprint(1)\n"),
+        ("shift_jis", "# これは日本語のコメントです。文字コードを調べます。\nprint(1)\n"),
+        ("gb18030", "# 这是一个中文注释, 用来检查文件的编码是否正确。\nprint(1)\n"),
+    ],
+)
+def test_text_of_many_encodings_becomes_the_same_text(encoding, text):
+    assert decode(text.encode(encoding))[0] == text
+
+
+def test_what_a_file_declares_goes_before_a_guess():
+    raw = "# -*- coding: iso-8859-5 -*-\nname = 'Ж'\n".encode("iso-8859-5")
+    assert decode(raw) == (raw.decode("iso-8859-5"), "iso8859-5")
+    assert decode(b"# coding: rot13\nname = '\xff'\n")[1] != "rot13"
+    assert decode(b"# coding: hex\n" + bytes(range(128, 256)) * 2) is None
+
+
+def test_opt_outs_are_repositories_and_owners(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("Ada/Engine  # since May\nhttps://github.com/bob/\n\nhttps://github.com/eve/tools.git\n")
+    names = read_opt_outs(path)
+    assert names == OptOuts(frozenset({"ada/engine", "bob", "eve/tools"}))
+    assert names.covers("ada/engine") and names.covers("Bob/x") and not names.covers("ada/other")
+    path.write_text("two words\n")
+    with pytest.raises(ConfigError, match="line 1: 'two words' is neither"):
+        read_opt_outs(path)

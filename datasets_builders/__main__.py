@@ -36,5 +36,17 @@ BUILDERS = {
     ),
 }
 
+# Name -> (module:function of the arguments, what it does).
+COMMANDS = {
+    "train-quality-model": (
+        "datasets_builders.curation.quality_training:main",
+        "fastText quality model from labelled files (section 2.2.1)",
+    ),
+    "inspect": (
+        "datasets_builders.curation.inspection_command:main",
+        "quality inspection of a finished dataset: rules, sample, score out of 100 (section 2.1)",
+    ),
+}
+
 if __name__ == "__main__":
-    sys.exit(run_command(sys.argv[1:], BUILDERS))
+    sys.exit(run_command(sys.argv[1:], BUILDERS, COMMANDS))

@@ -16,6 +16,7 @@ from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter, document_id
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
 from datasets_builders.building.progress import ProgressMarker, progress_bar
+from datasets_builders.building.report import write_report
 from datasets_builders.building.shards import ShardWriter
 from datasets_builders.building.state import BuildState, digest, fingerprint
 from datasets_builders.building.steps import Step
@@ -204,6 +205,7 @@ class Builder:
         write_json(self.output_folder / "ledger.json", ledger.as_dict())
         splits = sorted({split for split, _, _ in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
         num_rows = write_card(self, ledger, splits, current)
+        write_report(self, ledger, num_rows)
         state.finish({"num_rows": num_rows})
 
     def _result(self, state: BuildState, stages: list[Stage], found: str, current: dict[str, Any]) -> BuildResult:

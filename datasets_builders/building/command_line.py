@@ -14,12 +14,18 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
-def run_command(arguments: Sequence[str], builders: dict[str, tuple[str, str]]) -> int:
+def run_command(
+    arguments: Sequence[str],
+    builders: dict[str, tuple[str, str]],
+    commands: dict[str, tuple[str, str]] | None = None,
+) -> int:
     """Run the command line.
 
     Args:
         arguments (sequence of `str`): without the program's name.
         builders (dict): name to ("module:Class", one line on what it builds).
+        commands (dict): what else there is: name to ("module:function", one line on what it does); the function is
+            given the arguments behind the name.
 
     Returns:
         `int`: exit code: 0 done, 1 the build failed, 2 the command or config cannot be used, 130 interrupted.
@@ -28,9 +34,12 @@ def run_command(arguments: Sequence[str], builders: dict[str, tuple[str, str]]) 
     """
     # Only flags: in field=value a hyphen may belong to the value.
     cleaned = [_with_hyphens(argument) for argument in arguments]
+    commands = commands or {}
+    if cleaned and (command := cleaned[0].replace("_", "-")) in commands:
+        return _load(commands[command][0])(cleaned[1:])
     name = next((argument for argument in cleaned if argument in builders), None)
     if name is None:
-        return _without_builder(cleaned, builders)
+        return _without_builder(cleaned, builders, commands)
     parser = _parser(name, builders[name][1])
     if "-h" in cleaned or "--help" in cleaned:
         parser.print_help()
@@ -90,14 +99,14 @@ def _build(name: str, target: str, options: argparse.Namespace, overrides: list[
         return EXIT_FAILED
     rows = ", ".join(f"{split}: {count:,} rows" for split, count in result.num_rows.items())
     print(f"{result.output_dir}: {rows} ({time.monotonic() - started:.1f} s)")
-    return _publish(result.output_dir, options.push_to) if options.push_to else EXIT_OK
+    return _publish(result.output_dir, options.push_to, options.force) if options.push_to else EXIT_OK
 
 
-def _publish(folder: Path, repo_id: str) -> int:
+def _publish(folder: Path, repo_id: str, force: bool) -> int:
     from datasets_builders.building.publishing import PublishError, publish_folder
 
     try:
-        print(publish_folder(folder, repo_id).url)
+        print(publish_folder(folder, repo_id, force=force).url)
     except (PublishError, ValueError) as error:
         print(f"error: {error}. The dataset is complete in {folder}", file=sys.stderr)
         return EXIT_FAILED
@@ -133,6 +142,7 @@ def _parser(name: str, summary: str) -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, metavar="X.yaml", help="fields of the builder; without it, the defaults")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and write nothing")
     parser.add_argument("--push-to", metavar="ORG/NAME", help="publish on the Hub afterwards, private by default")
+    parser.add_argument("--force", action="store_true", help="publish although quality inspection refused the dataset")
     parser.add_argument("--workers", type=int, help="processes; the output is the same for any number")
     parser.add_argument("overrides", nargs="*", metavar="field=value", help="win over the YAML file")
     return parser
@@ -149,11 +159,15 @@ def _fields_help(config_class: type) -> str:
     return "\n".join(lines)
 
 
-def _without_builder(arguments: list[str], builders: dict[str, tuple[str, str]]) -> int:
-    width = max(map(len, builders))
+def _without_builder(
+    arguments: list[str], builders: dict[str, tuple[str, str]], commands: dict[str, tuple[str, str]]
+) -> int:
+    width = max(map(len, [*builders, *commands]))
     lines = ["usage: python -m datasets_builders BUILDER [--config X.yaml] [field=value ...]"]
     lines += ["           [--dry-run] [--workers N] [--push-to ORG/NAME]", "", "builders:"]
     lines += [f"  {name:<{width}}  {summary}" for name, (_, summary) in builders.items()]
+    if commands:
+        lines += ["", "commands:", *(f"  {name:<{width}}  {summary}" for name, (_, summary) in commands.items())]
     lines += ["", "python -m datasets_builders BUILDER --help lists the fields of a builder."]
     if "-h" in arguments or "--help" in arguments:
         print("\n".join(lines))
@@ -162,7 +176,7 @@ def _without_builder(arguments: list[str], builders: dict[str, tuple[str, str]])
     if wrong is not None:
         import difflib
 
-        near = difflib.get_close_matches(wrong, list(builders), n=1)
+        near = difflib.get_close_matches(wrong, [*builders, *commands], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         print(f"error: no builder is called {wrong!r}{hint}", file=sys.stderr)
     print("\n".join(lines), file=sys.stderr)

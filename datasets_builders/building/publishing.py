@@ -17,6 +17,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from datasets_builders.building.verdicts import refusal_of_inspection
+
 if TYPE_CHECKING:
     import httpx
     from huggingface_hub import HfApi
@@ -26,7 +28,9 @@ logger = logging.getLogger(__name__)
 
 # State of a build or a training run, which belongs to the machine it ran on: intermediate stages, removed documents
 # (they may hold what had to be removed), optimizer states, files that were being written.
-DEFAULT_IGNORE = (".build/**", "removed/**", "checkpoint-*/**", "*.tmp", "*.incomplete")
+# Reports show what was removed, samples and reviewers' words: they stay at home too.
+LOCAL_REPORTS = ("report.*", "report_pictures/**", "review.*", "inspection.*")
+DEFAULT_IGNORE = (".build/**", "removed/**", "checkpoint-*/**", "*.tmp", "*.incomplete", *LOCAL_REPORTS)
 
 # What a push replaces as a whole: shards of an older push with another shard count would be read beside the new ones.
 REPLACED_PATTERNS = {
@@ -71,6 +75,7 @@ def publish_folder(
     commit_message: str | None = None,
     ignore: Sequence[str] = DEFAULT_IGNORE,
     endpoint: str | None = None,
+    force: bool = False,
 ) -> PublishResult:
     """Push a finished dataset or model folder, its card included, to the Hub.
 
@@ -88,6 +93,7 @@ def publish_folder(
         commit_message (`str`, *optional*): title of the commit.
         ignore (sequence of `str`): patterns, relative to `folder`, of what stays at home. `*` also matches `/`.
         endpoint (`str`, *optional*): address of the Hub; defaults to the environment variable HF_ENDPOINT.
+        force (`bool`): publish a dataset although quality inspection refused it.
 
     Returns:
         `PublishResult`: repository, address and commit.
@@ -103,6 +109,8 @@ def publish_folder(
     _check_repo_type(repo_type)
     _check_revision(revision)
     paths = _files_to_publish(folder, ignore)
+    if not force and (refusal := refusal_of_inspection(folder)):
+        raise PublishError(refusal)
     api = _connect(endpoint)
 
     what = f"{repo_type} {repo_id}" + (f" at {revision}" if revision else "")

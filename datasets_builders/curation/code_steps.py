@@ -1,6 +1,6 @@
 """Section 2.1: the rules and the syntax check as steps of a pipeline over code files."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 
 from datatrove.data import Document
@@ -33,6 +33,34 @@ class CodeRules(Step):
         file = CodeFile(doc.text, doc.metadata["language"], doc.metadata.get("path", ""))
         broken = first_broken_rule(file, self.limits, self.skipped)
         yield Removed(doc, *broken) if broken else doc
+
+
+class QualityLimits(Step):
+    """Keep files whose columns lie within limits; one whose value is not known is removed too, with its own reason.
+
+    Args:
+        limits: column to (least, most), both included: {comment_fraction: [0.01, 0.8], stars: [5, .inf]}.
+
+    Source: paper 2.2.1 (code metrics, quality score, repository metadata); it publishes no limits.
+    """
+
+    name = "quality_limits"
+
+    def __init__(self, limits: Mapping[str, Sequence[float]]) -> None:
+        super().__init__()
+        self.limits = {name: (least, most) for name, (least, most) in limits.items()}
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Pass on a file within all limits."""
+        for name, (least, most) in self.limits.items():
+            value = doc.metadata.get(name)
+            if value is None:
+                yield Removed(doc, f"unknown_{name}")
+                return
+            if not least <= value <= most:
+                yield Removed(doc, f"{'low' if value < least else 'high'}_{name}", f"{value:g}")
+                return
+        yield doc
 
 
 class SyntaxCheck(Step):

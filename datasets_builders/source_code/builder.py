@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 from datasets_builders.building.builder import Builder, Stage
 from datasets_builders.building.card import LARGEST_COUNT_TABLE, CardParts
 from datasets_builders.building.state import file_sha256
-from datasets_builders.curation.code_steps import CodeRules, SyntaxCheck
+from datasets_builders.curation.code_steps import CodeRules, QualityLimits, SyntaxCheck
 from datasets_builders.curation.decontamination import BenchmarkIndex, Decontamination
 from datasets_builders.curation.exact_dedup import ExactDedup
 from datasets_builders.curation.licenses import LicenseFilter, license_type
 from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter, find_clusters
 from datasets_builders.curation.personal_data import Sanitising
+from datasets_builders.curation.quality_model import QualityScore, read_description
 from datasets_builders.curation.rules import RuleLimits
 from datasets_builders.source_code.config import SourceCodeConfig, protected_data
 from datasets_builders.source_code.folder import (
@@ -70,6 +71,7 @@ class SourceCodeBuilder(Builder):
                 "effective_lines": number,
                 "num_functions": number,
                 "max_nesting": number,
+                "quality": fraction,
                 "num_placeholders": number,
                 "cluster_size": number,
             }
@@ -83,11 +85,15 @@ class SourceCodeBuilder(Builder):
         reader = CodeReader(config, self.sources)
         license = LicenseFilter(config.license_types, config.allowed_licenses)
         rules = CodeRules(RuleLimits(**config.rule_limits), config.skipped_rules)
+        limits = [QualityLimits(config.quality_limits)] if config.quality_limits else []
+        score = (
+            [QualityScore(Path(config.quality_model).expanduser(), config.min_quality)] if config.quality_model else []
+        )
         clean = [Decontamination(index)] if protected_data(config).names else []
         return [
             Stage(
                 "filter",
-                [reader, license, rules, Sanitising(), SyntaxCheck(), *clean],
+                [reader, license, rules, Sanitising(), SyntaxCheck(), *limits, *score, *clean],
                 tasks=config.num_tasks,
                 before=(lambda: self.benchmark_index.save(index)) if clean else None,
             ),
@@ -151,6 +157,8 @@ class SourceCodeBuilder(Builder):
         found: dict[str, Any] = {"sources": [source.fingerprint() for source in self.sources]}
         if config.opt_out_file:
             found["opt_out_sha256"] = file_sha256(Path(config.opt_out_file).expanduser())
+        if config.quality_model:
+            found["quality_model_sha256"] = read_description(Path(config.quality_model).expanduser()).sha256
         return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
 
     def card(self) -> CardParts:
@@ -185,6 +193,7 @@ class SourceCodeBuilder(Builder):
                 "effective_lines": "lines that are neither blank nor comment alone",
                 "num_functions": "functions, methods and closures",
                 "max_nesting": "blocks within blocks",
+                "quality": "probability of high quality by the quality model; null without one",
                 "num_placeholders": "different values that were replaced",
                 "cluster_size": "near-duplicates that this file stands for, itself included",
             },

@@ -11,6 +11,11 @@ from datasets_builders.source_code.folder import FolderConfig
 from datasets_builders.source_code.languages import TYPES, type_of_language
 from datasets_builders.sources.opening import FORMS
 
+LIMITED_COLUMNS = (
+    *("comment_fraction", "error_fraction", "effective_lines", "num_functions", "max_nesting"),
+    *("num_bytes", "num_lines", "stars", "forks"),
+)
+
 
 @dataclass
 class SourceCodeConfig(FolderConfig):
@@ -57,6 +62,12 @@ class SourceCodeConfig(FolderConfig):
     near_dedup_threshold: float = field(
         default=THRESHOLD, metadata={"help": "least Jaccard similarity of files that are near-duplicates"}
     )
+    quality_limits: dict[str, list[float]] = field(
+        default_factory=dict,
+        metadata={"help": "high-quality filter, column: [least, most], such as {comment_fraction: [0.01, 0.8]}"},
+    )
+    quality_model: str = field(default="", metadata={"help": "folder that train-quality-model made; fills `quality`"})
+    min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
     skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
 
     def validate(self) -> None:
@@ -74,6 +85,13 @@ class SourceCodeConfig(FolderConfig):
                     raise ConfigError(f"{kind}: unknown {name!r}; known: {', '.join(known)}")
         if self.sources and (self.input_dir or self.repository):
             raise ConfigError("sources and input_dir (or repository) are both set; put the folder among the sources")
+        if self.min_quality and not self.quality_model:
+            raise ConfigError(f"min_quality is {self.min_quality}, but no quality_model is set to compare with it")
+        for name, limits in self.quality_limits.items():
+            if name not in LIMITED_COLUMNS:
+                raise ConfigError(f"quality_limits: unknown column {name!r}; known: {', '.join(LIMITED_COLUMNS)}")
+            if len(limits) != 2 or not limits[0] <= limits[1]:
+                raise ConfigError(f"quality_limits: {name} is {limits}, but must be [least, most]")
         if self.columns and not self.sources:
             raise ConfigError("columns are those of tables among the sources, of which there are none")
         for name in self.license_types:

@@ -70,5 +70,5 @@ class CodeReader(SourceReader):
                     continue
                 outcome.id = content_id(outcome.text)
                 del known["kind"]
-                outcome.metadata = dict.fromkeys(("stars", "forks", "date")) | known | {"language": language}
+                outcome.metadata = dict.fromkeys(("stars", "forks", "date", "quality")) | known | {"language": language}
             yield outcome

@@ -146,6 +146,15 @@ class Page:
         svg = _bar_chart_svg(series, groups, y_label)
         self._add_picture(name, svg, caption)
 
+    def histogram(self, name: str, values: Sequence[float], *, caption: str, x_label: str) -> None:
+        """Add a histogram of up to 40 bars; the tail above the 99th percentile is drawn as part of the last bar.
+
+        Args:
+            name (`str`): as for `line_chart`.
+            values: at least one finite number.
+        """
+        self._add_picture(name, _histogram_svg(values, x_label), caption)
+
     def to_html(self) -> str:
         """Return the page as one HTML document that needs nothing else."""
         blocks = "\n".join(block.html for block in self._blocks)
@@ -230,6 +239,22 @@ def _bar_chart_svg(series: Mapping[str, Sequence[float | None]], groups: Sequenc
     axes.set_ylabel(y_label)
     if len(series) > 1:
         axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.18))
+    return _svg(figure)
+
+
+def _histogram_svg(values: Sequence[float], x_label: str) -> str:
+    import numpy as np
+
+    numbers = np.asarray(values, float)
+    low, high = float(numbers.min()), float(np.percentile(numbers, 99))
+    is_count = bool((numbers == numbers.round()).all())
+    high = max(high, low + (1 if is_count else 1e-9))
+    num_bars = int(min(40, high - low + 1)) if is_count else 40
+    counts, edges = np.histogram(np.minimum(numbers, high), bins=max(num_bars, 1), range=(low, high))
+    figure, axes = _empty_chart(2.4)
+    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=COLOURS[0])
+    axes.set_xlabel(x_label)
+    axes.set_ylabel("rows")
     return _svg(figure)
 
 

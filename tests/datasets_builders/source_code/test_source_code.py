@@ -68,6 +68,7 @@ def test_rows_hold_the_files_that_passed(folder, tmp_path):
         "effective_lines": 2,
         "num_functions": 1,
         "max_nesting": 1,
+        "quality": None,
         "num_placeholders": 0,
         "cluster_size": 1,
     }

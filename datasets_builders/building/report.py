@@ -1,0 +1,153 @@
+"""Section 2.1: the report of a build, for the person who made it: what became of the input, and what the rows are like.
+
+`report.html` shows removed texts and is never published; the card has the numbers.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datasets_builders.building.ledger import Ledger
+from evals.report.page import Page
+
+if TYPE_CHECKING:
+    from datasets_builders.building.builder import Builder
+
+HISTOGRAM_ROWS = 1_000_000
+EXAMPLES_PER_REASON = 2
+LARGEST_NUM_REASONS = 40
+EXCERPT_CHARACTERS = 400
+LINES_READ_PER_FILE = 20_000
+NUM_CLUSTERS = 10
+
+
+def write_report(builder: "Builder", ledger: Ledger, num_rows: dict[str, int]) -> Path:
+    """Write report.html (and .md) beside the card.
+
+    Args:
+        builder (`Builder`): whose shards are complete.
+        ledger (`Ledger`): of the whole build.
+        num_rows (dict): rows per split.
+
+    Returns:
+        `Path`: of the HTML page.
+
+    Source: ours.
+    """
+    total = ", ".join(f"{split}: {count:,} rows" for split, count in num_rows.items())
+    page = Page(f"{builder.name}: {builder.output_folder.name}", f"{total}. For you alone: it shows removed texts.")
+    _show_steps(page, ledger)
+    _show_reasons(page, ledger, builder.output_folder / "removed")
+    _show_columns(page, builder)
+    if "cluster_size" in builder.features:
+        _show_clusters(page, builder.output_folder / "data")
+    return page.save(builder.output_folder / "report.html")[0]
+
+
+def _show_steps(page: Page, ledger: Ledger) -> None:
+    page.heading("What became of the input")
+    names = [step.name for step in ledger.steps]
+    counts: dict[str, list[float | None]] = {
+        "passed on": [step.output for step in ledger.steps],
+        "removed": [step.removed for step in ledger.steps],
+        "merged": [step.merged for step in ledger.steps],
+    }
+    page.bar_chart("steps", counts, groups=names, caption="Documents by step", y_label="documents")
+    rows = [
+        [step.name, step.input + step.created, step.removed, step.merged, step.output, f"{step.bytes_out / 1e6:.1f} MB"]
+        for step in ledger.steps
+    ]
+    page.table(["step", "in or made", "removed", "merged", "passed on", "text"], rows)
+
+
+def _show_reasons(page: Page, ledger: Ledger, removed: Path) -> None:
+    reasons = [(step.name, reason, count) for step in ledger.steps for reason, count in step.reasons.items()]
+    if not reasons:
+        return
+    reasons.sort(key=lambda one: (-one[2], one[:2]))
+    first = ledger.steps[0]
+    total = max(first.input + first.created, 1)
+    page.heading("Why documents ended")
+    page.table(["step", "reason", "documents", "of the input"], [[*one, f"{one[2] / total:.1%}"] for one in reasons])
+    page.heading("Examples of what was removed")
+    for step, reason, _ in reasons[:LARGEST_NUM_REASONS]:
+        for line in islice(_removed(removed / step, reason), EXAMPLES_PER_REASON):
+            place = f"{line['metadata'].get('repository', '')} {line['metadata'].get('path', line['id'])}".strip()
+            detail = f" ({line['detail']})" if line.get("detail") else ""
+            into = f" into {line['into']}" if line.get("into") else ""
+            page.heading(f"{step}: {reason}{into}", level=3)
+            page.paragraph(f"{_without_ticks(place)}{_without_ticks(detail)}")
+            if line["text"].strip():
+                page.code(line["text"][:EXCERPT_CHARACTERS])
+
+
+def _removed(folder: Path, reason: str) -> Iterator[dict[str, Any]]:
+    """Give the first documents that a step removed for a reason."""
+    for path in sorted(folder.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in islice(lines, LINES_READ_PER_FILE):
+                if f'"reason": "{reason}"' in line:
+                    yield json.loads(line)
+
+
+def _without_ticks(text: str) -> str:
+    return text.replace("`", "'")
+
+
+def _show_columns(page: Page, builder: "Builder") -> None:
+    import numpy as np
+
+    numeric = [name for name, kind in builder.features.items() if getattr(kind, "dtype", "") in ("int64", "float64")]
+    if not numeric:
+        return
+    page.heading("What the rows are like")
+    rows, charts = [], []
+    for name in numeric:
+        values = np.array([value for value in _values(builder, name) if value is not None], float)
+        if not len(values):
+            continue
+        low, middle, high = np.percentile(values, [5, 50, 95])
+        rows.append([name, len(values), float(low), float(middle), float(high), float(values.max())])
+        if values.min() < values.max():
+            charts.append((name, values))
+    if not rows:
+        return
+    caption = f"Of the first {HISTOGRAM_ROWS:,} rows" if rows[0][1] >= HISTOGRAM_ROWS else ""
+    page.table(["column", "rows with a value", "5 %", "median", "95 %", "largest"], rows, caption)
+    for name, values in charts:
+        page.histogram(name, values, caption=f"{name}; the last bar holds all above the 99th percentile", x_label=name)
+
+
+def _values(builder: "Builder", column: str) -> Iterator[Any]:
+    import pyarrow.parquet as pq
+
+    left = HISTOGRAM_ROWS
+    for path in sorted((builder.output_folder / "data").glob("*.parquet")):
+        with pq.ParquetFile(path) as shard:
+            for batch in shard.iter_batches(columns=[column]):
+                if left <= 0:
+                    return
+                yield from batch.column(0).to_pylist()[:left]
+                left -= batch.num_rows
+
+
+def _show_clusters(page: Page, folder: Path) -> None:
+    """Show the files that stand for most near-duplicates."""
+    import pyarrow.parquet as pq
+
+    largest: list[tuple[int, str, str]] = []
+    for path in sorted(folder.glob("*.parquet")):
+        with pq.ParquetFile(path) as shard:
+            for batch in shard.iter_batches(columns=["cluster_size", "repository", "path"]):
+                found = (
+                    (int(row["cluster_size"]), row["repository"], row["path"])
+                    for row in batch.to_pylist()
+                    if row["cluster_size"] > 1
+                )
+                largest = sorted([*largest, *found], key=lambda one: (-one[0], one[1:]))[:NUM_CLUSTERS]
+    if largest:
+        page.heading("Largest clusters of near-duplicates")
+        page.table(["files", "repository", "the copy that stays"], largest)

@@ -1,0 +1,35 @@
+"""Section 2.1: verdicts on a dataset that stand between it and the Hub."""
+
+import json
+from pathlib import Path
+
+from datasets_builders.building.state import digest, file_sha256
+
+INSPECTION_FILE = "inspection.json"
+NUM_WORST = 5
+
+
+def refusal_of_inspection(folder: Path) -> str | None:
+    """Return why quality inspection keeps a folder from being published, or None.
+
+    A verdict on other rows, those of an older build, does not count.
+
+    Source: paper 2.1: data below the threshold go back for reprocessing.
+    """
+    path = folder / INSPECTION_FILE
+    if not path.is_file():
+        return None
+    try:
+        verdict = json.loads(path.read_text(encoding="utf-8"))
+        passed, dataset, worst = verdict["passed"], verdict["dataset"], verdict["worst"]
+        score, threshold = float(verdict["score"]), float(verdict["threshold"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{path} cannot be read ({error}); inspect the dataset again, or remove the file"
+    shards = [file_sha256(one) for one in sorted((folder / "data").glob("*.parquet"))]
+    if passed or dataset != digest(shards):
+        return None
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in worst[:NUM_WORST])
+    return (
+        f"quality inspection refused this dataset: {score:.1f} of 100, threshold {threshold:g} ({reasons}). "
+        "Mend it and build again, or publish it with --force"
+    )

@@ -1,0 +1,163 @@
+"""Section 2.2.1, code quality score: a fastText classifier of files, with a calibrated probability.
+
+`quality_training.py` trains one; a folder holds `model.bin` and `quality_model.json`.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datatrove.data import Document
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.state import file_sha256
+from datasets_builders.building.steps import Outcome, Removed, Step
+
+MODEL_FILE, DESCRIPTION_FILE = "model.bin", "quality_model.json"
+POSITIVE, NEGATIVE = "__label__high", "__label__low"
+LINE_END = "<nl>"
+# Of a longer file the beginning is judged: fastText averages over all words.
+MAX_CHARACTERS = 20_000
+FASTTEXT_MAGIC = (793712314).to_bytes(4, "little")
+_TOKEN = re.compile(r"\w+|[^\w\s]|\n+")
+
+
+@dataclass
+class QualityDescription:
+    """What belongs to a model beside its weights.
+
+    Args:
+        sha256 (`str`): of model.bin.
+        slope, intercept (`float`): P(high) = sigmoid(slope * logit(p) + intercept), p being fastText's own.
+        positive_at (`float`): labels from here on count as high quality.
+        training (dict): data, sizes, parameters and versions.
+        held_out (dict): what was measured on files that were not trained on.
+    """
+
+    sha256: str
+    slope: float
+    intercept: float
+    positive_at: float
+    training: dict[str, Any] = field(default_factory=dict)
+    held_out: dict[str, Any] = field(default_factory=dict)
+
+
+def model_text(content: str) -> str:
+    """Return a file as the line of words that fastText is given: names, numbers and signs apart, line ends as a word.
+
+    Source: ours.
+    """
+    tokens = _TOKEN.findall(content[:MAX_CHARACTERS])
+    return " ".join(LINE_END if token[0] == "\n" else token for token in tokens)
+
+
+class QualityModel:
+    """A trained model.
+
+    Source: paper 2.2.1 (fastText); the calibration (Platt's) is ours.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import fasttext
+
+        self.description = read_description(folder)
+        fasttext.FastText.eprint = lambda *words: None  # its loader warns about an argument of its own
+        try:
+            self._model = fasttext.load_model(str(folder / MODEL_FILE))
+        except (ValueError, MemoryError) as error:
+            raise ConfigError(f"{folder / MODEL_FILE} cannot be loaded by fastText: {error}") from None
+        if set(self._model.get_labels()) != {POSITIVE, NEGATIVE}:
+            raise ConfigError(f"{folder / MODEL_FILE} has other labels than {POSITIVE} and {NEGATIVE}")
+
+    def scores(self, contents: Sequence[str]) -> list[float]:
+        """Return the calibrated probability of high quality of each file, between 0 and 1."""
+        return [self.calibrated(one) for one in self.raw_scores(contents)]
+
+    def raw_scores(self, contents: Sequence[str]) -> list[float]:
+        """Return fastText's own probabilities."""
+        if not contents:
+            return []
+        labels, probabilities = self._model.predict([model_text(one) for one in contents], k=2)
+        return [
+            float(dict(zip(names, values, strict=True)).get(POSITIVE, 0.0))
+            for names, values in zip(labels, probabilities, strict=True)
+        ]
+
+    def calibrated(self, probability: float) -> float:
+        """Return the calibrated probability of fastText's own."""
+        return 1 / (1 + math.exp(-(self.description.slope * logit(probability) + self.description.intercept)))
+
+
+def logit(probability: float) -> float:
+    """Return log(p / (1 - p)) of a probability, which is kept away from 0 and 1 by one in a million."""
+    clipped = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(clipped / (1 - clipped))
+
+
+def read_description(folder: Path) -> QualityDescription:
+    """Read and check quality_model.json; the model itself is not opened.
+
+    Raises:
+        ConfigError: a file is missing, is no fastText model, or is not the one that the description belongs to.
+
+    Source: ours.
+    """
+    model = folder / MODEL_FILE
+    for path in (model, folder / DESCRIPTION_FILE):
+        if not path.is_file():
+            raise ConfigError(f"quality_model: {path} is missing; `train-quality-model` makes such a folder")
+    with model.open("rb") as file:
+        if file.read(4) != FASTTEXT_MAGIC:
+            raise ConfigError(f"quality_model: {model} is no fastText model")
+    try:
+        description = QualityDescription(**json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"quality_model: {folder / DESCRIPTION_FILE} is not as expected: {error}") from None
+    if file_sha256(model) != description.sha256:
+        raise ConfigError(f"quality_model: {model} is not the model that {DESCRIPTION_FILE} describes (sha256)")
+    return description
+
+
+def write_description(folder: Path, description: QualityDescription) -> None:
+    """Write quality_model.json."""
+    text = json.dumps(asdict(description), indent=2, sort_keys=True)
+    (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+class QualityScore(Step):
+    """Write a quality score into every file's `quality`, and remove files below a limit.
+
+    Args:
+        folder (`Path`): of the model.
+        least (`float`): smallest score that stays, 0 keeps all.
+
+    Source: paper 2.2.1.
+    """
+
+    name = "quality"
+    batch_size = 64
+
+    def __init__(self, folder: Path, least: float = 0.0) -> None:
+        super().__init__()
+        self.folder, self.least = str(folder), least
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Load the model."""
+        self._model: QualityModel | None = QualityModel(Path(self.folder))
+
+    def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
+        """Score a batch."""
+        assert self._model is not None
+        answers: list[Iterable[Outcome]] = []
+        for doc, score in zip(docs, self._model.scores([doc.text for doc in docs]), strict=True):
+            doc.metadata["quality"] = round(score, 4)
+            answers.append([doc] if score >= self.least else [Removed(doc, "low_quality", f"{score:.4f}")])
+        return answers
+
+    def end(self) -> None:
+        """A model does not pickle."""
+        self._model = None

@@ -1,0 +1,25 @@
+"""The report shows what became of the input and what the rows are like, and stays at home."""
+
+from datasets_builders.building.publishing import DEFAULT_IGNORE, _files_to_publish
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
+
+
+def test_a_report_has_the_ledger_examples_histograms_and_clusters(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    functions = [f"def function_{n}(first, second):\n    return first * {n} + second\n" for n in range(30)]
+    (folder / "a.py").write_text("\n".join(functions))
+    (folder / "b.py").write_text("\n".join([*functions, "LAST = 1\n"]))
+    (folder / "c.py").write_text("# one line of comment\nprint('another file, with `ticks` and <b>tags</b>')\n")
+    (folder / "broken.py").write_text("def broken(:\n" + "".join(functions) + "</pre><script>alert(1)</script>")
+    SourceCodeBuilder(SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(folder), decontaminate=[])).run()
+    page = (tmp_path / "out/report.html").read_text()
+    for heading in ("What became of the input", "Why documents ended", "What the rows are like", "Largest clusters"):
+        assert heading in page
+    assert "syntax: syntax_error" in page and "project broken.py" in page and "near_dedup: near_duplicate into" in page
+    assert "<script>" not in page and page.count("<svg") >= 4
+    published = {
+        path.relative_to(tmp_path / "out").parts[0] for path in _files_to_publish(tmp_path / "out", DEFAULT_IGNORE)
+    }
+    assert published == {"README.md", "data", "ledger.json"}

@@ -8,7 +8,7 @@ from datasets_builders.building.command_line import run_command
 BUILDERS = {
     "source_code": (
         "datasets_builders.source_code.builder:SourceCodeBuilder",
-        "code files of a folder: language, rules, decontamination, sanitising, deduplication (section 2.2.1)",
+        "code files of folders, archives, git, tables or the Hub: curated, deduplicated (section 2.2.1)",
     ),
     "documentation": (
         "datasets_builders.stand_ins.documentation:DocumentationBuilder",

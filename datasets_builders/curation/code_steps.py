@@ -7,9 +7,10 @@ from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.curation.code_file import CodeFile
-from datasets_builders.curation.metrics import CodeMetrics, Meter
+from datasets_builders.curation.metrics import CodeMetrics
+from datasets_builders.curation.parser_process import MeterProcess, ParserLost
 from datasets_builders.curation.rules import DEFAULT_LIMITS, RuleLimits, first_broken_rule
-from datasets_builders.curation.syntax import max_error_fraction
+from datasets_builders.curation.syntax import ParseTooCostly, max_error_fraction
 
 
 class CodeRules(Step):
@@ -73,23 +74,28 @@ class SyntaxCheck(Step):
     name = "syntax"
 
     def begin(self, rank: int, world_size: int) -> None:
-        """Meters are made on first use."""
-        self._meters: dict[str, Meter | None] = {}
+        """Make ready a process for the parsers, which may be lost."""
+        self._meter: MeterProcess | None = MeterProcess()
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a file that parses, with its metrics."""
+        assert self._meter is not None
         doc.metadata["num_bytes"] = len(doc.text.encode("utf-8", "replace"))
         doc.metadata["num_lines"] = len(doc.text.splitlines())
         language = doc.metadata["language"]
-        if language not in self._meters:
-            self._meters[language] = Meter.of(language)
-        meter = self._meters[language]
-        if meter is None:
+        try:
+            metrics = self._meter.measure(language, doc.text)
+        except ParseTooCostly as error:
+            yield Removed(doc, "parse_too_costly", f"{language}: {error}")
+            return
+        except ParserLost as error:
+            yield Removed(doc, "parser_lost", f"{language}: {error}")
+            return
+        if metrics is None:
             self.stat_update("no_grammar")
             doc.metadata |= dict.fromkeys(one.name for one in fields(CodeMetrics))
             yield doc
             return
-        metrics = meter.measure(doc.text)
         if metrics.error_fraction > max_error_fraction(language):
             yield Removed(doc, "syntax_error", f"{language}: {metrics.error_fraction:.4f} of the bytes")
             return
@@ -98,5 +104,7 @@ class SyntaxCheck(Step):
         yield doc
 
     def end(self) -> None:
-        """Parsers do not pickle."""
-        self._meters = {}
+        """End the process."""
+        if self._meter:
+            self._meter.close()
+        self._meter = None

@@ -18,10 +18,10 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.state import digest, file_sha256
 from datasets_builders.building.verdicts import INSPECTION_FILE
 from datasets_builders.curation.code_file import CodeFile
-from datasets_builders.curation.metrics import Meter
+from datasets_builders.curation.parser_process import MeterProcess, ParserLost
 from datasets_builders.curation.personal_data import find_personal_data
 from datasets_builders.curation.rules import first_broken_rule
-from datasets_builders.curation.syntax import max_error_fraction
+from datasets_builders.curation.syntax import ParseTooCostly, max_error_fraction
 from datasets_builders.curation.text_rules import first_broken_text_rule
 from evals.report.statistics import bootstrap_interval
 
@@ -101,7 +101,7 @@ class Verification:
         self.num_rows = 0
         self.reasons: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
-        self._meters: dict[str, Meter | None] = {}
+        self._meter = MeterProcess()
         self._seen: set[bytes] = set()
 
     def check(self, row: Mapping[str, Any]) -> str | None:
@@ -132,10 +132,15 @@ class Verification:
         return "syntax_error" if language and self._is_broken(language, text) else None
 
     def _is_broken(self, language: str, text: str) -> bool:
-        if language not in self._meters:
-            self._meters[language] = Meter.of(language)
-        meter = self._meters[language]
-        return meter is not None and meter.measure(text).error_fraction > max_error_fraction(language)
+        try:
+            metrics = self._meter.measure(language, text)
+        except (ParseTooCostly, ParserLost):
+            return True
+        return metrics is not None and metrics.error_fraction > max_error_fraction(language)
+
+    def close(self) -> None:
+        """End the parsers' process."""
+        self._meter.close()
 
     def part(self) -> Part:
         """Return the share of rows without fault as a part of the score."""

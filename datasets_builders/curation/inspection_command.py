@@ -64,6 +64,7 @@ def inspect(options: argparse.Namespace) -> inspection.Verdict:
     for row in _with_progress(folder):
         verification.check(row)
         sample.offer(row)
+    verification.close()
     rows = sample.rows()
     ids = [str(row["id"]) for row in rows]
     parts = {"rules": verification.part()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from datasets_builders.curation.syntax import error_fraction, load_parser
+from datasets_builders.curation.syntax import error_fraction, load_parser, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Parser, Query
@@ -85,12 +85,15 @@ class Meter:
     def measure(self, text: str) -> CodeMetrics:
         """Parse a file once and measure it.
 
+        Raises:
+            ParseTooCostly: the file was made to keep a parser busy.
+
         Source: paper 2.2.1 names comment ratio and effective lines; the definitions are ours.
         """
         from tree_sitter import QueryCursor
 
         source = text.encode("utf-8", "replace")
-        root = self.parser.parse(source).root_node
+        root = parse(self.parser, source).root_node
         found = QueryCursor(self.query).captures(root)
         comments = _merged((node.start_byte, node.end_byte) for node in found.get("comment", ()))
         blocks = sorted((node.start_byte, -node.end_byte) for node in found.get("block", ()))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from datasets_builders.building.builder import Builder, Stage
 from datasets_builders.building.card import LARGEST_COUNT_TABLE, CardParts
+from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.state import file_sha256
 from datasets_builders.curation.code_steps import CodeRules, QualityLimits, SyntaxCheck
 from datasets_builders.curation.decontamination import BenchmarkIndex, Decontamination
@@ -27,6 +28,7 @@ from datasets_builders.source_code.folder import (
 )
 from datasets_builders.source_code.reader import CodeReader
 from datasets_builders.sources.entry import Source
+from datasets_builders.sources.folders import FolderSource
 from datasets_builders.sources.opening import open_sources
 
 if TYPE_CHECKING:
@@ -34,13 +36,13 @@ if TYPE_CHECKING:
 
 
 class SourceCodeBuilder(Builder):
-    """Code files of a folder.
+    """Code files of any source.
 
     Source: paper 2.1 and 2.2.1; repositories are another builder's work.
     """
 
     name = "source_code"
-    summary = "code files of a folder: language, rules, decontamination, sanitising, exact and near-deduplication"
+    summary = "code files of folders, archives, git, tables or the Hub: curated and deduplicated"
     config_class = SourceCodeConfig
     text_column = "content"
     counted_column = "language"
@@ -116,7 +118,11 @@ class SourceCodeBuilder(Builder):
         config = cast(SourceCodeConfig, self.config)
         if not config.sources:
             check_folder(config, self.output_folder)
-        _ = self.sources  # whose opening finds what is missing
+        for source in self.sources:  # opening them finds what is missing
+            if config.sources and isinstance(source, FolderSource):
+                root = Path(source.root).resolve()
+                if self.output_folder.resolve().is_relative_to(root):
+                    raise ConfigError(f"output_dir {self.output_folder} lies inside the source {root}; name another")
 
     @cached_property
     def sources(self) -> list[Source]:

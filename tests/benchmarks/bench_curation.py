@@ -5,8 +5,9 @@ python tests/benchmarks/bench_curation.py --data-dir BENCHMARKS
 
 The files are the Python files of the running interpreter's standard library without its tests, or of --code. Peers:
 pygments' tokens (comments alone, as in StarCoder), datatrove's MinhashDedupSignature, detect-secrets' scan_line
-(secrets alone; ours finds addresses too), and StarCoder2's patterns of encoded data in `re`; peers run on the first
-PEER_MEGABYTES. Rows without a peer have no published one.
+(secrets alone; ours finds addresses too), and StarCoder2's patterns of encoded data in `re`. The row of all stages has
+detect-secrets as BigCode calls it, by file, which is faster. Peers run on the first PEER_MEGABYTES; rows without a peer
+have no published one.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from datasets_builders.curation.code_file import CodeFile
 from datasets_builders.curation.decontamination import BenchmarkIndex
 from datasets_builders.curation.metrics import Meter
 from datasets_builders.curation.near_dedup import THRESHOLD
-from datasets_builders.curation.personal_data import find_personal_data
+from datasets_builders.curation.personal_data import find_personal_data, sanitise
 from datasets_builders.curation.rules import CODE_RULES, DEFAULT_LIMITS, ENCODED_PATTERNS, first_broken_rule
 from datasets_builders.curation.signatures import run_hashes, signatures
 from evals.benchmarks.protected import PROTECTED, protected_texts
@@ -50,6 +51,7 @@ def main() -> None:
     row("metrics with parse (peer: pygments)", texts, measure, 6, peer_comments)
     row("signatures (peer: datatrove)", texts, sign, 15, peer_signatures())
     row("personal data (peer: detect-secrets)", texts, find, None, peer_secrets())
+    print_pipeline(texts)
     if options.data_dir:
         index = benchmark_index(options.data_dir)
         row(f"decontamination, {len(index):,} runs", texts, lambda given: [index.find(one) for one in given], 30)
@@ -174,6 +176,55 @@ def peer_secrets() -> Callable[[list[str]], None]:
                     list(scan_line(line))
 
     return scan
+
+
+def peer_secrets_of_files() -> Callable[[list[str]], None]:
+    """Return detect-secrets as BigCode runs it: a temporary file per text, no keyword, basic-auth and key detectors."""
+    import tempfile
+
+    from detect_secrets import SecretsCollection
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+    from detect_secrets.settings import transient_settings
+
+    left_out = {"KeywordDetector", "BasicAuthDetector", "PrivateKeyDetector"}
+    names = {plugin.__name__ for plugin in get_mapping_from_secret_type_to_class().values()} - left_out
+    filters = ("is_potential_uuid", "is_likely_id_string", "is_templated_secret", "is_sequential_string")
+    settings = {
+        "plugins_used": [{"name": name} for name in sorted(names)],
+        "filters_used": [{"path": f"detect_secrets.filters.heuristic.{name}"} for name in filters],
+    }
+
+    def scan(texts: list[str]) -> None:
+        for text in texts:
+            with tempfile.NamedTemporaryFile("w", suffix=".py", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                with transient_settings(settings):
+                    SecretsCollection().scan_file(file.name)
+
+    return scan
+
+
+def print_pipeline(texts: list[str]) -> None:
+    """Print all of ours in a row against all of the peers' in a row, on the same files."""
+    sign_as_peer = peer_signatures()
+    if sign_as_peer is None:
+        return
+    scan = peer_secrets_of_files()
+
+    def ours(given: list[str]) -> None:
+        rules(given)
+        clean = [sanitise(text)[0] for text in given]
+        measure(clean)
+        sign(clean)
+
+    def peers(given: list[str]) -> None:
+        peer_encoded(given)
+        scan(given)
+        peer_comments(given)
+        sign_as_peer(given)
+
+    row("all of these in a row", texts, ours, 2.5, peers)
 
 
 def benchmark_index(data_dir: Path) -> BenchmarkIndex:

@@ -73,6 +73,8 @@ def test_wrong_words_say_what_is_wrong(repository, tmp_path):
     ):
         with pytest.raises(ConfigError, match=message):
             open_sources(words, [], 1000)
+    with pytest.raises(ConfigError, match="lies inside the source"):
+        build(tmp_path, sources=[str(tmp_path)])
     with pytest.raises(ConfigError, match="sources and input_dir"):
         SourceCodeConfig(output_dir="x", sources=["a"], input_dir="b")
     with pytest.raises(ConfigError, match="license_types: unknown 'free'"):

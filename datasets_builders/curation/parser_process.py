@@ -1,0 +1,138 @@
+"""Sections 2.1 and 2.2.1: parse and measure files in a process that may be lost.
+
+tree-sitter is C code with grammars from many hands: 100 kB of `a<a<a<` end a process that parses them as Java with a
+segmentation fault. `MeterProcess` keeps a child that measures one file after another; when a file kills it, hangs it or
+needs too much memory, that file is named as the culprit and the next one meets a new child.
+
+    python -m datasets_builders.curation.parser_process    # the child: requests on stdin, answers on stdout
+"""
+
+import json
+import os
+import resource
+import select
+import struct
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+from datasets_builders.curation.metrics import CodeMetrics, Meter
+from datasets_builders.curation.syntax import GRAMMARS, ParseTooCostly
+
+MODULE = "datasets_builders.curation.parser_process"
+# A tree takes some ten to fifty bytes per byte of code.
+MEMORY_BYTES, MEMORY_PER_BYTE = 1 << 30, 200
+# Far above what the parser's budget lets a file take: the last resort against a grammar that hangs.
+ANSWER_SECONDS = 120.0
+_HEADER = struct.Struct("!HI")
+
+
+class ParserLost(Exception):
+    """The child ended or hung over a file."""
+
+
+class MeterProcess:
+    """Measures files as `Meter` does, in a child process; `close` it, or use it as a context manager.
+
+    Source: ours.
+    """
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "MeterProcess":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def measure(self, language: str, text: str) -> CodeMetrics | None:
+        """Measure a file; None for a language without a grammar.
+
+        Raises:
+            ParseTooCostly: the parser's budget is spent.
+            ParserLost: the file killed the child, or kept it for two minutes.
+        """
+        if language not in GRAMMARS:
+            return None
+        child = self._child or self._start()
+        name, raw = language.encode(), text.encode("utf-8", "replace")
+        try:
+            assert child.stdin is not None
+            child.stdin.write(_HEADER.pack(len(name), len(raw)) + name + raw)
+            child.stdin.flush()
+        except BrokenPipeError:
+            raise self._lost() from None
+        answer = self._answer(child)
+        if "too_costly" in answer:
+            raise ParseTooCostly(answer["too_costly"])
+        return CodeMetrics(**answer)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        folder = str(Path(__file__).resolve().parents[2])
+        paths = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", MODULE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        return self._child
+
+    def _answer(self, child: subprocess.Popen[bytes]) -> dict:
+        assert child.stdout is not None
+        ready = select.select([child.stdout], [], [], ANSWER_SECONDS)[0]
+        line = child.stdout.readline() if ready else b""
+        if not line.endswith(b"\n"):
+            raise self._lost()
+        return json.loads(line)
+
+    def _lost(self) -> ParserLost:
+        child = self._child
+        self.close()
+        code = child.returncode if child else None
+        return ParserLost(f"ended with signal {-code}" if code and code < 0 else "gave no answer")
+
+    def close(self) -> None:
+        """End the child."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with suppress(BrokenPipeError, OSError):
+            if child.stdin:
+                child.stdin.close()
+        try:
+            child.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until there are no more."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    meters: dict[str, Meter | None] = {}
+    while header := requests.read(_HEADER.size):
+        name_bytes, text_bytes = _HEADER.unpack(header)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES + MEMORY_PER_BYTE * text_bytes, resource.RLIM_INFINITY))
+        language, text = requests.read(name_bytes).decode(), requests.read(text_bytes).decode()
+        if language not in meters:
+            meters[language] = Meter.of(language)
+        meter = meters[language]
+        assert meter is not None, "the parent asks for languages with a grammar only"
+        try:
+            answer = asdict(meter.measure(text))
+        except ParseTooCostly as error:
+            answer = {"too_costly": str(error)}
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -42,7 +42,10 @@ def hub_tables(address: str) -> tuple[str, list[TableFile]]:
         raise ConfigError(f"{address}: none of the {len(paths)} files is a Parquet or JSON Lines file that fits")
     return repo_id, [
         TableFile(
-            f"{SCHEME}{repo_id}@{info.sha}/{path}", partial(_open, repo_id, str(info.sha), path), [path, info.sha]
+            f"{SCHEME}{repo_id}@{info.sha}/{path}",
+            partial(_open, repo_id, str(info.sha), path),
+            [path, info.sha],
+            is_remote=True,
         )
         for path in wanted
     ]

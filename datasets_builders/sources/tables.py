@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import pyarrow as pa
 import zstandard
 
 from datasets_builders.building.errors import ConfigError
@@ -45,11 +46,13 @@ class TableFile:
         name (`str`): shown and hashed; for the Hub with the revision.
         open (function): opens it for reading bytes; a Parquet file must allow seeking.
         identity: what changes when the content does, as JSON.
+        is_remote (`bool`): what fails may then be the network, which ends the run, to be continued, and is no damage.
     """
 
     name: str
     open: Callable[[], BinaryIO]
     identity: Any = field(default=None, compare=False)
+    is_remote: bool = False
 
 
 def is_table(name: str) -> bool:
@@ -149,9 +152,9 @@ class TableSource(Source):
             try:
                 for number, row in rows(file, rank, world_size):
                     yield from self._files_of(row, f"{Path(file.name).name}:{number}")
-            except ConfigError:
-                raise
             except Exception as error:  # pyarrow, zlib, zstandard, fsspec: each has errors of its own
+                if file.is_remote and not isinstance(error, pa.ArrowInvalid):
+                    raise
                 if rank_of(file.name, world_size) == rank:
                     where = Path(file.name).name
                     yield Entry(where, self.name, "damaged_table", f"{type(error).__name__}: {error}"[:200])
@@ -183,8 +186,10 @@ class TableSource(Source):
         content = row[names["content"]]
         path = str(row.get(names.get("path", "")) or where)
         repository = str(row.get(names.get("repository", "")) or self.name)
-        if isinstance(content, str):
-            content = content.encode("utf-8", "surrogatepass")
+        try:
+            content = content.encode("utf-8") if isinstance(content, str) else content
+        except UnicodeEncodeError:
+            return Entry(path, repository, "invalid_unicode", "a lone surrogate")
         if not isinstance(content, bytes):
             return Entry(path, repository, "no_content", type(content).__name__)
         known = {ours: row[names[ours]] for ours in ("language", "license", "stars", "forks", "date") if ours in names}

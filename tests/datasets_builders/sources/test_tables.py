@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.sources.tables import TableSource, local_table
+from datasets_builders.sources.tables import TableFile, TableSource, local_table
 
 STACK_V1 = {
     "hexsha": "0" * 40,
@@ -86,13 +86,16 @@ def test_bad_lines_are_entries_with_their_problems(tmp_path, name):
         json.dumps({"content": 7, "path": "c.py"}),
         json.dumps({"content": "x", "path": "../../d.py"}),
         "[" * 100_000,
+        '{"content": "x = \\ud800", "path": "e.py"}',
     ]
     raw = ("\n".join(lines) + "\n").encode()
     path = tmp_path / name
     path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
     problems = [entry.problem for entry in entries(path)]
-    assert problems == ["", "bad_json", "bad_row", "no_content", "no_content", "path_outside", "bad_json"]
-    assert len(entries(path, world_size=3)) == 7
+    assert problems == [
+        *("", "bad_json", "bad_row", "no_content", "no_content", "path_outside", "bad_json", "invalid_unicode")
+    ]
+    assert len(entries(path, world_size=3)) == 8
 
 
 def test_ranks_share_row_groups_without_gap_or_overlap(tmp_path):
@@ -101,6 +104,15 @@ def test_ranks_share_row_groups_without_gap_or_overlap(tmp_path):
     assert sorted(entry.path for entry in entries(path, world_size=3)) == sorted(row["path"] for row in rows)
     source = source_of(path)
     assert all(list(source.entries(rank, 3)) for rank in range(3))
+
+
+def test_a_connection_that_breaks_is_no_damage_of_the_data():
+    def broken():
+        raise ConnectionError("the line is dead")
+
+    source = TableSource("remote", [TableFile("rows.parquet", broken, is_remote=True)])
+    with pytest.raises(ConnectionError):
+        list(source.entries(0, 1))
 
 
 def test_a_truncated_file_is_one_entry_for_all_ranks(tmp_path):

@@ -68,7 +68,10 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["modeling_ling*", "evals*", "datasets_builders*", "recipes*"]),
     package_data={
-        "": ["*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "presets/*.json", "configs/*.yaml", "prompts/*"]
+        "": [
+            *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md"),
+            *("presets/*.json", "configs/*.yaml", "prompts/*", "queries/*.scm"),
+        ]
     },
     install_requires=CORE,
     extras_require={

@@ -42,6 +42,10 @@ COMMANDS = {
         "datasets_builders.curation.quality_training:main",
         "fastText quality model from labelled files (section 2.2.1)",
     ),
+    "repositories": (
+        "datasets_builders.repositories.inspect_command:main",
+        "inspect SOURCE: the import graph of a repository and the order of its files (section 2.2.2)",
+    ),
     "inspect": (
         "datasets_builders.curation.inspection_command:main",
         "quality inspection of a finished dataset: rules, sample, score out of 100 (section 2.1)",

@@ -1,0 +1,111 @@
+"""Section 2.2.2, to look at: the import graph of one repository and the order that follows from it.
+
+python -m datasets_builders repositories inspect path/to/project
+python -m datasets_builders repositories inspect outputs/corpus/flask-3.1.2.tar.gz --json | jq .edges
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.repositories.files import MAX_FILE_BYTES, read_repository
+from datasets_builders.repositories.graph import ImportGraph, build_graph
+from datasets_builders.repositories.imports import QUERIES
+from datasets_builders.repositories.ordering import CYCLE_POLICIES, Ordering
+from datasets_builders.source_code.folder import ALWAYS_EXCLUDED
+from datasets_builders.sources.opening import FORMS, open_sources
+
+REASONS = ("resolved", "external", "missing", "ambiguous", "dynamic")
+LONGEST_LIST = 20
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the graph of a repository; 0, or 2 when it cannot be read."""
+    parser = argparse.ArgumentParser(
+        prog="python -m datasets_builders repositories",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"languages: {', '.join(QUERIES)}",
+    )
+    parser.add_argument("what", choices=["inspect"])
+    parser.add_argument("source", help=FORMS)
+    parser.add_argument("--cycle-policy", choices=CYCLE_POLICIES, default="scc")
+    parser.add_argument("--max-bytes", type=int, default=MAX_FILE_BYTES, help="larger files are left out")
+    parser.add_argument("--json", action="store_true", help="everything, for machines")
+    parser.add_argument("--all", action="store_true", help="every file, edge and import, not the first of them")
+    options = parser.parse_args(arguments)
+    try:
+        sources = open_sources([options.source], ALWAYS_EXCLUDED, options.max_bytes)
+        if len(sources) != 1:
+            raise ConfigError(f"{options.source} names {len(sources)} repositories; inspect one at a time")
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    repository = read_repository(sources[0], options.source, options.max_bytes)
+    graph = build_graph(repository)
+    ordering = graph.order(options.cycle_policy)
+    if options.json:
+        print(json.dumps(as_json(graph, ordering), indent=1))
+    else:
+        print("\n".join(as_lines(graph, ordering, None if options.all else LONGEST_LIST)))
+    return 0
+
+
+def as_json(graph: ImportGraph, ordering: Ordering) -> dict[str, Any]:
+    """Return graph and order as JSON."""
+    return {
+        "order": ordering.paths,
+        "cycle_breakers": ordering.cycle_breakers,
+        "broken_edges": ordering.broken_edges,
+        "edges": [asdict(edge) for edge in graph.edges],
+        "unresolved": [asdict(one) for one in graph.unresolved],
+        "coverage": graph.coverage(),
+        "left_out": graph.left_out,
+    }
+
+
+def as_lines(graph: ImportGraph, ordering: Ordering, longest: int | None) -> list[str]:
+    """Return graph and order for a person.
+
+    Args:
+        longest (`int`, *optional*): lines of a list; None for all.
+    """
+    lines = [f"{len(graph.files):,} files, {len({(one.imported, one.importing) for one in graph.edges}):,} edges"]
+    lines += ["", f"{'imports':12s}" + "".join(f"{reason:>11s}" for reason in REASONS)]
+    for language, counts in graph.coverage().items():
+        lines.append(f"{language:12s}" + "".join(f"{counts[reason]:11,}" for reason in REASONS))
+    needs: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        needs.setdefault(edge.importing, []).append(f"{edge.imported} (line {edge.line}, {edge.rule})")
+    lines += ["", "in this order (what a file needs stands below it, with the line of the import and the rule):"]
+    for number, path in enumerate(_first(ordering.paths, longest), 1):
+        breaks = "   breaks a cycle" if path in ordering.cycle_breakers else ""
+        lines.append(f"{number:5d} {path}{breaks}")
+        lines += [f"        needs {one}" for one in _first(needs.get(path, []), longest)]
+    lines += _rest(ordering.paths, longest, "files")
+    for title, found in (
+        ("imports whose file comes only later", [f"{one} needed by {other}" for one, other in ordering.broken_edges]),
+        ("not found", [f"{one.path}:{one.line} {one.target} ({one.reason})" for one in _internal(graph)]),
+        ("left out", [f"{path} ({reason})" for path, reason in graph.left_out.items()]),
+    ):
+        if found:
+            lines += ["", f"{title}:", *(f"  {one}" for one in _first(found, longest)), *_rest(found, longest, "more")]
+    return lines
+
+
+def _internal(graph: ImportGraph) -> list[Any]:
+    """Return what was not found though it should be here; imports of other packages are counted alone."""
+    return [one for one in graph.unresolved if one.reason != "external"]
+
+
+def _first(items: Sequence[Any], longest: int | None) -> Sequence[Any]:
+    return items if longest is None else items[:longest]
+
+
+def _rest(items: Sequence[Any], longest: int | None, what: str) -> list[str]:
+    left = len(items) - len(_first(items, longest))
+    return [f"  ... {left:,} {what}; --all shows them"] if left else []

@@ -1,0 +1,2 @@
+((command name: (command_name) @function . argument: (_) @target)
+  (#any-of? @function "source" "."))

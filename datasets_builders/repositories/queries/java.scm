@@ -1,0 +1,2 @@
+(import_declaration) @statement
+(package_declaration (_) @package)

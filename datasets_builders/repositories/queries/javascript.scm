@@ -1,0 +1,5 @@
+(import_statement source: (string) @target)
+(export_statement source: (string) @target)
+((call_expression function: (identifier) @function arguments: (arguments . (_) @target))
+  (#eq? @function "require"))
+(call_expression function: (import) arguments: (arguments . (_) @target))

@@ -1,0 +1,6 @@
+(import_statement source: (string) @target)
+(import_require_clause source: (string) @target)
+(export_statement source: (string) @target)
+((call_expression function: (identifier) @function arguments: (arguments . (_) @target))
+  (#eq? @function "require"))
+(call_expression function: (import) arguments: (arguments . (_) @target))

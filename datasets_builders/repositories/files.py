@@ -69,7 +69,7 @@ def ends_in(path: str, tail: str) -> bool:
     return path == tail or path.endswith(f"/{tail}")
 
 
-def inside(folder: str, relative: str) -> str | None:
+def within(folder: str, relative: str) -> str | None:
     """Return a path relative to a folder as one of the repository, or None where it leads out.
 
     Args:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from datasets_builders.repositories.files import RepositoryFiles, inside
+from datasets_builders.repositories.files import RepositoryFiles, within
 from datasets_builders.repositories.imports import FileImports, Import
 
 MAX_WILDCARD_FILES = 50
@@ -171,7 +171,7 @@ class Resolver:
     def _javascript(self, path: str, found: Import) -> Resolution:
         target = found.target.partition("?")[0]
         if target.startswith((".", "/")):
-            base = inside(posixpath.dirname(path), target.lstrip("/") if target.startswith("/") else target)
+            base = within(posixpath.dirname(path), target.lstrip("/") if target.startswith("/") else target)
             return MISSING if base is None else self._first(_js_candidates(base), "js_relative") or MISSING
         parts = target.split("/")
         depth = 2 if target.startswith("@") else 1
@@ -193,10 +193,10 @@ class Resolver:
         return ["", *sorted(roots, key=lambda one: (one.count("/"), one))]
 
     def _c(self, path: str, found: Import) -> Resolution:
-        nearby = [inside(posixpath.dirname(path), found.target)] if found.form != "angled" else []
+        nearby = [within(posixpath.dirname(path), found.target)] if found.form != "angled" else []
         if resolved := self._first(nearby, "c_folder"):
             return resolved
-        if resolved := self._first((inside(root, found.target) for root in self._include_roots), "c_include_root"):
+        if resolved := self._first((within(root, found.target) for root in self._include_roots), "c_include_root"):
             return resolved
         tail = posixpath.normpath(found.target).lstrip("./")
         if resolved := self._unique([tail], "c_suffix"):
@@ -250,11 +250,11 @@ class Resolver:
 
     def _go(self, path: str, found: Import) -> Resolution:
         if found.target.startswith("."):
-            folder = inside(posixpath.dirname(path), found.target)
+            folder = within(posixpath.dirname(path), found.target)
             return self._go_package(folder, "go_relative") or MISSING
         for module in sorted(self._go_modules, key=len, reverse=True):
             if found.target == module or found.target.startswith(f"{module}/"):
-                folder = inside(self._go_modules[module], found.target[len(module) :].lstrip("/"))
+                folder = within(self._go_modules[module], found.target[len(module) :].lstrip("/"))
                 return self._go_package(folder, "go_module") or MISSING
         if "." not in found.target.partition("/")[0]:
             return EXTERNAL  # the standard library: only hosts have dots
@@ -273,8 +273,8 @@ class Resolver:
     def _ruby(self, path: str, found: Import) -> Resolution:
         target = found.target if found.target.endswith(".rb") else f"{found.target}.rb"
         if found.form == "require_relative" or target.startswith("."):
-            return self._first([inside(posixpath.dirname(path), target)], "ruby_relative") or MISSING
-        if resolved := self._first((inside(root, target) for root in ("lib", "")), "ruby_root"):
+            return self._first([within(posixpath.dirname(path), target)], "ruby_relative") or MISSING
+        if resolved := self._first((within(root, target) for root in ("lib", "")), "ruby_root"):
             return resolved
         below = [one for one in self.files.ending_in(target) if f"lib/{target}" in one or f"ruby/{target}" in one]
         if len(below) > 1:
@@ -283,11 +283,11 @@ class Resolver:
 
     def _lua(self, path: str, found: Import) -> Resolution:
         if found.form != "require":
-            return self._first([inside(posixpath.dirname(path), found.target), found.target], "lua_file") or MISSING
+            return self._first([within(posixpath.dirname(path), found.target), found.target], "lua_file") or MISSING
         base = found.target.replace(".", "/")
         tails = (f"{base}.lua", f"{base}/init.lua")
         roots = ("", "lua", "src", "lib")
-        if resolved := self._first((inside(root, tail) for root in roots for tail in tails), "lua_root"):
+        if resolved := self._first((within(root, tail) for root in roots for tail in tails), "lua_root"):
             return resolved
         return self._unique(tails, "lua_suffix") or EXTERNAL
 
@@ -297,7 +297,7 @@ class Resolver:
         if not target:
             return DYNAMIC
         folders = (posixpath.dirname(path), "")
-        if resolved := self._first((inside(one, target) for one in folders), "shell_folder"):
+        if resolved := self._first((within(one, target) for one in folders), "shell_folder"):
             return resolved
         return self._unique([posixpath.normpath(target).lstrip("./")], "shell_suffix") or EXTERNAL
 

@@ -6,7 +6,7 @@ import pytest
 
 from datasets_builders.__main__ import BUILDERS, COMMANDS
 from datasets_builders.building.command_line import run_command
-from datasets_builders.repositories.files import RepositoryFiles, inside
+from datasets_builders.repositories.files import RepositoryFiles, within
 from datasets_builders.repositories.graph import build_graph
 
 
@@ -87,7 +87,7 @@ def test_javascript_and_typescript():
 def test_c_and_cpp():
     graph = graph_of(
         {
-            "src/main.c": '#include "local.h"\n#include <lib/api.h>\n#include <stdio.h>\n#include "gone.h"\n#include M\n',
+            "src/main.c": '#include "local.h"\n#include <lib/api.h>\n#include <stdio.h>\n#include "no.h"\n#include M\n',
             "src/local.h": '#include "deep/only.h"\n',
             "include/lib/api.h": "int api(void);\n",
             "third/deep/only.h": "",
@@ -101,15 +101,15 @@ def test_c_and_cpp():
         ("src/main.c", "include/lib/api.h", "c_include_root"),
         ("src/local.h", "third/deep/only.h", "c_suffix"),
     }
-    assert {("src/main.c", "stdio.h", "external"), ("src/main.c", "gone.h", "missing")} <= unresolved(graph)
+    assert {("src/main.c", "stdio.h", "external"), ("src/main.c", "no.h", "missing")} <= unresolved(graph)
     assert ("src/two.cpp", "same.h", "ambiguous") in unresolved(graph)
 
 
 def test_java():
     graph = graph_of(
         {
-            "a/src/com/acme/A.java": "package com.acme;\nimport com.acme.util.*;\nimport static com.acme.B.f;\nclass A {}",
-            "b/src/com/acme/B.java": "package com.acme;\nimport java.util.List;\nimport com.acme.util.U.In;\nclass B {}",
+            "a/src/com/acme/A.java": "package com.acme;\nimport com.acme.util.*;\nimport static com.acme.B.f;\n",
+            "b/src/com/acme/B.java": "package com.acme;\nimport java.util.List;\nimport com.acme.util.U.In;\n",
             "b/src/com/acme/util/U.java": "package com.acme.util;\nimport com.acme.Gone;\nclass U { class Inner {} }\n",
             "b/src/com/acme/util/V.java": "package com.acme.util;\nclass V {}\n",
         }
@@ -130,7 +130,7 @@ def test_go():
     graph = graph_of(
         {
             "go.mod": "module example.com/acme/tool\n\ngo 1.21\n",
-            "main.go": 'package main\nimport (\n\t"fmt"\n\tx "example.com/acme/tool/inner"\n\t"github.com/other/lib"\n)\n',
+            "main.go": 'package main\nimport (\n\t"fmt"\nx "example.com/acme/tool/inner"\n\t"github.com/other/lib"\n)',
             "inner/a.go": "package inner\n",
             "inner/b.go": "package inner\n",
             "inner/a_test.go": 'package inner\n\nimport "example.com/acme/tool/gone"\n',
@@ -181,7 +181,7 @@ def test_what_a_file_needs_comes_before_it_and_a_file_never_needs_itself():
     [("a/b", "../c", "a/c"), ("a", "../..", None), ("", "./x", "x"), ("a", "..", ""), ("a", "../../../etc", None)],
 )
 def test_paths_never_lead_out_of_the_repository(folder, relative, expected):
-    assert inside(folder, relative) == expected
+    assert within(folder, relative) == expected
 
 
 def test_a_file_made_to_keep_the_parser_busy_is_left_out():

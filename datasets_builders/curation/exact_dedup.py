@@ -1,6 +1,6 @@
 """Section 2.1: exact deduplication: of files with the same content one stays, and knows of the others.
 
-The order in which copies are preferred, most stars, most forks, latest, smallest path (StarCoder2's), is near_dedup's.
+The order in which copies are preferred, most stars, most forks, latest, smallest path, serves near_dedup too.
 """
 
 from collections.abc import Iterable

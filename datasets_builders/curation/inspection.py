@@ -95,7 +95,10 @@ def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 class Verification:
-    """Full rule verification: every row is held against every rule, whatever the builder was told to skip."""
+    """Full rule verification: every row is held against every rule, whatever the builder was told to skip.
+
+    A context manager, since the parsers run in a process of their own.
+    """
 
     def __init__(self) -> None:
         self.num_rows = 0
@@ -138,7 +141,10 @@ class Verification:
             return True
         return metrics is not None and metrics.error_fraction > max_error_fraction(language)
 
-    def close(self) -> None:
+    def __enter__(self) -> "Verification":
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """End the parsers' process."""
         self._meter.close()
 

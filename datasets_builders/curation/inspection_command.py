@@ -60,11 +60,11 @@ def inspect(options: argparse.Namespace) -> inspection.Verdict:
     """Run the inspection and write its files."""
     folder: Path = options.dataset
     dataset = inspection.dataset_digest(folder)
-    verification, sample = inspection.Verification(), inspection.Sample(options.sample, options.seed)
-    for row in _with_progress(folder):
-        verification.check(row)
-        sample.offer(row)
-    verification.close()
+    sample = inspection.Sample(options.sample, options.seed)
+    with inspection.Verification() as verification:
+        for row in _with_progress(folder):
+            verification.check(row)
+            sample.offer(row)
     rows = sample.rows()
     ids = [str(row["id"]) for row in rows]
     parts = {"rules": verification.part()}

@@ -1,7 +1,7 @@
 """Section 2.2.2, phase 1: a repository as a mapping in memory, straight from any source; nothing is unpacked."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -35,24 +35,15 @@ class RepositoryFiles:
     @cached_property
     def folders(self) -> Mapping[str, tuple[str, ...]]:
         """Files by their folder, sorted; the repository's own is the empty string."""
-        found: dict[str, list[str]] = {}
-        for path in sorted(self.contents):
-            found.setdefault(posixpath.dirname(path), []).append(path)
-        return {folder: tuple(paths) for folder, paths in found.items()}
+        return grouped(self.contents, posixpath.dirname)
 
     @cached_property
     def _by_name(self) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, list[str]] = {}
-        for path in sorted(self.contents):
-            found.setdefault(posixpath.basename(path), []).append(path)
-        return {name: tuple(paths) for name, paths in found.items()}
+        return grouped(self.contents, posixpath.basename)
 
     @cached_property
     def _folders_by_name(self) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, list[str]] = {}
-        for folder in self.folders:
-            found.setdefault(posixpath.basename(folder), []).append(folder)
-        return {name: tuple(folders) for name, folders in found.items()}
+        return grouped(self.folders, posixpath.basename)
 
     def ending_in(self, tail: str) -> tuple[str, ...]:
         """Return the files whose path ends in whole names with `tail`, sorted."""
@@ -61,7 +52,15 @@ class RepositoryFiles:
     def folders_ending_in(self, tail: str) -> tuple[str, ...]:
         """Return the folders with files whose path ends in whole names with `tail`, sorted."""
         names = self._folders_by_name.get(posixpath.basename(tail), ())
-        return tuple(sorted(folder for folder in names if ends_in(folder, tail)))
+        return tuple(folder for folder in names if ends_in(folder, tail))
+
+
+def grouped(paths: Iterable[str], key: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
+    """Return paths by a key, sorted within each."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        found.setdefault(key(path), []).append(path)
+    return {name: tuple(members) for name, members in found.items()}
 
 
 def ends_in(path: str, tail: str) -> bool:

@@ -10,7 +10,7 @@ member, and the paper's rule orders the files within each.
 """
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
@@ -150,19 +150,3 @@ def _by_components(num_nodes: int, pairs: NDArray[np.int64]) -> list[int]:
         local = np.searchsorted(np.array(nodes), inside[low:high])
         order += [nodes[one] for one in _by_fewest_imports(len(nodes), local)]
     return order
-
-
-def broken_outside_cycles(ordering: Ordering, edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the broken edges whose two files are not in one cycle: none with the policy scc.
-
-    Source: ours; for reports and tests.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    ranks = {path: rank for rank, path in enumerate(ordering.paths)}
-    pairs = np.array([(ranks[one], ranks[other]) for one, other in edges], np.int64).reshape(-1, 2)
-    shape = (len(ranks), len(ranks))
-    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=shape).tocsr()
-    labels = connected_components(graph, directed=True, connection="strong")[1]
-    return [(one, other) for one, other in ordering.broken_edges if labels[ranks[one]] != labels[ranks[other]]]

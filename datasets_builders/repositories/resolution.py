@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from datasets_builders.repositories.files import RepositoryFiles, within
+from datasets_builders.repositories.files import RepositoryFiles, grouped, within
 from datasets_builders.repositories.imports import FileImports, Import
 
 MAX_WILDCARD_FILES = 50
@@ -206,21 +206,17 @@ class Resolver:
     # Java
 
     @cached_property
-    def _java_classes(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for path, file in sorted(self.imports.items()):
-            if path.endswith(".java"):
-                stem = posixpath.splitext(posixpath.basename(path))[0]
-                found.setdefault(f"{file.package}.{stem}".lstrip("."), []).append(path)
-        return found
+    def _java_classes(self) -> dict[str, tuple[str, ...]]:
+        def qualified(path: str) -> str:
+            stem = posixpath.splitext(posixpath.basename(path))[0]
+            return f"{self.imports[path].package}.{stem}".lstrip(".")
+
+        return grouped((path for path in self.imports if path.endswith(".java")), qualified)
 
     @cached_property
-    def _java_packages(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for path, file in sorted(self.imports.items()):
-            if path.endswith(".java"):
-                found.setdefault(file.package, []).append(path)
-        return found
+    def _java_packages(self) -> dict[str, tuple[str, ...]]:
+        paths = (path for path in self.imports if path.endswith(".java"))
+        return grouped(paths, lambda path: self.imports[path].package)
 
     def _java(self, path: str, found: Import) -> Resolution:
         if found.form == "wildcard" and found.target in self._java_packages:
@@ -229,7 +225,7 @@ class Resolver:
         # Behind the class may come nested classes and, with `import static`, members.
         parts = found.target.split(".")
         for length in range(len(parts), 0, -1):
-            classes = self._java_classes.get(".".join(parts[:length]), [])
+            classes = self._java_classes.get(".".join(parts[:length]), ())
             if len(classes) > 1:
                 return AMBIGUOUS
             if classes:

@@ -130,8 +130,13 @@ class SourceCodeBuilder(Builder):
         config = cast(SourceCodeConfig, self.config)
         if not config.sources:
             return [folder_source(config, self.output_folder)]
-        patterns = [*ALWAYS_EXCLUDED, *config.exclude]
-        return open_sources(config.sources, patterns, config.max_bytes, config.columns, config.license)
+        return open_sources(config.sources, self.left_out, config.max_bytes, config.columns, config.license)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Patterns of what is not read."""
+        config = cast(SourceCodeConfig, self.config)
+        return [*ALWAYS_EXCLUDED, *config.exclude] if config.sources else exclusions(config, self.output_folder)
 
     @property
     def title(self) -> str:
@@ -139,17 +144,14 @@ class SourceCodeBuilder(Builder):
         config = cast(SourceCodeConfig, self.config)
         if not config.sources:
             return repository_name(config)
-        return (
-            self.sources[0].describe().partition(":")[0] if len(self.sources) == 1 else f"{len(self.sources)} sources"
-        )
+        return self.sources[0].repository if len(self.sources) == 1 else f"{len(self.sources)} sources"
 
     def inputs(self) -> list[str]:
         """Return the folder and what is left out of it."""
         config = cast(SourceCodeConfig, self.config)
-        patterns = [*ALWAYS_EXCLUDED, *config.exclude] if config.sources else exclusions(config, self.output_folder)
         return [
             *(source.describe() for source in self.sources),
-            f"left out: {', '.join(patterns)}",
+            f"left out: {', '.join(self.left_out)}",
             f"decontaminated against: {', '.join(protected_data(config).names) or 'nothing, as asked for'}",
         ]
 

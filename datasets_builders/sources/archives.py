@@ -5,8 +5,6 @@ reason, one file is read to `max_bytes`, one archive to `max_archive_bytes`, and
 damage stays. An archive is a repository; a folder around all of it (`flask-3.0.0/`, npm's `package/`) is taken off.
 """
 
-import bz2
-import gzip
 import io
 import lzma
 import re
@@ -22,6 +20,7 @@ from typing import Any, BinaryIO, cast
 import zstandard
 
 from datasets_builders.curation.licenses import LICENSE_HEAD_BYTES, is_statement_of_license, license_of_files
+from datasets_builders.sources.decompression import decompressed
 from datasets_builders.sources.entry import Content, Entry, Source, path_problem, rank_of, without_excluded
 from datasets_builders.sources.forward import ForwardStream, TooMuchData
 
@@ -31,6 +30,7 @@ EXTENSIONS = (
 )
 MAX_ARCHIVE_BYTES = 8 << 30
 MIN_READ_LIMIT = 1 << 20
+# What the libraries raise for damaged archives; NotImplementedError is zipfile's for an unknown compression.
 _DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, EOFError, OSError),
     *(TooMuchData, ValueError, struct.error, NotImplementedError, RuntimeError, UnicodeError),
@@ -137,7 +137,7 @@ def _plain(name: str) -> str:
 
 
 def _tar_files(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iterator[tuple[str, str, int, bytes]]:
-    stream = ForwardStream(_decompressed(file), max_archive_bytes, max(max_bytes + 1, MIN_READ_LIMIT))
+    stream = ForwardStream(decompressed(file), max_archive_bytes, max(max_bytes + 1, MIN_READ_LIMIT))
     # As a list of members grows with every file, tarfile is told to forget them.
     with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r:", errors="backslashreplace") as archive:
         while (member := archive.next()) is not None:
@@ -170,21 +170,6 @@ def _zip_files(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iterat
                 if total > max_archive_bytes:
                     raise TooMuchData(f"more than {max_archive_bytes} bytes when decompressed")
                 yield member.filename, "", len(raw), raw
-
-
-def _decompressed(file: BinaryIO) -> BinaryIO:
-    """Return what a file holds, by the first bytes and not by the name."""
-    head = file.read(6)
-    file.seek(-len(head), io.SEEK_CUR)
-    if head.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    if head.startswith(b"BZh"):
-        return cast(BinaryIO, bz2.BZ2File(file))
-    if head.startswith(b"\xfd7zXZ\0"):
-        return cast(BinaryIO, lzma.LZMAFile(file))
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
-    return file
 
 
 def _deb_data(file: BinaryIO) -> BinaryIO:

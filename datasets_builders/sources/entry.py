@@ -45,10 +45,15 @@ class Content:
 
 
 class Source:
-    """A place that files come from. It travels to workers, so that it opens nothing before `entries`.
+    """A place that files come from. It travels to workers, so that it keeps nothing open between calls.
+
+    Args:
+        repository (`str`): name of the code base, for files that are not known to be of another.
 
     Source: ours.
     """
+
+    repository: str
 
     def entries(self, rank: int, world_size: int) -> Iterator[Entry]:
         """List, in a fixed order, the entries of one rank; all ranks together give each entry once."""

@@ -4,20 +4,18 @@ A row is a file, or a repository with a list `files` of them. Parquet is read a 
 JSON Lines every rank reads all lines and parses its own.
 """
 
-import gzip
-import io
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import pyarrow as pa
-import zstandard
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.licenses import all_of
+from datasets_builders.sources.decompression import decompressed
 from datasets_builders.sources.entry import Content, Entry, Source, path_problem, rank_of, without_excluded
 
 PARQUET, JSON_LINES = (".parquet",), (".jsonl", ".ndjson", ".jsonl.gz", ".jsonl.zst", ".json.gz")
@@ -70,7 +68,7 @@ class TableSource(Source):
     """Rows of tables as files.
 
     Args:
-        name (`str`): repository of rows that name none.
+        repository (`str`): of rows that name none.
         files (sequence of `TableFile`): read in this order.
         columns (dict): our name (`COLUMNS`) to theirs, for tables that call them otherwise.
         exclude (sequence of `str`): patterns for paths, see `excluded_by`.
@@ -80,13 +78,13 @@ class TableSource(Source):
 
     def __init__(
         self,
-        name: str,
+        repository: str,
         files: Sequence[TableFile],
         columns: Mapping[str, str] | None = None,
         exclude: Sequence[str] = (),
         license: str = "",
     ) -> None:
-        self.name, self.files, self.exclude = name, list(files), list(exclude)
+        self.repository, self.files, self.exclude = repository, list(files), list(exclude)
         self.columns = dict(columns or {})
         self._license = license
         for ours in self.columns:
@@ -99,11 +97,11 @@ class TableSource(Source):
 
     def fingerprint(self) -> dict[str, Any]:
         """Return names, sizes and times of change, or revisions."""
-        return {"table": self.name, "files": [file.identity for file in self.files]}
+        return {"table": self.repository, "files": [file.identity for file in self.files]}
 
     def describe(self) -> str:
         """Return the name and the number of files."""
-        return f"{self.name}: {len(self.files)} table files, {self.files[0].name} first"
+        return f"{self.repository}: {len(self.files)} table files, {self.files[0].name} first"
 
     def check(self) -> None:
         """Raise `ConfigError` when the first table lacks its columns."""
@@ -157,14 +155,14 @@ class TableSource(Source):
                     raise
                 if rank_of(file.name, world_size) == rank:
                     where = Path(file.name).name
-                    yield Entry(where, self.name, "damaged_table", f"{type(error).__name__}: {error}"[:200])
+                    yield Entry(where, self.repository, "damaged_table", f"{type(error).__name__}: {error}"[:200])
 
     def _files_of(self, row: Any, where: str) -> Iterator[Entry]:
         if isinstance(row, str):
-            yield Entry(where, self.name, row)
+            yield Entry(where, self.repository, row)
             return
         if not isinstance(row, dict):
-            yield Entry(where, self.name, "bad_row", f"{type(row).__name__} instead of an object")
+            yield Entry(where, self.repository, "bad_row", f"{type(row).__name__} instead of an object")
             return
         nested = row.get(FILES_COLUMN)
         if not isinstance(nested, list) or "content" in self.columns:
@@ -176,16 +174,16 @@ class TableSource(Source):
             if isinstance(one, dict):
                 yield self._entry(shared | one, place)
             else:
-                yield Entry(place, self.name, "bad_row", f"{type(one).__name__} instead of an object")
+                yield Entry(place, self.repository, "bad_row", f"{type(one).__name__} instead of an object")
 
     def _entry(self, row: dict[str, Any], where: str) -> Entry:
         try:
             names = self._names_in(list(row), where)
         except ConfigError:
-            return Entry(where, self.name, "no_content", ", ".join(row)[:200])
+            return Entry(where, self.repository, "no_content", ", ".join(row)[:200])
         content = row[names["content"]]
         path = str(row.get(names.get("path", "")) or where)
-        repository = str(row.get(names.get("repository", "")) or self.name)
+        repository = str(row.get(names.get("repository", "")) or self.repository)
         try:
             content = content.encode("utf-8") if isinstance(content, str) else content
         except UnicodeEncodeError:
@@ -227,7 +225,7 @@ def _parquet_rows(wanted: Collection[str], file: TableFile, rank: int, world_siz
 
 
 def _json_rows(file: TableFile, rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
-    with file.open() as opened, _decompressed(file.name, opened) as lines:
+    with file.open() as opened, decompressed(opened) as lines:
         number = 0
         while line := lines.readline(MAX_LINE_BYTES):
             is_whole = line.endswith(b"\n") or len(line) < MAX_LINE_BYTES
@@ -246,12 +244,3 @@ def _parsed(line: bytes) -> Any:
         return json.loads(line)
     except (ValueError, RecursionError):
         return "bad_json"
-
-
-def _decompressed(name: str, file: BinaryIO) -> BinaryIO:
-    if name.endswith(".gz"):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    if name.endswith(".zst"):
-        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return cast(BinaryIO, io.BufferedReader(cast(Any, reader)))
-    return file

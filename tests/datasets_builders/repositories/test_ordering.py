@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets_builders.repositories.ordering import CYCLE_POLICIES, broken_outside_cycles, order_files
+from datasets_builders.repositories.ordering import CYCLE_POLICIES, Ordering, order_files
 
 PATHS = [f"{letter}.py" for letter in "abcdefghijkl"]
 EDGES = st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from(PATHS)), max_size=40)
+
+
+def broken_outside_cycles(ordering: Ordering, edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    components = networkx.strongly_connected_components(networkx.DiGraph(edges))
+    component = {path: number for number, members in enumerate(components) for path in members}
+    return [(one, other) for one, other in ordering.broken_edges if component[one] != component[other]]
 
 
 def by_the_papers_words(paths: list[str], edges: list[tuple[str, str]]) -> list[str]:

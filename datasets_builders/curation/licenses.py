@@ -6,7 +6,7 @@ Names are SPDX's. Their categories are ScanCode's, as the Stack v2 uses them: "p
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 
 from datatrove.data import Document
@@ -18,8 +18,12 @@ UNKNOWN = "unknown"  # none is stated
 UNRECOGNISED = "unrecognised"  # a text that is none of the known
 _LICENSE_FILE = re.compile(r"(?:(?:un)?licen[cs]e|copying|copyright)(?:[-_.].*)?", re.IGNORECASE)
 _CODE_SUFFIXES = (".py", ".js", ".ts", ".java", ".c", ".h", ".go", ".rs", ".rb", ".php", ".json")
-LICENSE_HEAD_BYTES = 20_000
+# Debian's lists of licences go on for long; of a licence's own text the beginning says which it is.
+STATEMENT_BYTES = 1_000_000
+TEXT_CHARACTERS = 20_000
 SPDX_LINES = 30
+LONGEST_EXPRESSION = 500
+CACHED_EXPRESSIONS = 10_000
 _SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() \t-]+?)[ \t]*(?:\*/|-->|#\}|$)", re.MULTILINE)
 # SPDX name -> words that all stand in the text, with runs of white space as one blank. First match wins, so that a
 # licence that quotes another one comes before it.
@@ -43,12 +47,13 @@ KNOWN_TEXTS = (
     ("BSD-2-Clause", ("redistribution and use in source and binary forms", "the following conditions")),
 )
 # In package metadata: npm's package.json, Python's PKG-INFO and METADATA, Debian's copyright, Cargo.toml.
-_METADATA = (
-    ("package.json", re.compile(r'"license"\s*:\s*"([^"\n]{1,100})"')),
-    ("PKG-INFO", re.compile(r"^License(?:-Expression)?: ([^\n]{1,100})$", re.MULTILINE)),
-    ("METADATA", re.compile(r"^License(?:-Expression)?: ([^\n]{1,100})$", re.MULTILINE)),
-    ("Cargo.toml", re.compile(r'^license\s*=\s*"([^"\n]{1,100})"', re.MULTILINE)),
-)
+_HEADER = re.compile(r"^License(?:-Expression)?: ([^\r\n]{1,100})", re.MULTILINE)
+_METADATA = {
+    "package.json": re.compile(r'"license"\s*:\s*"([^"\n]{1,100})"'),
+    "PKG-INFO": _HEADER,
+    "METADATA": _HEADER,
+    "Cargo.toml": re.compile(r'^license\s*=\s*"([^"\n]{1,100})"', re.MULTILINE),
+}
 # Debian's short names and older spellings -> SPDX.
 _ALIASES = {
     "expat": "MIT",
@@ -81,6 +86,7 @@ def recognise_license(text: str) -> str | None:
 
     Source: ours; the words are those of the licences.
     """
+    text = text[:TEXT_CHARACTERS]
     if tag := _SPDX.search(text):
         return tag.group(1)
     plain = " ".join(text.lower().split())
@@ -98,7 +104,7 @@ def is_statement_of_license(path: str) -> bool:
         return len(folders) == 4 and name == "copyright"
     if folders and not folders[0].endswith(".dist-info"):
         return False
-    return _is_license_file(name) or any(name == one for one, _ in _METADATA)
+    return _is_license_file(name) or name in _METADATA
 
 
 def _is_license_file(name: str) -> bool:
@@ -116,14 +122,12 @@ def license_of_files(files: Mapping[str, bytes]) -> str:
 
     Source: ours.
     """
-    for path in sorted(files):
-        text = files[path].decode("utf-8", "replace")
-        for name, pattern in _METADATA:
-            if PurePosixPath(path).name == name and (found := pattern.search(text)):
-                stated = spdx_expression(found[1])
-                if stated:
-                    return stated
     stating = [path for path in sorted(files) if _is_license_file(PurePosixPath(path).name)]
+    for path in sorted(files):
+        if words := _stated_in_metadata(path, files[path].decode("utf-8", "replace")):
+            if stated := spdx_expression(words):
+                return stated
+            stating.append(path)  # such as npm's UNLICENSED: something is stated
     for path in stating:
         text = files[path].decode("utf-8", "replace")
         if PurePosixPath(path).name == "copyright" and (stated := _debian_license(text)):
@@ -131,6 +135,15 @@ def license_of_files(files: Mapping[str, bytes]) -> str:
         if found := recognise_license(text):
             return found
     return UNRECOGNISED if stating else UNKNOWN
+
+
+def _stated_in_metadata(path: str, text: str) -> str | None:
+    """Return the words of a package's metadata on its licence, or None."""
+    name = PurePosixPath(path).name
+    if name in ("PKG-INFO", "METADATA"):
+        text = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]  # behind the headers comes a description
+    found = _METADATA[name].search(text) if name in _METADATA else None
+    return found[1] if found and found[1].strip().upper() != "UNKNOWN" else None
 
 
 def _debian_license(text: str) -> str | None:
@@ -156,7 +169,7 @@ def license_of_folder(root: Path) -> str:
     for path in sorted(root.iterdir()):
         if path.is_file() and is_statement_of_license(path.name):
             with path.open("rb") as file:
-                files[path.name] = file.read(LICENSE_HEAD_BYTES)
+                files[path.name] = file.read(STATEMENT_BYTES)
     return license_of_files(files)
 
 
@@ -201,7 +214,7 @@ def all_of(expressions: Iterable[str]) -> str:
         return joined if len(ordered) > 1 else "".join(ordered)
 
 
-@cache
+@lru_cache(CACHED_EXPRESSIONS)
 def spdx_expression(stated: str) -> str | None:
     """Return what a package states as an SPDX expression, or None where it is none.
 
@@ -210,6 +223,8 @@ def spdx_expression(stated: str) -> str | None:
 
     Source: SPDX 2.3, annex D, by the library license-expression.
     """
+    if len(stated) > LONGEST_EXPRESSION:
+        return None
     words = _ALIASES.get(stated.strip().lower()) or " ".join(_ALIASES.get(one.lower(), one) for one in stated.split())
     try:
         parsed = _licensing().parse(words, validate=True, strict=False)
@@ -218,7 +233,7 @@ def spdx_expression(stated: str) -> str | None:
     return str(parsed) if parsed is not None else None
 
 
-@cache
+@lru_cache(CACHED_EXPRESSIONS)
 def license_type(license: str) -> str:
     """Return permissive, non_permissive or no_license.
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
-from datasets_builders.curation.licenses import LICENSE_HEAD_BYTES, is_statement_of_license, license_of_files
+from datasets_builders.curation.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
 from datasets_builders.sources.decompression import decompressed
 from datasets_builders.sources.entry import Content, Entry, Source, path_problem, rank_of, without_excluded
 from datasets_builders.sources.forward import ForwardStream, TooMuchData
@@ -120,7 +120,7 @@ class ArchiveSource(Source):
         found = {}
         for entry in self._entries():
             if not entry.problem and is_statement_of_license(entry.path):
-                found[entry.path] = entry.read(LICENSE_HEAD_BYTES)
+                found[entry.path] = entry.read(STATEMENT_BYTES)
         return license_of_files(found)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.licenses import LICENSE_HEAD_BYTES, is_statement_of_license, license_of_files
+from datasets_builders.curation.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
 from datasets_builders.sources.entry import Content, Entry, Source, rank_of, without_excluded
 
 if TYPE_CHECKING:
@@ -94,4 +94,4 @@ class GitSource(Source):
         with Repo(self.path) as repo:
             stating = [one for one in self._names(repo) if is_statement_of_license(one.path)]
             loaded = [self._loaded(repo, one) for one in stating]
-            return license_of_files({one.path: one.read(LICENSE_HEAD_BYTES) for one in loaded if not one.problem})
+            return license_of_files({one.path: one.read(STATEMENT_BYTES) for one in loaded if not one.problem})

@@ -76,6 +76,13 @@ def test_an_npm_tarball_a_wheel_and_a_debian_package_state_their_licences(tmp_pa
     assert (ArchiveSource(deb).repository, ArchiveSource(deb).license()) == ("ruby-demo", "MIT")
 
 
+def test_the_end_of_a_long_list_of_licences_counts_too(tmp_path):
+    terms = b"Files: *\nLicense: Expat\n\n" + b"Comment: word\n\n" * 3000 + b"Files: vendor/*\nLicense: GPL-3+\n"
+    deb = tmp_path / "long_1_all.deb"
+    deb.write_bytes(deb_bytes(lzma.compress(tar_bytes({"./usr/share/doc/long/copyright": terms}))))
+    assert ArchiveSource(deb).license() == "GPL-3.0-or-later AND MIT"
+
+
 def test_links_devices_and_paths_that_lead_out_are_reported_and_not_read(tmp_path):
     path = tmp_path / "odd.tar"
     with tarfile.open(path, "w") as archive:

@@ -42,6 +42,9 @@ BUILD = [
     "tree-sitter-php>=0.25",
     "tree-sitter-ruby>=0.23.1",
     "tree-sitter-lua>=0.5",
+    "tree-sitter-kotlin>=1.1",
+    "tree-sitter-scala>=0.26",
+    "tree-sitter-dart>=0.1",
     "tree-sitter-bash>=0.25",
 ]
 TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]

@@ -1,14 +1,14 @@
 """Section 2.1: the rules and the syntax check as steps of a pipeline over code files."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.curation.code_file import CodeFile
 from datasets_builders.curation.metrics import CodeMetrics
-from datasets_builders.curation.parser_process import MeterProcess, ParserLost
+from datasets_builders.curation.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.rules import DEFAULT_LIMITS, RuleLimits, first_broken_rule
 from datasets_builders.curation.syntax import ParseTooCostly, max_error_fraction
 
@@ -72,19 +72,20 @@ class SyntaxCheck(Step):
     """
 
     name = "syntax"
+    function = "datasets_builders.curation.metrics:measure"
 
     def begin(self, rank: int, world_size: int) -> None:
         """Make ready a process for the parsers, which may be lost."""
-        self._meter: MeterProcess | None = MeterProcess()
+        self._parser: ParserProcess | None = ParserProcess(self.function)
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a file that parses, with its metrics."""
-        assert self._meter is not None
+        assert self._parser is not None
         doc.metadata["num_bytes"] = len(doc.text.encode("utf-8", "replace"))
         doc.metadata["num_lines"] = len(doc.text.splitlines())
         language = doc.metadata["language"]
         try:
-            metrics = self._meter.measure(language, doc.text)
+            metrics = self._parser.read(language, doc.text)
         except ParseTooCostly as error:
             yield Removed(doc, "parse_too_costly", f"{language}: {error}")
             return
@@ -96,15 +97,15 @@ class SyntaxCheck(Step):
             doc.metadata |= dict.fromkeys(one.name for one in fields(CodeMetrics))
             yield doc
             return
-        if metrics.error_fraction > max_error_fraction(language):
-            yield Removed(doc, "syntax_error", f"{language}: {metrics.error_fraction:.4f} of the bytes")
+        if metrics["error_fraction"] > max_error_fraction(language):
+            yield Removed(doc, "syntax_error", f"{language}: {metrics['error_fraction']:.4f} of the bytes")
             return
         self.stat_update("parsed")
-        doc.metadata |= asdict(metrics)
+        doc.metadata |= metrics
         yield doc
 
     def end(self) -> None:
         """End the process."""
-        if self._meter:
-            self._meter.close()
-        self._meter = None
+        if self._parser:
+            self._parser.close()
+        self._parser = None

@@ -18,7 +18,7 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.state import digest, file_sha256
 from datasets_builders.building.verdicts import INSPECTION_FILE
 from datasets_builders.curation.code_file import CodeFile
-from datasets_builders.curation.parser_process import MeterProcess, ParserLost
+from datasets_builders.curation.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.personal_data import find_personal_data
 from datasets_builders.curation.rules import first_broken_rule
 from datasets_builders.curation.syntax import ParseTooCostly, max_error_fraction
@@ -104,7 +104,7 @@ class Verification:
         self.num_rows = 0
         self.reasons: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
-        self._meter = MeterProcess()
+        self._parser = ParserProcess("datasets_builders.curation.metrics:measure")
         self._seen: set[bytes] = set()
 
     def check(self, row: Mapping[str, Any]) -> str | None:
@@ -136,17 +136,17 @@ class Verification:
 
     def _is_broken(self, language: str, text: str) -> bool:
         try:
-            metrics = self._meter.measure(language, text)
+            metrics = self._parser.read(language, text)
         except (ParseTooCostly, ParserLost):
             return True
-        return metrics is not None and metrics.error_fraction > max_error_fraction(language)
+        return metrics is not None and metrics["error_fraction"] > max_error_fraction(language)
 
     def __enter__(self) -> "Verification":
         return self
 
     def __exit__(self, *error: object) -> None:
         """End the parsers' process."""
-        self._meter.close()
+        self._parser.close()
 
     def part(self) -> Part:
         """Return the share of rows without fault as a part of the score."""

@@ -7,14 +7,14 @@ comments, functions and blocks in the tree that the syntax check has anyway.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datasets_builders.curation.syntax import error_fraction, load_parser, parse
 
 if TYPE_CHECKING:
-    from tree_sitter import Parser, Query
+    from tree_sitter import Node, Parser, Query
 
 _C_LIKE = "(comment) @comment"
 _JAVASCRIPT = (
@@ -43,6 +43,12 @@ QUERIES = {
     "Shell": f"{_C_LIKE} [(compound_statement) (do_group) (if_statement) (case_statement)] @block "
     "(function_definition) @function",
     "Lua": f"{_C_LIKE} (block) @block [(function_declaration) (function_definition)] @function",
+    "Kotlin": "[(line_comment) (block_comment)] @comment (block) @block "
+    "[(function_declaration) (secondary_constructor) (lambda_literal) (anonymous_function)] @function",
+    "Scala": "[(comment) (block_comment)] @comment (block) @block "
+    "[(function_definition) (lambda_expression)] @function",
+    "Dart": "[(comment) (documentation_comment)] @comment (block) @block [(function_signature) "
+    "(getter_signature) (setter_signature) (constructor_signature) (function_expression)] @function",
 }
 
 
@@ -90,10 +96,13 @@ class Meter:
 
         Source: paper 2.2.1 names comment ratio and effective lines; the definitions are ours.
         """
+        source = text.encode("utf-8", "replace")
+        return self.measure_tree(parse(self.parser, source).root_node, source)
+
+    def measure_tree(self, root: Node, source: bytes) -> CodeMetrics:
+        """Measure a file that is parsed already."""
         from tree_sitter import QueryCursor
 
-        source = text.encode("utf-8", "replace")
-        root = parse(self.parser, source).root_node
         found = QueryCursor(self.query).captures(root)
         comments = _merged((node.start_byte, node.end_byte) for node in found.get("comment", ()))
         blocks = sorted((node.start_byte, -node.end_byte) for node in found.get("block", ()))
@@ -105,6 +114,19 @@ class Meter:
             num_functions=len(found.get("function", ())),
             max_nesting=_deepest([(start, -end) for start, end in blocks]),
         )
+
+
+@cache
+def meter_of(language: str) -> Meter:
+    """Return the meter of a language with a grammar."""
+    meter = Meter.of(language)
+    assert meter is not None, f"no grammar for {language}"
+    return meter
+
+
+def measure(language: str, text: str) -> dict[str, Any]:
+    """Return the metrics of a file as JSON; for `ParserProcess`."""
+    return asdict(meter_of(language).measure(text))
 
 
 @cache

@@ -37,6 +37,7 @@ class SignatureWriter(Step):
 
     Args:
         folder (`Path`): where; a file per rank.
+        batch_size (`int`): documents whose signatures are computed at once.
 
     Source: StarCoder2 2.1.
     """
@@ -44,9 +45,9 @@ class SignatureWriter(Step):
     name = "signatures"
     batch_size = 64
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, batch_size: int = batch_size) -> None:
         super().__init__()
-        self.folder = str(folder)
+        self.folder, self.batch_size = str(folder), batch_size
 
     def begin(self, rank: int, world_size: int) -> None:
         """Start without signatures."""

@@ -1,12 +1,13 @@
-"""Sections 2.1 and 2.2.1: parse and measure files in a process that may be lost.
+"""Sections 2.1 and 2.2: parse files in a process that may be lost.
 
 tree-sitter is C code with grammars from many hands: 100 kB of `a<a<a<` end a process that parses them as Java with a
-segmentation fault. `MeterProcess` keeps a child that measures one file after another; when a file kills it, hangs it or
+segmentation fault. `ParserProcess` keeps a child that reads one file after another; when a file kills it, hangs it or
 needs too much memory, that file is named as the culprit and the next one meets a new child.
 
-    python -m datasets_builders.curation.parser_process    # the child: requests on stdin, answers on stdout
+    python -m datasets_builders.curation.parser_process MODULE:FUNCTION    # the child: requests on stdin, answers out
 """
 
+import importlib
 import json
 import os
 import resource
@@ -15,11 +16,9 @@ import struct
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from datasets_builders.curation.metrics import CodeMetrics, Meter
 from datasets_builders.curation.syntax import GRAMMARS, ParseTooCostly
 
 MODULE = "datasets_builders.curation.parser_process"
@@ -34,23 +33,28 @@ class ParserLost(Exception):
     """The child ended or hung over a file."""
 
 
-class MeterProcess:
-    """Measures files as `Meter` does, in a child process; `close` it, or use it as a context manager.
+class ParserProcess:
+    """Calls a function on files, in a child process; `close` it, or use it as a context manager.
+
+    Args:
+        function (`str`): `module:name` of a function of language and text that answers with JSON, such as
+            `datasets_builders.curation.metrics:measure`.
 
     Source: ours.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, function: str) -> None:
+        self.function = function
         self._child: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "MeterProcess":
+    def __enter__(self) -> "ParserProcess":
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def measure(self, language: str, text: str) -> CodeMetrics | None:
-        """Measure a file; None for a language without a grammar.
+    def read(self, language: str, text: str) -> dict[str, Any] | None:
+        """Return what the function says of a file; None for a language without a grammar.
 
         Raises:
             ParseTooCostly: the parser's budget is spent.
@@ -69,13 +73,13 @@ class MeterProcess:
         answer = self._answer(child)
         if "too_costly" in answer:
             raise ParseTooCostly(answer["too_costly"])
-        return CodeMetrics(**answer)
+        return answer
 
     def _start(self) -> subprocess.Popen[bytes]:
         folder = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
         self._child = subprocess.Popen(
-            [sys.executable, "-m", MODULE],
+            [sys.executable, "-m", MODULE, self.function],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -83,7 +87,7 @@ class MeterProcess:
         )
         return self._child
 
-    def _answer(self, child: subprocess.Popen[bytes]) -> dict:
+    def _answer(self, child: subprocess.Popen[bytes]) -> dict[str, Any]:
         assert child.stdout is not None
         ready = select.select([child.stdout], [], [], ANSWER_SECONDS)[0]
         line = child.stdout.readline() if ready else b""
@@ -114,20 +118,17 @@ class MeterProcess:
             child.stdout.close()
 
 
-def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until there are no more."""
+def serve(name: str, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests with what a function, `module:name`, says, until there are no more."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    meters: dict[str, Meter | None] = {}
+    module, _, attribute = name.partition(":")
+    function = getattr(importlib.import_module(module), attribute)
     while header := requests.read(_HEADER.size):
         name_bytes, text_bytes = _HEADER.unpack(header)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES + MEMORY_PER_BYTE * text_bytes, resource.RLIM_INFINITY))
         language, text = requests.read(name_bytes).decode(), requests.read(text_bytes).decode()
-        if language not in meters:
-            meters[language] = Meter.of(language)
-        meter = meters[language]
-        assert meter is not None, "the parent asks for languages with a grammar only"
         try:
-            answer = asdict(meter.measure(text))
+            answer = function(language, text)
         except ParseTooCostly as error:
             answer = {"too_costly": str(error)}
         answers.write(json.dumps(answer).encode() + b"\n")
@@ -135,4 +136,4 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    serve(sys.argv[1], sys.stdin.buffer, sys.stdout.buffer)

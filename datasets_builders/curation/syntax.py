@@ -22,6 +22,9 @@ GRAMMARS = {
     "PHP": ("tree_sitter_php", "language_php"),
     "Shell": ("tree_sitter_bash", "language"),
     "Lua": ("tree_sitter_lua", "language"),
+    "Kotlin": ("tree_sitter_kotlin", "language"),
+    "Scala": ("tree_sitter_scala", "language"),
+    "Dart": ("tree_sitter_dart", "language"),
 }
 # A preprocessor's macros need not follow the grammar: valid C has places that no parser of C alone understands.
 PREPROCESSED_LANGUAGES = frozenset(("C", "C++", "C#"))

@@ -19,16 +19,20 @@ class RepositoryFiles:
     Args:
         name (`str`): of the repository.
         contents (dict): path with forward slashes to text.
+        known_languages (dict, *optional*): of the files, by name; told by their paths and texts when left out.
         left_out (dict): path to the reason for which it could not be read.
     """
 
     name: str
     contents: dict[str, str]
+    known_languages: dict[str, str] | None = None
     left_out: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def languages(self) -> dict[str, str]:
         """Language of each file that has one."""
+        if self.known_languages is not None:
+            return self.known_languages
         found = ((path, language_of(path, text)) for path, text in self.contents.items())
         return {path: language for path, language in found if language}
 
@@ -102,4 +106,4 @@ def read_repository(source: Source, name: str, max_bytes: int = MAX_FILE_BYTES) 
             left_out[entry.path] = "duplicate_path"
         else:
             contents[entry.path] = decoded[0]
-    return RepositoryFiles(name, contents, left_out)
+    return RepositoryFiles(name, contents, left_out=left_out)

@@ -1,13 +1,22 @@
 """Section 2.2.2, phase 1: the import graph of a repository: files, edges with evidence, and what was not found."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from datasets_builders.curation.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax import ParseTooCostly
 from datasets_builders.repositories.files import RepositoryFiles
-from datasets_builders.repositories.imports import QUERIES, FileImports, Import, find_imports
+from datasets_builders.repositories.imports import QUERIES, FileImports
 from datasets_builders.repositories.ordering import CyclePolicy, Ordering, order_files
-from datasets_builders.repositories.resolution import Resolver
+from datasets_builders.repositories.resolution import Resolution, Resolver
+from datasets_builders.repositories.statements import Import
+
+REASONS = ("resolved", "external", "missing", "ambiguous", "dynamic", "unused")
+IMPLICIT_FORM = "used"
+# Imports that need nothing of the other file when theirs is loaded, or that the paper's algorithm does not know.
+WEAK_FORMS = frozenset(("typing", "lazy", IMPLICIT_FORM))
+PARSE = "datasets_builders.repositories.imports:imports_as_json"
 
 
 @dataclass(frozen=True, order=True)
@@ -19,6 +28,7 @@ class Edge:
         line (`int`): of the import, from 1.
         target (`str`): as it is written.
         rule (`str`): by which it was resolved.
+        is_weak (`bool`): for type checkers only, inside a function, or without an import: these give way in cycles.
     """
 
     imported: str
@@ -26,11 +36,12 @@ class Edge:
     line: int
     target: str
     rule: str
+    is_weak: bool = False
 
 
 @dataclass(frozen=True, order=True)
 class Unresolved:
-    """An import that means no file of the repository, and why: external, missing, ambiguous, dynamic."""
+    """An import that means no file of the repository, and why: see `Resolution.rule`."""
 
     path: str
     line: int
@@ -47,57 +58,89 @@ class ImportGraph:
         languages (dict): of each file.
         edges (list of `Edge`): sorted; without imports of a file by itself.
         unresolved (list of `Unresolved`): sorted.
-        left_out (dict): file to the reason for which its imports were not looked for.
     """
 
     files: list[str]
     languages: dict[str, str]
     edges: list[Edge] = field(default_factory=list)
     unresolved: list[Unresolved] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
+    num_resolved: Counter[str] = field(default_factory=Counter)
 
-    def order(self, cycle_policy: CyclePolicy = "scc") -> Ordering:
-        """Return the files so that what a file imports comes before it."""
-        return order_files(self.files, ((edge.imported, edge.importing) for edge in self.edges), cycle_policy)
+    def order(self, cycle_policy: CyclePolicy = "scc", files: Iterable[str] | None = None) -> Ordering:
+        """Return the files, or some of them, so that what a file imports comes before it."""
+        nodes = set(self.files if files is None else files)
+        edges = [edge for edge in self.edges if edge.imported in nodes and edge.importing in nodes]
+        strong = {(edge.imported, edge.importing) for edge in edges if not edge.is_weak}
+        weak = {(edge.imported, edge.importing) for edge in edges} - strong
+        return order_files(nodes, strong, cycle_policy, weak)
+
+    def resolved_fraction(self) -> float:
+        """Return how many of the imports that should lead to files of the repository do, 1 when there are none."""
+        resolved = self.num_resolved.total()
+        lost = sum(one.reason in ("missing", "ambiguous") for one in self.unresolved)
+        return resolved / (resolved + lost) if resolved + lost else 1.0
 
     def coverage(self) -> dict[str, Counter[str]]:
         """Return per language how many imports were resolved, and of the others how many are of which kind."""
-        counts: dict[str, Counter[str]] = {}
-        resolved = {(edge.importing, edge.line, edge.target) for edge in self.edges}
-        for path, _, _ in resolved:
-            counts.setdefault(self.languages[path], Counter())["resolved"] += 1
+        counts = {language: Counter(resolved=count) for language, count in self.num_resolved.items()}
         for one in self.unresolved:
             counts.setdefault(self.languages[one.path], Counter())[one.reason] += 1
         return dict(sorted(counts.items()))
 
 
-def build_graph(repository: RepositoryFiles) -> ImportGraph:
-    """Find and resolve the imports of all files.
+def parse_imports(repository: RepositoryFiles) -> dict[str, FileImports]:
+    """Return the imports of all files in a known language, and note those whose parser was lost as left out.
 
     Source: paper 2.2.2.
     """
-    languages = {path: name for path, name in sorted(repository.languages.items()) if name in QUERIES}
-    graph = ImportGraph(list(languages), languages)
     imports: dict[str, FileImports] = {}
-    for path, language in languages.items():
-        try:
-            imports[path] = find_imports(language, repository.contents[path].encode("utf-8", "replace"))
-        except ParseTooCostly:
-            graph.left_out[path] = "parse_too_costly"
-            imports[path] = FileImports(())
-    resolver = Resolver(repository, imports)
+    with ParserProcess(PARSE) as parser:
+        for path, language in sorted(repository.languages.items()):
+            if language not in QUERIES:
+                continue
+            try:
+                found = parser.read(language, repository.contents[path])
+                imports[path] = FileImports.from_json(found) if found else FileImports()
+            except (ParseTooCostly, ParserLost) as error:
+                reason = "parser_lost" if isinstance(error, ParserLost) else "parse_too_costly"
+                repository.left_out[path] = reason
+                imports[path] = FileImports()
+    return imports
+
+
+def build_graph(
+    repository: RepositoryFiles, imports: Mapping[str, FileImports] | None = None, has_implicit: bool = True
+) -> ImportGraph:
+    """Find and resolve the imports of all files.
+
+    Args:
+        repository (`RepositoryFiles`): the files.
+        imports (dict, *optional*): of the files, where they are parsed already.
+        has_implicit (`bool`): whether names of its own package that a file uses without an import are edges.
+
+    Source: paper 2.2.2; it leaves implicit dependencies out.
+    """
+    imports = parse_imports(repository) if imports is None else imports
+    languages = {path: repository.languages[path] for path in sorted(imports)}
+    graph = ImportGraph(list(languages), languages)
+    resolver = Resolver(repository, imports, languages)
     for path, file in imports.items():
         for one in file.imports:
-            _add(graph, resolver, path, one)
+            _add(graph, path, one, resolver.resolve(path, one))
+        for one, resolution in resolver.implicit(path) if has_implicit else ():
+            _add(graph, path, one, resolution)
     graph.edges = sorted(set(graph.edges))
-    graph.unresolved.sort()
+    graph.unresolved = sorted(set(graph.unresolved))
     return graph
 
 
-def _add(graph: ImportGraph, resolver: Resolver, path: str, found: Import) -> None:
-    resolution = resolver.resolve(path, graph.languages[path], found)
-    # A file of data, such as a JSON module, is resolved and is no node.
-    nodes = [one for one in resolution.paths if one in graph.languages]
+def _add(graph: ImportGraph, path: str, found: Import, resolution: Resolution) -> None:
     if not resolution.paths:
         graph.unresolved.append(Unresolved(path, found.line, found.target, resolution.rule))
-    graph.edges += [Edge(one, path, found.line, found.target, resolution.rule) for one in nodes if one != path]
+        return
+    if found.form != IMPLICIT_FORM:
+        graph.num_resolved[graph.languages[path]] += 1
+    is_weak = found.form in WEAK_FORMS
+    # A file of data, such as a JSON module, is resolved and is no node.
+    nodes = (one for one in resolution.paths if one in graph.languages and one != path)
+    graph.edges += [Edge(one, path, found.line, found.target, resolution.rule, is_weak) for one in nodes]

@@ -1,57 +1,72 @@
 """Section 2.2.2, phase 1: the import statements of a file, from its syntax tree and never by regular expressions.
 
-One query per language lies in `queries/`. A file with syntax errors still gives the imports that its tree holds.
+One query per language lies in `queries/`. It captures `@target` (a literal that names a file or module, with the
+`@function` that takes it) or a whole `@statement`, which `statements.py` takes apart; where a file also sees others
+without importing them (the same package or namespace), the `@package`, the names `@declared` and the names `@used`.
+A file with syntax errors still gives the imports that its tree holds.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from datasets_builders.curation.metrics import meter_of
 from datasets_builders.curation.syntax import load_parser, parse
+from datasets_builders.repositories.statements import STATEMENTS, Import, line_of, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
 
 QUERIES = {
     "Python": "python",
+    "Java": "java",
+    "Kotlin": "kotlin",
+    "Scala": "scala",
     "JavaScript": "javascript",
     "TypeScript": "typescript",
     "TSX": "typescript",
     "C": "c",
     "C++": "c",
-    "Java": "java",
+    "C#": "csharp",
     "Go": "go",
+    "Rust": "rust",
+    "PHP": "php",
     "Ruby": "ruby",
     "Lua": "lua",
+    "Dart": "dart",
     "Shell": "bash",
 }
-
-
-@dataclass(frozen=True, order=True)
-class Import:
-    """One import of a file.
-
-    Args:
-        line (`int`): from 1.
-        target (`str`): what is imported, as it is written, without quotes; empty where it is computed at run time.
-        form (`str`): how: `import`, `from`, `call`, `quoted`, `angled`, `wildcard`, or the function's name.
-        names (tuple of `str`): what is taken from the target (Python).
-    """
-
-    line: int
-    target: str
-    form: str = "import"
-    names: tuple[str, ...] = ()
+# The shell's words need no quotes, and may hold variables.
+SHELL_COMMANDS = ("source", ".")
+NAMESPACES = frozenset(("namespace_declaration", "file_scoped_namespace_declaration"))
 
 
 @dataclass(frozen=True)
 class FileImports:
-    """What a file imports, in order, and the package that it says it is in (Java)."""
+    """What a file imports, and by what other files see it.
 
-    imports: tuple[Import, ...]
+    Args:
+        imports (tuple of `Import`): in order.
+        package (`str`): package or namespace that it says it is in.
+        declared (tuple of `str`): names that others can use, sorted; in C# with their namespaces.
+        used (tuple of (name, line)): names that it uses and does not declare, sorted, with their first line.
+    """
+
+    imports: tuple[Import, ...] = ()
     package: str = ""
+    declared: tuple[str, ...] = ()
+    used: tuple[tuple[str, int], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> "FileImports":
+        """Return what `as_json` gave."""
+        imports = tuple(Import(**(one | {"names": tuple(one["names"])})) for one in given["imports"])
+        return cls(imports, given["package"], tuple(given["declared"]), tuple((name, at) for name, at in given["used"]))
 
 
 @cache
@@ -65,68 +80,84 @@ def _tools(language: str) -> "tuple[Parser, Query]":
     return parser, Query(parser.language, text)
 
 
-def find_imports(language: str, source: bytes) -> FileImports:
+def find_imports(language: str, text: str) -> FileImports:
     """Return the imports of a file.
 
     Args:
         language (`str`): Linguist's name, one of `QUERIES`.
-        source (`bytes`): UTF-8.
+        text (`str`): the file.
 
     Raises:
         ParseTooCostly: the file was made to keep a parser busy.
 
     Source: paper 2.2.2.
     """
+    return _imports_of(language, parse(_tools(language)[0], text.encode("utf-8", "replace")).root_node)
+
+
+def imports_as_json(language: str, text: str) -> dict[str, Any]:
+    """Return the imports of a file as JSON; for `ParserProcess`."""
+    return find_imports(language, text).as_json()
+
+
+def metrics_and_imports(language: str, text: str) -> dict[str, Any]:
+    """Return the metrics of a file and, under `imports`, its imports, from one parse; for `ParserProcess`."""
+    source = text.encode("utf-8", "replace")
+    root = parse(_tools(language)[0], source).root_node
+    metrics = asdict(meter_of(language).measure_tree(root, source))
+    return metrics | {"imports": _imports_of(language, root).as_json()}
+
+
+def _imports_of(language: str, root: "Node") -> FileImports:
     from tree_sitter import QueryCursor
 
-    parser, query = _tools(language)
-    root = parse(parser, source).root_node
-    found: list[Import] = []
-    package = ""
-    for _, captures in QueryCursor(query).matches(root):
-        if "package" in captures:
-            package = _text(captures["package"][0])
-        elif "statement" in captures and "target" not in captures:
-            found += _of_statement(language, captures["statement"][0])
-        elif "target" in captures:
+    found: set[Import] = set()
+    names: dict[str, list[Node]] = {"package": [], "declared": [], "used": []}
+    for _, captures in QueryCursor(_tools(language)[1]).matches(root):
+        if "target" in captures:
             function = captures.get("function")
-            found.append(_of_target(captures["target"][0], _text(function[0]) if function else "import"))
-    # The order of matches differs between grammars.
-    return FileImports(tuple(sorted(set(found))), package)
+            found.add(_of_target(captures["target"][0], text_of(function[0]) if function else "import"))
+        elif "statement" in captures:
+            found.update(STATEMENTS[language](captures["statement"][0]))
+        else:
+            for name, nodes in captures.items():
+                names[name] += nodes
+    declared = {_qualified(node) for node in names["declared"]}
+    own = {name.rpartition(".")[2] for name in declared}
+    used: dict[str, int] = {}
+    for node in names["used"]:
+        name = text_of(node)
+        if name not in own:
+            used[name] = min(line_of(node), used.get(name, line_of(node)))
+    # Sorted, since the order of matches differs between grammars.
+    packages = [text_of(node) for node in sorted(names["package"], key=lambda node: node.start_byte)]
+    # Scala's clauses add up; of several namespaces in a PHP file the first is taken.
+    package = ".".join(packages if language == "Scala" else packages[:1])
+    return FileImports(tuple(sorted(found)), package, tuple(sorted(declared)), tuple(sorted(used.items())))
 
 
-def _of_statement(language: str, node: "Node") -> Iterator[Import]:
-    line = node.start_point.row + 1
-    if language == "Java":
-        name = next((child for child in node.named_children if child.type in ("scoped_identifier", "identifier")), None)
-        if name is not None:
-            is_wildcard = any(child.type == "asterisk" for child in node.named_children)
-            yield Import(line, _text(name), "wildcard" if is_wildcard else "import")
-        return
-    names = tuple(_imported_name(child) for child in node.children_by_field_name("name"))
-    module = node.child_by_field_name("module_name")
-    if module is None:
-        yield from (Import(line, name) for name in names)
-    else:
-        yield Import(line, _text(module).replace(" ", ""), "from", names)
-
-
-def _imported_name(node: "Node") -> str:
-    """Return the name without `as ...`."""
-    name = node.child_by_field_name("name") if node.type == "aliased_import" else node
-    return _text(name) if name is not None else ""
+def _qualified(node: "Node") -> str:
+    """Return a name with the namespaces that it is declared in (C#), outermost first."""
+    parts, declaration = [text_of(node)], node.parent
+    ancestor = declaration.parent if declaration else None
+    while ancestor is not None:
+        if ancestor.type in NAMESPACES and (name := ancestor.child_by_field_name("name")):
+            parts.insert(0, text_of(name))
+        if ancestor.type == "compilation_unit":
+            spaces = (child for child in ancestor.children if child.type == "file_scoped_namespace_declaration")
+            parts[:0] = [text_of(name) for one in spaces if (name := one.child_by_field_name("name"))]
+        ancestor = ancestor.parent
+    return ".".join(parts)
 
 
 def _of_target(node: "Node", form: str) -> Import:
-    line, text = node.start_point.row + 1, _text(node)
+    line, text = line_of(node), text_of(node)
     if node.type == "system_lib_string":
         return Import(line, text.strip("<>"), "angled")
-    if form in ("source", "."):  # the shell's words need no quotes, and may hold variables
+    if node.parent is not None and any(child.type == "type" for child in node.parent.children):
+        form = "typing"  # TypeScript's `import type ... from`
+    if form in SHELL_COMMANDS:
         return Import(line, text.strip("\"'"), form)
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'`" and "${" not in text and "#{" not in text:
-        return Import(line, text[1:-1], "quoted" if node.type == "string_literal" else form)
+        return Import(line, text[1:-1], "quoted" if form == "import" and node.type == "string_literal" else form)
     return Import(line, "", form)
-
-
-def _text(node: "Node") -> str:
-    return (node.text or b"").decode("utf-8", "replace")

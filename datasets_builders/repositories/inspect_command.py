@@ -7,31 +7,29 @@ python -m datasets_builders repositories inspect outputs/corpus/flask-3.1.2.tar.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.repositories.files import MAX_FILE_BYTES, read_repository
-from datasets_builders.repositories.graph import ImportGraph, build_graph
+from datasets_builders.repositories.graph import REASONS, ImportGraph, build_graph
 from datasets_builders.repositories.imports import QUERIES
 from datasets_builders.repositories.ordering import CYCLE_POLICIES, Ordering
 from datasets_builders.source_code.folder import ALWAYS_EXCLUDED
 from datasets_builders.sources.opening import FORMS, open_sources
 
-REASONS = ("resolved", "external", "missing", "ambiguous", "dynamic")
 LONGEST_LIST = 20
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the graph of a repository; 0, or 2 when it cannot be read."""
     parser = argparse.ArgumentParser(
-        prog="python -m datasets_builders repositories",
+        prog="python -m datasets_builders repositories inspect",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"languages: {', '.join(QUERIES)}",
     )
-    parser.add_argument("what", choices=["inspect"])
     parser.add_argument("source", help=FORMS)
     parser.add_argument("--cycle-policy", choices=CYCLE_POLICIES, default="scc")
     parser.add_argument("--max-bytes", type=int, default=MAX_FILE_BYTES, help="larger files are left out")
@@ -49,13 +47,13 @@ def main(arguments: Sequence[str]) -> int:
     graph = build_graph(repository)
     ordering = graph.order(options.cycle_policy)
     if options.json:
-        print(json.dumps(as_json(graph, ordering), indent=1))
+        print(json.dumps(as_json(graph, ordering, repository.left_out), indent=1))
     else:
-        print("\n".join(as_lines(graph, ordering, None if options.all else LONGEST_LIST)))
+        print("\n".join(as_lines(graph, ordering, repository.left_out, None if options.all else LONGEST_LIST)))
     return 0
 
 
-def as_json(graph: ImportGraph, ordering: Ordering) -> dict[str, Any]:
+def as_json(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str]) -> dict[str, Any]:
     """Return graph and order as JSON."""
     return {
         "order": ordering.paths,
@@ -64,11 +62,11 @@ def as_json(graph: ImportGraph, ordering: Ordering) -> dict[str, Any]:
         "edges": [asdict(edge) for edge in graph.edges],
         "unresolved": [asdict(one) for one in graph.unresolved],
         "coverage": graph.coverage(),
-        "left_out": graph.left_out,
+        "left_out": left_out,
     }
 
 
-def as_lines(graph: ImportGraph, ordering: Ordering, longest: int | None) -> list[str]:
+def as_lines(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str], longest: int | None) -> list[str]:
     """Return graph and order for a person.
 
     Args:
@@ -90,7 +88,7 @@ def as_lines(graph: ImportGraph, ordering: Ordering, longest: int | None) -> lis
     for title, found in (
         ("imports whose file comes only later", [f"{one} needed by {other}" for one, other in ordering.broken_edges]),
         ("not found", [f"{one.path}:{one.line} {one.target} ({one.reason})" for one in _internal(graph)]),
-        ("left out", [f"{path} ({reason})" for path, reason in graph.left_out.items()]),
+        ("left out", [f"{path} ({reason})" for path, reason in left_out.items()]),
     ):
         if found:
             lines += ["", f"{title}:", *(f"  {one}" for one in _first(found, longest)), *_rest(found, longest, "more")]

@@ -6,11 +6,12 @@ is not zero the file breaks a cycle. On a graph without cycles this is the lexic
 
 On one with cycles the rule can place a file that is in no cycle before what it needs: with 1 -> 2, 2 -> 1 and 2 -> 0 it
 takes 0 first. The policy `scc` keeps such edges: strongly connected components are ordered like files, by their first
-member, and the paper's rule orders the files within each.
+member, and the paper's rule orders the files within each. Weak edges (see `Edge.is_weak`) count
+between components; within one they give way, and what is left is ordered in the same way again.
 """
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
@@ -46,7 +47,12 @@ class _Graph:
     degrees: NDArray[np.int64]
 
 
-def order_files(paths: Iterable[str], edges: Iterable[tuple[str, str]], cycle_policy: CyclePolicy = "scc") -> Ordering:
+def order_files(
+    paths: Iterable[str],
+    edges: Iterable[tuple[str, str]],
+    cycle_policy: CyclePolicy = "scc",
+    weak_edges: Iterable[tuple[str, str]] = (),
+) -> Ordering:
     """Order files so that what a file imports comes before it, as far as cycles allow.
 
     Neither the order of the files nor that of the edges matters. O((V + E) log V).
@@ -56,6 +62,7 @@ def order_files(paths: Iterable[str], edges: Iterable[tuple[str, str]], cycle_po
         edges (iterable of (imported, importing)): imports; one of a file by itself and one that is there twice are
             dropped.
         cycle_policy (`str`): `paper` or `scc`.
+        weak_edges (iterable of (imported, importing)): as `edges`; with `scc` they give way in cycles.
 
     Returns:
         `Ordering`: paths, cycle breakers, broken edges.
@@ -72,13 +79,13 @@ def order_files(paths: Iterable[str], edges: Iterable[tuple[str, str]], cycle_po
     if len(ranks) != len(names):
         twice = next(first for first, second in pairwise(names) if first == second)
         raise ValueError(f"the path {twice!r} stands twice")
-    try:
-        ends = np.fromiter((ranks[path] for edge in edges for path in edge), np.int64).reshape(-1, 2)
-    except KeyError as error:
-        raise ValueError(f"an edge names {error.args[0]!r}, which is none of the files") from None
-    keys = np.unique(ends[ends[:, 0] != ends[:, 1]] @ np.array([len(names), 1]))
+    strong = _keys(edges, ranks)
+    keys = np.union1d(strong, _keys(weak_edges, ranks))
     found = np.stack(np.divmod(keys, max(len(names), 1)), axis=1)
-    order = _by_fewest_imports(len(names), found) if cycle_policy == "paper" else _by_components(len(names), found)
+    if cycle_policy == "paper":
+        order = _by_fewest_imports(len(names), found)
+    else:
+        order = _by_components(len(names), found, ~np.isin(keys, strong, assume_unique=True))
     place = np.empty(len(names), np.int64)
     place[order] = np.arange(len(names))
     broken = found[place[found[:, 0]] > place[found[:, 1]]] if len(found) else found
@@ -88,6 +95,15 @@ def order_files(paths: Iterable[str], edges: Iterable[tuple[str, str]], cycle_po
         [names[node] for node in breakers],
         [(names[imported], names[importing]) for imported, importing in broken.tolist()],
     )
+
+
+def _keys(edges: Iterable[tuple[str, str]], ranks: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return edges as sorted numbers, imported times the number of files plus importing."""
+    try:
+        ends = np.fromiter((ranks[path] for edge in edges for path in edge), np.int64).reshape(-1, 2)
+    except KeyError as error:
+        raise ValueError(f"an edge names {error.args[0]!r}, which is none of the files") from None
+    return np.unique(ends[ends[:, 0] != ends[:, 1]] @ np.array([len(ranks), 1]))
 
 
 def _graph(num_nodes: int, pairs: NDArray[np.int64]) -> _Graph:
@@ -117,8 +133,8 @@ def _by_fewest_imports(num_nodes: int, pairs: NDArray[np.int64]) -> list[int]:
     return order
 
 
-def _by_components(num_nodes: int, pairs: NDArray[np.int64]) -> list[int]:
-    """Order strongly connected components by their first member, and within each by the paper's rule."""
+def _by_components(num_nodes: int, pairs: NDArray[np.int64], is_weak: NDArray[np.bool_]) -> list[int]:
+    """Order strongly connected components by their first member, and within each without weak edges or by the rule."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -131,12 +147,12 @@ def _by_components(num_nodes: int, pairs: NDArray[np.int64]) -> list[int]:
     component = first[labels]
     outside = component[pairs[:, 0]] != component[pairs[:, 1]]
     between = np.unique(component[pairs[outside]].reshape(-1, 2), axis=0)
-    inside = pairs[~outside]
+    inside, inside_is_weak = pairs[~outside], is_weak[~outside]
     members: dict[int, list[int]] = {}
     for node, name in enumerate(component.tolist()):
         members.setdefault(name, []).append(node)
     by_component = np.argsort(component[inside[:, 0]], kind="stable")
-    inside = inside[by_component]
+    inside, inside_is_weak = inside[by_component], inside_is_weak[by_component]
     bounds = component[inside[:, 0]]
     order: list[int] = []
     for name in _by_fewest_imports(num_nodes, between):
@@ -147,6 +163,11 @@ def _by_components(num_nodes: int, pairs: NDArray[np.int64]) -> list[int]:
             order.append(name)
             continue
         low, high = np.searchsorted(bounds, [name, name + 1])
-        local = np.searchsorted(np.array(nodes), inside[low:high])
-        order += [nodes[one] for one in _by_fewest_imports(len(nodes), local)]
+        local, local_is_weak = np.searchsorted(np.array(nodes), inside[low:high]), inside_is_weak[low:high]
+        if local_is_weak.any():
+            local = local[~local_is_weak]
+            ordered = _by_components(len(nodes), local, np.zeros(len(local), bool))
+        else:
+            ordered = _by_fewest_imports(len(nodes), local)
+        order += [nodes[one] for one in ordered]
     return order

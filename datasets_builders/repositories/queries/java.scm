@@ -1,2 +1,14 @@
-(import_declaration) @statement
 (package_declaration (_) @package)
+(import_declaration) @statement
+(program [
+  (class_declaration name: (identifier) @declared)
+  (interface_declaration name: (identifier) @declared)
+  (enum_declaration name: (identifier) @declared)
+  (record_declaration name: (identifier) @declared)
+  (annotation_type_declaration name: (identifier) @declared)])
+(type_identifier) @used
+(method_invocation object: (identifier) @used)
+(field_access object: (identifier) @used)
+(method_reference . (identifier) @used)
+(annotation name: (identifier) @used)
+(marker_annotation name: (identifier) @used)

@@ -21,6 +21,9 @@ FILES = {
     "PHP": ("<?php\n// note\nfunction f() { if (1) { return 2; } }\n", 7, 2, 1, 2),
     "Shell": ("# note\nf() {\n  if true; then\n    echo 1\n  fi\n}\n", 6, 5, 1, 2),
     "Lua": ("-- note\nfunction f()\n  return 1\nend\n", 7, 3, 1, 1),
+    "Kotlin": ("// note\nfun f(): Int {\n  val g = { x: Int -> x }\n  return g(1)\n}\n", 7, 4, 2, 1),
+    "Scala": ("// note\nobject A {\n  def f: Int = { val g = (x: Int) => x; g(1) }\n}\n", 7, 3, 2, 1),
+    "Dart": ("/// note\nint f() {\n  final g = (int x) { return x; };\n  return g(1);\n}\n", 8, 4, 2, 2),
 }
 
 

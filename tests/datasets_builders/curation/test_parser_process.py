@@ -8,47 +8,48 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from datasets_builders.curation.metrics import Meter
-from datasets_builders.curation.parser_process import MeterProcess, ParserLost
+from datasets_builders.curation.metrics import measure
+from datasets_builders.curation.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax import ParseTooCostly
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 
+MEASURE = "datasets_builders.curation.metrics:measure"
 GOOD = "class A { int add(int a, int b) { return a + b; } }\n"
 
 
-def test_the_child_measures_as_the_meter_does():
+def test_the_child_answers_as_the_function_does():
     text = (Path(sysconfig.get_path("stdlib")) / "textwrap.py").read_text()
-    with MeterProcess() as meter:
-        assert meter.measure("Python", text) == Meter.of("Python").measure(text)
-        assert meter.measure("COBOL", text) is None
-        assert meter.measure("Java", GOOD).num_functions == 1
+    with ParserProcess(MEASURE) as parser:
+        assert parser.read("Python", text) == measure("Python", text)
+        assert parser.read("COBOL", text) is None
+        assert parser.read("Java", GOOD)["num_functions"] == 1
 
 
 def test_a_file_that_kills_the_parser_is_named_and_the_next_is_measured():
-    with MeterProcess() as meter:
+    with ParserProcess(MEASURE) as parser:
         with pytest.raises(ParserLost, match="ended with signal"):
-            meter.measure("Java", "a<" * 50_000)
-        assert meter.measure("Java", GOOD).num_functions == 1
+            parser.read("Java", "a<" * 50_000)
+        assert parser.read("Java", GOOD)["num_functions"] == 1
 
 
 def test_a_child_that_was_killed_is_told_apart_from_an_answer():
-    with MeterProcess() as meter:
-        assert meter.measure("Java", GOOD)
-        meter._child.kill()
+    with ParserProcess(MEASURE) as parser:
+        assert parser.read("Java", GOOD)
+        parser._child.kill()
         with pytest.raises(ParserLost, match="ended with signal 9"):
-            meter.measure("Java", GOOD)
-        assert meter.measure("Java", GOOD).num_functions == 1
+            parser.read("Java", GOOD)
+        assert parser.read("Java", GOOD)["num_functions"] == 1
 
 
 def test_the_budget_ends_what_would_take_all_memory():
-    with MeterProcess() as meter:
+    with ParserProcess(MEASURE) as parser:
         with pytest.raises(ParseTooCostly):
-            meter.measure("C++", "a<" * 20_000)
+            parser.read("C++", "a<" * 20_000)
         # Which of the two limits ends this one depends on the library's use of memory.
         with pytest.raises((ParseTooCostly, ParserLost)):
-            meter.measure("C#", "a<" * 100_000)
-        assert meter.measure("C#", GOOD).error_fraction == 0
+            parser.read("C#", "a<" * 100_000)
+        assert parser.read("C#", GOOD)["error_fraction"] == 0
 
 
 def mutated(text: str, generator: random.Random) -> bytes:

@@ -20,6 +20,9 @@ VALID = {
     "PHP": "<?php\nfunction add(int $a, int $b): int { return $a + $b; }\n",
     "Shell": 'add() {\n  echo "$(($1 + $2))"\n}\n',
     "Lua": "local function add(a, b)\n  return a + b\nend\n",
+    "Kotlin": "class Point(val x: Int) {\n  fun sum(y: Int): Int = x + y\n}\n",
+    "Scala": "case class Point(x: Int) { def sum(y: Int): Int = x + y }\n",
+    "Dart": "class Point { final int x; Point(this.x); int sum(int y) => x + y; }\n",
 }
 
 

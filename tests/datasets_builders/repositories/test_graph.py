@@ -1,6 +1,8 @@
 """Labelled mini repositories: every rule of resolution, per language, and what must not be taken for an import."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,13 @@ from datasets_builders.__main__ import BUILDERS, COMMANDS
 from datasets_builders.building.command_line import run_command
 from datasets_builders.repositories.files import RepositoryFiles, within
 from datasets_builders.repositories.graph import build_graph
+
+
+def mini(name):
+    """Return a repository that lies in one text file: `==> path <==`, then the file."""
+    text = (Path(__file__).parent / "mini" / f"{name}.txt").read_text()
+    parts = re.split(r"^==> (.+) <==\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def graph_of(contents):
@@ -23,18 +32,7 @@ def unresolved(graph):
 
 
 def test_python():
-    graph = graph_of(
-        {
-            "pyproject.toml": "",
-            "src/pkg/__init__.py": "from .core import run\n",
-            "src/pkg/core.py": "import os, json\nfrom . import text\nfrom .deep.more import value as v\nimport numpy\n",
-            "src/pkg/text.py": "# import pkg.core\n'''import pkg.core'''\nif 1:\n    import pkg.deep.more\n",
-            "src/pkg/deep/__init__.py": "",
-            "src/pkg/deep/more.py": "from ..text import x\nfrom ...... import y\nfrom pkg import name\nimport pkg.no\n",
-            "tests/test_core.py": "import pkg.core, importlib\nimportlib.import_module('pkg.text')\n__import__(name)\n",
-            "broken.py": "import pkg.core\ndef f(:\n",
-        }
-    )
+    graph = graph_of(mini("python"))
     assert edges(graph) == {
         ("src/pkg/__init__.py", "src/pkg/core.py", "python_relative"),
         ("src/pkg/core.py", "src/pkg/text.py", "python_relative"),
@@ -58,17 +56,7 @@ def test_python():
 
 
 def test_javascript_and_typescript():
-    graph = graph_of(
-        {
-            "packages/ui/package.json": '{"name": "@acme/ui"}',
-            "packages/ui/src/index.ts": "export * from './button.js'\nimport type { T } from './types'\n",
-            "packages/ui/src/button.tsx": "import data from './data.json'\nimport React from 'react'\n",
-            "packages/ui/src/types.d.ts": "export type T = 1\n",
-            "packages/ui/src/data.json": "{}",
-            "app/main.js": "const ui = require('@acme/ui')\nimport('../packages/ui/src/types')\nrequire(name)\n",
-            "app/util/index.mjs": "import x from '../main'\nimport y from '../../../out'\nimport z from './gone'\n",
-        }
-    )
+    graph = graph_of(mini("javascript_and_typescript"))
     assert edges(graph) == {
         ("packages/ui/src/index.ts", "packages/ui/src/button.tsx", "js_relative"),
         ("packages/ui/src/index.ts", "packages/ui/src/types.d.ts", "js_relative"),
@@ -85,17 +73,7 @@ def test_javascript_and_typescript():
 
 
 def test_c_and_cpp():
-    graph = graph_of(
-        {
-            "src/main.c": '#include "local.h"\n#include <lib/api.h>\n#include <stdio.h>\n#include "no.h"\n#include M\n',
-            "src/local.h": '#include "deep/only.h"\n',
-            "include/lib/api.h": "int api(void);\n",
-            "third/deep/only.h": "",
-            "a/same.h": "",
-            "b/same.h": "",
-            "src/two.cpp": '#include "same.h"\n',
-        }
-    )
+    graph = graph_of(mini("c_and_cpp"))
     assert edges(graph) == {
         ("src/main.c", "src/local.h", "c_folder"),
         ("src/main.c", "include/lib/api.h", "c_include_root"),
@@ -106,37 +84,160 @@ def test_c_and_cpp():
 
 
 def test_java():
-    graph = graph_of(
-        {
-            "a/src/com/acme/A.java": "package com.acme;\nimport com.acme.util.*;\nimport static com.acme.B.f;\n",
-            "b/src/com/acme/B.java": "package com.acme;\nimport java.util.List;\nimport com.acme.util.U.In;\n",
-            "b/src/com/acme/util/U.java": "package com.acme.util;\nimport com.acme.Gone;\nclass U { class Inner {} }\n",
-            "b/src/com/acme/util/V.java": "package com.acme.util;\nclass V {}\n",
-        }
-    )
+    graph = graph_of(mini("java"))
     assert edges(graph) == {
-        ("a/src/com/acme/A.java", "b/src/com/acme/util/U.java", "java_package"),
-        ("a/src/com/acme/A.java", "b/src/com/acme/util/V.java", "java_package"),
-        ("a/src/com/acme/A.java", "b/src/com/acme/B.java", "java_class"),
-        ("b/src/com/acme/B.java", "b/src/com/acme/util/U.java", "java_class"),
+        ("a/src/com/acme/A.java", "b/src/com/acme/util/U.java", "jvm_package"),
+        ("a/src/com/acme/A.java", "a/src/com/acme/Near.java", "same_package"),
+        ("a/src/com/acme/Near.java", "a/src/com/acme/A.java", "same_package"),
+        ("a/src/com/acme/A.java", "b/src/com/acme/B.java", "jvm_name"),
+        ("b/src/com/acme/B.java", "b/src/com/acme/util/U.java", "jvm_name"),
+        ("c/src/com/acme/C.java", "c/src/com/acme/util/V.java", "jvm_name"),
     }
     assert unresolved(graph) == {
+        ("a/src/com/acme/Near.java", "com.acme.util", "unused"),
         ("b/src/com/acme/B.java", "java.util.List", "external"),
         ("b/src/com/acme/util/U.java", "com.acme.Gone", "missing"),
+        ("d/src/com/acme/D.java", "com.acme.util.V", "ambiguous"),
     }
+
+
+def test_kotlin_sees_java_and_functions():
+    graph = graph_of(mini("kotlin"))
+    assert edges(graph) == {
+        ("src/Main.kt", "lib/Functions.kt", "jvm_name"),
+        ("src/Main.kt", "lib/Tool.java", "jvm_name"),
+        ("src/Main.kt", "base/Base.kt", "jvm_package"),
+        ("src/Main.kt", "src/Beside.kt", "same_package"),
+        ("lib/Tool.java", "lib/Functions.kt", "jvm_name"),
+    }
+    assert ("src/Main.kt", "kotlin.io", "external") in unresolved(graph)
+
+
+def test_scala():
+    graph = graph_of(mini("scala"))
+    assert edges(graph) == {
+        ("src/App.scala", "src/util.scala", "jvm_name"),
+        ("src/App.scala", "src/model.scala", "jvm_package"),
+        ("src/App.scala", "src/Start.scala", "same_package"),
+    }
+    assert unresolved(graph) == {
+        ("src/App.scala", "com.acme.util.Gone", "missing"),
+        ("src/App.scala", "scala.collection.mutable", "external"),
+    }
+
+
+def test_csharp():
+    graph = graph_of(mini("csharp"))
+    assert edges(graph) == {
+        ("App/Program.cs", "Core/Engine.cs", "csharp_using"),
+        ("App/Program.cs", "Core/Engine.More.cs", "csharp_using"),
+        ("App/Program.cs", "Every.cs", "csharp_using"),
+        ("App/Program.cs", "Text.cs", "csharp_type"),
+        ("App/Program.cs", "Json.cs", "csharp_type"),
+        ("App/Program.cs", "Base.cs", "same_namespace"),
+        ("App/Program.cs", "App/Beside.cs", "same_namespace"),
+    }
+    assert unresolved(graph) == {
+        ("App/Program.cs", "System", "external"),
+        ("App/Program.cs", "Acme.Quiet", "unused"),
+        ("App/Program.cs", "Acme.Gone", "missing"),
+        ("Globals.cs", "Acme.Everywhere", "unused"),
+    }
+
+
+def test_rust():
+    graph = graph_of(mini("rust"))
+    assert edges(graph) == {
+        ("a/src/lib.rs", "a/src/error.rs", "rust_mod"),
+        ("a/src/lib.rs", "a/src/net/mod.rs", "rust_mod"),
+        ("a/src/lib.rs", "a/src/odd/place.rs", "rust_mod"),
+        ("a/src/lib.rs", "a/src/error.rs", "rust_path"),
+        ("a/src/lib.rs", "a/src/inline/deep.rs", "rust_mod"),
+        ("a/src/lib.rs", "a/src/net/mod.rs", "rust_path"),
+        ("a/src/net/mod.rs", "a/src/net/tcp.rs", "rust_mod"),
+        ("a/src/net/mod.rs", "a/src/net/tcp.rs", "rust_path"),
+        ("a/src/net/mod.rs", "a/src/error.rs", "rust_reexport"),
+        ("a/src/net/tcp.rs", "a/src/error.rs", "rust_path"),
+        ("a/src/net/tcp.rs", "a/src/net/mod.rs", "rust_path"),
+        ("a/tests/it.rs", "a/src/net/tcp.rs", "rust_path"),
+        ("a/tests/it.rs", "a/tests/common/mod.rs", "rust_mod"),
+        ("b/src/main.rs", "a/src/error.rs", "rust_reexport"),
+        ("b/src/main.rs", "a/src/net/mod.rs", "rust_path"),
+        ("b/src/main.rs", "b/src/cli.rs", "rust_mod"),
+        ("b/src/cli.rs", "b/src/cli/args.rs", "rust_mod"),
+        ("b/src/cli.rs", "b/src/cli/args.rs", "rust_path"),
+        ("b/src/cli.rs", "b/src/table.rs", "rust_include"),
+    }
+    assert unresolved(graph) == {
+        ("a/src/lib.rs", "std::io", "external"),
+        ("a/src/lib.rs", "gone", "missing"),
+        ("b/src/main.rs", "serde::Serialize", "external"),
+    }
+
+
+def test_php():
+    graph = graph_of(mini("php"))
+    assert edges(graph) == {
+        ("public/index.php", "boot.php", "php_file"),
+        ("public/index.php", "conf.php", "php_file"),
+        ("public/index.php", "public/near.php", "php_file"),
+        ("public/index.php", "src/App.php", "php_class"),
+        ("public/index.php", "src/Deep/Thing.php", "php_class"),
+        ("public/index.php", "src/functions.php", "php_class"),
+        ("public/index.php", "src/Full.php", "same_namespace"),
+        ("src/App.php", "src/Base.php", "same_namespace"),
+        ("src/App.php", "src/Deep/Thing.php", "same_namespace"),
+    }
+    assert unresolved(graph) == {
+        ("public/index.php", "", "dynamic"),
+        ("public/index.php", "Acme\\Gone", "missing"),
+        ("public/index.php", "Other\\Lib", "external"),
+    }
+
+
+def test_php_without_declarations_goes_by_composer():
+    files = {"composer.json": '{"autoload": {"psr-4": {"Acme\\\\": ["lib"]}}}', "lib/Tool.php": "<?php\n"}
+    graph = graph_of(files | {"a.php": "<?php\nuse Acme\\Tool;\n"})
+    assert edges(graph) == {("a.php", "lib/Tool.php", "php_psr4")}
+
+
+def test_dart():
+    graph = graph_of(mini("dart"))
+    assert edges(graph) == {
+        ("lib/acme.dart", "lib/src/core.dart", "dart_relative"),
+        ("lib/acme.dart", "lib/src/io.dart", "dart_relative"),
+        ("lib/acme.dart", "lib/src/part.dart", "dart_relative"),
+        ("test/acme_test.dart", "lib/acme.dart", "dart_package"),
+    }
+    assert unresolved(graph) == {
+        ("lib/acme.dart", "dart:io", "external"),
+        ("lib/acme.dart", "package:http/http.dart", "external"),
+        ("lib/acme.dart", "gone.dart", "missing"),
+        ("lib/src/io.dart", "../../../out.dart", "missing"),
+    }
+
+
+def test_aliases_of_tsconfig_and_entry_points_of_packages():
+    graph = graph_of(mini("tsconfig"))
+    assert edges(graph) == {
+        ("app/src/main.ts", "app/src/one.ts", "js_alias"),
+        ("app/src/main.ts", "app/src/deeper/two.ts", "js_alias"),
+        ("app/src/main.ts", "tools/x.ts", "js_alias"),
+        ("app/src/main.ts", "app/src/one.ts", "js_import_map"),
+        ("app/src/main.ts", "kit/code/entry.ts", "js_package"),
+        ("app/src/main.ts", "kit/code/sub.ts", "js_package"),
+        ("app/src/main.ts", "kit/hidden/part.ts", "js_package"),
+    }
+    assert unresolved(graph) == {("app/src/main.ts", "@/gone", "missing"), ("app/src/main.ts", "react", "external")}
 
 
 def test_go():
-    graph = graph_of(
-        {
-            "go.mod": "module example.com/acme/tool\n\ngo 1.21\n",
-            "main.go": 'package main\nimport (\n\t"fmt"\nx "example.com/acme/tool/inner"\n\t"github.com/other/lib"\n)',
-            "inner/a.go": "package inner\n",
-            "inner/b.go": "package inner\n",
-            "inner/a_test.go": 'package inner\n\nimport "example.com/acme/tool/gone"\n',
-        }
-    )
-    assert edges(graph) == {("main.go", "inner/a.go", "go_module"), ("main.go", "inner/b.go", "go_module")}
+    graph = graph_of(mini("go"))
+    assert edges(graph) == {
+        ("main.go", "inner/a.go", "go_module"),
+        ("main.go", "inner/b.go", "go_module"),
+        ("inner/a.go", "inner/b.go", "same_package"),
+    }
     assert unresolved(graph) == {
         ("main.go", "fmt", "external"),
         ("main.go", "github.com/other/lib", "external"),
@@ -145,19 +246,7 @@ def test_go():
 
 
 def test_ruby_lua_and_shell():
-    graph = graph_of(
-        {
-            "lib/acme.rb": "require 'acme/core'\nrequire_relative 'acme/extra'\nrequire 'json'\nrequire name\n",
-            "lib/acme/core.rb": "",
-            "lib/acme/extra.rb": "",
-            "lua/pl/init.lua": "local list = require 'pl.list'\nlocal x = require('socket')\n",
-            "lua/pl/list.lua": "require('pl')\n",
-            "bin/run.sh": 'source "$(dirname "$0")/common.sh"\n. ./near.sh\n. "$ROOT/lib/far.sh"\nsource $FILE\n',
-            "bin/common.sh": "echo 1\n",
-            "bin/near.sh": "echo 1\n",
-            "lib/far.sh": "echo 1\n",
-        }
-    )
+    graph = graph_of(mini("ruby_lua_and_shell"))
     assert edges(graph) == {
         ("lib/acme.rb", "lib/acme/core.rb", "ruby_root"),
         ("lib/acme.rb", "lib/acme/extra.rb", "ruby_relative"),
@@ -185,8 +274,32 @@ def test_paths_never_lead_out_of_the_repository(folder, relative, expected):
 
 
 def test_a_file_made_to_keep_the_parser_busy_is_left_out():
-    graph = graph_of({"a.cpp": "a<" * 100_000, "b.cpp": '#include "a.cpp"\n'})
-    assert graph.left_out == {"a.cpp": "parse_too_costly"} and graph.order().paths == ["a.cpp", "b.cpp"]
+    repository = RepositoryFiles(
+        "mini", {"a.cpp": "a<" * 100_000, "b.cpp": '#include "a.cpp"\n', "C.java": "a<" * 50_000}
+    )
+    graph = build_graph(repository)
+    assert repository.left_out == {"a.cpp": "parse_too_costly", "C.java": "parser_lost"}
+    assert graph.order().paths == ["C.java", "a.cpp", "b.cpp"]
+
+
+def test_imports_for_type_checkers_give_way_in_cycles():
+    files = {
+        "app.py": "from ctx import C\n",
+        "ctx.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from app import App\nelse:\n    import z\n",
+        "z.py": "",
+        "a.py": "import typing as t\nif t.TYPE_CHECKING:\n    pass\nif TYPE_CHECKING:\n    import z\n",
+    }
+    graph = graph_of(files)
+    assert {(edge.importing, edge.imported) for edge in graph.edges if edge.is_weak} == {
+        ("ctx.py", "app.py"),
+        ("a.py", "z.py"),
+    }
+    types = graph_of({"a.ts": "import type { B } from './b'\n", "b.ts": "import { a } from './a'\n"})
+    lazy = graph_of({"a.py": "def f():\n    import b\n", "b.py": "import a\n"})
+    assert types.order().paths == ["a.ts", "b.ts"] and lazy.order().paths == ["a.py", "b.py"]
+    # Where nothing stands against it, a weak import comes first like any other.
+    assert graph.order().paths == ["z.py", "a.py", "ctx.py", "app.py"]
+    assert graph.order("paper").paths == ["z.py", "a.py", "app.py", "ctx.py"]
 
 
 def test_the_command_shows_the_order_with_its_evidence(tmp_path, capsys):

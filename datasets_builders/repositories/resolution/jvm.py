@@ -1,0 +1,89 @@
+"""Java, Kotlin and Scala, which see each other: packages as declared and the names declared in them.
+
+| rule | means |
+| --- | --- |
+| jvm_name | the file that declares the name; behind a class may stand nested classes and members |
+| jvm_package | `import a.b.*`: of the package's files those that declare a name which is used here |
+| same_package | a name of the file's own package, used without an import |
+
+Of several files that declare a name the nearest is meant: modules of a build may repeat a package.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from functools import cached_property
+
+from datasets_builders.repositories.resolution.rules import (
+    AMBIGUOUS,
+    EXTERNAL,
+    MAX_PACKAGE_FILES,
+    MISSING,
+    UNUSED,
+    Resolution,
+    Rules,
+    nearest,
+)
+from datasets_builders.repositories.statements import Import
+
+
+class JvmRules(Rules):
+    """The rules of the table above."""
+
+    @cached_property
+    def _files_of(self) -> dict[str, list[str]]:
+        """Files by the full names that they declare."""
+        found: dict[str, list[str]] = {}
+        for path, file in sorted(self.imports.items()):
+            stem, extension = posixpath.splitext(posixpath.basename(path))
+            names = {*file.declared, *([stem] if extension == ".java" else [])}
+            if extension == ".kt":
+                names.add(f"{stem}Kt")  # as Java sees the functions of a Kotlin file
+            for name in sorted(names):
+                found.setdefault(_join(file.package, name), []).append(path)
+        return found
+
+    @cached_property
+    def _packages(self) -> frozenset[str]:
+        return frozenset(file.package for file in self.imports.values())
+
+    def resolve(self, path: str, found: Import) -> Resolution:
+        """Return what an import of a file means."""
+        resolved = self._absolute(path, found, found.target)
+        if resolved.rule == "external" and path.endswith((".scala", ".sc")):
+            # Scala's imports may start at any package around the file.
+            parts = self.imports[path].package.split(".")
+            for length in range(len(parts), 0, -1):
+                inner = self._absolute(path, found, ".".join([*parts[:length], found.target]))
+                if inner.paths:
+                    return inner
+        return resolved
+
+    def _absolute(self, path: str, found: Import, target: str) -> Resolution:
+        if found.form == "wildcard" and target in self._packages:
+            names = (name for name, _ in self.imports[path].used)
+            return self._of_names(path, (_join(target, name) for name in names), "jvm_package") or UNUSED
+        parts = target.split(".")
+        for length in range(len(parts), 0, -1):
+            if candidates := self._files_of.get(".".join(parts[:length])):
+                one = nearest(path, candidates)
+                return Resolution((one,), "jvm_name") if one else AMBIGUOUS
+        own = (name for name in self._packages if name)
+        return MISSING if any(target == one or target.startswith(f"{one}.") for one in own) else EXTERNAL
+
+    def _of_names(self, path: str, names: Iterator[str], rule: str) -> Resolution | None:
+        files = {one for name in names if (one := nearest(path, self._files_of.get(name, ())))}
+        return Resolution(tuple(sorted(files - {path}))[:MAX_PACKAGE_FILES], rule) if files - {path} else None
+
+    def implicit(self, path: str) -> Iterator[tuple[Import, Resolution]]:
+        """Give the names of the file's own package that it uses and does not import."""
+        file = self.imports[path]
+        imported = {name for one in file.imports for name in one.names}
+        for name, line in file.used:
+            if name not in imported:
+                resolved = self._of_names(path, iter([_join(file.package, name)]), "same_package")
+                if resolved:
+                    yield Import(line, name, "used"), resolved
+
+
+def _join(package: str, name: str) -> str:
+    return f"{package}.{name}" if package else name

@@ -1,0 +1,111 @@
+r"""PHP: classes by their full names, files by path.
+
+| rule | means |
+| --- | --- |
+| php_class | the file that declares the class or function, by namespace |
+| php_psr4 | the path that composer.json's `autoload` gives a class |
+| php_file | `require` of a path: below the file's folder (`__DIR__`), the root, else the one file that ends so |
+| same_namespace | a class of the file's own namespace, or one named in full, used without an import |
+"""
+
+import posixpath
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from datasets_builders.repositories.files import within
+from datasets_builders.repositories.json_comments import parse_json
+from datasets_builders.repositories.resolution.rules import (
+    AMBIGUOUS,
+    EXTERNAL,
+    MISSING,
+    Resolution,
+    Rules,
+    nearest,
+)
+from datasets_builders.repositories.statements import Import
+
+BUILT_IN = frozenset(("self", "static", "parent"))
+
+
+class PhpRules(Rules):
+    """The rules of the table above."""
+
+    @cached_property
+    def _files_of(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path, file in sorted(self.imports.items()):
+            for name in file.declared:
+                found.setdefault(_join(file.package, name), []).append(path)
+        return found
+
+    @cached_property
+    def _prefixes(self) -> list[tuple[str, str]]:
+        """Prefixes of namespaces with their folders, longest first, from `autoload` of every composer.json."""
+        found = []
+        for path in self.files.ending_in("composer.json"):
+            manifest = parse_json(self.files.contents[path])
+            for key in ("autoload", "autoload-dev"):
+                tables = manifest.get(key) if isinstance(manifest, dict) else None
+                for kind in ("psr-4", "psr-0"):
+                    table: Any = tables.get(kind) if isinstance(tables, dict) else None
+                    for prefix, folders in table.items() if isinstance(table, dict) else ():
+                        for folder in folders if isinstance(folders, list) else [folders]:
+                            base = within(posixpath.dirname(path), folder) if isinstance(folder, str) else None
+                            if base is not None:
+                                # psr-0 keeps the prefix in the path.
+                                inner = prefix.replace("\\", "/").strip("/") if kind == "psr-0" else ""
+                                found.append((prefix, posixpath.join(base, inner).rstrip("/")))
+        return sorted(found, key=lambda one: (-len(one[0]), one))
+
+    @cached_property
+    def _namespaces(self) -> frozenset[str]:
+        return frozenset(file.package for file in self.imports.values() if file.package)
+
+    def resolve(self, path: str, found: Import) -> Resolution:
+        """Return what a statement of a file means."""
+        if found.form == "use":
+            return self._class(path, found.target)
+        here = within(posixpath.dirname(path), found.target)
+        if found.form == "folder":
+            return self.first([here], "php_file") or MISSING
+        tail = posixpath.normpath(found.target).lstrip("./")
+        if found.form == "include" and (resolved := self.first([here, tail], "php_file")):
+            return resolved
+        return self.unique([tail], "php_file") or MISSING
+
+    def _class(self, path: str, name: str) -> Resolution:
+        if candidates := self._files_of.get(name):
+            one = nearest(path, candidates)
+            return Resolution((one,), "php_class") if one else AMBIGUOUS
+        for prefix, folder in self._prefixes:
+            if prefix and name.startswith(prefix):
+                base = posixpath.join(folder, name[len(prefix) :].replace("\\", "/").lstrip("/"))
+                return self.first([f"{base}.php"], "php_psr4") or MISSING
+        if name in self._namespaces or any(one.startswith(f"{name}\\") for one in self._namespaces):
+            return EXTERNAL  # `use A\B` for B\C: the classes that are used name their files
+        return MISSING if name.rpartition("\\")[0] in self._namespaces else EXTERNAL
+
+    def implicit(self, path: str) -> Iterator[tuple[Import, Resolution]]:
+        """Give the classes that a file uses by a name that it did not import."""
+        file = self.imports[path]
+        aliases = {name: one.target for one in file.imports if one.form == "use" for name in one.names}
+        for name, line in file.used:
+            head, _, rest = name.partition("\\")
+            if name.startswith("\\"):
+                full = name[1:]
+            elif head in aliases:
+                if not rest:
+                    continue  # imported by its own statement
+                full = f"{aliases[head]}\\{rest}"
+            elif name.lower() in BUILT_IN:
+                continue
+            else:
+                full = _join(file.package, name)
+            one = nearest(path, self._files_of.get(full, ()))
+            if one and one != path:
+                yield Import(line, name, "used"), Resolution((one,), "same_namespace")
+
+
+def _join(namespace: str, name: str) -> str:
+    return f"{namespace}\\{name}" if namespace else name

@@ -1,0 +1,87 @@
+"""What the rules of all languages share."""
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from datasets_builders.repositories.files import RepositoryFiles
+from datasets_builders.repositories.imports import FileImports
+from datasets_builders.repositories.statements import Import
+
+MAX_PACKAGE_FILES = 50
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What an import means.
+
+    Args:
+        paths (tuple of `str`): files of the repository; empty when there are none.
+        rule (`str`): by which rule they were found, or why not: `external` (another package's), `missing` (should be
+            here), `ambiguous` (several fit), `dynamic` (computed at run time), `unused` (a package that is here, of
+            which nothing is used).
+    """
+
+    paths: tuple[str, ...]
+    rule: str
+
+
+EXTERNAL, MISSING, DYNAMIC, AMBIGUOUS, UNUSED = (
+    Resolution((), rule) for rule in ("external", "missing", "dynamic", "ambiguous", "unused")
+)
+
+
+class Rules:
+    """Resolves the imports of one family of languages in one repository.
+
+    Args:
+        files (`RepositoryFiles`): the repository.
+        imports (dict): of each file of these languages.
+    """
+
+    def __init__(self, files: RepositoryFiles, imports: Mapping[str, FileImports]) -> None:
+        self.files, self.imports = files, imports
+
+    def resolve(self, path: str, found: Import) -> Resolution:
+        """Return what an import of a file means."""
+        raise TypeError(f"{type(self).__name__} must define resolve()")
+
+    def implicit(self, path: str) -> Iterator[tuple[Import, Resolution]]:
+        """Give what a file uses without importing it: names of its own package or namespace."""
+        return iter(())
+
+    def first(self, candidates: Iterable[str | None], rule: str) -> Resolution | None:
+        """Return the first candidate that is a file."""
+        path = next((one for one in candidates if one is not None and one in self.files.contents), None)
+        return Resolution((path,), rule) if path is not None else None
+
+    def unique(self, tails: Iterable[str], rule: str) -> Resolution | None:
+        """Return the one file whose path ends so; `AMBIGUOUS` for several."""
+        found = sorted({path for tail in tails for path in self.files.ending_in(tail)})
+        if len(found) > 1:
+            return AMBIGUOUS
+        return Resolution((found[0],), rule) if found else None
+
+
+def ancestors(folder: str) -> Iterable[str]:
+    """Give a folder and those around it, without the repository's own."""
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
+
+
+def nearest(path: str, candidates: Iterable[str]) -> str | None:
+    """Return the one candidate that shares most leading folders with a path, or None when several do.
+
+    A repository may hold the same thing twice: two modules of a build, a copy beside it.
+    """
+    parts = path.split("/")
+
+    def shared(other: str) -> int:
+        pairs = zip(parts, other.split("/"), strict=False)
+        return next((at for at, (one, two) in enumerate(pairs) if one != two), min(len(parts), other.count("/") + 1))
+
+    ranked = sorted(candidates, key=lambda one: (-shared(one), one))
+    if len(ranked) > 1 and shared(ranked[0]) == shared(ranked[1]):
+        return None
+    return ranked[0] if ranked else None

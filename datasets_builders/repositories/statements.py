@@ -1,0 +1,263 @@
+"""Section 2.2.2, phase 1: import statements that say more than one literal, taken apart, one function per language."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+
+@dataclass(frozen=True, order=True)
+class Import:
+    """One import of a file.
+
+    Args:
+        line (`int`): from 1.
+        target (`str`): what is imported, as it is written, without quotes; empty where it is computed at run time.
+        form (`str`): how: `import`, `from`, `call`, `quoted`, `angled`, `wildcard`, `typing` (of no effect at run
+            time), `lazy` (inside a function), or the function's name.
+        names (tuple of `str`): what is taken from the target (Python), or the name that it gets here (the others).
+    """
+
+    line: int
+    target: str
+    form: str = "import"
+    names: tuple[str, ...] = ()
+
+
+def text_of(node: "Node") -> str:
+    """Return the source text of a node."""
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def line_of(node: "Node") -> int:
+    """Return the line that a node starts on, from 1."""
+    return node.start_point.row + 1
+
+
+def _children(node: "Node", *types: str) -> list["Node"]:
+    return [child for child in node.named_children if child.type in types]
+
+
+def _has(node: "Node", *types: str) -> bool:
+    return any(child.type in types for child in node.children)
+
+
+def python(node: "Node") -> Iterator[Import]:
+    """Take apart `import a.b as c, d` and `from ..a import b, c as d`; see where they stand."""
+    line, place = line_of(node), _python_place(node)
+    names = tuple(_without_alias(child) for child in node.children_by_field_name("name"))
+    module = node.child_by_field_name("module_name")
+    if module is None:
+        yield from (Import(line, name, place or "import") for name in names)
+    else:
+        yield Import(line, text_of(module).replace(" ", ""), place or "from", names)
+
+
+def _without_alias(node: "Node") -> str:
+    name = node.child_by_field_name("name") if node.type == "aliased_import" else node
+    return text_of(name) if name is not None else ""
+
+
+def _python_place(node: "Node") -> str:
+    """Return `lazy` inside a function, `typing` under `if TYPE_CHECKING:` (not its `else`), else an empty string."""
+    below, ancestor = node, node.parent
+    while ancestor is not None:
+        if ancestor.type == "function_definition":
+            return "lazy"
+        if ancestor.type == "if_statement" and below == ancestor.child_by_field_name("consequence"):
+            condition = ancestor.child_by_field_name("condition")
+            if condition is not None and text_of(condition).rpartition(".")[2] == "TYPE_CHECKING":
+                return "typing"
+        below, ancestor = ancestor, ancestor.parent
+    return ""
+
+
+def java(node: "Node") -> Iterator[Import]:
+    """Take apart `import [static] a.b.C;` and `import a.b.*;`."""
+    for name in _children(node, "scoped_identifier", "identifier")[:1]:
+        yield _of_package(node, text_of(name), is_wildcard=_has(node, "asterisk"))
+
+
+def kotlin(node: "Node") -> Iterator[Import]:
+    """Take apart `import a.b.C [as D]` and `import a.b.*`."""
+    for name in _children(node, "qualified_identifier", "identifier")[:1]:
+        alias = "".join(text_of(one) for one in _children(node, "identifier") if one != name)
+        yield _of_package(node, text_of(name).replace("`", ""), is_wildcard=_has(node, "*"), alias=alias)
+
+
+def _of_package(node: "Node", target: str, is_wildcard: bool, alias: str = "") -> Import:
+    if is_wildcard:
+        return Import(line_of(node), target, "wildcard")
+    return Import(line_of(node), target, "import", (alias or target.rpartition(".")[2],))
+
+
+def scala(node: "Node") -> Iterator[Import]:
+    """Take apart `import a.b.C, d._` and `import a.{B, C => D, _}`; Scala 3 writes `*` and `as`."""
+    line = line_of(node)
+    parts: list[str] = []
+
+    def single() -> Iterator[Import]:
+        if parts:
+            yield Import(line, ".".join(parts), "import", (parts[-1],))
+
+    for child in node.children:
+        if child.type == ",":
+            yield from single()
+            parts = []
+        elif child.type in ("identifier", "stable_identifier"):
+            parts.append(text_of(child))
+        elif child.type == "namespace_wildcard":
+            yield Import(line, ".".join(parts), "wildcard")
+            parts = []
+        elif child.type == "namespace_selectors":
+            yield from _scala_selectors(line, ".".join(parts), child)
+            parts = []
+    yield from single()
+
+
+def _scala_selectors(line: int, package: str, node: "Node") -> Iterator[Import]:
+    for child in node.named_children:
+        if child.type == "namespace_wildcard":
+            yield Import(line, package, "wildcard")
+        elif child.type == "identifier":
+            yield Import(line, f"{package}.{text_of(child)}", "import", (text_of(child),))
+        elif name := child.child_by_field_name("name"):
+            alias = child.child_by_field_name("alias")
+            yield Import(line, f"{package}.{text_of(name)}", "import", (text_of(alias) if alias else "",))
+
+
+def csharp(node: "Node") -> Iterator[Import]:
+    """Take apart `using A.B;`, `using static A.B.C;` and `using X = A.B.C;`; `global` holds for the repository."""
+    alias = node.child_by_field_name("name")
+    for name in _children(node, "qualified_name", "identifier", "alias_qualified_name", "generic_name"):
+        if name == alias:
+            continue
+        target = text_of(name).removeprefix("global::")
+        if alias is not None:
+            yield Import(line_of(node), target.partition("<")[0], "alias", (text_of(alias),))
+        elif _has(node, "static"):
+            yield Import(line_of(node), target, "static")
+        else:
+            yield Import(line_of(node), target, "global" if _has(node, "global") else "namespace")
+
+
+def rust(node: "Node") -> Iterator[Import]:
+    """Take apart `mod a;`, `use a::{b, c as d};` and `extern crate a;`.
+
+    The target of `use` is a whole path, behind the inline modules that it stands in (`b>` for `mod b { ... }`).
+    """
+    line = line_of(node)
+    within = "".join(f"{name}>" for name in _inline_modules(node))
+    name = node.child_by_field_name("name")
+    if node.type == "use_declaration":
+        argument = node.child_by_field_name("argument")
+        form = "pub use" if _has(node, "visibility_modifier") else "use"
+        for path, given in _rust_paths(argument, "") if argument is not None else ():
+            yield Import(line, within + path, form, (given,))
+    elif name is not None and node.type == "mod_item":
+        path = _path_attribute(node)
+        yield Import(line, path or within + text_of(name), "mod path" if path else "mod")
+    elif name is not None:
+        yield Import(line, text_of(name), "crate")
+
+
+def _inline_modules(node: "Node") -> list[str]:
+    names: list[str] = []
+    ancestor = node.parent
+    while ancestor is not None:
+        if ancestor.type == "mod_item" and (name := ancestor.child_by_field_name("name")):
+            names.insert(0, text_of(name))
+        ancestor = ancestor.parent
+    return names
+
+
+def _path_attribute(node: "Node") -> str:
+    """Return what `#[path = "..."]` before a module says, or an empty string."""
+    before = node.prev_named_sibling
+    while before is not None and before.type in ("attribute_item", "line_comment", "block_comment"):
+        attribute = next(iter(before.named_children), None)
+        value = attribute.child_by_field_name("value") if attribute is not None else None
+        if attribute is not None and value is not None and text_of(attribute).startswith("path"):
+            return text_of(value).strip('"')
+        before = before.prev_named_sibling
+    return ""
+
+
+def _rust_paths(node: "Node", prefix: str) -> Iterator[tuple[str, str]]:
+    """Give (path, name here) of everything that a tree of `use` names."""
+    if node.type == "use_list":
+        for child in node.named_children:
+            yield from _rust_paths(child, prefix)
+    elif node.type == "scoped_use_list":
+        path, inner = node.child_by_field_name("path"), node.child_by_field_name("list")
+        if inner is not None:
+            yield from _rust_paths(inner, _joined(prefix, text_of(path) if path else ""))
+    elif node.type == "use_as_clause":
+        path, alias = node.child_by_field_name("path"), node.child_by_field_name("alias")
+        if path is not None:
+            yield _joined(prefix, text_of(path)), text_of(alias) if alias else ""
+    elif node.type == "use_wildcard":
+        yield _joined(prefix, text_of(node).removesuffix("*").removesuffix("::")), "*"
+    elif node.type == "self":
+        yield prefix or "self", prefix.rpartition("::")[2]
+    elif node.type in ("identifier", "scoped_identifier", "crate", "super"):
+        yield _joined(prefix, text_of(node)), text_of(node).rpartition("::")[2]
+
+
+def _joined(prefix: str, path: str) -> str:
+    path = "".join(path.split()).removeprefix("::")
+    return f"{prefix}::{path}" if prefix and path else prefix or path
+
+
+def php(node: "Node") -> Iterator[Import]:
+    r"""Take apart `use A\{B, C as D};`, `use function A\f;` and `require __DIR__ . '/b.php';`."""
+    line = line_of(node)
+    if node.type != "namespace_use_declaration":
+        yield _php_file(node)
+        return
+    prefix = "".join(f"{text_of(one)}\\" for one in _children(node, "namespace_name"))
+    group = node.child_by_field_name("body") or node
+    for clause in _children(group, "namespace_use_clause"):
+        alias = clause.child_by_field_name("alias")
+        names = [one for one in clause.named_children if one != alias and one.type in ("name", "qualified_name")]
+        for name in names[:1]:
+            target = (prefix + text_of(name)).lstrip("\\")
+            yield Import(line, target, "use", (text_of(alias) if alias else target.rpartition("\\")[2],))
+
+
+def _php_file(node: "Node") -> Import:
+    """Return an include of a literal below the file's folder (form `folder`) or below any (`include`)."""
+    text = "".join(text_of(node).split())
+    literals = _literals(node)
+    if len(literals) != 1:
+        return Import(line_of(node), "", "include")
+    literal = literals[0]
+    if "__DIR__" in text or "__FILE__" in text:
+        # dirname(__DIR__), dirname(__FILE__, 2): each goes one folder up.
+        ups = text.count("dirname(") - ("__FILE__" in text)
+        return Import(line_of(node), "../" * ups + literal.lstrip("/"), "folder")
+    is_alone = not _has_below(node, "binary_expression", "variable_name", "function_call_expression")
+    return Import(line_of(node), literal, "include" if is_alone else "tail")
+
+
+def _literals(node: "Node") -> list[str]:
+    if node.type in ("string_content", "string_value"):
+        return [text_of(node)]
+    return [one for child in node.named_children for one in _literals(child)]
+
+
+def _has_below(node: "Node", *types: str) -> bool:
+    return any(child.type in types or _has_below(child, *types) for child in node.named_children)
+
+
+STATEMENTS: dict[str, Callable[["Node"], Iterator[Import]]] = {
+    "Python": python,
+    "Java": java,
+    "Kotlin": kotlin,
+    "Scala": scala,
+    "C#": csharp,
+    "Rust": rust,
+    "PHP": php,
+}

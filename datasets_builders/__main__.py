@@ -10,6 +10,10 @@ BUILDERS = {
         "datasets_builders.source_code.builder:SourceCodeBuilder",
         "code files of folders, archives, git, tables or the Hub: curated, deduplicated (section 2.2.1)",
     ),
+    "repositories": (
+        "datasets_builders.repositories.builder:RepositoriesBuilder",
+        "one sample per repository, files in the order of their imports (section 2.2.2)",
+    ),
     "documentation": (
         "datasets_builders.stand_ins.documentation:DocumentationBuilder",
         "prose of docstrings and documentation files: stand-in for natural language",
@@ -42,9 +46,9 @@ COMMANDS = {
         "datasets_builders.curation.quality_training:main",
         "fastText quality model from labelled files (section 2.2.1)",
     ),
-    "repositories": (
+    "repositories inspect": (
         "datasets_builders.repositories.inspect_command:main",
-        "inspect SOURCE: the import graph of a repository and the order of its files (section 2.2.2)",
+        "the import graph of one repository and the order of its files (section 2.2.2)",
     ),
     "inspect": (
         "datasets_builders.curation.inspection_command:main",

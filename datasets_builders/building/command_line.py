@@ -35,8 +35,10 @@ def run_command(
     # Only flags: in field=value a hyphen may belong to the value.
     cleaned = [_with_hyphens(argument) for argument in arguments]
     commands = commands or {}
-    if cleaned and (command := cleaned[0].replace("_", "-")) in commands:
-        return _load(commands[command][0])(cleaned[1:])
+    for num_words in (2, 1):  # `repositories inspect` is a command, `repositories` alone a builder
+        command = " ".join(cleaned[:num_words]).replace("_", "-")
+        if len(cleaned) >= num_words and command in commands:
+            return _load(commands[command][0])(cleaned[num_words:])
     name = next((argument for argument in cleaned if argument in builders), None)
     if name is None:
         return _without_builder(cleaned, builders, commands)

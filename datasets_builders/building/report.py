@@ -135,17 +135,18 @@ def _values(builder: "Builder", column: str) -> Iterator[Any]:
 
 
 def _show_clusters(page: Page, folder: Path) -> None:
-    """Show the files that stand for most near-duplicates."""
+    """Show the rows that stand for most near-duplicates."""
     import pyarrow.parquet as pq
 
     largest: list[tuple[int, str, str]] = []
     for path in sorted(folder.glob("*.parquet")):
         with pq.ParquetFile(path) as shard:
-            for batch in shard.iter_batches(columns=["cluster_size", "repository", "path"]):
+            columns = [name for name in ("cluster_size", "repository", "path") if name in shard.schema_arrow.names]
+            for batch in shard.iter_batches(columns=columns):
                 found = (
-                    (int(row["cluster_size"]), row["repository"], row["path"])
+                    (int(row["cluster_size"]), row["repository"], row.get("path", ""))
                     for row in batch.to_pylist()
-                    if row["cluster_size"] > 1
+                    if (row["cluster_size"] or 1) > 1
                 )
                 largest = sorted([*largest, *found], key=lambda one: (-one[0], one[1:]))[:NUM_CLUSTERS]
     if largest:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
@@ -74,6 +74,7 @@ class Step(PipelineStep):
     type = "STEP"
     arity: Arity = "1:1"
     batch_size: int = 1
+    only_kinds: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +82,11 @@ class Step(PipelineStep):
         self.ledger_folder: str | None = None
         self.removed_folder: str | None = None
         self.progress_file: str | None = None
+
+    def only_for(self, *kinds: str) -> Self:
+        """Give the step documents of these kinds alone (metadata `kind`); others pass, counted but not looked at."""
+        self.only_kinds = frozenset(kinds)
+        return self
 
     def begin(self, rank: int, world_size: int) -> None:
         """Open what the documents of this rank need."""
@@ -150,10 +156,14 @@ class Step(PipelineStep):
     def _answers(self, batch: list[Document], counts: StepCounts) -> Iterator[Outcome]:
         # The text may be changed in place: the id that made documents name as their parent is taken before.
         sources = [(doc, doc.id, doc.metadata.get("parents")) for doc in batch]
+        wanted = [doc for doc in batch if not self.only_kinds or doc.metadata.get("kind") in self.only_kinds]
         with self.track_time():
-            answers = [list(answer) for answer in self.process_batch(batch)]
-        if len(answers) != len(batch):
-            raise BuildError(f"step {self.name} answered {len(answers)} of {len(batch)} documents of a batch")
+            answers = [list(answer) for answer in self.process_batch(wanted)] if wanted else []
+        if len(answers) != len(wanted):
+            raise BuildError(f"step {self.name} answered {len(answers)} of {len(wanted)} documents of a batch")
+        if len(wanted) < len(batch):
+            given = {id(doc): answer for doc, answer in zip(wanted, answers, strict=True)}
+            answers = [given.get(id(doc), [doc]) for doc in batch]
         for (doc, source_id, source_parents), outcomes in zip(sources, answers, strict=True):
             if self.arity != "n:1":
                 outcomes = outcomes or [Removed(doc, "nothing_made")]

@@ -1,6 +1,7 @@
-"""Sections 2.1 and 2.2.1: what a user may set for file-level source code."""
+"""Sections 2.1 and 2.2.1: what a user may set for source code, and for its files one by one."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.licenses import LICENSE_TYPES, spdx_expression
@@ -11,15 +12,10 @@ from datasets_builders.source_code.folder import FolderConfig
 from datasets_builders.source_code.languages import TYPES, type_of_language
 from datasets_builders.sources.opening import FORMS
 
-LIMITED_COLUMNS = (
-    *("comment_fraction", "error_fraction", "effective_lines", "num_functions", "max_nesting"),
-    *("num_bytes", "num_lines", "stars", "forks"),
-)
-
 
 @dataclass
-class SourceCodeConfig(FolderConfig):
-    """Configuration of `source_code`.
+class CodeCorpusConfig(FolderConfig):
+    """Fields of the builders that curate code of any sources.
 
     Source: ours.
     """
@@ -60,7 +56,7 @@ class SourceCodeConfig(FolderConfig):
         default="", metadata={"help": "folder with the benchmarks' files; empty: LING_BENCHMARKS_DIR, else the Hub"}
     )
     near_dedup_threshold: float = field(
-        default=THRESHOLD, metadata={"help": "least Jaccard similarity of files that are near-duplicates"}
+        default=THRESHOLD, metadata={"help": "least Jaccard similarity of near-duplicates"}
     )
     quality_limits: dict[str, list[float]] = field(
         default_factory=dict,
@@ -69,6 +65,8 @@ class SourceCodeConfig(FolderConfig):
     quality_model: str = field(default="", metadata={"help": "folder that train-quality-model made; fills `quality`"})
     min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
     skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
+
+    limited_columns: ClassVar[tuple[str, ...]] = ()
 
     def validate(self) -> None:
         """Check names."""
@@ -88,8 +86,8 @@ class SourceCodeConfig(FolderConfig):
         if self.min_quality and not self.quality_model:
             raise ConfigError(f"min_quality is {self.min_quality}, but no quality_model is set to compare with it")
         for name, limits in self.quality_limits.items():
-            if name not in LIMITED_COLUMNS:
-                raise ConfigError(f"quality_limits: unknown column {name!r}; known: {', '.join(LIMITED_COLUMNS)}")
+            if name not in self.limited_columns:
+                raise ConfigError(f"quality_limits: unknown column {name!r}; known: {', '.join(self.limited_columns)}")
             if len(limits) != 2 or not limits[0] <= limits[1]:
                 raise ConfigError(f"quality_limits: {name} is {limits}, but must be [least, most]")
         if self.columns and not self.sources:
@@ -108,6 +106,19 @@ class SourceCodeConfig(FolderConfig):
                 raise ConfigError(f"languages: Linguist knows no {name!r}; names are such as 'C++', 'C#', 'Shell'")
 
 
-def protected_data(config: SourceCodeConfig) -> ProtectedData:
+@dataclass
+class SourceCodeConfig(CodeCorpusConfig):
+    """Configuration of `source_code`.
+
+    Source: ours.
+    """
+
+    limited_columns: ClassVar[tuple[str, ...]] = (
+        *("comment_fraction", "error_fraction", "effective_lines", "num_functions", "max_nesting"),
+        *("num_bytes", "num_lines", "stars", "forks"),
+    )
+
+
+def protected_data(config: CodeCorpusConfig) -> ProtectedData:
     """Return what the dataset is kept clear of."""
     return ProtectedData(config.decontaminate, config.decontaminate_with, config.benchmarks_dir)

@@ -7,7 +7,7 @@ from pathlib import Path
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Removed
-from datasets_builders.source_code.config import SourceCodeConfig
+from datasets_builders.source_code.config import CodeCorpusConfig
 from datasets_builders.source_code.languages import (
     candidates_of_name,
     is_wanted,
@@ -38,7 +38,7 @@ class CodeReader(SourceReader):
 
     name = "read_code"
 
-    def __init__(self, config: SourceCodeConfig, sources: Sequence[Source]) -> None:
+    def __init__(self, config: CodeCorpusConfig, sources: Sequence[Source]) -> None:
         opt_outs = read_opt_outs(Path(config.opt_out_file).expanduser()) if config.opt_out_file else None
         super().__init__(sources, config.max_bytes, opt_outs)
         self.language_types, self.languages = config.language_types, config.languages
@@ -58,17 +58,17 @@ class CodeReader(SourceReader):
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Read one file and fill in its columns."""
         for outcome in super().process(doc):
-            if isinstance(outcome, Document):
-                known = outcome.metadata
-                stated = language_named(known.get("language", ""))
-                language = stated or language_of(known["path"], outcome.text)
-                if language is None:
-                    yield Removed(outcome, "ambiguous_language", ", ".join(candidates_of_name(known["path"])))
-                    continue
-                if not self.is_wanted(language):
-                    yield Removed(outcome, "other_kind_of_file", language)
-                    continue
-                outcome.id = content_id(outcome.text)
-                del known["kind"]
-                outcome.metadata = dict.fromkeys(("stars", "forks", "date", "quality")) | known | {"language": language}
-            yield outcome
+            yield self.with_columns(outcome) if isinstance(outcome, Document) else outcome
+
+    def with_columns(self, doc: Document) -> Outcome:
+        """Tell a file's language and fill in its columns, or remove it."""
+        known = doc.metadata
+        language = language_named(known.get("language", "")) or language_of(known["path"], doc.text)
+        if language is None:
+            return Removed(doc, "ambiguous_language", ", ".join(candidates_of_name(known["path"])))
+        if not self.is_wanted(language):
+            return Removed(doc, "other_kind_of_file", language)
+        doc.id = content_id(doc.text)
+        del known["kind"]
+        doc.metadata = dict.fromkeys(("stars", "forks", "date", "quality")) | known | {"language": language}
+        return doc

@@ -29,6 +29,7 @@ class SourceReader(Reader):
     """
 
     name = "read"
+    keeps_empty = False
 
     def __init__(self, sources: Sequence[Source], max_bytes: int, opt_outs: OptOuts | None = None) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class SourceReader(Reader):
         kind = self.kind_of(entry, None) or self._kind_of_head(entry)
         if kind is None:
             return Removed(doc, "other_kind_of_file")
-        if entry.size == 0:
+        if entry.size == 0 and not self.keeps_empty:
             return Removed(doc, "empty")
         if entry.size > self.max_bytes:
             return Removed(doc, "too_large", f"{entry.size} bytes, limit {self.max_bytes}")
@@ -87,7 +88,7 @@ class SourceReader(Reader):
         if decoded is None or "\0" in decoded[0]:
             return Removed(doc, "binary" if b"\0" in raw else "unknown_encoding")
         doc.text, doc.metadata["encoding"] = decoded
-        if not doc.text.strip():
+        if not doc.text.strip() and not self.keeps_empty:
             return Removed(doc, "empty", "white space only")
         doc.metadata["kind"] = kind
         return doc

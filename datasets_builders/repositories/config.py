@@ -1,0 +1,66 @@
+"""Section 2.2.2: what a user may set for repository-level code."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.repositories.concatenation import DOCUMENTATION, TESTS, UNITS, Arrangement
+from datasets_builders.repositories.ordering import CYCLE_POLICIES
+from datasets_builders.repositories.separators import SEPARATORS
+from datasets_builders.source_code.config import CodeCorpusConfig
+
+
+@dataclass
+class RepositoriesConfig(CodeCorpusConfig):
+    """Configuration of `repositories`.
+
+    Source: ours.
+    """
+
+    cycle_policy: str = field(
+        default="scc", metadata={"help": "paper: its rule to the letter; scc: never breaks an import outside a cycle"}
+    )
+    implicit_imports: bool = field(
+        default=True, metadata={"help": "names of its own package that a file uses without an import count too"}
+    )
+    unit: str = field(default="repository", metadata={"help": "one sample per: repository, component (of its graph)"})
+    tests: str = field(default="last", metadata={"help": "last, with_tested (behind what they import), in_order"})
+    documentation: str = field(
+        default="readme_first", metadata={"help": "readme_first (others last), first, last, none"}
+    )
+    separators: str = field(default="comment", metadata={"help": f"between files: {', '.join(SEPARATORS)}"})
+    max_sample_bytes: int = field(default=10_000_000, metadata={"help": "longer samples are split between two files"})
+    min_files: int = field(default=2, metadata={"help": "files in supported languages that a repository must have"})
+    min_resolved: float = field(
+        default=0.5, metadata={"help": "of the imports that should lead to files of the repository, how many must"}
+    )
+    near_dedup: bool = field(default=True, metadata={"help": "keep one of samples that are near-duplicates"})
+
+    limited_columns: ClassVar[tuple[str, ...]] = (
+        *("mean_quality", "mean_comment_fraction", "mean_effective_lines", "resolved_fraction"),
+        *("num_files", "num_bytes", "stars", "forks"),
+    )
+
+    def validate(self) -> None:
+        """Check names and ranges."""
+        super().validate()
+        for name, known in (
+            ("cycle_policy", CYCLE_POLICIES),
+            ("unit", UNITS),
+            ("tests", TESTS),
+            ("documentation", DOCUMENTATION),
+            ("separators", SEPARATORS),
+        ):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; known: {', '.join(known)}")
+        if not 0 <= self.min_resolved <= 1:
+            raise ConfigError(f"min_resolved is {self.min_resolved}, but must be in [0, 1]")
+        for name in ("max_sample_bytes", "min_files"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+
+    def arrangement(self) -> Arrangement:
+        """Return how files are placed."""
+        return Arrangement(
+            self.cycle_policy, self.unit, self.tests, self.documentation, self.separators, self.max_sample_bytes
+        )  # type: ignore[arg-type]  # checked by validate

@@ -1,0 +1,208 @@
+"""Section 2.2.2 as steps of a pipeline: imports with the syntax check, rules for documentation, concatenation."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from datatrove.data import Document
+
+from datasets_builders.building.atomic import written_whole
+from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step
+from datasets_builders.curation.code_steps import SyntaxCheck
+from datasets_builders.curation.licenses import all_of, license_type
+from datasets_builders.curation.text_rules import first_broken_text_rule
+from datasets_builders.repositories.concatenation import Arrangement, Sample, arrange, failure, join_files
+from datasets_builders.repositories.files import RepositoryFiles
+from datasets_builders.repositories.graph import ImportGraph, build_graph
+from datasets_builders.repositories.imports import FileImports
+from datasets_builders.repositories.reader import CODE, PROJECT, TEXT
+from datasets_builders.repositories.separators import SEPARATORS
+from datasets_builders.source_code.reader import content_id
+
+
+class SyntaxAndImports(SyntaxCheck):
+    """Check the syntax, measure files and find their imports by one parse.
+
+    Source: paper 2.2.2.
+    """
+
+    name = "syntax_and_imports"
+    function = "datasets_builders.repositories.imports:metrics_and_imports"
+
+
+class TextRules(Step):
+    """Remove documentation that breaks a rule for text, with the rule as the reason.
+
+    Source: paper 2.1.
+    """
+
+    name = "text_rules"
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Pass on a text that keeps all rules."""
+        broken = first_broken_text_rule(doc.text)
+        yield Removed(doc, *broken) if broken else doc
+
+
+@dataclass
+class _Repository:
+    """The documents of one repository by path."""
+
+    name: str
+    documents: dict[str, Document]
+    duplicates: list[Document]
+
+    def paths(self, kind: str) -> list[str]:
+        return [path for path, doc in self.documents.items() if doc.metadata["kind"] == kind]
+
+
+class Concatenate(Step):
+    """Order the files of each repository and join them into samples.
+
+    Give its stage the key `repository_of`. A rank holds the files of its repositories in memory: take more `num_tasks`
+    for more data.
+
+    Args:
+        how (`Arrangement`): where what stands.
+        least_files, least_resolved: see `failure`.
+        has_implicit (`bool`): see `build_graph`.
+        folder (`Path`): a file per rank with counts of imports is written there.
+
+    Source: paper 2.2.2.
+    """
+
+    name = "concatenate"
+    arity: Arity = "n:1"
+
+    def __init__(
+        self, how: Arrangement, least_files: int, least_resolved: float, has_implicit: bool, folder: Path
+    ) -> None:
+        super().__init__()
+        self.how, self.least_files, self.least_resolved = how, least_files, least_resolved
+        self.has_implicit, self.folder = has_implicit, str(folder)
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Start without documents."""
+        self.rank = rank
+        self._groups: dict[str, list[Document]] = {}
+        self._coverage: dict[str, Counter[str]] = {}
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Keep the document until all are seen."""
+        self._groups.setdefault(repository_of(doc), []).append(doc)
+        return ()
+
+    def finish(self) -> Iterable[Outcome]:
+        """Give the samples of each repository, by name."""
+        for name in sorted(self._groups):
+            docs = sorted(self._groups.pop(name), key=lambda doc: (doc.metadata["path"], doc.id))
+            repository = _Repository(name, {}, [])
+            for doc in docs:
+                if repository.documents.setdefault(doc.metadata["path"], doc) is not doc:
+                    repository.duplicates.append(doc)
+            yield from self._outcomes_of(repository)
+        with written_whole(Path(self.folder) / f"{self.rank:05d}.json") as path:
+            path.write_text(json.dumps(self._coverage), encoding="ascii")
+
+    def end(self) -> None:
+        """Documents do not travel to the next rank."""
+        self._groups, self._coverage = {}, {}
+
+    def _outcomes_of(self, repository: _Repository) -> Iterator[Outcome]:
+        yield from (Removed(doc, "duplicate_path", repository.name) for doc in repository.duplicates)
+        markers = SEPARATORS[self.how.separators].markers
+        for path, doc in list(repository.documents.items()):
+            if marker := next((one for one in markers if one in doc.text or one in path), None):
+                yield Removed(repository.documents.pop(path), "marker_in_text", marker)
+        graph = self._graph(repository)
+        reason = failure(graph, self.least_files, self.least_resolved)
+        if reason:
+            yield from (Removed(doc, reason, repository.name) for doc in repository.documents.values())
+            return
+        for language, counts in graph.coverage().items():
+            self._coverage.setdefault(language, Counter()).update(counts)
+        sizes = {path: len(doc.text.encode("utf-8", "replace")) for path, doc in repository.documents.items()}
+        left = dict(repository.documents)
+        samples = arrange(graph, repository.paths(CODE), repository.paths(TEXT), sizes, self.how)
+        first = ""
+        for sample in samples:
+            made = self._document(repository, sample, graph)
+            first = first or made.id
+            yield made
+            # The sample stands for its first file, the others were joined into it.
+            yield from (Merged(left.pop(path), made.id, "concatenated") for path in sample.paths[1:])
+            del left[sample.paths[0]]
+        for doc in left.values():
+            is_project = doc.metadata["kind"] == PROJECT
+            yield Merged(doc, first, "project_file") if is_project else Removed(doc, "in_no_sample", repository.name)
+
+    def _graph(self, repository: _Repository) -> ImportGraph:
+        contents = {path: doc.text for path, doc in repository.documents.items()}
+        languages = {path: doc.metadata["language"] for path, doc in repository.documents.items()}
+        found = {
+            path: FileImports.from_json(doc.metadata.pop("imports"))
+            for path, doc in repository.documents.items()
+            if doc.metadata.get("imports") is not None
+        }
+        return build_graph(RepositoryFiles(repository.name, contents, languages), found, self.has_implicit)
+
+    def _document(self, repository: _Repository, sample: Sample, graph: ImportGraph) -> Document:
+        docs = [repository.documents[path] for path in sample.paths]
+        contents = {doc.metadata["path"]: doc.text for doc in docs}
+        languages = {doc.metadata["path"]: doc.metadata["language"] for doc in docs}
+        text = join_files(repository.name, sample.paths, contents, languages, SEPARATORS[self.how.separators])
+        attributes = _attributes([doc for doc in repository.documents.values() if doc.metadata["kind"] == CODE])
+        metadata = {
+            "repository": repository.name,
+            "path": "",
+            "part": sample.part,
+            "num_parts": sample.num_parts,
+            "paths": sample.paths,
+            "num_files": len(sample.paths),
+            "num_bytes": len(text.encode("utf-8", "replace")),
+            "num_edges": sample.num_edges,
+            "cycle_breakers": sample.cycle_breakers,
+            "num_broken_edges": len(sample.broken_edges),
+            "resolved_fraction": round(graph.resolved_fraction(), 4),
+            "cluster_size": None,
+        }
+        return Document(text=text, id=content_id(text), metadata=metadata | attributes)
+
+
+def repository_of(doc: Document) -> str:
+    """Return the key by which the files of a repository meet."""
+    return str(doc.metadata["repository"])
+
+
+def _attributes(code: list[Document]) -> dict[str, Any]:
+    """Return what is known of a repository by its files of code."""
+    known = [doc.metadata for doc in code]
+    sizes: Counter[str] = Counter()
+    for doc in code:
+        sizes[doc.metadata["language"]] += len(doc.text)
+    license = all_of(sorted({one["license"] for one in known}))
+    return {
+        "language": min(sizes, key=lambda name: (-sizes[name], name)),
+        "license": license,
+        "license_type": license_type(license),
+        "stars": _largest(one["stars"] for one in known),
+        "forks": _largest(one["forks"] for one in known),
+        "date": _largest(one["date"] for one in known),
+        "mean_quality": _mean(one["quality"] for one in known),
+        "mean_comment_fraction": _mean(one["comment_fraction"] for one in known),
+        "mean_effective_lines": _mean(one["effective_lines"] for one in known),
+    }
+
+
+def _largest(values: Iterable[Any]) -> Any:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of what is known: a file in a language without a grammar has no metrics."""
+    known = [value for value in values if value is not None]
+    return round(fmean(known), 4) if known else None

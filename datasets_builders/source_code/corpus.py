@@ -1,0 +1,174 @@
+"""Sections 2.1 and 2.2: what builders of source code share: their sources, and the curation of each file."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from datasets_builders.building.builder import Builder, Stage
+from datasets_builders.building.card import LARGEST_COUNT_TABLE
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.state import file_sha256
+from datasets_builders.building.steps import Step
+from datasets_builders.curation.code_steps import CodeRules
+from datasets_builders.curation.decontamination import BenchmarkIndex, Decontamination
+from datasets_builders.curation.licenses import LicenseFilter, license_type
+from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter, find_clusters
+from datasets_builders.curation.personal_data import Sanitising
+from datasets_builders.curation.quality_model import QualityScore, read_description
+from datasets_builders.curation.rules import RuleLimits
+from datasets_builders.source_code.config import CodeCorpusConfig, protected_data
+from datasets_builders.source_code.folder import (
+    ALWAYS_EXCLUDED,
+    check_folder,
+    exclusions,
+    folder_source,
+    repository_name,
+)
+from datasets_builders.sources.entry import Source
+from datasets_builders.sources.folders import FolderSource
+from datasets_builders.sources.opening import open_sources
+
+
+class CodeCorpusBuilder(Builder):
+    """Base of the builders that read and curate code files of any sources."""
+
+    @property
+    def code(self) -> CodeCorpusConfig:
+        """The config, by its own type."""
+        return cast(CodeCorpusConfig, self.config)
+
+    @property
+    def stage_folder(self) -> Path:
+        """Where stages keep what they leave for the next one."""
+        return self.output_folder / ".build" / "stages"
+
+    def curation(self, after_syntax: list[Step], syntax: Step) -> list[Step]:
+        """Return the steps of Figure 2 that judge one file at a time, behind the reader.
+
+        Args:
+            after_syntax: steps between the syntax check and the quality model.
+            syntax: the syntax check.
+        """
+        config = self.code
+        model = Path(config.quality_model).expanduser()
+        return [
+            LicenseFilter(config.license_types, config.allowed_licenses),
+            CodeRules(RuleLimits(**config.rule_limits), config.skipped_rules),
+            Sanitising(),
+            syntax,
+            *after_syntax,
+            *([QualityScore(model, config.min_quality)] if config.quality_model else []),
+            *([Decontamination(self._index_file)] if protected_data(config).names else []),
+        ]
+
+    @property
+    def _index_file(self) -> Path:
+        return self.stage_folder / "decontamination.npz"
+
+    def prepare_curation(self) -> Callable[[], None] | None:
+        """Return what must run before the stage with `curation`, or None."""
+        if not protected_data(self.code).names:
+            return None
+        return lambda: self.benchmark_index.save(self._index_file)
+
+    def near_deduplication(self, num_tasks: int, batch_size: int = SignatureWriter.batch_size) -> tuple[Step, Stage]:
+        """Return the last step of the stage before, and the stage that keeps the best of near-duplicates."""
+        folder, threshold = self.stage_folder / "signatures", self.code.near_dedup_threshold
+        return SignatureWriter(folder, batch_size), Stage(
+            "near_deduplicate",
+            [NearDedup(folder)],
+            tasks=num_tasks,
+            before=lambda: find_clusters(folder, num_tasks, threshold),
+        )
+
+    @cached_property
+    def benchmark_index(self) -> BenchmarkIndex:
+        """The texts that the dataset is kept clear of."""
+        return protected_data(self.code).index()
+
+    def check(self) -> None:
+        """Raise `ConfigError` when there is nothing to read."""
+        config = self.code
+        if not config.sources:
+            check_folder(config, self.output_folder)
+        for source in self.sources:  # opening them finds what is missing
+            if config.sources and isinstance(source, FolderSource):
+                root = Path(source.root).resolve()
+                if self.output_folder.resolve().is_relative_to(root):
+                    raise ConfigError(f"output_dir {self.output_folder} lies inside the source {root}; name another")
+
+    @cached_property
+    def sources(self) -> list[Source]:
+        """What is read: the config's sources, or its folder."""
+        config = self.code
+        if not config.sources:
+            return [folder_source(config, self.output_folder)]
+        return open_sources(config.sources, self.left_out, config.max_bytes, config.columns, config.license)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Patterns of what is not read."""
+        config = self.code
+        return [*ALWAYS_EXCLUDED, *config.exclude] if config.sources else exclusions(config, self.output_folder)
+
+    @property
+    def title(self) -> str:
+        """What the data are called on the card."""
+        if not self.code.sources:
+            return repository_name(self.code)
+        return self.sources[0].repository if len(self.sources) == 1 else f"{len(self.sources)} sources"
+
+    @property
+    def clean_of(self) -> str:
+        """What the data were decontaminated against, for the card."""
+        return ", ".join(protected_data(self.code).names)
+
+    def inputs(self) -> list[str]:
+        """Return the sources, what is left out of them, and what is kept out."""
+        return [
+            *(source.describe() for source in self.sources),
+            f"left out: {', '.join(self.left_out)}",
+            f"decontaminated against: {self.clean_of or 'nothing, as asked for'}",
+        ]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return what identifies the sources, the lists and the model, and the protected texts, as hashes.
+
+        Raises:
+            ConfigError: a benchmark that the config names cannot be read.
+        """
+        config = self.code
+        found: dict[str, Any] = {"sources": [source.fingerprint() for source in self.sources]}
+        if config.opt_out_file:
+            found["opt_out_sha256"] = file_sha256(Path(config.opt_out_file).expanduser())
+        if config.quality_model:
+            found["quality_model_sha256"] = read_description(Path(config.quality_model).expanduser()).sha256
+        return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
+
+    def license_of_card(self) -> tuple[str, str]:
+        """Return the licence of all rows, `other` for several, and a table of licences as Markdown."""
+        licenses = count_values(self.output_folder / "data", "license")
+        return next(iter(licenses)) if len(licenses) == 1 else "other", licence_table(licenses)
+
+
+def count_values(folder: Path, column: str) -> dict[str, int]:
+    """Return the values of a column of the finished shards with their counts, most frequent first."""
+    import pyarrow.parquet as pq
+
+    counts: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.parquet")):
+        with pq.ParquetFile(path) as shard:
+            for batch in shard.iter_batches(columns=[column]):
+                counts.update(batch.column(0).to_pylist())
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def licence_table(licenses: Mapping[str, int]) -> str:
+    """Return licences and their types as Markdown."""
+    lines = ["| licence | type | rows |", "| --- | --- | ---: |"]
+    shown = list(licenses.items())[:LARGEST_COUNT_TABLE]
+    lines += [f"| {name} | {license_type(name)} | {count:,} |" for name, count in shown]
+    rest = len(licenses) - len(shown)
+    return "\n".join(lines) + (f"\n\nand {rest} more" if rest else "")

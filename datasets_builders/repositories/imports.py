@@ -127,13 +127,19 @@ def _imports_of(language: str, root: "Node") -> FileImports:
     used: dict[str, int] = {}
     for node in names["used"]:
         name = text_of(node)
-        if name not in own:
+        if name not in own and not _is_behind_a_dot(node):
             used[name] = min(line_of(node), used.get(name, line_of(node)))
     # Sorted, since the order of matches differs between grammars.
     packages = [text_of(node) for node in sorted(names["package"], key=lambda node: node.start_byte)]
     # Scala's clauses add up; of several namespaces in a PHP file the first is taken.
     package = ".".join(packages if language == "Scala" else packages[:1])
     return FileImports(tuple(sorted(found)), package, tuple(sorted(declared)), tuple(sorted(used.items())))
+
+
+def _is_behind_a_dot(node: "Node") -> bool:
+    """Return whether a name is a later part of one such as `java.util.Map`: it means nothing by itself."""
+    around = node.parent
+    return around is not None and around.type == "scoped_type_identifier" and around.named_children[0] != node
 
 
 def _qualified(node: "Node") -> str:

@@ -16,7 +16,11 @@ _CPP = (
     r"^\s*(?:namespace\b|template\s*<|class\s+\w+|using\s+(?:namespace\s+)?\w|(?:public|private|protected):|"
     r"#\s*include\s*<(?:iostream|string|vector|map|memory|algorithm|cstdint|cstddef)>)"
 )
-_OBJECTIVE_C = r"^\s*(?:@(?:interface|implementation|protocol|property|class|import|end)\b|#import\b|[-+]\s*\()"
+# A method starts a line: deeper in, a sign and a bracket go on with an expression of C++.
+_OBJECTIVE_C = (
+    r"^\s*(?:@(?:interface|implementation|protocol|property|class|import|end)\b|#import\b)|"
+    r"^[-+]\s*\([\w\s*<>,^]+\)\s*\w"
+)
 _XML = r"\A\s*<(?:\?xml|!DOCTYPE|TS\b|tileset\b|\w+[^>]*\bxmlns)"
 _PERL = (
     r"^\s*(?:use\s+(?:strict|warnings|v?5|[A-Z]\w*(?:::\w+)*)\b|package\s+[\w:]+\s*;|(?:my|our)\s+[$@%]|"

@@ -14,7 +14,9 @@ fetch() { # fetch NAME COMMAND...: once; a file .done-NAME remembers it
     if "$@" >".log-$name" 2>&1; then touch ".done-$name" && rm -f ".log-$name"; else missing+=("$name"); fi
 }
 
-for name in flask==3.1.2 requests==2.32.5 networkx==3.6 pygments==2.21.0 click==8.3.1 attrs==25.4.0; do # Python
+# Python; C, C++, Java and C# in the others
+for name in flask==3.1.2 requests==2.32.5 networkx==3.6 pygments==2.21.0 click==8.3.1 attrs==25.4.0 \
+    brotli==1.2.1 hiredis==3.5.0 pybind11==3.1.0 py4j==0.10.9.9 jpype1==1.7.1 pythonnet==3.2.1; do
     fetch "pypi-${name%%=*}" python3 -m pip download --quiet --no-deps --no-binary :all: "$name"
 done
 # JavaScript, TypeScript; Java, Kotlin and C++ in the last two
@@ -23,7 +25,9 @@ for name in lodash@4.17.21 express@5.1.0 zod@4.1.12 rxjs@7.8.2 date-fns@4.1.0 @c
 done
 # Go, Rust, PHP, Ruby, Lua, Shell; C and C++ headers
 for name in golang-github-gorilla-mux-dev golang-golang-x-text-dev librust-regex-dev librust-itoa-dev \
-    php-symfony-console ruby-rack lua-penlight bash-completion libeigen3-dev nlohmann-json3-dev libutfcpp-dev; do
+    php-symfony-console ruby-rack lua-penlight bash-completion libeigen3-dev nlohmann-json3-dev libutfcpp-dev \
+    golang-github-spf13-cobra-dev golang-github-stretchr-testify-dev ruby-sinatra ruby-rspec-core php-twig php-monolog \
+    debootstrap lua-socket libfmt-dev; do
     fetch "deb-$name" apt-get download "$name"
 done
 # C, C++, Java and C# as source packages, where apt has deb-src lines

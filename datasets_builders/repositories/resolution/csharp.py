@@ -20,6 +20,9 @@ from datasets_builders.repositories.resolution.rules import (
 )
 from datasets_builders.repositories.statements import Import
 
+# A project may add to these, and yet most of them is not its own.
+PLATFORM = frozenset(("System", "Microsoft", "Windows"))
+
 
 class CSharpRules(Rules):
     """The rules of the table above."""
@@ -41,9 +44,12 @@ class CSharpRules(Rules):
         """Return what a `using` of a file means."""
         if found.form in ("static", "alias") and (files := self._files_of.get(found.target)):
             return Resolution(tuple(files[:MAX_PACKAGE_FILES]), "csharp_type")
+        is_platform = found.target.partition(".")[0] in PLATFORM
         if found.target in self._namespaces:
             files = self._declaring(path, [found.target])
-            return Resolution(tuple(files), "csharp_using") if files else UNUSED
+            return Resolution(tuple(files), "csharp_using") if files else EXTERNAL if is_platform else UNUSED
+        if is_platform:
+            return EXTERNAL
         return MISSING if found.target.rpartition(".")[0] in self._namespaces else EXTERNAL
 
     def _declaring(self, path: str, namespaces: Iterable[str]) -> list[str]:

@@ -18,7 +18,9 @@ from datasets_builders.repositories.json_comments import parse_json
 from datasets_builders.repositories.resolution.rules import EXTERNAL, MISSING, Resolution, Rules, ancestors
 from datasets_builders.repositories.statements import Import
 
-EXTENSIONS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
+TYPESCRIPT = (".ts", ".tsx", ".d.ts", ".mts", ".cts")
+JAVASCRIPT = (".js", ".jsx", ".mjs", ".cjs")
+OTHERS = (".json", ".vue", ".svelte")
 # With Node's resolution a TypeScript file names the JavaScript that will be made of its neighbour.
 JS_FOR_TS = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts"), ".jsx": (".tsx",)}
 CONFIGS = ("tsconfig.json", "jsconfig.json")
@@ -33,7 +35,7 @@ class JavaScriptRules(Rules):
         target = found.target.partition("?")[0]
         if target.startswith((".", "/")):
             base = within(posixpath.dirname(path), target.lstrip("/") if target.startswith("/") else target)
-            return MISSING if base is None else self.first(_candidates(base), "js_relative") or MISSING
+            return MISSING if base is None else self._file(path, [base], "js_relative") or MISSING
         if target.startswith("#"):
             return self._import_map(path, target) or MISSING
         parts = target.split("/")
@@ -41,12 +43,17 @@ class JavaScriptRules(Rules):
         name, rest = "/".join(parts[:depth]), "/".join(parts[depth:])
         if name in self._packages:
             folder = self._packages[name]
-            bases = list(_entry_points(self._json(posixpath.join(folder, "package.json")), folder, rest))
-            return self.first((one for base in bases for one in _candidates(base)), "js_package") or MISSING
+            manifest = self._json(posixpath.join(folder, "package.json"))
+            return self._file(path, _entry_points(manifest, folder, rest), "js_package") or MISSING
         aliases = list(self._aliases(path, target))
-        resolved = self.first((one for base, _ in aliases for one in _candidates(base)), "js_alias")
+        resolved = self._file(path, (base for base, _ in aliases), "js_alias")
         # `paths` that match and lead nowhere mean a file that is gone; any other bare name is another package's.
         return resolved or (MISSING if any(is_certain for _, is_certain in aliases) else EXTERNAL)
+
+    def _file(self, path: str, bases: Iterable[str], rule: str) -> Resolution | None:
+        """Return the first file that one of some paths means to the importing file."""
+        is_typescript = path.endswith(TYPESCRIPT)
+        return self.first((one for base in bases for one in _candidates(base, is_typescript)), rule)
 
     def _json(self, path: str) -> dict[str, Any]:
         if path not in self._parsed:
@@ -76,8 +83,7 @@ class JavaScriptRules(Rules):
         for folder in [*ancestors(posixpath.dirname(path)), ""]:
             manifest = self._json(posixpath.join(folder, "package.json"))
             if manifest:
-                bases = _mapped(manifest.get("imports"), target, folder)
-                return self.first((one for base in bases for one in _candidates(base)), "js_import_map")
+                return self._file(path, _mapped(manifest.get("imports"), target, folder), "js_import_map")
         return None
 
     def _aliases(self, path: str, target: str) -> Iterator[tuple[str, bool]]:
@@ -169,9 +175,11 @@ def _strings(value: Any) -> Iterator[str]:
             waiting[:0] = one.values() if isinstance(one, dict) else one
 
 
-def _candidates(base: str) -> Iterable[str]:
-    yield base
+def _candidates(base: str, is_typescript: bool) -> Iterable[str]:
+    """Give what a path may mean. Where both lie there, TypeScript takes its own kind and JavaScript its own."""
     stem, extension = posixpath.splitext(base)
-    yield from (stem + one for one in JS_FOR_TS.get(extension, ()))
-    yield from (base + one for one in EXTENSIONS)
-    yield from (posixpath.join(base, f"index{one}") for one in EXTENSIONS)
+    for_typescript = [stem + one for one in JS_FOR_TS.get(extension, ())]
+    yield from [*for_typescript, base] if is_typescript else [base, *for_typescript]
+    extensions = (*TYPESCRIPT, *JAVASCRIPT, *OTHERS) if is_typescript else (*JAVASCRIPT, *TYPESCRIPT, *OTHERS)
+    yield from (base + one for one in extensions)
+    yield from (posixpath.join(base, f"index{one}") for one in extensions)

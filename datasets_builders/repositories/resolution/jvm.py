@@ -5,6 +5,7 @@
 | jvm_name | the file that declares the name; behind a class may stand nested classes and members |
 | jvm_package | `import a.b.*`: of the package's files those that declare a name which is used here |
 | same_package | a name of the file's own package, used without an import |
+| full_name | a type that is named with its package where it is used (Java) |
 
 Of several files that declare a name the nearest is meant: modules of a build may repeat a package.
 """
@@ -75,14 +76,21 @@ class JvmRules(Rules):
         return Resolution(tuple(sorted(files - {path}))[:MAX_PACKAGE_FILES], rule) if files - {path} else None
 
     def implicit(self, path: str) -> Iterator[tuple[Import, Resolution]]:
-        """Give the names of the file's own package that it uses and does not import."""
+        """Give the names that a file uses without an import: of its own package, or with their package."""
         file = self.imports[path]
         imported = {name for one in file.imports for name in one.names}
         for name, line in file.used:
             if name not in imported:
-                resolved = self._of_names(path, iter([_join(file.package, name)]), "same_package")
-                if resolved:
+                rule = "full_name" if "." in name else "same_package"
+                names = _beginnings(name) if "." in name else [_join(file.package, name)]
+                if resolved := self._of_names(path, iter(names), rule):
                     yield Import(line, name, "used"), resolved
+
+
+def _beginnings(name: str) -> list[str]:
+    """Return a dotted name and those that it starts with: of a.B.C the class may be a.B."""
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 1, -1)]
 
 
 def _join(package: str, name: str) -> str:

@@ -63,6 +63,8 @@ def test_javascript_and_typescript():
         ("app/main.js", "packages/ui/src/index.ts", "js_package"),
         ("app/main.js", "packages/ui/src/types.d.ts", "js_relative"),
         ("app/util/index.mjs", "app/main.js", "js_relative"),
+        ("both/a.d.ts", "both/b.d.ts", "js_relative"),
+        ("both/a.js", "both/b.js", "js_relative"),
     }
     assert unresolved(graph) == {
         ("packages/ui/src/button.tsx", "react", "external"),
@@ -89,6 +91,7 @@ def test_java():
         ("a/src/com/acme/A.java", "b/src/com/acme/util/U.java", "jvm_package"),
         ("a/src/com/acme/A.java", "a/src/com/acme/Near.java", "same_package"),
         ("a/src/com/acme/Near.java", "a/src/com/acme/A.java", "same_package"),
+        ("a/src/com/acme/Near.java", "b/src/com/acme/util/U.java", "full_name"),
         ("a/src/com/acme/A.java", "b/src/com/acme/B.java", "jvm_name"),
         ("b/src/com/acme/B.java", "b/src/com/acme/util/U.java", "jvm_name"),
         ("c/src/com/acme/C.java", "c/src/com/acme/util/V.java", "jvm_name"),
@@ -139,6 +142,7 @@ def test_csharp():
     }
     assert unresolved(graph) == {
         ("App/Program.cs", "System", "external"),
+        ("App/Program.cs", "System.Text", "external"),
         ("App/Program.cs", "Acme.Quiet", "unused"),
         ("App/Program.cs", "Acme.Gone", "missing"),
         ("Globals.cs", "Acme.Everywhere", "unused"),

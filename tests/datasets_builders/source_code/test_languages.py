@@ -58,6 +58,8 @@ def test_the_first_line_tells_the_language_of_a_script(line, language):
         ("a.h", "namespace a {\n}\n", "C++"),
         ("a.h", "#include <stdio.h>\nint add(int a, int b);\n", "C"),
         ("a.h", "#import <Foundation/Foundation.h>\n@interface A : NSObject\n@end\n", "Objective-C"),
+        ("a.h", "- (NSString *)name;\n", "Objective-C"),
+        ("a.h", 'template <class T> auto f(T a) {\n    return a\n        + (a ? "x" : "y");\n}\n', "C++"),
         ("a.c", "namespace a {\n}\n", "C"),
         ("a.m", "@implementation A\n@end\n", "Objective-C"),
         ("a.m", "% area\nfunction y = area(r)\n  y = pi * r ^ 2;\nend\n", "MATLAB"),

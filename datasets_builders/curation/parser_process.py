@@ -24,6 +24,9 @@ from datasets_builders.curation.syntax import GRAMMARS, ParseTooCostly
 MODULE = "datasets_builders.curation.parser_process"
 # A tree takes some ten to fifty bytes per byte of code.
 MEMORY_BYTES, MEMORY_PER_BYTE = 1 << 30, 200
+# py-tree-sitter 0.26 never frees what a parser read (tree-sitter/py-tree-sitter#464 is the like of it for `Node.text`):
+# the child holds all texts that it has seen, so that it is replaced before they count.
+BYTES_OF_A_CHILD = 128 << 20
 # Far above what the parser's budget lets a file take: the last resort against a grammar that hangs.
 ANSWER_SECONDS = 120.0
 _HEADER = struct.Struct("!HI")
@@ -46,6 +49,7 @@ class ParserProcess:
     def __init__(self, function: str) -> None:
         self.function = function
         self._child: subprocess.Popen[bytes] | None = None
+        self._bytes_read = 0
 
     def __enter__(self) -> "ParserProcess":
         return self
@@ -62,8 +66,11 @@ class ParserProcess:
         """
         if language not in GRAMMARS:
             return None
-        child = self._child or self._start()
         name, raw = language.encode(), text.encode("utf-8", "replace")
+        if self._bytes_read > BYTES_OF_A_CHILD:
+            self.close()
+        child = self._child or self._start()
+        self._bytes_read += len(raw)
         try:
             assert child.stdin is not None
             child.stdin.write(_HEADER.pack(len(name), len(raw)) + name + raw)
@@ -76,6 +83,7 @@ class ParserProcess:
         return answer
 
     def _start(self) -> subprocess.Popen[bytes]:
+        self._bytes_read = 0
         folder = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
         self._child = subprocess.Popen(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datasets_builders.curation.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax import ParseTooCostly
 from datasets_builders.repositories.files import RepositoryFiles
-from datasets_builders.repositories.imports import QUERIES, FileImports
+from datasets_builders.repositories.imports import QUERIES, FileImports, may_import
 from datasets_builders.repositories.ordering import CyclePolicy, Ordering, order_files
 from datasets_builders.repositories.resolution import Resolution, Resolver
 from datasets_builders.repositories.statements import Import
@@ -88,23 +88,29 @@ class ImportGraph:
         return dict(sorted(counts.items()))
 
 
-def parse_imports(repository: RepositoryFiles) -> dict[str, FileImports]:
+def parse_imports(repository: RepositoryFiles, parser: ParserProcess) -> dict[str, FileImports]:
     """Return the imports of all files in a known language, and note those whose parser was lost as left out.
+
+    Args:
+        repository (`RepositoryFiles`): the files.
+        parser (`ParserProcess`): of the function `PARSE`.
 
     Source: paper 2.2.2.
     """
     imports: dict[str, FileImports] = {}
-    with ParserProcess(PARSE) as parser:
-        for path, language in sorted(repository.languages.items()):
-            if language not in QUERIES:
-                continue
-            try:
-                found = parser.read(language, repository.contents[path])
-                imports[path] = FileImports.from_json(found) if found else FileImports()
-            except (ParseTooCostly, ParserLost) as error:
-                reason = "parser_lost" if isinstance(error, ParserLost) else "parse_too_costly"
-                repository.left_out[path] = reason
-                imports[path] = FileImports()
+    for path, language in sorted(repository.languages.items()):
+        if language not in QUERIES:
+            continue
+        imports[path] = FileImports()
+        if not may_import(language, repository.contents[path]):
+            continue
+        try:
+            found = parser.read(language, repository.contents[path])
+            imports[path] = FileImports.from_json(found) if found else FileImports()
+        except ParseTooCostly:
+            repository.left_out[path] = "parse_too_costly"
+        except ParserLost:
+            repository.left_out[path] = "parser_lost"
     return imports
 
 
@@ -120,7 +126,9 @@ def build_graph(
 
     Source: paper 2.2.2; it leaves implicit dependencies out.
     """
-    imports = parse_imports(repository) if imports is None else imports
+    if imports is None:
+        with ParserProcess(PARSE) as parser:
+            imports = parse_imports(repository, parser)
     languages = {path: repository.languages[path] for path in sorted(imports)}
     graph = ImportGraph(list(languages), languages)
     resolver = Resolver(repository, imports, languages)

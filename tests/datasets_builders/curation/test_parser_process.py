@@ -42,6 +42,16 @@ def test_a_child_that_was_killed_is_told_apart_from_an_answer():
         assert parser.read("Java", GOOD)["num_functions"] == 1
 
 
+def test_a_child_that_has_read_much_is_replaced(monkeypatch):
+    monkeypatch.setattr("datasets_builders.curation.parser_process.BYTES_OF_A_CHILD", 2 * len(GOOD))
+    with ParserProcess(MEASURE) as parser:
+        pids = []
+        for _ in range(7):
+            assert parser.read("Java", GOOD)["num_functions"] == 1
+            pids.append(parser._child.pid)
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+
+
 def test_the_budget_ends_what_would_take_all_memory():
     with ParserProcess(MEASURE) as parser:
         with pytest.raises(ParseTooCostly):

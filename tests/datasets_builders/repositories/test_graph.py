@@ -279,7 +279,7 @@ def test_paths_never_lead_out_of_the_repository(folder, relative, expected):
 
 def test_a_file_made_to_keep_the_parser_busy_is_left_out():
     repository = RepositoryFiles(
-        "mini", {"a.cpp": "a<" * 100_000, "b.cpp": '#include "a.cpp"\n', "C.java": "a<" * 50_000}
+        "mini", {"a.cpp": "a<" * 100_000 + "include", "b.cpp": '#include "a.cpp"\n', "C.java": "a<" * 50_000}
     )
     graph = build_graph(repository)
     assert repository.left_out == {"a.cpp": "parse_too_costly", "C.java": "parser_lost"}

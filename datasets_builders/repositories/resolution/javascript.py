@@ -155,7 +155,7 @@ def _mapped(table: Any, target: str, folder: str) -> Iterator[str]:
     """Give the paths that `exports` or `imports` of a package.json has for a name, conditions in their order."""
     if isinstance(table, str | list) or (isinstance(table, dict) and not any(key[:1] in ".#" for key in table)):
         table = {".": table}
-    for pattern, value in (table or {}).items():
+    for pattern, value in table.items() if isinstance(table, dict) else ():
         before, star, after = pattern.partition("*")
         if target == pattern or (star and target.startswith(before) and target.endswith(after)):
             middle = target[len(before) : len(target) - len(after)] if star else ""

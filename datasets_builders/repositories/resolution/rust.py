@@ -84,30 +84,34 @@ class RustRules(Rules):
                 return posixpath.join(package, folder, nested) if nested and has_main else posixpath.dirname(path)
         return posixpath.join(package, "src") if inner.startswith("src/") else package
 
-    def _use(self, path: str, inline: tuple[str, ...], parts: tuple[str, ...], is_crate: bool) -> Resolution:
+    def _use(
+        self, path: str, inline: tuple[str, ...], parts: tuple[str, ...], is_crate: bool = False, depth: int = 0
+    ) -> Resolution:
         head, rest = parts[0], parts[1:]
         if head == "crate" or head == "$crate":
-            return self._below(self._crate_root(path), rest, path)
+            return self._below(self._crate_root(path), rest, depth)
         if head in ("self", "super"):
             folders = [self._children(path), *inline]
             while parts and parts[0] in ("self", "super"):
                 if parts[0] == "super":
                     folders = folders[:-1] if len(folders) > 1 else [self._parent(folders[0], path)]
                 parts = parts[1:]
-            return self._below(posixpath.join(*folders), parts, path)
-        if (head in self._packages and not is_crate) or head in self._packages:
-            return self._below(posixpath.join(self._packages[head], "src"), rest, path)
+            return self._below(posixpath.join(*folders), parts, depth)
+        if head in self._packages:
+            return self._below(posixpath.join(self._packages[head], "src"), rest, depth)
+        if is_crate:
+            return EXTERNAL
         # A module declared right here, as paths of the 2018 edition may start.
         beside = posixpath.join(self._children(path), *inline)
         if head not in BUILT_IN and self.first(_module_files(posixpath.join(beside, head)), ""):
-            return self._below(beside, parts, path)
+            return self._below(beside, parts, depth)
         return EXTERNAL
 
     def _parent(self, children: str, path: str) -> str:
         """Return the folder of the modules around the module whose children lie in a folder."""
         return posixpath.dirname(children) if children != self._crate_root(path) else children
 
-    def _below(self, folder: str, parts: tuple[str, ...], path: str, depth: int = 0) -> Resolution:
+    def _below(self, folder: str, parts: tuple[str, ...], depth: int) -> Resolution:
         """Return the file of the longest beginning of `parts` that is a module below a folder."""
         for length in range(len(parts), 0, -1):
             base = posixpath.join(folder, *parts[:length])
@@ -128,7 +132,7 @@ class RustRules(Rules):
         module = resolved.paths[0]
         for one in self.imports[module].imports if module in self.imports else ():
             if one.form == "pub use" and one.names == (rest[0],) and ">" not in one.target:
-                inner = self._use(module, (), tuple(one.target.split("::")), False)
+                inner = self._use(module, (), tuple(one.target.split("::")), depth=depth + 1)
                 if inner.paths and inner.paths != resolved.paths:
                     return Resolution(inner.paths, "rust_reexport")
         return resolved

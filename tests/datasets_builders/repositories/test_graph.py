@@ -306,6 +306,38 @@ def test_imports_for_type_checkers_give_way_in_cycles():
     assert graph.order("paper").paths == ["z.py", "a.py", "app.py", "ctx.py"]
 
 
+@pytest.mark.parametrize(
+    "manifest", ['{"name": "kit", "exports": 1}', '{"name": 2}', "[1]", "{", "[" * 100_000, "null"]
+)
+def test_manifests_that_are_none_are_as_good_as_missing(manifest):
+    files = {"kit/package.json": manifest, "tsconfig.json": manifest, "composer.json": manifest, "kit/index.js": ""}
+    graph = graph_of(files | {"a.ts": "import 'kit'\nimport './kit'\n", "b.php": "<?php\nuse A\\B;\n"})
+    assert ("a.ts", "kit/index.js", "js_relative") in edges(graph)
+
+
+def test_files_that_all_import_each_other_are_ordered():
+    names = [f"m{number:03d}" for number in range(200)]
+    text = "".join(f"import {name}\n" for name in names)
+    graph = graph_of({f"{name}.py": text for name in names})
+    assert len(graph.edges) == 200 * 199 and graph.order().paths == [f"{name}.py" for name in names]
+
+
+def test_exports_that_go_round_in_circles_end():
+    barrel = {"index.ts": "export * from './a'\n", "a.ts": "export * from './index'\n"}
+    rust = {
+        "Cargo.toml": "[package]\nname = 'x'\n",
+        "src/lib.rs": "mod a;\nmod b;\npub use a::T;\n",
+        "src/a.rs": "pub use crate::b::T;\n",
+        "src/b.rs": "pub use crate::T;\n",
+    }
+    graph = graph_of(barrel | rust)
+    assert {(edge.importing, edge.imported) for edge in graph.edges} >= {
+        ("index.ts", "a.ts"),
+        ("a.ts", "index.ts"),
+        ("src/lib.rs", "src/a.rs"),
+    }
+
+
 def test_the_command_shows_the_order_with_its_evidence(tmp_path, capsys):
     (tmp_path / "a.py").write_text("import b\nimport missing_b\n")
     (tmp_path / "b.py").write_text("from a import x\n")

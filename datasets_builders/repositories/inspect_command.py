@@ -2,6 +2,7 @@
 
 python -m datasets_builders repositories inspect path/to/project
 python -m datasets_builders repositories inspect outputs/corpus/flask-3.1.2.tar.gz --json | jq .edges
+python -m datasets_builders repositories inspect outputs/corpus/flask-3.1.2.tar.gz --html outputs/flask.html
 """
 
 import argparse
@@ -9,10 +10,11 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.repositories.files import MAX_FILE_BYTES, read_repository
+from datasets_builders.repositories.files import MAX_FILE_BYTES, RepositoryFiles, read_repository
 from datasets_builders.repositories.graph import REASONS, ImportGraph, build_graph
 from datasets_builders.repositories.imports import QUERIES
 from datasets_builders.repositories.ordering import CYCLE_POLICIES, Ordering
@@ -34,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--cycle-policy", choices=CYCLE_POLICIES, default="scc")
     parser.add_argument("--max-bytes", type=int, default=MAX_FILE_BYTES, help="larger files are left out")
     parser.add_argument("--json", action="store_true", help="everything, for machines")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with a picture of the graph")
     parser.add_argument("--all", action="store_true", help="every file, edge and import, not the first of them")
     options = parser.parse_args(arguments)
     try:
@@ -46,11 +49,58 @@ def main(arguments: Sequence[str]) -> int:
     repository = read_repository(sources[0], options.source, options.max_bytes)
     graph = build_graph(repository)
     ordering = graph.order(options.cycle_policy)
+    if options.html:
+        write_page(graph, ordering, repository, options.html)
     if options.json:
         print(json.dumps(as_json(graph, ordering, repository.left_out), indent=1))
     else:
         print("\n".join(as_lines(graph, ordering, repository.left_out, None if options.all else LONGEST_LIST)))
     return 0
+
+
+def write_page(graph: ImportGraph, ordering: Ordering, repository: RepositoryFiles, path: Path) -> None:
+    """Write graph and order as a page: a picture, counts by language, files with what they need, what was not found."""
+    from evals.report.page import Page
+
+    pairs = {(edge.imported, edge.importing) for edge in graph.edges}
+    broken = set(ordering.broken_edges)
+    page = Page(f"Imports of {repository.name}", f"{len(graph.files):,} files, {len(pairs):,} edges")
+    place = {file: number for number, file in enumerate(ordering.paths)}
+    dots = {
+        "comes before": [(place[one], place[other]) for one, other in sorted(pairs - broken)],
+        "comes later (cycle)": [(place[one], place[other]) for one, other in sorted(broken)],
+    }
+    page.matrix(
+        "imports",
+        dots,
+        len(graph.files),
+        caption="A dot per import. Files stand in their order, so that what a file needs lies to the left of the line.",
+        labels=("file that is needed", "file that needs it"),
+    )
+    page.heading("Imports by language")
+    page.table(
+        ["language", *REASONS],
+        [[language, *(counts[one] for one in REASONS)] for language, counts in graph.coverage().items()],
+    )
+    breakers = set(ordering.cycle_breakers)
+    needs = _needs(graph)
+    page.heading("Files in order")
+    page.table(
+        ["", "file", "needs", ""],
+        [
+            [number, file, "; ".join(needs.get(file, [])), "breaks a cycle" if file in breakers else ""]
+            for number, file in enumerate(ordering.paths, 1)
+        ],
+    )
+    for title, headers, rows in (
+        ("Imports whose file comes only later", ["file", "needed by"], ordering.broken_edges),
+        ("Not found", ["file", "line", "import", "why"], [[*vars(one).values()] for one in _internal(graph)]),
+        ("Left out", ["file", "why"], list(repository.left_out.items())),
+    ):
+        if rows:
+            page.heading(title)
+            page.table(headers, rows)
+    page.save(path)
 
 
 def as_json(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str]) -> dict[str, Any]:
@@ -76,9 +126,7 @@ def as_lines(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str]
     lines += ["", f"{'imports':12s}" + "".join(f"{reason:>11s}" for reason in REASONS)]
     for language, counts in graph.coverage().items():
         lines.append(f"{language:12s}" + "".join(f"{counts[reason]:11,}" for reason in REASONS))
-    needs: dict[str, list[str]] = {}
-    for edge in graph.edges:
-        needs.setdefault(edge.importing, []).append(f"{edge.imported} (line {edge.line}, {edge.rule})")
+    needs = _needs(graph)
     lines += ["", "in this order (what a file needs stands below it, with the line of the import and the rule):"]
     for number, path in enumerate(_first(ordering.paths, longest), 1):
         breaks = "   breaks a cycle" if path in ordering.cycle_breakers else ""
@@ -93,6 +141,15 @@ def as_lines(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str]
         if found:
             lines += ["", f"{title}:", *(f"  {one}" for one in _first(found, longest)), *_rest(found, longest, "more")]
     return lines
+
+
+def _needs(graph: ImportGraph) -> dict[str, list[str]]:
+    """Return what each file needs, with the evidence."""
+    needs: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        weak = ", weak" if edge.is_weak else ""
+        needs.setdefault(edge.importing, []).append(f"{edge.imported} (line {edge.line}, {edge.rule}{weak})")
+    return needs
 
 
 def _internal(graph: ImportGraph) -> list[Any]:

@@ -44,6 +44,7 @@ figcaption { color: #5a6576; font-size: .9rem; }
 # Okabe-Ito: told apart with every common form of colour blindness.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444"]
 
+LARGEST_DRAWN = 2_000  # more dots of a matrix become pixels
 _NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( ?(%|s|GiB|MiB|kB|MB|B|tokens/s))?$")
 
 
@@ -155,6 +156,19 @@ class Page:
         """
         self._add_picture(name, _histogram_svg(values, x_label), caption)
 
+    def matrix(
+        self, name: str, points: Mapping[str, Points], size: int, *, caption: str, labels: tuple[str, str]
+    ) -> None:
+        """Add a square of dots, row by row from the top.
+
+        Args:
+            name (`str`): as for `line_chart`.
+            points (dict): label to (column, row) of each dot, from 0.
+            size (`int`): rows and columns.
+            labels (tuple): of the columns and of the rows.
+        """
+        self._add_picture(name, _matrix_svg(points, size, labels), caption)
+
     def to_html(self) -> str:
         """Return the page as one HTML document that needs nothing else."""
         blocks = "\n".join(block.html for block in self._blocks)
@@ -255,6 +269,26 @@ def _histogram_svg(values: Sequence[float], x_label: str) -> str:
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=COLOURS[0])
     axes.set_xlabel(x_label)
     axes.set_ylabel("rows")
+    return _svg(figure)
+
+
+def _matrix_svg(points: Mapping[str, Points], size: int, labels: tuple[str, str]) -> str:
+    figure, axes = _empty_chart(8.0)
+    # Dots of a large square would vanish, those of a small one would hide it.
+    area = min(40.0, max(0.5, 40_000 / max(size, 1) ** 2))
+    for number, (label, places) in enumerate(points.items()):
+        if places:
+            columns, rows = zip(*places, strict=True)
+            color, is_picture = COLOURS[number % len(COLOURS)], len(places) > LARGEST_DRAWN
+            axes.scatter(columns, rows, area, color=color, label=label, marker="s", linewidths=0, rasterized=is_picture)
+    axes.plot([0, max(size - 1, 1)], [0, max(size - 1, 1)], color="#b9c2cf", linewidth=0.8)
+    axes.set_xlim(-0.5, max(size - 0.5, 1))
+    axes.set_ylim(max(size - 0.5, 1), -0.5)
+    axes.set_aspect("equal")
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+    if any(points.values()):
+        axes.legend(frameon=False, fontsize=8, loc="upper right")
     return _svg(figure)
 
 

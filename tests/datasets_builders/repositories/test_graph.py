@@ -345,6 +345,10 @@ def test_the_command_shows_the_order_with_its_evidence(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "2 files, 2 edges" in shown and "breaks a cycle" in shown
     assert "needs b.py (line 1, python_root)" in shown
+    page = tmp_path / "page.html"
+    assert run_command(["repositories", "inspect", str(tmp_path), "--html", str(page)], BUILDERS, COMMANDS) == 0
+    assert "<svg" in page.read_text() and "b.py (line 1, python_root)" in page.read_text()
+    capsys.readouterr()
     assert run_command(["repositories", "inspect", str(tmp_path), "--json"], BUILDERS, COMMANDS) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["order"] == ["a.py", "b.py"] and found["broken_edges"] == [["b.py", "a.py"]]

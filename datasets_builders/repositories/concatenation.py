@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from datasets_builders.repositories.graph import ImportGraph
+from datasets_builders.repositories.graph import Edge, ImportGraph
 from datasets_builders.repositories.ordering import CyclePolicy, Ordering
 from datasets_builders.repositories.roles import is_readme, is_test
 from datasets_builders.repositories.separators import Separators
@@ -98,11 +98,14 @@ def arrange(
     Source: paper 2.2.2; components after DeepSeek-Coder 2.2.
     """
     groups = [list(code)] if how.unit == "repository" else _components(graph, code)
+    group_of = {path: number for number, group in enumerate(groups) for path in group}
+    found: list[list[Edge]] = [[] for _ in groups]
+    for edge in graph.edges:
+        found[group_of[edge.importing]].append(edge)
     samples: list[Sample] = []
-    for group in groups:
-        members = set(group)
-        ordering = graph.order(how.cycle_policy, group)
-        edges = {(one.imported, one.importing) for one in graph.edges if one.importing in members}
+    for group, inner in zip(groups, found, strict=True):
+        ordering = ImportGraph(group, graph.languages, inner).order(how.cycle_policy)
+        edges = {(one.imported, one.importing) for one in inner}
         paths = _with_tests(ordering, edges, how.tests)
         if how.unit == "repository":
             paths = _with_documentation(paths, sorted(documentation), how.documentation)

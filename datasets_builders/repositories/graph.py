@@ -1,7 +1,7 @@
 """Section 2.2.2, phase 1: the import graph of a repository: files, edges with evidence, and what was not found."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datasets_builders.curation.parser_process import ParserLost, ParserProcess
@@ -66,13 +66,11 @@ class ImportGraph:
     unresolved: list[Unresolved] = field(default_factory=list)
     num_resolved: Counter[str] = field(default_factory=Counter)
 
-    def order(self, cycle_policy: CyclePolicy = "scc", files: Iterable[str] | None = None) -> Ordering:
-        """Return the files, or some of them, so that what a file imports comes before it."""
-        nodes = set(self.files if files is None else files)
-        edges = [edge for edge in self.edges if edge.imported in nodes and edge.importing in nodes]
-        strong = {(edge.imported, edge.importing) for edge in edges if not edge.is_weak}
-        weak = {(edge.imported, edge.importing) for edge in edges} - strong
-        return order_files(nodes, strong, cycle_policy, weak)
+    def order(self, cycle_policy: CyclePolicy = "scc") -> Ordering:
+        """Return the files so that what a file imports comes before it."""
+        strong = {(edge.imported, edge.importing) for edge in self.edges if not edge.is_weak}
+        weak = {(edge.imported, edge.importing) for edge in self.edges} - strong
+        return order_files(self.files, strong, cycle_policy, weak)
 
     def resolved_fraction(self) -> float:
         """Return how many of the imports that should lead to files of the repository do, 1 when there are none."""

@@ -40,6 +40,7 @@ from datasets_builders.source_code.folder import ALWAYS_EXCLUDED
 from datasets_builders.sources.folders import FolderSource
 
 ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "outputs" / "tools"
 Edges = set[tuple[str, str]]
 MADGE = ("madge@8", "typescript@5")
 C_EXTENSIONS = (".c", ".h", ".cc", ".cpp", ".hpp", ".hh", ".tpp")
@@ -99,11 +100,10 @@ def madge(project: Path, source: str, *arguments: str) -> Found:
     """Ask madge, installed on first use into outputs/tools."""
     if not shutil.which("npm"):
         raise ToolMissing("install Node and npm")
-    tools = ROOT / "outputs" / "tools"
-    command = tools / "node_modules" / ".bin" / "madge"
+    command = TOOLS / "node_modules" / ".bin" / "madge"
     if not command.exists():
-        tools.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--silent", "--prefix", tools, *MADGE], check=True)
+        TOOLS.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--prefix", TOOLS, *MADGE], check=True)
     words = [command, "--json", "--extensions", "js,mjs,cjs,jsx,ts,tsx", *arguments, "."]
     # Into a file: into a pipe it writes 64 KiB and exits.
     with tempfile.TemporaryFile("w+") as answer:
@@ -176,7 +176,7 @@ def gcc(project: Path, source: str, *includes: str) -> Found:
 
 
 def jdeps(project: Path, source: str) -> Found:
-    """Compile the classes, or take those of the running JDK for its own modules (`module:NAME`), and ask jdeps.
+    """Compile the classes, of a module of the JDK (`module:NAME`) in the place of the running one's, and ask jdeps.
 
     Nested classes belong to the file of their outermost.
     """
@@ -187,15 +187,12 @@ def jdeps(project: Path, source: str) -> Found:
         with zipfile.ZipFile(next(project.rglob("src.zip"))) as sources:
             names = [name for name in sources.namelist() if name.startswith(f"{module}/")]
             sources.extractall(project, names)
-        done = subprocess.run(["jdeps", "-v", "--module", module], check=True, capture_output=True, text=True)
-        root = project / module
-        paths = sorted(root.rglob("*.java"))
-    else:
-        root = project / source
-        paths = sorted(root.rglob("*.java"))
-        with tempfile.TemporaryDirectory() as classes:
-            subprocess.run(["javac", "-nowarn", "-d", classes, *paths], check=True, capture_output=True)
-            done = subprocess.run(["jdeps", "-v", classes], check=True, capture_output=True, text=True)
+    root = project / module
+    paths = sorted(path for path in root.rglob("*.java") if path.name != "module-info.java")
+    place = ["--patch-module", f"{module}={root}"] if module != source else []
+    with tempfile.TemporaryDirectory() as classes:
+        subprocess.run(["javac", "-nowarn", *place, "-d", classes, *paths], check=True, capture_output=True)
+        done = subprocess.run(["jdeps", "-v", classes], check=True, capture_output=True, text=True)
     top = root.parent if root.name == "org" else root
     by_class = {path.relative_to(top).with_suffix("").as_posix().replace("/", "."): path for path in paths}
 
@@ -236,10 +233,11 @@ CASES: list[tuple[str, str, Callable[..., Found], tuple[str, ...]]] = [
     ("pybind11-*.tar.gz", "C++", gcc, ("include", "include")),
     ("libfmt-dev*.deb", "C++", gcc, ("usr/include", "usr/include")),
     ("jpype1-*.tar.gz", "Java", jdeps, ("native/jpype_module/src/main/java/org",)),
-    # 47 MB: apt-get download openjdk-17-source
+    # 47 MB, of the running JDK's version: cd outputs/tools && apt-get download openjdk-17-source
     ("openjdk-*-source*.deb", "Java", jdeps, ("module:java.logging",)),
     ("openjdk-*-source*.deb", "Java", jdeps, ("module:jdk.httpserver",)),
-    ("openjdk-*-source*.deb", "Java", jdeps, ("module:java.net.http",)),
+    ("openjdk-*-source*.deb", "Java", jdeps, ("module:java.rmi",)),
+    ("openjdk-*-source*.deb", "Java", jdeps, ("module:java.prefs",)),
 ]
 
 
@@ -280,10 +278,11 @@ def main() -> None:
     shown: list[str] = []
     sums: dict[tuple[str, str], list[int]] = {}
     for pattern, language, tool, arguments in CASES:
-        archive = next(iter(sorted(options.corpus.glob(pattern))), None)
+        found_archives = [one for folder in (options.corpus, TOOLS) for one in sorted(folder.glob(pattern))]
+        archive = next(iter(found_archives), None)
         if archive is None or options.only not in archive.name:
             if archive is None:
-                shown.append(f"not compared: {pattern} is not in {options.corpus}; fetch.sh says how it gets there")
+                shown.append(f"not compared: {pattern} is not in {options.corpus}; nor in {TOOLS}: see CASES")
             continue
         with tempfile.TemporaryDirectory() as temporary:
             project = unpack(archive, Path(temporary).resolve() / "project")

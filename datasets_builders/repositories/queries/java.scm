@@ -7,13 +7,9 @@
   (record_declaration name: (identifier) @declared)
   (annotation_type_declaration name: (identifier) @declared)])
 (type_identifier) @used
-(object_creation_expression type: (scoped_type_identifier) @used)
-(field_declaration type: (scoped_type_identifier) @used)
-(local_variable_declaration type: (scoped_type_identifier) @used)
-(formal_parameter type: (scoped_type_identifier) @used)
-(method_declaration type: (scoped_type_identifier) @used)
-(superclass (scoped_type_identifier) @used)
-(type_list (scoped_type_identifier) @used)
+(scoped_type_identifier) @used
+(method_invocation object: (field_access) @used)
+(field_access object: (field_access) @used)
 (method_invocation object: (identifier) @used)
 (field_access object: (identifier) @used)
 (method_reference . (identifier) @used)

@@ -79,13 +79,15 @@ def order_files(
     if len(ranks) != len(names):
         twice = next(first for first, second in pairwise(names) if first == second)
         raise ValueError(f"the path {twice!r} stands twice")
-    strong = _keys(edges, ranks)
-    keys = np.union1d(strong, _keys(weak_edges, ranks))
+    strong, weak = _keys(edges, ranks), _keys(weak_edges, ranks)
+    keys = np.union1d(strong, weak) if len(weak) else strong
+    is_weak = np.ones(len(keys), bool)
+    is_weak[np.searchsorted(keys, strong)] = False
     found = np.stack(np.divmod(keys, max(len(names), 1)), axis=1)
     if cycle_policy == "paper":
         order = _by_fewest_imports(len(names), found)
     else:
-        order = _by_components(len(names), found, ~np.isin(keys, strong, assume_unique=True))
+        order = _by_components(len(names), found, is_weak)
     place = np.empty(len(names), np.int64)
     place[order] = np.arange(len(names))
     broken = found[place[found[:, 0]] > place[found[:, 1]]] if len(found) else found

@@ -183,11 +183,11 @@ class Step(PipelineStep):
         except OSError as error:
             if error.errno in MACHINE_ERRNOS:
                 raise
-            return [Removed(before, "error", _one_line(error))]
+            return [Removed(before, "error", one_line(error))]
         except MemoryError:
             raise
         except Exception as error:
-            return [Removed(before, "error", _one_line(error))]
+            return [Removed(before, "error", one_line(error))]
 
 
 class Reader(Step):
@@ -230,7 +230,8 @@ class Generator(Step):
             yield outcome
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """Return an error and where it was raised, as the detail of a removed document."""
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({Path(place[0].filename).name}:{place[0].lineno})" if place else ""
     return f"{type(error).__name__}: {error}"[:300] + where

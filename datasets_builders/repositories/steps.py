@@ -11,7 +11,7 @@ from typing import Any
 from datatrove.data import Document
 
 from datasets_builders.building.atomic import written_whole
-from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step
+from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, one_line
 from datasets_builders.curation.code_steps import SyntaxCheck
 from datasets_builders.curation.licenses import all_of, license_type
 from datasets_builders.curation.text_rules import first_broken_text_rule
@@ -104,7 +104,7 @@ class Concatenate(Step):
             for doc in docs:
                 if repository.documents.setdefault(doc.metadata["path"], doc) is not doc:
                     repository.duplicates.append(doc)
-            yield from self._outcomes_of(repository)
+            yield from self._safe_outcomes(repository)
         with written_whole(Path(self.folder) / f"{self.rank:05d}.json") as path:
             path.write_text(json.dumps(self._coverage), encoding="ascii")
 
@@ -112,11 +112,23 @@ class Concatenate(Step):
         """Documents do not travel to the next rank."""
         self._groups, self._coverage = {}, {}
 
+    def _safe_outcomes(self, repository: _Repository) -> list[Outcome]:
+        """Return the outcomes of a repository; an error that nobody thought of removes it and ends no run."""
+        docs = [*repository.documents.values(), *repository.duplicates]
+        try:
+            return list(self._outcomes_of(repository))
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            return [Removed(doc, "error", one_line(error)) for doc in docs]
+
     def _outcomes_of(self, repository: _Repository) -> Iterator[Outcome]:
         yield from (Removed(doc, "duplicate_path", repository.name) for doc in repository.duplicates)
         markers = SEPARATORS[self.how.separators].markers
         for path, doc in list(repository.documents.items()):
-            if marker := next((one for one in markers if one in doc.text or one in path), None):
+            if marker := next(
+                (one for one in markers if any(one in text for text in (doc.text, path, repository.name))), None
+            ):
                 yield Removed(repository.documents.pop(path), "marker_in_text", marker)
         graph = self._graph(repository)
         reason = failure(graph, self.least_files, self.least_resolved)

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.repositories import steps
 from datasets_builders.repositories.builder import RepositoriesBuilder
 from datasets_builders.repositories.concatenation import Arrangement, arrange, failure
 from datasets_builders.repositories.config import RepositoriesConfig
@@ -135,6 +136,30 @@ def test_rows_of_a_curated_dataset_are_put_together_again(tmp_path):
     result, found = build(tmp_path, {"table": tmp_path / "files.jsonl"})
     assert found["acme/shop"]["paths"][1:4] == ["shop/z_base.py", "shop/m_middle.py", "shop/a_front.py"]
     assert reasons(result)["duplicate_path"] == 1
+
+
+def test_a_repository_that_breaks_a_rule_of_resolution_costs_itself_and_no_other(tmp_path, folders, monkeypatch):
+    real = steps.build_graph
+
+    def failing(repository, *arguments):
+        if repository.name == "lost":
+            raise RecursionError("a manifest nobody thought of")
+        return real(repository, *arguments)
+
+    monkeypatch.setattr(steps, "build_graph", failing)
+    result, rows = build(tmp_path, folders)
+    assert set(rows) == {"shop"} and reasons(result)["error"] == len(LOST)
+
+
+def test_a_marker_in_the_name_of_a_repository_is_no_separator_either(tmp_path):
+    rows = [
+        {"repository": f"acme/{end}", "path": path, "content": text}
+        for end in ("a", "<file_sep>b")
+        for path, text in SHOP.items()
+    ]
+    (tmp_path / "files.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result, found = build(tmp_path, {"table": tmp_path / "files.jsonl"}, separators="starcoder2", near_dedup=False)
+    assert set(found) == {"acme/a"} and reasons(result)["marker_in_text"] > 0
 
 
 def graph_of(contents):

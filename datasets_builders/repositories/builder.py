@@ -34,8 +34,6 @@ class RepositoriesBuilder(CodeCorpusBuilder):
     name = "repositories"
     summary = "one sample per repository: files in the order of their imports"
     config_class = RepositoriesConfig
-    text_column = "content"
-    counted_column = "language"
 
     @property
     def features(self) -> "Features":

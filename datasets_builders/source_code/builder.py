@@ -24,8 +24,6 @@ class SourceCodeBuilder(CodeCorpusBuilder):
     name = "source_code"
     summary = "code files of folders, archives, git, tables or the Hub: curated and deduplicated"
     config_class = SourceCodeConfig
-    text_column = "content"
-    counted_column = "language"
 
     @property
     def features(self) -> "Features":

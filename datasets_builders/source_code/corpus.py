@@ -34,6 +34,9 @@ from datasets_builders.sources.opening import open_sources
 class CodeCorpusBuilder(Builder):
     """Base of the builders that read and curate code files of any sources."""
 
+    text_column = "content"
+    counted_column = "language"
+
     @property
     def code(self) -> CodeCorpusConfig:
         """The config, by its own type."""

@@ -17,6 +17,8 @@ from datasets_builders.repositories.resolution.rules import (
     UNUSED,
     Resolution,
     Rules,
+    files_by_name,
+    in_package,
 )
 from datasets_builders.repositories.statements import Import
 
@@ -30,11 +32,7 @@ class CSharpRules(Rules):
     @cached_property
     def _files_of(self) -> dict[str, list[str]]:
         """Files by the full names of the types that they declare; a partial type is in several."""
-        found: dict[str, list[str]] = {}
-        for path, file in sorted(self.imports.items()):
-            for name in file.declared:
-                found.setdefault(name, []).append(path)
-        return found
+        return files_by_name(self.imports, lambda path, file: file.declared)
 
     @cached_property
     def _namespaces(self) -> frozenset[str]:
@@ -54,7 +52,7 @@ class CSharpRules(Rules):
 
     def _declaring(self, path: str, namespaces: Iterable[str]) -> list[str]:
         used = [name for name, _ in self.imports[path].used]
-        names = [f"{space}.{name}" if space else name for space in namespaces for name in used]
+        names = [in_package(space, name) for space in namespaces for name in used]
         files = {one for name in names for one in self._with_attribute(name)}
         return sorted(files - {path})[:MAX_PACKAGE_FILES]
 
@@ -74,7 +72,7 @@ class CSharpRules(Rules):
         opened = {one.target for one in file.imports}
         for name, line in file.used:
             for rule, spaces in (("same_namespace", own), ("csharp_using", set(self._global_usings) - opened)):
-                found = {one for space in spaces for one in self._with_attribute(f"{space}.{name}" if space else name)}
+                found = {one for space in spaces for one in self._with_attribute(in_package(space, name))}
                 if files := sorted(found - {path})[:MAX_PACKAGE_FILES]:
                     yield Import(line, name, "used"), Resolution(tuple(files), rule)
 

@@ -9,11 +9,12 @@
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from datasets_builders.repositories.files import within
+from datasets_builders.repositories.files import RepositoryFiles, within
+from datasets_builders.repositories.imports import FileImports
 from datasets_builders.repositories.json_comments import parse_json
 from datasets_builders.repositories.resolution.rules import EXTERNAL, MISSING, Resolution, Rules, ancestors
 from datasets_builders.repositories.statements import Import
@@ -29,6 +30,12 @@ MAX_EXTENDS = 10
 
 class JavaScriptRules(Rules):
     """The rules of the table above."""
+
+    def __init__(self, files: RepositoryFiles, imports: Mapping[str, FileImports]) -> None:
+        super().__init__(files, imports)
+        # Of many files the nearest manifest is the same: each is read once.
+        self._parsed: dict[str, dict[str, Any]] = {}
+        self._configs: dict[str, tuple[dict[str, list[str]], str | None]] = {}
 
     def resolve(self, path: str, found: Import) -> Resolution:
         """Return what an import of a file means."""
@@ -60,14 +67,6 @@ class JavaScriptRules(Rules):
             found = parse_json(self.files.contents.get(path, ""))
             self._parsed[path] = found if isinstance(found, dict) else {}
         return self._parsed[path]
-
-    @cached_property
-    def _parsed(self) -> dict[str, dict[str, Any]]:
-        return {}
-
-    @cached_property
-    def _configs(self) -> dict[str, tuple[dict[str, list[str]], str | None]]:
-        return {}
 
     @cached_property
     def _packages(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ import posixpath
 from collections.abc import Iterator
 from functools import cached_property
 
+from datasets_builders.repositories.imports import FileImports
 from datasets_builders.repositories.resolution.rules import (
     AMBIGUOUS,
     EXTERNAL,
@@ -22,6 +23,8 @@ from datasets_builders.repositories.resolution.rules import (
     UNUSED,
     Resolution,
     Rules,
+    files_by_name,
+    in_package,
     nearest,
 )
 from datasets_builders.repositories.statements import Import
@@ -33,15 +36,7 @@ class JvmRules(Rules):
     @cached_property
     def _files_of(self) -> dict[str, list[str]]:
         """Files by the full names that they declare."""
-        found: dict[str, list[str]] = {}
-        for path, file in sorted(self.imports.items()):
-            stem, extension = posixpath.splitext(posixpath.basename(path))
-            names = {*file.declared, *([stem] if extension == ".java" else [])}
-            if extension == ".kt":
-                names.add(f"{stem}Kt")  # as Java sees the functions of a Kotlin file
-            for name in sorted(names):
-                found.setdefault(_join(file.package, name), []).append(path)
-        return found
+        return files_by_name(self.imports, _names)
 
     @cached_property
     def _packages(self) -> frozenset[str]:
@@ -62,7 +57,7 @@ class JvmRules(Rules):
     def _absolute(self, path: str, found: Import, target: str) -> Resolution:
         if found.form == "wildcard" and target in self._packages:
             names = (name for name, _ in self.imports[path].used)
-            return self._of_names(path, (_join(target, name) for name in names), "jvm_package") or UNUSED
+            return self._of_names(path, (in_package(target, name) for name in names), "jvm_package") or UNUSED
         parts = target.split(".")
         for length in range(len(parts), 0, -1):
             if candidates := self._files_of.get(".".join(parts[:length])):
@@ -82,7 +77,7 @@ class JvmRules(Rules):
         for name, line in file.used:
             if name not in imported:
                 rule = "full_name" if "." in name else "same_package"
-                names = _beginnings(name) if "." in name else [_join(file.package, name)]
+                names = _beginnings(name) if "." in name else [in_package(file.package, name)]
                 if resolved := self._of_names(path, iter(names), rule):
                     yield Import(line, name, "used"), resolved
 
@@ -93,5 +88,8 @@ def _beginnings(name: str) -> list[str]:
     return [".".join(parts[:length]) for length in range(len(parts), 1, -1)]
 
 
-def _join(package: str, name: str) -> str:
-    return f"{package}.{name}" if package else name
+def _names(path: str, file: FileImports) -> set[str]:
+    """Return the full names that a file declares: Java's own class, and a Kotlin file's functions as Java sees them."""
+    stem, extension = posixpath.splitext(posixpath.basename(path))
+    by_file = {".java": {stem}, ".kt": {f"{stem}Kt"}}.get(extension, set())
+    return {in_package(file.package, name) for name in by_file.union(file.declared)}

@@ -21,10 +21,13 @@ from datasets_builders.repositories.resolution.rules import (
     MISSING,
     Resolution,
     Rules,
+    files_by_name,
+    in_package,
     nearest,
 )
 from datasets_builders.repositories.statements import Import
 
+NAMESPACE = "\\"  # between the parts of a name
 BUILT_IN = frozenset(("self", "static", "parent"))
 
 
@@ -33,11 +36,9 @@ class PhpRules(Rules):
 
     @cached_property
     def _files_of(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for path, file in sorted(self.imports.items()):
-            for name in file.declared:
-                found.setdefault(_join(file.package, name), []).append(path)
-        return found
+        return files_by_name(
+            self.imports, lambda path, file: [in_package(file.package, name, NAMESPACE) for name in file.declared]
+        )
 
     @cached_property
     def _prefixes(self) -> list[tuple[str, str]]:
@@ -101,11 +102,7 @@ class PhpRules(Rules):
             elif name.lower() in BUILT_IN:
                 continue
             else:
-                full = _join(file.package, name)
+                full = in_package(file.package, name, NAMESPACE)
             one = nearest(path, self._files_of.get(full, ()))
             if one and one != path:
                 yield Import(line, name, "used"), Resolution((one,), "same_namespace")
-
-
-def _join(namespace: str, name: str) -> str:
-    return f"{namespace}\\{name}" if namespace else name

@@ -1,7 +1,7 @@
 """What the rules of all languages share."""
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from datasets_builders.repositories.files import RepositoryFiles
@@ -61,6 +61,27 @@ class Rules:
         if len(found) > 1:
             return AMBIGUOUS
         return Resolution((found[0],), rule) if found else None
+
+
+def files_by_name(
+    imports: Mapping[str, FileImports], names_of: Callable[[str, FileImports], Iterable[str]]
+) -> dict[str, list[str]]:
+    """Return the files, sorted, that declare each full name.
+
+    Args:
+        imports (dict): of each file.
+        names_of (function): a file's path and imports to the full names that it declares.
+    """
+    found: dict[str, list[str]] = {}
+    for path, file in sorted(imports.items()):
+        for name in set(names_of(path, file)):
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def in_package(package: str, name: str, dot: str = ".") -> str:
+    """Return the full name of something in a package, which may have no name."""
+    return f"{package}{dot}{name}" if package else name
 
 
 def ancestors(folder: str) -> Iterable[str]:

@@ -3,6 +3,7 @@ r"""Rust: modules are files beside or below the file that names them; paths star
 | rule | means |
 | --- | --- |
 | rust_mod | `mod a;`: a.rs or a/mod.rs in the folder of the module's children; `#[path]` as it says |
+| rust_include | `include!` of a path |
 | rust_path | `use`: the file of the longest beginning of the path that is a module |
 | rust_reexport | as before, and the name that follows is one that the module takes from another with `pub use` |
 
@@ -36,9 +37,8 @@ class RustRules(Rules):
             return self.first([within(posixpath.dirname(path), found.target)], "rust_mod") or MISSING
         *inline, target = found.target.split(">")
         if found.form == "mod":
-            return self.first(_module_files(posixpath.join(self._children(path), *inline, target)), "rust_mod") or (
-                MISSING
-            )
+            base = posixpath.join(self._children(path), *inline, target)
+            return self.first(_module_files(base), "rust_mod") or MISSING
         return self._use(path, tuple(inline), tuple(target.split("::")), found.form == "crate")
 
     @cached_property
@@ -60,22 +60,20 @@ class RustRules(Rules):
         above = (posixpath.dirname(folder) for folder in folders if posixpath.basename(folder) == "src")
         return next(above, "")
 
-    def _is_root(self, path: str) -> bool:
-        folder = self._package_folder(path)
-        inner = posixpath.relpath(posixpath.dirname(path) or ".", folder or ".")
-        return inner in CRATE_FOLDERS or (posixpath.basename(path) in ROOT_NAMES and path.count("/") == 0)
+    def _in_package(self, path: str) -> str:
+        """Return a path below the folder of its package."""
+        return path[len(self._package_folder(path)) :].lstrip("/")
 
     def _children(self, path: str) -> str:
         """Return the folder in which the modules lie that a file names."""
         folder, name = posixpath.split(path)
-        if name in ROOT_NAMES or self._is_root(path):
+        if name in ROOT_NAMES or posixpath.dirname(self._in_package(path)) in CRATE_FOLDERS:
             return folder
         return posixpath.join(folder, posixpath.splitext(name)[0])
 
     def _crate_root(self, path: str) -> str:
         """Return the folder of the modules of the crate that a file belongs to."""
-        package = self._package_folder(path)
-        inner = path[len(package) :].lstrip("/")
+        package, inner = self._package_folder(path), self._in_package(path)
         for folder in CRATE_FOLDERS:
             if inner.startswith(f"{folder}/"):
                 rest = inner[len(folder) + 1 :]
@@ -88,7 +86,7 @@ class RustRules(Rules):
         self, path: str, inline: tuple[str, ...], parts: tuple[str, ...], is_crate: bool = False, depth: int = 0
     ) -> Resolution:
         head, rest = parts[0], parts[1:]
-        if head == "crate" or head == "$crate":
+        if head in ("crate", "$crate"):
             return self._below(self._crate_root(path), rest, depth)
         if head in ("self", "super"):
             folders = [self._children(path), *inline]

@@ -170,12 +170,9 @@ def places(contents, **fields):
     graph = graph_of(contents)
     code = [path for path in contents if not is_documentation(path)]
     documentation = [path for path in contents if is_documentation(path)]
-    samples = arrange(graph, code, documentation, {path: len(text) for path, text in contents.items()}, how(**fields))
+    sizes = {path: len(text) for path, text in contents.items()}
+    samples = arrange(graph, code, documentation, sizes, Arrangement(**fields))
     return [sample.paths for sample in samples]
-
-
-def how(**fields):
-    return Arrangement(**fields)
 
 
 def test_tests_stand_last_or_with_what_they_test_and_needed_helpers_are_no_tests():

@@ -73,7 +73,7 @@ setup(
     package_data={
         "": [
             *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md"),
-            *("presets/*.json", "configs/*.yaml", "prompts/*", "queries/*.scm"),
+            *("presets/*.json", "configs/*.yaml", "prompts/*", "queries/*.scm", "gold_programs/*.txt"),
         ]
     },
     install_requires=CORE,

@@ -16,6 +16,8 @@ from evals.efficiency.latency import Plan, capacity
 from evals.efficiency.pictures import write_report
 from evals.efficiency.shapes import PRESETS, cost_of, read_config
 
+L20_BANDWIDTH_GB, L20_TFLOPS = 864.0, 119.5  # the paper's GPU
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands and their flags."""
@@ -32,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     floor.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 2, 4, 5, 8, 16, 32, 64, 128, 256, 512])
     floor.add_argument("--context-tokens", type=int, default=0)
-    floor.add_argument("--bandwidth-gb", type=float, default=864.0, help="of the memory, GB/s; default: L20")
-    floor.add_argument("--tflops", type=float, default=119.5, help="of 16-bit matrix products; default: L20")
+    floor.add_argument("--bandwidth-gb", type=float, default=L20_BANDWIDTH_GB, help="of the memory; default: L20's")
+    floor.add_argument("--tflops", type=float, default=L20_TFLOPS, help="of 16-bit matrix products; default: L20's")
     latency = kinds.add_parser("latency", help="Figure 6: measured seconds over input and output lengths")
     capacity = kinds.add_parser("capacity", help="the most requests at once within a limit on latency")
     for measured in (latency, capacity):
@@ -72,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     capacity.add_argument("--latency-slo-ms", "--latency_slo_ms", type=float, default=500.0, help="paper 5.2: 500")
     capacity.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
     capacity.add_argument("--lengths", nargs=1, default=["128:32"], metavar="IN:OUT")
+    capacity.add_argument("--bandwidth-gb", type=float, help="of the memory: draws each model's floor into the picture")
+    capacity.add_argument("--tflops", type=float, default=L20_TFLOPS, help="for the floor; default: L20's")
     for kind, function in ((flops, _flops), (floor, _floor), (latency, _latency), (capacity, _capacity)):
         kind.add_argument("--output", type=Path, help="also write the table as JSON")
         kind.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with the picture")
@@ -127,8 +131,17 @@ def _capacity(options: argparse.Namespace) -> int:
         text = f"{line['batch_size']} requests at once" if line else "not even one request"
         print(f"{name}: {text} within {limit:g} ms")
     if options.report:
-        write_report(options.report, "capacity", lines, f"{_words(versions)}, limit {limit:g} ms")
+        floors = _floors(options, plan) if options.bandwidth_gb else []
+        write_report(options.report, "capacity", lines, f"{_words(versions)}, limit {limit:g} ms", floors)
     return 0
+
+
+def _floors(options: argparse.Namespace, plan: Plan) -> list[dict[str, Any]]:
+    """Return what decoding can reach at most with the context that a request has halfway."""
+    input_tokens, output_tokens = plan.grid[0]
+    costs = {f"{name}, floor": cost for name, cost in _costs(options.model).items()}
+    context = input_tokens + output_tokens // 2
+    return floor_table(costs, plan.batch_sizes, context, options.bandwidth_gb, options.tflops)
 
 
 def _measure(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:

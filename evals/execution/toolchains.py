@@ -74,6 +74,20 @@ def node_modules() -> Path:
     return toolchains_folder() / "node_modules"
 
 
+def environment_python(name: str, variable: str) -> str | None:
+    """Return the interpreter of a benchmark's environment.
+
+    Args:
+        name: as `evals/environments.sh NAME` made it.
+        variable: of the process's environment, which names another one.
+
+    Returns:
+        its path; None where there is neither.
+    """
+    made = toolchains_folder() / "environments" / name / "bin" / "python"
+    return os.environ.get(variable) or (str(made) if made.is_file() else None)
+
+
 @functools.cache
 def toolchain(name: str) -> Toolchain:
     """Return a language's tools, prepared; the first call on a machine takes up to a minute.

@@ -70,6 +70,10 @@ def test_latency_and_capacity_of_two_models(models, tmp_path, capsys):
     asked = ["--latency-slo-ms", "0.001", "--batch-sizes", "1", "2", "--lengths", "4:2", "--repeats", "1"]
     assert main(["efficiency", "capacity", "--model", words[0], *asked]) == 0
     assert "not even one request within 0.001 ms" in capsys.readouterr().out
+    page = tmp_path / "capacity.html"
+    asked = ["--batch-sizes", "1", "2", "--lengths", "4:2", "--repeats", "1", "--bandwidth-gb", "20", "--report"]
+    assert main(["efficiency", "capacity", "--model", words[0], *asked, str(page)]) == 0
+    assert "model0, floor" in (tmp_path / "capacity_pictures" / "capacity.svg").read_text()
     with pytest.raises(SystemExit, match="give pairs such as 128:128"):
         main(["efficiency", "latency", "--model", words[0], "--lengths", "8"])
 

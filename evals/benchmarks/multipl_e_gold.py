@@ -1,7 +1,7 @@
 """Section 4.3: answers that are known to be right for MultiPL-E, which has none of its own.
 
 For six languages the bodies of HumanEvalPack's solutions, with types and names turned into those of MultiPL-E's
-prompts, where that fits: `multipl_e_gold_fitting.json` names the rows. For the others, and for PHP, C# and Bash, ours:
+prompts, where that fits: `multipl_e_gold_fitting.json` names the rows. For other rows, and for PHP, C# and Bash, ours:
 `gold_programs/LANGUAGE.txt`, the completions of the prompts one after another, each below a line `=== NAME OF THE ROW`.
 """
 

@@ -95,6 +95,36 @@ def test_assertions_cannot_be_turned_off_by_an_answer():
     assert verdicts("multipl_e_humaneval_csharp", CSHARP, off, instruct=True) == ["fail"]
 
 
+@pytest.mark.parametrize(
+    ("returned", "right", "wrong", "expected"),
+    [
+        ("string", "null", '""', "null"),
+        ("long?", "null", "1", "null"),
+        ("Tuple<long?, long?>", "Tuple.Create((long?)1, (long?)2)", "Tuple.Create((long?)1, (long?)null)",
+         "(Tuple.Create(1L, 2L))"),
+        ("Tuple<long?, long?>", "Tuple.Create((long?)null, (long?)2)", "Tuple.Create((long?)2, (long?)null)",
+         "Tuple.Create((Nullable<long>)null, 2L)"),
+        ("List<Tuple<long, long>>", "new List<Tuple<long, long>> { Tuple.Create(1L, 2L) }",
+         "new List<Tuple<long, long>> { Tuple.Create(2L, 1L) }",
+         "(new List<Tuple<long, long>>(new Tuple<long, long>[]{(Tuple<long, long>)Tuple.Create(1L, 2L)}))"),
+        ("Dictionary<string, List<long>>", 'new Dictionary<string, List<long>> { { "a", new List<long> { 1 } } }',
+         'new Dictionary<string, List<long>> { { "a", new List<long> { 1, 1 } } }',
+         '(new Dictionary<string,List<long>>(){{"a", new List<long>(new long[]{(long)1L})}})'),
+    ],
+)  # fmt: skip
+def test_values_are_compared_in_csharp_where_the_tests_ask_for_the_same_object(returned, right, wrong, expected):
+    needs("csharp")
+    head, _, _ = CSHARP["prompt"].partition("    public static")
+    row = {
+        **CSHARP,
+        "prompt": f"{head}    public static {returned} Value(long n) {{\n",
+        "tests": "    }\n    public static void Main(string[] args) {\n"
+        f"    Debug.Assert(Value((1L)).Equals({expected}));\n    }}\n\n}}\n",
+    }
+    answers = [f"        return {value};\n" for value in (right, wrong)]
+    assert verdicts("multipl_e_humaneval_csharp", row, *answers, instruct=False) == ["pass", "fail"]
+
+
 def test_a_method_is_made_static_once():
     assert as_static("public int f(int n) { }", "f") == "public static int f(int n) { }"
     assert as_static("public static int f(int n) { }", "f") == "public static int f(int n) { }"

@@ -194,6 +194,10 @@ def test_multipl_e_gold_passes_as_a_completion_and_as_a_chat_answer(language):
         ("cpp", ["92", "137"]),
         ("typescript", ["92"]),
         ("javascript", ["51", "92"]),
+        ("php", ["23"]),
+        ("csharp", ["92"]),
+        ("bash", ["86"]),
+        ("go", ["87", "92"]),
     ],
 )
 def test_multipl_e_gold_is_there_for_each_row_that_a_program_can_pass(language, unsolvable):

@@ -13,6 +13,7 @@ from datasets_builders.building.steps import Step
 from datasets_builders.curation.code_steps import CodeRules, QualityLimits
 from datasets_builders.curation.exact_dedup import ExactDedup
 from datasets_builders.curation.quality_model import QualityScore
+from datasets_builders.curation.scorers import ModelScores
 from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.repositories.graph import REASONS
 from datasets_builders.repositories.reader import CODE, TEXT, RepositoryReader
@@ -66,6 +67,7 @@ class RepositoriesBuilder(CodeCorpusBuilder):
                 "mean_effective_lines": fraction,
                 "cluster_size": number,
             }
+            | dict.fromkeys(self.code.score_columns, fraction)
         )
 
     def stages(self) -> list[Stage]:
@@ -91,8 +93,8 @@ class RepositoriesBuilder(CodeCorpusBuilder):
     def file_steps(self) -> list[Step]:
         """Return the curation of single files, each step for the files that it is meant for."""
         found: list[Step] = []
-        for step in self.curation([], SyntaxAndImports()):
-            is_for_code = isinstance(step, CodeRules | SyntaxAndImports | QualityScore)
+        for step in [*self.curation([], SyntaxAndImports()), *self.scoring()]:
+            is_for_code = isinstance(step, CodeRules | SyntaxAndImports | QualityScore | ModelScores)
             found.append(step.only_for(CODE) if is_for_code else step.only_for(CODE, TEXT))
             if isinstance(step, CodeRules):
                 found.append(TextRules().only_for(TEXT))
@@ -136,7 +138,8 @@ class RepositoriesBuilder(CodeCorpusBuilder):
                 "mean_comment_fraction": "mean over the files of code",
                 "mean_effective_lines": "mean over the files of code",
                 "cluster_size": "near-duplicates that this sample stands for, itself included; null: not looked for",
-            },
+            }
+            | self.score_descriptions(),
             sections={"Imports": self._coverage_table(), "Licences": licenses},
         )
 

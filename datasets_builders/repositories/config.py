@@ -40,6 +40,7 @@ class RepositoriesConfig(CodeCorpusConfig):
         *("mean_quality", "mean_comment_fraction", "mean_effective_lines", "resolved_fraction"),
         *("num_files", "num_bytes", "stars", "forks"),
     )
+    score_prefix: ClassVar[str] = "mean_"
 
     def validate(self) -> None:
         """Check names and ranges."""

@@ -55,13 +55,18 @@ class SourceCodeBuilder(CodeCorpusBuilder):
                 "num_placeholders": number,
                 "cluster_size": number,
             }
+            | dict.fromkeys(self.code.score_columns, fraction)
         )
 
     def stages(self) -> list[Stage]:
-        """Read and filter each file; let equal files meet and keep one of each; then the best of near-duplicates."""
-        config = self.code
-        limits: list[Step] = [QualityLimits(config.quality_limits)] if config.quality_limits else []
+        """Read and filter each file; keep one of equal files, then the best of near-duplicates; score what is left."""
+        config, scores = self.code, self.code.score_columns
+        of_files = {name: limits for name, limits in config.quality_limits.items() if name not in scores}
+        of_scores = {name: limits for name, limits in config.quality_limits.items() if name in scores}
+        limits: list[Step] = [QualityLimits(of_files)] if of_files else []
         signatures, near_deduplicate = self.near_deduplication(config.num_tasks)
+        near_deduplicate.pipeline += self.scoring()
+        near_deduplicate.pipeline += [QualityLimits(of_scores, "score_limits")] if of_scores else []
         steps = [CodeReader(config, self.sources), *self.curation(limits, SyntaxCheck())]
         return [
             Stage("filter", steps, tasks=config.num_tasks, before=self.prepare_curation()),
@@ -103,6 +108,7 @@ class SourceCodeBuilder(CodeCorpusBuilder):
                 "quality": "probability of high quality by the quality model; null without one",
                 "num_placeholders": "different values that were replaced",
                 "cluster_size": "near-duplicates that this file stands for, itself included",
-            },
+            }
+            | self.score_descriptions(),
             sections={"Licences": licenses},
         )

@@ -1,13 +1,14 @@
 """Sections 2.1 and 2.2.1: what a user may set for source code, and for its files one by one."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.licenses import LICENSE_TYPES, spdx_expression
 from datasets_builders.curation.near_dedup import THRESHOLD
 from datasets_builders.curation.protected_data import ProtectedData
 from datasets_builders.curation.rules import CODE_RULES, RuleLimits
+from datasets_builders.curation.scorers import read_scorers
 from datasets_builders.source_code.folder import FolderConfig
 from datasets_builders.source_code.languages import TYPES, type_of_language
 from datasets_builders.sources.opening import FORMS
@@ -64,9 +65,20 @@ class CodeCorpusConfig(FolderConfig):
     )
     quality_model: str = field(default="", metadata={"help": "folder that train-quality-model made; fills `quality`"})
     min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
+    scorers: list[dict[str, Any]] = field(
+        default_factory=list,
+        metadata={"help": "models that fill columns of scores: [{kind: perplexity, model: PATH}]; see the README"},
+    )
     skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
 
     limited_columns: ClassVar[tuple[str, ...]] = ()
+    # Before the names of the columns of scores: in rows of many files they are means.
+    score_prefix: ClassVar[str] = ""
+
+    @property
+    def score_columns(self) -> list[str]:
+        """Columns that the scorers fill."""
+        return [f"{self.score_prefix}{column}" for one in read_scorers(self.scorers) for column in one.columns]
 
     def validate(self) -> None:
         """Check names."""
@@ -85,9 +97,10 @@ class CodeCorpusConfig(FolderConfig):
             raise ConfigError("sources and input_dir (or repository) are both set; put the folder among the sources")
         if self.min_quality and not self.quality_model:
             raise ConfigError(f"min_quality is {self.min_quality}, but no quality_model is set to compare with it")
+        limited_columns = [*self.limited_columns, *self.score_columns]
         for name, limits in self.quality_limits.items():
-            if name not in self.limited_columns:
-                raise ConfigError(f"quality_limits: unknown column {name!r}; known: {', '.join(self.limited_columns)}")
+            if name not in limited_columns:
+                raise ConfigError(f"quality_limits: unknown column {name!r}; known: {', '.join(limited_columns)}")
             if len(limits) != 2 or not limits[0] <= limits[1]:
                 raise ConfigError(f"quality_limits: {name} is {limits}, but must be [least, most]")
         if self.columns and not self.sources:

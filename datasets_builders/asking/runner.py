@@ -150,8 +150,6 @@ class OpenAIServer(InferenceServer):
         InferenceError: the server refuses this one request.
     """
 
-    _requires_dependencies = ("openai",)
-
     def __init__(self, config: InferenceConfig, endpoint: Endpoint) -> None:
         import openai
 
@@ -183,9 +181,11 @@ class OpenAIServer(InferenceServer):
             said = await self.client.chat.completions.create(**payload)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             raise InferenceError(None, f"{BAD_REQUEST}: {error}") from error
+        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
+            raise ServerError(f"{error}: check --model, the key, and that --base-url ends in /v1") from error
         except openai.OpenAIError as error:
             raise ServerError(f"no answer after {self.tries} tries ({error})") from error
         answer = said.model_dump() if isinstance(said, openai.BaseModel) else {}
         if not answer.get("choices"):
-            raise ServerError("what comes back is no chat completion; does --base-url end in /v1?")
+            raise ServerError("what comes back is no chat completion; check that --base-url ends in /v1")
         return answer | {"usage": answer.get("usage") or {}}

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 FASTTEXT_COLUMN = "quality"
+MEAN_PREFIX = "mean_"
 SCORE_PREFIX = "score_"  # of the columns that scorers write, unless the config names them otherwise
 MIN_ROWS = 10
 
 
 def score_columns(names: Iterable[str]) -> list[str]:
-    """Return the columns of scores among a table's."""
-    return [name for name in names if name == FASTTEXT_COLUMN or name.startswith(SCORE_PREFIX)]
+    """Return the columns of scores among a table's; those of repositories are means of files."""
+    bare = {name: name.removeprefix(MEAN_PREFIX) for name in names}
+    return [name for name, one in bare.items() if one == FASTTEXT_COLUMN or one.startswith(SCORE_PREFIX)]
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float] | None:
@@ -33,7 +35,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
 
 
 def agreement_lines(columns: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Return a line per pair of columns: rank correlation, interval and rows where both are known.
+    """Return a line per pair of columns that have rows in common: rank correlation, interval and number of such rows.
 
     Source: paper 2.2.1 (independent routes to high quality); the measure is ours.
     """
@@ -42,6 +44,8 @@ def agreement_lines(columns: Mapping[str, Sequence[Any]]) -> list[str]:
         known = [
             (a, b) for a, b in zip(columns[first], columns[second], strict=True) if a is not None and b is not None
         ]
+        if not known:
+            continue
         found = spearman([a for a, _ in known], [b for _, b in known])
         told = f"{found[0]:+.3f}, 95 % {found[1]:+.3f} to {found[2]:+.3f}" if found else "cannot be told"
         lines.append(f"  {first} and {second}: Spearman {told}, n={len(known):,}")

@@ -21,6 +21,7 @@ from datasets_builders.building.errors import BuildError, ConfigError
 
 PROMPT_FILE = Path(__file__).with_name("prompts") / "grade_file.txt"
 RESPECTS = ("readability", "educational_value", "correctness", "cleanliness")
+COLUMNS = ("id", "content", "path", "language", "grade", "score", "graded_by")  # of graded rows, beside the respects
 LEAST, MOST = 1, 5
 MAX_CHARACTERS = 16_000  # of a longer file the beginning is graded: some 4,000 tokens
 CHARACTERS_PER_TOKEN = 3.5  # rough, of code under tokenizers of today
@@ -57,9 +58,11 @@ class Rubric:
         unknown = set(template.get_identifiers()) - {"path", "language", "content", "boundary"}
         if unknown:
             raise ConfigError(f"--prompt: ${min(unknown)} is not known; known: $path, $language, $content, $boundary")
+        if not self.respects or set(self.respects) & set(COLUMNS):
+            raise ConfigError(f"--respects: give at least one name, and none of {', '.join(COLUMNS)}")
         missing = [name for name in self.respects if name not in self.prompt]
-        if missing or not self.respects:
-            raise ConfigError(f"--prompt: it must name each of --respects, but not {', '.join(missing)}")
+        if missing:
+            raise ConfigError(f"--prompt: it does not name {', '.join(missing)}, which --respects has")
 
     def question(self, doc: Document) -> str:
         """Return the prompt about a file."""

@@ -91,14 +91,14 @@ def _on_the_hub(model: str, revision: str, where: str) -> tuple[list[str], bytes
     return names, path.read_bytes(), commit
 
 
-def check_architecture(source: ModelSource, ending: str, trust_remote_code: bool, where: str) -> None:
+def check_architecture(source: ModelSource, endings: tuple[str, ...], trust_remote_code: bool, where: str) -> None:
     """Raise `ConfigError` for a model whose architecture has another head, or that transformers does not know.
 
     A model without the head would be given a random one, and scores without a meaning.
 
     Args:
         source (`ModelSource`): the model.
-        ending (`str`): of the architecture's name, such as ForCausalLM.
+        endings (tuple of `str`): of the architecture's name, such as ForCausalLM.
         trust_remote_code (`bool`): may code that comes with the model be run?
         where (`str`): the field, for messages.
     """
@@ -107,9 +107,9 @@ def check_architecture(source: ModelSource, ending: str, trust_remote_code: bool
     import modeling_ling  # noqa: F401  # registers bailing_moe
 
     architectures = source.config.get("architectures") or []
-    if not any(str(name).endswith(ending) for name in architectures):
+    if not any(str(name).endswith(endings) for name in architectures):
         told = ", ".join(map(str, architectures)) or "it names none"
-        raise ConfigError(f"{where}: needs a model ...{ending}; the architecture of {source.name}: {told}")
+        raise ConfigError(f"{where}: needs a model ...{endings[0]}; the architecture of {source.name}: {told}")
     if trust_remote_code or source.config.get("model_type") in CONFIG_MAPPING:
         return
     raise ConfigError(

@@ -69,7 +69,6 @@ class ScorerModel:
         kind = device_kind()
         self.device = torch.device(f"cuda:{rank % torch.cuda.device_count()}" if kind == "cuda" else kind)
         self.batch_size = fields.batch_size or BATCH_SIZES[fields.kind]
-        self.num_threads = torch.get_num_threads()
         common = {"revision": source.revision, "trust_remote_code": fields.trust_remote_code}
         self.tokenizer = AutoTokenizer.from_pretrained(source.name, **common)
         if not self.tokenizer.is_fast:
@@ -87,6 +86,9 @@ class ScorerModel:
         if self.model.config.pad_token_id is None:
             self.model.config.pad_token_id = self.tokenizer.pad_token_id
         self.max_tokens = min(fields.max_tokens, self._context())
+        self.num_threads = torch.get_num_threads()
+        if kind == "cpu":
+            torch.set_num_threads(1)  # as every other step: ranks run beside each other, and sums keep their order
 
     def _context(self) -> int:
         limits = [self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", None)]
@@ -97,7 +99,6 @@ class ScorerModel:
         clean = [self._beginning(text) for text in texts]
         order = sorted(range(len(clean)), key=lambda number: (len(clean[number]), number))
         scores: list[Scores] = [[] for _ in clean]
-        torch.set_num_threads(1 if self.device.type == "cpu" else self.num_threads)
         with torch.inference_mode():
             for at in range(0, len(order), self.batch_size):
                 numbers = order[at : at + self.batch_size]

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 CLASSIFIER, PERPLEXITY, ASK_LLM = "classifier", "perplexity", "ask_llm"
 COLUMNS = {CLASSIFIER: "score_classifier", PERPLEXITY: "score_loss", ASK_LLM: "score_ask_llm"}
-HEADS = {CLASSIFIER: "ForSequenceClassification", PERPLEXITY: "ForCausalLM", ASK_LLM: "ForCausalLM"}
+# Endings of the names of architectures: most causal models are ...ForCausalLM, GPT-2 and its kin ...LMHeadModel.
+CAUSAL = ("ForCausalLM", "LMHeadModel")
+HEADS = {CLASSIFIER: ("ForSequenceClassification",), PERPLEXITY: CAUSAL, ASK_LLM: CAUSAL}
 BATCH_SIZES = {CLASSIFIER: 16, PERPLEXITY: 4, ASK_LLM: 8}  # logits of all positions are held for perplexity
 DTYPES = ("float32", "bfloat16", "float16")
 ASK_LLM_PROMPT = Path(__file__).with_name("prompts") / "ask_llm.txt"

@@ -12,7 +12,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, one_line
-from datasets_builders.curation.agreement import score_columns
+from datasets_builders.curation.agreement import MEAN_PREFIX, score_columns
 from datasets_builders.curation.code_steps import SyntaxCheck
 from datasets_builders.curation.licenses import all_of, license_type
 from datasets_builders.curation.text_rules import first_broken_text_rule
@@ -207,7 +207,7 @@ def _attributes(code: list[Document]) -> dict[str, Any]:
         "date": _largest(one["date"] for one in known),
         "mean_comment_fraction": _mean(one["comment_fraction"] for one in known),
         "mean_effective_lines": _mean(one["effective_lines"] for one in known),
-        **{f"mean_{name}": _mean(one[name] for one in known) for name in score_columns(known[0])},
+        **{f"{MEAN_PREFIX}{name}": _mean(one[name] for one in known) for name in score_columns(known[0])},
     }
 
 

@@ -1,6 +1,10 @@
 """A teacher LLM grades files over the real protocol: strictly, nothing twice, and an absent server is an error."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -93,6 +97,25 @@ def test_a_run_that_lost_its_server_goes_on_with_what_is_missing(files, capsys):
     assert len(lines(files.parent / "grades.jsonl")) == 20
 
 
+def test_a_killed_run_goes_on_with_what_is_missing(files):
+    words = ["grade", "--input", str(files), "--output", f"{files.parent}/grades.jsonl", "--model", MODEL]
+    words += ["--concurrency", "1", "--sample", "0"]
+
+    def killing(messages):
+        if len(server.asked) == 8:
+            process.kill()
+        return by_length(messages)
+
+    with RuleServer(killing) as server:
+        words += ["--base-url", server.url]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+        process = subprocess.Popen([sys.executable, "-m", "datasets_builders", *words], env=environment)
+        assert process.wait() == -9
+        assert run_command(words, BUILDERS, COMMANDS) == 0
+        assert len(server.asked) == 8 + 13, "seven answers had arrived"
+    assert len(lines(files.parent / "grades.jsonl")) == 20
+
+
 def test_a_malformed_answer_is_asked_for_again_and_then_removed_with_a_reason(files, capsys):
     def rule(messages):
         if "function_7(" in messages[0]["content"]:
@@ -121,7 +144,9 @@ def test_a_question_that_the_server_refuses_is_removed_and_the_others_are_graded
 def test_silence_is_never_scored(files, capsys):
     with RuleServer(lambda messages: "") as server:
         assert grade(files, server) == 1
-    assert "no usable answer on any of 20 files (malformed_answer" in capsys.readouterr().err
+        assert "no usable answer on any of 20 files (malformed_answer" in capsys.readouterr().err
+        assert grade(files, server, "--base-url", server.url.removesuffix("/v1")) == 1
+        assert "check --model, the key, and that --base-url ends in /v1" in capsys.readouterr().err
     assert grade(files, server) == 2, "the server is gone"
     assert server.url in capsys.readouterr().err
     assert not (files.parent / "grades.jsonl").exists()
@@ -247,6 +272,9 @@ def test_a_file_cannot_end_its_own_frame_and_prompts_are_checked():
     for prompt, message in (("no file", r"write \$content"), ("$content $name", "not known"), ("$content", "readab")):
         with pytest.raises(ConfigError, match=message):
             Rubric(prompt)
+    for respects in ([], ["score"]):
+        with pytest.raises(ConfigError, match="at least one name, and none of id, content"):
+            Rubric("$content score", respects)
 
 
 def test_answers_of_many_files_come_back_in_chunks(tmp_path, monkeypatch):
@@ -273,5 +301,6 @@ def test_agreement_needs_rows_and_differences():
     assert line == "  quality and score_loss: Spearman -1.000, 95 % -1.000 to -1.000, n=12"
     (line,) = agreement_lines({"quality": [*up, None], "score_loss": [1] * 13})
     assert line == "  quality and score_loss: Spearman cannot be told, n=12"
+    assert not agreement_lines({"quality": [None] * 12, "score_loss": up}), "a column of nothing has no say"
     (line,) = agreement_lines({"quality": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "b": [2, 1, 4, 3, 6, 5, 8, 7, 10, 9]})
     assert "+0.939, 95 % +0.749 to +0.986" in line

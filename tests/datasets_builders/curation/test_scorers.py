@@ -14,6 +14,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.config import load_config
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.agreement import columns_of_scores
 from datasets_builders.curation.scorer_models import load_scorer
 from datasets_builders.curation.scorers import COLUMNS, ModelScores, Scorer, read_scorers, scorers_fingerprint
 from datasets_builders.source_code.builder import SourceCodeBuilder
@@ -227,6 +228,7 @@ def test_repositories_carry_the_means_of_their_files(bert, tmp_path):
     RepositoriesBuilder(config).run()
     (row,) = pq.read_table(tmp_path / "out" / "data").to_pylist()
     assert row["mean_score_edu"] is not None and row["mean_quality"] is None
+    assert columns_of_scores(tmp_path / "out") == {"mean_quality": [None], "mean_score_edu": [row["mean_score_edu"]]}
 
 
 def test_another_model_or_prompt_is_another_input(bert, causal, tmp_path):

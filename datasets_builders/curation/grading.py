@@ -113,7 +113,10 @@ def grade_files(
             removed[identifier] = (result["removed"], result["detail"])
     if documents and not grades:
         reason, detail = next(iter(removed.values()))
-        raise BuildError(f"{endpoint.model}: no usable answer on any of {len(documents)} files ({reason}: {detail})")
+        raise BuildError(
+            f"{endpoint.model}: no usable answer on any of {len(documents)} files ({reason}: {detail}); "
+            f"ask another model or otherwise, or remove {folder} to ask the same again"
+        )
     return grades, removed
 
 

@@ -136,7 +136,9 @@ def test_a_malformed_answer_is_asked_for_again_and_then_removed_with_a_reason(fi
 
 def test_a_question_that_the_server_refuses_is_removed_and_the_others_are_graded(files):
     with RuleServer(lambda messages: 400 if "function_7(" in messages[0]["content"] else answer(4)) as server:
-        assert grade(files, server) == 0
+        assert grade(files, server, "--enforce-form") == 0
+    form = server.asked[0]["response_format"]["json_schema"]["schema"]
+    assert form["required"] == list(RESPECTS) and not form["additionalProperties"]
     (removed,) = lines(files.parent / "grades.jsonl.removed.jsonl")
     assert (removed["id"], removed["reason"]) == ("007", "refused_by_server") and "status 400" in removed["detail"]
 

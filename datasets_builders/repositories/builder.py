@@ -13,7 +13,6 @@ from datasets_builders.building.steps import Step
 from datasets_builders.curation.code_steps import CodeRules, QualityLimits
 from datasets_builders.curation.exact_dedup import ExactDedup
 from datasets_builders.curation.quality_model import QualityScore
-from datasets_builders.curation.scorers import ModelScores
 from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.repositories.graph import REASONS
 from datasets_builders.repositories.reader import CODE, TEXT, RepositoryReader
@@ -93,12 +92,12 @@ class RepositoriesBuilder(CodeCorpusBuilder):
     def file_steps(self) -> list[Step]:
         """Return the curation of single files, each step for the files that it is meant for."""
         found: list[Step] = []
-        for step in [*self.curation([], SyntaxAndImports()), *self.scoring()]:
-            is_for_code = isinstance(step, CodeRules | SyntaxAndImports | QualityScore | ModelScores)
+        for step in self.curation([], SyntaxAndImports()):
+            is_for_code = isinstance(step, CodeRules | SyntaxAndImports | QualityScore)
             found.append(step.only_for(CODE) if is_for_code else step.only_for(CODE, TEXT))
             if isinstance(step, CodeRules):
                 found.append(TextRules().only_for(TEXT))
-        return found
+        return found + [step.only_for(CODE) for step in self.scoring()]
 
     def card(self) -> CardParts:
         """Return the card's text."""

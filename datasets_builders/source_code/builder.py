@@ -60,19 +60,25 @@ class SourceCodeBuilder(CodeCorpusBuilder):
 
     def stages(self) -> list[Stage]:
         """Read and filter each file; keep one of equal files, then the best of near-duplicates; score what is left."""
-        config, scores = self.code, self.code.score_columns
-        of_files = {name: limits for name, limits in config.quality_limits.items() if name not in scores}
-        of_scores = {name: limits for name, limits in config.quality_limits.items() if name in scores}
-        limits: list[Step] = [QualityLimits(of_files)] if of_files else []
+        config = self.code
+        limits = self._limits(of_scores=False)
         signatures, near_deduplicate = self.near_deduplication(config.num_tasks)
-        near_deduplicate.pipeline += self.scoring()
-        near_deduplicate.pipeline += [QualityLimits(of_scores, "score_limits")] if of_scores else []
         steps = [CodeReader(config, self.sources), *self.curation(limits, SyntaxCheck())]
         return [
             Stage("filter", steps, tasks=config.num_tasks, before=self.prepare_curation()),
             Stage("deduplicate", [ExactDedup(), signatures], tasks=config.num_tasks),
-            near_deduplicate,
+            self._scored(near_deduplicate),
         ]
+
+    def _scored(self, stage: Stage) -> Stage:
+        """Return the last stage with the scores behind it: dear ones, for files that have no duplicates any more."""
+        stage.pipeline += [*self.scoring(), *self._limits(of_scores=True)]
+        return stage
+
+    def _limits(self, of_scores: bool) -> list[Step]:
+        scores = self.code.score_columns
+        limits = {name: one for name, one in self.code.quality_limits.items() if (name in scores) == of_scores}
+        return [QualityLimits(limits, "score_limits" if of_scores else QualityLimits.name)] if limits else []
 
     def card(self) -> CardParts:
         """Return the card's text."""

@@ -59,26 +59,21 @@ class CodeCorpusConfig(FolderConfig):
     near_dedup_threshold: float = field(
         default=THRESHOLD, metadata={"help": "least Jaccard similarity of near-duplicates"}
     )
+    scorers: list[dict[str, Any]] = field(
+        default_factory=list,
+        metadata={"help": "models that fill columns of scores: [{kind: perplexity, model: PATH}]; see the README"},
+    )
     quality_limits: dict[str, list[float]] = field(
         default_factory=dict,
         metadata={"help": "high-quality filter, column: [least, most], such as {comment_fraction: [0.01, 0.8]}"},
     )
     quality_model: str = field(default="", metadata={"help": "folder that train-quality-model made; fills `quality`"})
     min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
-    scorers: list[dict[str, Any]] = field(
-        default_factory=list,
-        metadata={"help": "models that fill columns of scores: [{kind: perplexity, model: PATH}]; see the README"},
-    )
     skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
 
-    limited_columns: ClassVar[tuple[str, ...]] = ()
     # Before the names of the columns of scores: in rows of many files they are means.
     score_prefix: ClassVar[str] = ""
-
-    @property
-    def score_columns(self) -> list[str]:
-        """Columns that the scorers fill."""
-        return [f"{self.score_prefix}{column}" for one in read_scorers(self.scorers) for column in one.columns]
+    limited_columns: ClassVar[tuple[str, ...]] = ()
 
     def validate(self) -> None:
         """Check names."""
@@ -117,6 +112,11 @@ class CodeCorpusConfig(FolderConfig):
         for name in self.languages:
             if type_of_language(name) is None:
                 raise ConfigError(f"languages: Linguist knows no {name!r}; names are such as 'C++', 'C#', 'Shell'")
+
+    @property
+    def score_columns(self) -> list[str]:
+        """Columns that the scorers fill."""
+        return [f"{self.score_prefix}{column}" for one in read_scorers(self.scorers) for column in one.columns]
 
 
 @dataclass

@@ -67,20 +67,6 @@ class CodeCorpusBuilder(Builder):
             *([Decontamination(self._index_file)] if protected_data(config).names else []),
         ]
 
-    @cached_property
-    def scorers(self) -> list[Scorer]:
-        """The models that score files, found."""
-        return [Scorer.found(one) for one in read_scorers(self.code.scorers)]
-
-    def scoring(self) -> list[Step]:
-        """Return the steps by which models score files: dear ones, for what all others left."""
-        return [ModelScores(one) for one in self.scorers]
-
-    def score_descriptions(self) -> dict[str, str]:
-        """Return the columns of scores with what they hold, for the card."""
-        told = [one.describe() for one in self.scorers for _ in one.fields.columns]
-        return dict(zip(self.code.score_columns, told, strict=True))
-
     @property
     def _index_file(self) -> Path:
         return self.stage_folder / "decontamination.npz"
@@ -100,6 +86,20 @@ class CodeCorpusBuilder(Builder):
             tasks=num_tasks,
             before=lambda: find_clusters(folder, num_tasks, threshold),
         )
+
+    @cached_property
+    def scorers(self) -> list[Scorer]:
+        """The models that score files, found."""
+        return [Scorer.found(one) for one in read_scorers(self.code.scorers)]
+
+    def scoring(self) -> list[Step]:
+        """Return the steps by which models score files."""
+        return [ModelScores(one) for one in self.scorers]
+
+    def score_descriptions(self) -> dict[str, str]:
+        """Return the columns of scores with what they hold, for the card."""
+        told = [one.describe() for one in self.scorers for _ in one.fields.columns]
+        return dict(zip(self.code.score_columns, told, strict=True))
 
     @cached_property
     def benchmark_index(self) -> BenchmarkIndex:
@@ -164,9 +164,8 @@ class CodeCorpusBuilder(Builder):
             found["opt_out_sha256"] = file_sha256(Path(config.opt_out_file).expanduser())
         if config.quality_model:
             found["quality_model_sha256"] = read_description(Path(config.quality_model).expanduser()).sha256
-        if self.scorers:
-            found["scorers"] = scorers_fingerprint(self.scorers)
-        return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
+        scores = {"scorers": scorers_fingerprint(self.scorers)} if self.scorers else {}
+        return found | {"benchmarks_sha256": self.benchmark_index.sha256()} | scores
 
     def license_of_card(self) -> tuple[str, str]:
         """Return the licence of all rows, `other` for several, and a table of licences as Markdown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from string import Template
@@ -59,7 +60,7 @@ def load_scorer(scorer: Scorer, rank: int) -> ScorerModel:
     return {CLASSIFIER: Classifier, PERPLEXITY: Perplexity, ASK_LLM: AskLLM}[scorer.fields.kind](scorer, rank)
 
 
-class ScorerModel:
+class ScorerModel(ABC):
     """A loaded model that scores texts."""
 
     auto_class: Any = AutoModelForCausalLM
@@ -110,8 +111,9 @@ class ScorerModel:
         cut = text[: self.max_tokens * CHARACTERS_PER_TOKEN]
         return cut.encode("utf-8", "replace").decode()  # a lone surrogate is no text for a tokenizer
 
+    @abstractmethod
     def _batch(self, texts: list[str]) -> Iterator[Scores]:
-        raise NotImplementedError
+        """Give the scores of each text of a batch."""
 
     def close(self) -> None:
         """Give the memory and the threads back."""

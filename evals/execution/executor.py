@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from evals.execution.java_compiler import JavaRunner
 from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
 from evals.execution.running import run_once
 from evals.execution.sandbox import Sandbox
@@ -43,6 +45,7 @@ class Executor:
         self._sandbox = choose_sandbox(isolation)
         self.isolation = self._sandbox.name
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="execution")
+        self._java = JavaRunner(self._sandbox)
 
     def __enter__(self) -> Executor:
         return self
@@ -51,13 +54,15 @@ class Executor:
         self.close()
 
     def close(self) -> None:
-        """Wait for running programs and give the threads back."""
+        """Wait for running programs, give the threads back and end what stayed for them."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._java.close()
 
     def run(self, program: Program, limits: Limits | None = None) -> ExecutionResult:
         """Run one program and return how it ended; a sandbox that fails to start is tried again twice."""
+        run = self._java.run if program.language == "java" else functools.partial(run_once, self._sandbox)
         for _ in range(INFRA_TRIES):
-            result = run_once(self._sandbox, program, limits or self.limits)
+            result = run(program, limits or self.limits)
             if result.verdict is not Verdict.INFRA_ERROR:
                 break
         return result

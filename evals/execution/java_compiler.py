@@ -97,10 +97,13 @@ class JavaRunner:
         return answer
 
     def _take(self) -> CompilerProcess:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return CompilerProcess(self._sandbox)
+        with contextlib.suppress(IndexError):
+            while True:
+                compiler = self._idle.pop()
+                if compiler.process.poll() is None:
+                    return compiler
+                compiler.close()  # ended already: bubblewrap ends with the thread that started it
+        return CompilerProcess(self._sandbox)
 
 
 class CompilerProcess:

@@ -74,6 +74,8 @@ class JavaRunner:
             )
         else:
             result = run_once(self._sandbox, program, limits, answer.classes if answer else None)
+            if answer and result.verdict is Verdict.INFRA_ERROR:  # no room for its class files, or their path too long
+                result = run_once(self._sandbox, program, limits)
         return replace(result, wall_seconds=time.monotonic() - start)
 
     def close(self) -> None:

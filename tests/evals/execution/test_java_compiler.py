@@ -156,6 +156,14 @@ def test_what_a_compiler_is_not_asked_or_not_believed_is_compiled_in_the_program
     assert len(started) == 2 and all(compiler.process.returncode is not None for compiler in started)
 
 
+def test_class_files_that_cannot_be_put_beside_the_program_are_judged_as_javac_judges_them(started):
+    source = f"package {'.'.join(['p' * 200] * 25)};\npublic class Main {{}}"
+    with Executor(LIMITS) as executor:
+        result = executor.run(Program(source, "java"))
+    assert started[0].num_left == java_compiler.NUM_COMPILATIONS - 1
+    assert result.verdict is Verdict.COMPILE_ERROR and "error while writing" in result.stderr, result
+
+
 @pytest.mark.parametrize(
     "answer",
     [

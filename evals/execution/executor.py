@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from evals.execution.fork_server import ForkServers
 from evals.execution.java_compiler import JavaRunner
 from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
 from evals.execution.running import run_once
@@ -44,6 +44,7 @@ class Executor:
         self.limits = limits or Limits()
         self._sandbox = choose_sandbox(isolation)
         self.isolation = self._sandbox.name
+        self._servers = ForkServers(self._sandbox)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="execution")
         self._java = JavaRunner(self._sandbox)
 
@@ -57,14 +58,24 @@ class Executor:
         """Wait for running programs, give the threads back and end what stayed for them."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._java.close()
+        self._servers.close()
 
     def run(self, program: Program, limits: Limits | None = None) -> ExecutionResult:
         """Run one program and return how it ended; a sandbox that fails to start is tried again twice."""
-        run = self._java.run if program.language == "java" else functools.partial(run_once, self._sandbox)
-        for _ in range(INFRA_TRIES):
-            result = run(program, limits or self.limits)
+        limits = limits or self.limits
+        result = self._run_with_what_waits(program, limits)
+        for _ in range(INFRA_TRIES - 1):
             if result.verdict is not Verdict.INFRA_ERROR:
                 break
+            result = run_once(self._sandbox, program, limits)
+        return result
+
+    def _run_with_what_waits(self, program: Program, limits: Limits) -> ExecutionResult:
+        """Run a program by a process that is there already: Java's compiler, or an interpreter that forks."""
+        if program.language == "java":
+            return self._java.run(program, limits)
+        result = run_once(self._sandbox, program, limits, servers=self._servers)
+        self._servers.count(program, failed=result.verdict is Verdict.INFRA_ERROR)
         return result
 
     def run_batch(

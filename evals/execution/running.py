@@ -19,6 +19,7 @@ from pathlib import Path
 
 from evals.execution import bubblewrap
 from evals.execution.control_groups import ControlGroup
+from evals.execution.fork_server import ForkedProgram, ForkServers
 from evals.execution.program import ExecutionResult, Limits, Program, Verdict
 from evals.execution.sandbox import Sandbox
 from evals.execution.toolchains import Toolchain, toolchain
@@ -35,12 +36,17 @@ _users = itertools.count()
 
 
 def run_once(
-    sandbox: Sandbox, program: Program, limits: Limits, compiled: Mapping[str, bytes] | None = None
+    sandbox: Sandbox,
+    program: Program,
+    limits: Limits,
+    compiled: Mapping[str, bytes] | None = None,
+    servers: ForkServers | None = None,
 ) -> ExecutionResult:
     """Run a program once; whatever goes wrong outside of it is an INFRA_ERROR.
 
     Args:
         compiled: what its compilation gave, where that was done elsewhere; put beside it instead of compiling it.
+        servers: that may fork its process.
     """
     start = time.monotonic()
     try:
@@ -51,7 +57,7 @@ def run_once(
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ling_sandbox_"))
             group = stack.enter_context(ControlGroup(*group_limits(program, limits)))
-            run = SandboxedRun(sandbox, program, limits, folder, group, tools)
+            run = SandboxedRun(sandbox, program, limits, folder, group, tools, servers)
             return replace(run.result(), wall_seconds=time.monotonic() - start)
     except OSError as error:
         seconds = time.monotonic() - start
@@ -79,9 +85,10 @@ class SandboxedRun:
         folder: str,
         group: ControlGroup,
         tools: Toolchain | None,
+        servers: ForkServers | None = None,
     ) -> None:
         self.sandbox, self.program, self.limits, self.folder, self.group = sandbox, program, limits, folder, group
-        self.tools = tools
+        self.tools, self.servers = tools, servers
         self.inside_folder = "/tmp" if sandbox.name == "bubblewrap" else folder
         self.output = {"stdout": bytearray(), "stderr": bytearray(), "status": bytearray()}
         self.tail = b""  # of stdout, where a marker stands even if the output was cut
@@ -98,14 +105,14 @@ class SandboxedRun:
             self.end(process)
         return self._judge(process.returncode, ended)
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: subprocess.Popen[bytes] | ForkedProgram) -> None:
         """Kill what is left of the process tree."""
         process.kill()  # after a normal end a no-op; else it takes the namespace's processes along
         if self.sandbox.name == "rlimits":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, 9)
 
-    def end(self, process: subprocess.Popen[bytes]) -> None:
+    def end(self, process: subprocess.Popen[bytes] | ForkedProgram) -> None:
         """Kill what is left, wait until it is gone, and close its pipes."""
         self.kill(process)
         process.wait()
@@ -113,17 +120,23 @@ class SandboxedRun:
             if stream:
                 stream.close()
 
-    def start(self, stdin: int | None = None) -> tuple[subprocess.Popen[bytes], int]:
+    def start(self, stdin: int | None = None) -> tuple[subprocess.Popen[bytes] | ForkedProgram, int]:
         """Start the processes and return the first one, and where it says that the program starts.
 
         Args:
             stdin: as for `Popen`, instead of the program's.
         """
+        server = self.servers.take(self.program) if self.servers else None
+        if server:
+            self.inside_folder = server.folder
         status_reader, status_writer = os.pipe()
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, status_writer)
             payload = stack.enter_context(memory_file(json.dumps(self._payload()).encode()))
             given = stack.enter_context(memory_file(self.program.stdin.encode("utf-8", "surrogateescape")))
+            if server:
+                known = (payload.fileno(), given.fileno())
+                return ForkedProgram(self.servers, server, known, status_writer, self.group.joins), status_reader
             environment = self._environment()
             words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
             words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
@@ -178,7 +191,7 @@ class SandboxedRun:
             "uid": FIRST_USER + next(_users) % 100_000_000 if self.sandbox.privileged else 0,
         }
 
-    def _drain(self, process: subprocess.Popen[bytes], status_reader: int) -> bool:
+    def _drain(self, process: subprocess.Popen[bytes] | ForkedProgram, status_reader: int) -> bool:
         """Read until all ends of the pipes are closed or the time is up; return whether they closed by themselves.
 
         The program's time begins when it says that it starts, after compilation.

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evals.execution import bubblewrap
-from evals.execution.program import Limits, Program
+from evals.execution.program import Program
 from evals.execution.sandbox import Sandbox
 
 HERE = Path(__file__).parent
@@ -121,15 +121,27 @@ class ForkServer:
 class ForkedProgram:
     """A program that a server forked, with what `_Run` uses of `subprocess.Popen`."""
 
-    def __init__(self, servers: ForkServers, server: ForkServer, descriptors: Sequence[int], status: int, joins) -> None:
+    def __init__(
+        self,
+        servers: ForkServers,
+        server: ForkServer,
+        payload: int,
+        stdin: int,
+        status: int,
+        joins: Sequence[str],
+    ) -> None:
         self._servers, self._server = servers, server
         self.returncode: int | None = None
-        with contextlib.ExitStack() as stack:
-            readers, writers = zip(*(os.pipe() for _ in range(2)), strict=True)
-            self.stdout, self.stderr = (os.fdopen(reader, "rb") for reader in readers)
+        readers, writers = zip(*(os.pipe() for _ in range(2)), strict=True)
+        self.stdout, self.stderr = (os.fdopen(reader, "rb") for reader in readers)
+        try:
+            server.send([payload, stdin, *writers, status], joins)
+        except OSError:
+            server.kill()
+            raise
+        finally:
             for writer in writers:
-                stack.callback(os.close, writer)
-            server.send([*descriptors, *writers, status], joins)
+                os.close(writer)
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit status; the server is then free for others."""
@@ -192,7 +204,8 @@ class ForkServers:
     def count(self, program: Program, failed: bool) -> None:
         """Keep in mind whether a server failed."""
         key = (program.packages, program.hash_seed)
-        self._failures[key] = self._failures[key] + 1 if failed else 0
+        if self._failures[key] < MOST_FAILURES:
+            self._failures[key] = self._failures[key] + 1 if failed else 0
 
     def close(self) -> None:
         """End all servers."""

@@ -76,7 +76,7 @@ class Server:
         self.libc = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock over a call, as os.fork does
 
     def serve(self) -> tuple[dict, int]:
-        """Fork for each packet. Returns in a program's process alone: what is known of it, and its status descriptor."""
+        """Fork for each packet. Returns in a program's process alone: what is known of it, its status descriptor."""
         gc.collect()
         gc.freeze()  # programs' collections leave the server's objects, and so its memory, alone
         self.control.send(b"ready")
@@ -213,10 +213,7 @@ def end(code: int) -> None:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
     flushed = flush()
-    names = sys.modules["__main__"].__dict__
-    for private in (True, False):  # the interpreter's order
-        for name in [name for name in names if name != "__builtins__" and private <= name.startswith("_")]:
-            names[name] = None
+    sys.modules.pop("__main__", None)
     gc.collect()
     os._exit(code if flush() and flushed else FLUSH_FAILED)
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
+from typing import BinaryIO
 
 from evals.execution import bubblewrap
 from evals.execution.control_groups import ControlGroup
@@ -127,34 +128,43 @@ class SandboxedRun:
             stdin: as for `Popen`, instead of the program's.
         """
         server = self.servers.take(self.program) if self.servers else None
-        if server:
-            self.inside_folder = server.folder
-        status_reader, status_writer = os.pipe()
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as stack:
+            if server:
+                undo.callback(self.servers.give_back, server)
+                self.inside_folder = server.folder
+            status_reader, status_writer = os.pipe()
+            undo.callback(os.close, status_reader)
             stack.callback(os.close, status_writer)
             payload = stack.enter_context(memory_file(json.dumps(self._payload()).encode()))
             given = stack.enter_context(memory_file(self.program.stdin.encode("utf-8", "surrogateescape")))
             if server:
-                known = (payload.fileno(), given.fileno())
-                return ForkedProgram(self.servers, server, known, status_writer, self.group.joins), status_reader
-            environment = self._environment()
-            words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
-            words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
-            if self.group.joins:
-                # The shell joins the groups and becomes the sandbox, so that nothing of it starts outside.
-                join = " && ".join(f"echo $$ > {shlex.quote(file)}" for file in self.group.joins)
-                words = ["/bin/sh", "-c", f'{join} && exec "$0" "$@"', *words]
-            process = subprocess.Popen(
-                words,
-                stdin=given if stdin is None else stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(payload.fileno(), status_writer),
-                cwd=self.folder,
-                env=environment,
-                start_new_session=True,
-            )
+                descriptors = payload.fileno(), given.fileno(), status_writer
+                process = ForkedProgram(self.servers, server, *descriptors, self.group.joins)
+            else:
+                process = self._start_alone(payload, given if stdin is None else stdin, status_writer)
+            undo.pop_all()
         return process, status_reader
+
+    def _start_alone(
+        self, payload: BinaryIO, stdin: BinaryIO | int, status_writer: int
+    ) -> subprocess.Popen[bytes]:
+        environment = self._environment()
+        words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
+        words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
+        if self.group.joins:
+            # The shell joins the groups and becomes the sandbox, so that nothing of it starts outside.
+            join = " && ".join(f"echo $$ > {shlex.quote(file)}" for file in self.group.joins)
+            words = ["/bin/sh", "-c", f'{join} && exec "$0" "$@"', *words]
+        return subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(payload.fileno(), status_writer),
+            cwd=self.folder,
+            env=environment,
+            start_new_session=True,
+        )
 
     def _environment(self) -> dict[str, str]:
         environment = bubblewrap.environment(self.program.hash_seed)

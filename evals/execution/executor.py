@@ -98,8 +98,9 @@ class Executor:
                     on_result(index, result)
             return result
 
-        futures = [self._pool.submit(run_numbered, *numbered) for numbered in enumerate(programs)]
-        return [future.result() for future in futures]
+        longest_first = sorted(enumerate(programs), key=lambda numbered: -numbered[1].expected_seconds)
+        futures = {index: self._pool.submit(run_numbered, index, program) for index, program in longest_first}
+        return [futures[index].result() for index in range(len(futures))]
 
 
 def choose_sandbox(isolation: str) -> Sandbox:

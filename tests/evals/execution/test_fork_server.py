@@ -205,8 +205,8 @@ ENDINGS = {
     ),
     "a generator": ("def f():\n    try: yield 1\n    finally: print('closed')\ng = f()\nnext(g)", ""),
     "threads": (
-        "import threading, time\ndef f():\n    lock.acquire()\n    print('thread')\nlock = threading.Lock()\n"
-        "lock.acquire()\nthreading.Thread(target=f).start()\nthreading.Thread(target=f, daemon=True).start()\n"
+        "import threading\ndef f():\n    lock.acquire()\n    print('thread')\nlock = threading.Lock()\nlock.acquire()\n"
+        "threading.Thread(target=f).start()\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "print('main')\nlock.release()",
         "",
     ),

@@ -119,7 +119,7 @@ class ForkServer:
 
 
 class ForkedProgram:
-    """A program that a server forked, with what `_Run` uses of `subprocess.Popen`."""
+    """A program that a server forked, with what `SandboxedRun` uses of `subprocess.Popen`."""
 
     def __init__(
         self,
@@ -132,6 +132,7 @@ class ForkedProgram:
     ) -> None:
         self._servers, self._server = servers, server
         self.returncode: int | None = None
+        self.stdin = None
         readers, writers = zip(*(os.pipe() for _ in range(2)), strict=True)
         self.stdout, self.stderr = (os.fdopen(reader, "rb") for reader in readers)
         try:

@@ -77,8 +77,9 @@ setup(
     packages=find_packages(include=["modeling_ling*", "evals*", "datasets_builders*", "recipes*"]),
     package_data={
         "": [
-            *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md"),
+            *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "*.sh"),
             *("presets/*.json", "configs/*.yaml", "prompts/*", "queries/*.scm", "gold_programs/*.txt"),
+            *("runtime/*", "etc/*", "environments/*.txt", "ling_*/*.yaml", "accelerate_configs/*.yaml"),
         ]
     },
     install_requires=CORE,

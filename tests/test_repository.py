@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ LAYERS = ["modeling_ling", "evals", "datasets_builders", "recipes"]  # each may 
 
 
 SANDBOX_PROGRAMS = {
+    "evals/execution/fork_server_inside.py",
     "evals/execution/inside.py",
     "datasets_builders/synthesis/program_analysis/sandbox_driver.py",
 }
@@ -39,8 +41,6 @@ def test_imports_go_one_way(layer):
 
 
 def test_the_executor_needs_the_standard_library_only():
-    import sys
-
     allowed = {*sys.stdlib_module_names, "evals"}
     wrong = {
         str(path): extra for path in python_files("evals/execution") if (extra := imported_packages(path) - allowed)
@@ -55,6 +55,15 @@ def test_benchmark_rows_load_without_torch_and_lighteval():
         if (found := imported_packages(path) & {"torch", "lighteval", "transformers"})
     }
     assert not wrong
+
+
+def test_what_is_installed_has_all_files(tmp_path):
+    """An installation that is not editable has the prompts, queries, recipes and programs beside the code, too."""
+    command = [sys.executable, "setup.py", "--quiet", "build", "--build-base", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    tracked = subprocess.run(["git", "ls-files", *LAYERS], cwd=ROOT, check=True, capture_output=True, text=True)
+    built = {str(path.relative_to(tmp_path / "lib")) for path in (tmp_path / "lib").rglob("*")}
+    assert set(tracked.stdout.split()) - built == set()
 
 
 def test_top_level_holds_what_the_design_names():
@@ -77,7 +86,7 @@ def test_code_evaluates_and_unpickles_nothing(layer):
     """Text from outside is data: eval, exec and pickle stay inside the sandbox's own runner."""
     wrong = []
     for path in python_files(layer):
-        # Two files run inside the sandbox only: the project reads them as text and never imports them.
+        # These run as text that is given to an interpreter; the project imports none of them.
         if path.relative_to(ROOT).as_posix() in SANDBOX_PROGRAMS:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):

@@ -11,6 +11,7 @@ from pathlib import Path
 from evals.execution.packages import INSIDE_FOLDER, locate
 from evals.execution.program import Limits
 
+ETC = Path(__file__).with_name("etc")
 SYSTEM_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
 SERVER_CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SETPCAP")
 
@@ -67,6 +68,9 @@ def command(
     for name in packages:
         for folder in locate(name):
             words += ["--ro-bind", str(folder), f"{INSIDE_FOLDER}/{folder.name}"]
+    words += ["--perms", "0755", "--dir", "/etc"]
+    for file in ("hosts", "nsswitch.conf"):  # the name localhost; the host's own files name its neighbours
+        words += ["--ro-bind", str(ETC / file), f"/etc/{file}"]
     words += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", "/tmp"]
     for folder in filter(below_tmp, shown):  # only now: the private /tmp would have hidden it

@@ -145,9 +145,7 @@ class SandboxedRun:
             undo.pop_all()
         return process, status_reader
 
-    def _start_alone(
-        self, payload: BinaryIO, stdin: BinaryIO | int, status_writer: int
-    ) -> subprocess.Popen[bytes]:
+    def _start_alone(self, payload: BinaryIO, stdin: BinaryIO | int, status_writer: int) -> subprocess.Popen[bytes]:
         environment = self._environment()
         words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
         words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]

@@ -69,6 +69,19 @@ def test_a_traceback_shows_the_program_and_nothing_of_ours(executor):
     assert stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
+@pytest.mark.skipif("bubblewrap" not in RUNGS, reason="bubblewrap does not work here")
+def test_a_program_finds_itself_under_the_name_localhost():
+    """Tests of servers and clients connect so (BigCodeBench); the second rung has no network of its own at all."""
+    source = (
+        "import socket\nserver = socket.create_server(('localhost', 0))\n"
+        "client = socket.create_connection(('localhost', server.getsockname()[1]))\nclient.sendall(b'hello')\n"
+        "print(server.accept()[0].recv(5), open('/etc/hosts').read().split())"
+    )
+    with Executor(QUICK, isolation="bubblewrap") as executor:
+        result = executor.run(Program(source))
+    assert result.stdout == "b'hello' ['127.0.0.1', 'localhost', '::1', 'localhost']\n", result
+
+
 def test_leaving_early_does_not_pass_where_a_marker_is_expected(executor):
     early = Program("import os\nos._exit(0)\nprint('done-123')", expect_stdout_marker="done-123")
     whole = Program("print('tests')\nprint('done-123')", expect_stdout_marker="done-123")

@@ -2,7 +2,7 @@
 
 from evals.execution.executor import Executor, probe_isolation
 from evals.execution.packages import MissingPackageError
-from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
+from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict, encoded
 from evals.execution.toolchains import MissingToolchainError, toolchain
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "MissingToolchainError",
     "Program",
     "Verdict",
+    "encoded",
     "probe_isolation",
     "toolchain",
 ]

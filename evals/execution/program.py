@@ -105,5 +105,13 @@ class ExecutionResult:
     output_truncated: bool = False
 
 
+def encoded(text: str) -> bytes:
+    """Return a text in UTF-8; escaped bytes become what they were, other halves of surrogate pairs question marks."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
 class IsolationUnavailableError(RuntimeError):
     """No isolation works on this machine, or not the one asked for by name."""

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from evals.execution import bubblewrap
 from evals.execution.control_groups import ControlGroup
 from evals.execution.fork_server import ForkedProgram, ForkServers
-from evals.execution.program import ExecutionResult, Limits, Program, Verdict
+from evals.execution.program import ExecutionResult, Limits, Program, Verdict, encoded
 from evals.execution.sandbox import Sandbox
 from evals.execution.toolchains import Toolchain, toolchain
 
@@ -136,7 +136,7 @@ class SandboxedRun:
             undo.callback(os.close, status_reader)
             stack.callback(os.close, status_writer)
             payload = stack.enter_context(memory_file(json.dumps(self._payload()).encode()))
-            given = stack.enter_context(memory_file(self.program.stdin.encode("utf-8", "surrogateescape")))
+            given = stack.enter_context(memory_file(encoded(self.program.stdin)))
             if server:
                 descriptors = payload.fileno(), given.fileno(), status_writer
                 process = ForkedProgram(self.servers, server, *descriptors, self.group.joins)
@@ -186,7 +186,7 @@ class SandboxedRun:
         }
         files = dict(self.program.files)
         if language:
-            files[self._fill((language.file_name,))[0]] = self.program.source.encode("utf-8", "surrogateescape")
+            files[self._fill((language.file_name,))[0]] = encoded(self.program.source)
         files = {safe_name(name): base64.b64encode(content).decode() for name, content in files.items()}
         return {
             "source": "" if language else self.program.source,

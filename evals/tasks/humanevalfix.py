@@ -6,7 +6,7 @@ import re
 
 from evals.benchmarks.humanevalfix import LANGUAGES, humanevalfix_source
 from evals.benchmarks.rows import Row
-from evals.execution import Limits, Program
+from evals.execution import Limits, Program, encoded
 from evals.tasks.answers import (
     TITLES,
     defines,
@@ -82,7 +82,7 @@ class HumanEvalFix(ExecutedBenchmark):
             helpers = functions_beside(row["prompt"], "go", row["entry_point"])
             if not any(defines(code, "go", name) for name in re.findall(r"^func (\w+)", helpers, re.MULTILINE)):
                 code += f"\n{helpers}"
-            files = {"solution.go": go_file(code, imports).encode("utf-8", "surrogateescape")}
+            files = {"solution.go": encoded(go_file(code, imports))}
             return marked_program(go_file(test, row["test_setup"]), "go", files=files)
         if self.language == "javascript":
             test = STRICT_ASSERT + test

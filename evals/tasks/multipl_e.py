@@ -8,7 +8,7 @@ from pathlib import Path
 from evals.benchmarks.multipl_e import LANGUAGES, multipl_e_source
 from evals.benchmarks.multipl_e_gold import add_gold
 from evals.benchmarks.rows import Row
-from evals.execution import Limits, Program
+from evals.execution import Limits, Program, encoded
 from evals.tasks.answers import TITLES, class_body, defines, without, without_function
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.go_files import go_file
@@ -103,7 +103,7 @@ class MultiplE(ExecutedBenchmark):
         if self.language == "go":
             package = row["prompt"].partition("\n")[0]
             code = without(code, "go", lambda kind, found: found == "main" or found.startswith("Test"))
-            files = {"solution_test.go": go_file(code, code, package).encode("utf-8", "surrogateescape")}
+            files = {"solution_test.go": encoded(go_file(code, code, package))}
             return marked_program(go_file(tests, row["prompt"], package), "go", files=files)
         if self.language == "php":
             code = "<?php\n" + re.sub(r"<\?(?:php)?|\?>", "", code)

@@ -55,6 +55,17 @@ def test_a_program_runs_fails_or_does_not_compile(rung, language):
     assert failing.verdict is Verdict.FAIL and "asserted" in failing.stderr + failing.stdout, failing
 
 
+@pytest.mark.parametrize("language", ["python", "java", "bash"])
+def test_half_a_surrogate_pair_in_a_text_is_the_programs_fault_alone(language):
+    """JSON can bring one, "\\ud800", as an answer of a model."""
+    if language != "python":
+        needs(language)
+    sources = {"python": "print('\ud800')", "bash": "fi '\ud800'", "java": "class Main { \ud800 }"}
+    with Executor(LIMITS) as executor:
+        result = executor.run(Program(sources[language], language, stdin="\ud800"))
+    assert result.verdict is Verdict.COMPILE_ERROR, result
+
+
 def test_files_beside_a_program_are_compiled_with_it():
     needs("go")
     source = 'package main\nimport ("fmt"; "testing")\nfunc TestA(t *testing.T) { fmt.Println(Twice(21)) }'

@@ -310,7 +310,8 @@ def write_samples(path: Path, task: PreparedTask, records: Sequence[Any]) -> Non
     """Write one line per answer: id, prediction, verdict, message, and the problem's cluster."""
     cluster = dict(zip(task.ids, task.clusters, strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
+    # A lone half of a surrogate pair then stands as \ud800, which JSON reads as that.
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
         for record in records:
             file.write(json.dumps({**record.as_dict(), "cluster": cluster[record.id]}, ensure_ascii=False) + "\n")
 

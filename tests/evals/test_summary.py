@@ -1,11 +1,13 @@
 """From verdicts to scores: pass@k, what is left out, subsets, and intervals that know of clusters."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
 
 from evals.report.statistics import bootstrap_interval, pass_at_k, wilson_interval
+from evals.running import PreparedTask, write_samples
 from evals.summary import summarise
 from evals.tasks.scoring import SampleRecord
 
@@ -29,6 +31,12 @@ def test_several_answers_give_pass_at_k():
     assert (entry["n"], entry["num_samples"]) == (2, 10)
     assert entry["value"] == pytest.approx(0.1)
     assert entry["pass_at_k"] == pytest.approx({"1": 0.1, "5": (1 - 56 / 252) / 2, "10": 0.5})
+
+
+def test_an_answer_that_is_no_text_is_written_down_all_the_same(tmp_path):
+    task = PreparedTask("t", "", "pass@1", [], ["0"], (), "", None, ["c"], [{}])
+    write_samples(tmp_path / "t.jsonl", task, [SampleRecord("0", "print('\ud800')", "fail")])
+    assert json.loads((tmp_path / "t.jsonl").read_text(encoding="utf-8"))["prediction"] == "print('\ud800')"
 
 
 @pytest.mark.parametrize(("n", "num_right", "k"), itertools.product((1, 4, 6), (0, 1, 3), (1, 2, 4)))

@@ -1,7 +1,10 @@
 """Section 4: Python programs as forks of an interpreter that waits in the sandbox, instead of a new one for each.
 
 A server serves programs of the same packages and hash seed, one at a time. What contains a program is the same as
-without a server (`fork_server_inside.py` says how); a program that has to be killed takes its server along.
+without a server (`fork_server_inside.py` says how); a program that has to be killed takes its server along. Both rungs
+have servers, for root and for ordinary users. Where a server does not start or fails (no namespaces below those of
+bubblewrap, a package that starts threads), programs get an interpreter each; so do those on "rlimits", and all where
+the interpreter lies in /tmp, which forks have anew.
 """
 
 from __future__ import annotations
@@ -51,19 +54,19 @@ class ForkServer:
             self._holder = tempfile.TemporaryDirectory(prefix="ling_sandbox_")
         self.folder = self._holder.name if self._holder else "/tmp"
         environment = bubblewrap.environment(hash_seed) | {"HOME": self.folder, "TMPDIR": self.folder}
+        words = sandbox.server_command(packages, environment)
+        options = {
+            **MODULES,
+            "folder": self.folder,
+            "packages": packages,
+            "package_folder": sandbox.package_folder(packages) if packages else "",
+            "privileged": sandbox.privileged,
+            "confined": sandbox.name == "namespaces",
+            "readable": sandbox.readable(packages),
+        }
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Its descriptors are of the kinds that programs get: the interpreter looks at them once, when it starts.
         with theirs, os.fdopen(os.memfd_create("ling_sandbox"), "rb") as stdin:
-            words = sandbox.server_command(packages, environment)
-            options = {
-                **MODULES,
-                "folder": self.folder,
-                "packages": packages,
-                "package_folder": sandbox.package_folder(packages) if packages else "",
-                "privileged": sandbox.privileged,
-                "confined": sandbox.name == "namespaces",
-                "readable": sandbox.readable(packages),
-            }
-            # Its descriptors are of the kinds that programs get: the interpreter looks at them once, when it starts.
             self.process = subprocess.Popen(
                 [*words, "-c", INSIDE, str(theirs.fileno()), json.dumps(options)],
                 stdin=stdin,
@@ -168,9 +171,8 @@ class ForkServers:
         self._lock = threading.Lock()
         self._idle: list[ForkServer] = []  # the last used last
         self._failures: Counter[Key] = Counter()
-        # A fork's own /tmp would hide an interpreter that lies there.
-        folders = bubblewrap.interpreter_folders()
-        self._useful = sandbox.name != "rlimits" and not any(map(bubblewrap.below_tmp, folders))
+        hidden = any(map(bubblewrap.below_tmp, bubblewrap.interpreter_folders()))
+        self._useful = sandbox.name != "rlimits" and not hidden
 
     def take(self, program: Program) -> ForkServer | None:
         """Return a server for the program, None where it is to get an interpreter of its own.

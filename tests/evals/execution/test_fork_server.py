@@ -1,4 +1,4 @@
-"""Programs as forks of one server: none sees anything of another's, and each ends as one with its own interpreter."""
+"""Programs as forks of one server: none sees anything of another's, and a server that is gone is replaced."""
 
 import threading
 from pathlib import Path
@@ -9,7 +9,6 @@ from evals.execution import Executor, Limits, Program, Verdict, probe_isolation
 from evals.execution.control_groups import usable_parent
 from evals.execution.executor import LADDER
 from evals.execution.fork_server import ForkServer
-from evals.execution.running import run_once
 
 LIMITS = Limits(wall_seconds=5.0, cpu_seconds=5.0, memory_bytes=1 << 30)
 RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
@@ -180,72 +179,6 @@ def test_every_namespace_is_the_programs_own_and_it_has_no_rights(executor):
                 continue  # a user of its own there instead
             assert own[name] != str(Path(f"/proc/{process}/ns/{name}").readlink()), name
     assert [int(value, 16) for value in seen[len(names) :]] == [0, 0, 0, 0, 0, 1]
-
-
-# Source, standard input: how an interpreter ends.
-ENDINGS = {
-    "output and input": ("print(input(), __name__)\nimport sys\nprint(sys.argv, file=sys.stderr)", "x"),
-    "a message": ("import sys\nprint('out', end='')\nsys.exit('said')", ""),
-    "a large status": ("raise SystemExit(513)", ""),
-    "no status": ("raise SystemExit", ""),
-    "a traceback": ("def f():\n    raise ValueError('x')\ntry:\n    f()\nfinally:\n    f()", ""),
-    "a syntax error": ("x = (", ""),
-    "a null byte": ("x = '\0'", ""),
-    "interrupted": ("raise KeyboardInterrupt", ""),
-    "killed": ("import os\nprint('lost')\nos.kill(os.getpid(), 15)", ""),
-    "crashed": ("import ctypes\nctypes.string_at(0)", ""),
-    "aborted": ("import os\nos.abort()", ""),
-    "at once": ("import os\nprint('lost')\nos._exit(3)", ""),
-    "exit functions": ("import atexit\natexit.register(print, 'last')\nprint('first')", ""),
-    "a failing exit function": ("import atexit\natexit.register(lambda: 1 / 0)\nprint('first')", ""),
-    "finalizers": (
-        "class A:\n    def __init__(self, name): self.name = name\n    def __del__(self): print('del', self.name)\n"
-        "b, _a, c = A('b'), A('a'), A('c')\nc.c = c\nprint('first')",
-        "",
-    ),
-    "a generator": ("def f():\n    try: yield 1\n    finally: print('closed')\ng = f()\nnext(g)", ""),
-    "threads": (
-        "import threading\ndef f():\n    lock.acquire()\n    print('thread')\nlock = threading.Lock()\nlock.acquire()\n"
-        "threading.Thread(target=f).start()\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-        "print('main')\nlock.release()",
-        "",
-    ),
-    "a pool": (
-        "from concurrent.futures import ThreadPoolExecutor\nprint(ThreadPoolExecutor(2).submit(pow, 2, 5).result())",
-        "",
-    ),
-    "processes": (
-        "import multiprocessing, subprocess, sys\nif __name__ == '__main__':\n"
-        "    with multiprocessing.get_context('fork').Pool(2) as pool: print(pool.map(abs, [-1, -2]))\n"
-        "    print(subprocess.run([sys.executable, '-c', 'print(7)'], capture_output=True).stdout)",
-        "",
-    ),
-    "a hook": ("import sys\nsys.excepthook = lambda *args: print('hook', args[0].__name__)\n1 / 0", ""),
-    "a failing hook": ("import sys\nsys.excepthook = lambda *args: 1 / 0\nraise ValueError('x')", ""),
-    "closed output": ("import os\nprint('x')\nos.close(1)", ""),
-    "another output": ("import io, sys\nprint('a')\nsys.stdout = io.StringIO()\nprint('b')", ""),
-    "no output": ("import sys\nprint('a')\nsys.stdout = None", ""),
-    "recursion": ("def f(): f()\ntry: f()\nexcept RecursionError: print('deep')", ""),
-    "no memory": ("x = bytearray(4 << 30)", ""),
-    "a session": ("import os\nprint(os.getpgrp() == os.getpid())\nif os.fork() == 0: os.setsid(); os._exit(0)", ""),
-    "exit": ("exit(4)", ""),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_a_fork_ends_as_a_program_with_an_interpreter_of_its_own(executor, ending):
-    if executor.isolation == "namespaces" and ending in ("killed", "aborted"):
-        pytest.skip("alone it is the first process of its namespace there, which signals do not end")
-    source, stdin = ENDINGS[ending]
-    program = Program(source, stdin=stdin)
-    (_,) = run_in_turn(executor, "", packages=())
-    forked = run_once(executor._sandbox, program, LIMITS, executor._servers)
-    alone = run_once(executor._sandbox, program, LIMITS)
-    assert forked.verdict is not Verdict.INFRA_ERROR, forked
-    for name in ("verdict", "exit_code", "stdout", "message"):
-        assert getattr(forked, name) == getattr(alone, name), (forked, alone)
-    if ending not in ("a failing exit function", "a failing hook", "closed output"):  # same, in other words
-        assert forked.stderr == alone.stderr
 
 
 def test_programs_with_another_hash_seed_get_another_server(executor):

@@ -1,7 +1,5 @@
 """Configuration of a builder: a dataclass, read from strict YAML and `field=value` arguments."""
 
-import difflib
-import types
 import typing
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
@@ -10,10 +8,11 @@ from typing import Any, TypeVar
 import yaml
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.executors.options import executor_options
+from datasets_builders.building.strict_fields import checked_fields, type_name
 
-# What may differ between two runs that must give the same bytes: where to, and how many processes.
-FIELDS_WITHOUT_EFFECT = frozenset({"output_dir", "workers"})
-EXECUTOR_KINDS = ("local",)
+# What may differ between two runs that must give the same bytes: where to, where they run, and how many processes.
+FIELDS_WITHOUT_EFFECT = frozenset({"output_dir", "workers", "executor"})
 
 
 @dataclass
@@ -28,12 +27,13 @@ class BuilderConfig:
     num_tasks: int = field(
         default=4, metadata={"help": "parts that the input is cut into; part of the result, unlike workers"}
     )
-    workers: int = field(default=1, metadata={"help": "processes; the output is the same for any number"})
+    workers: int = field(default=1, metadata={"help": "parts that run at once; the output is the same for any number"})
     seed: int = field(default=0, metadata={"help": "of everything that is drawn"})
     license: str = field(default="", metadata={"help": "licence of the input (SPDX name); empty: detected"})
     language: str = field(default="en", metadata={"help": "natural language, for the card"})
-    executor: dict[str, str] = field(
-        default_factory=lambda: {"kind": "local"}, metadata={"help": "datatrove executor; kind: local"}
+    executor: dict[str, Any] = field(
+        default_factory=lambda: {"kind": "local"},
+        metadata={"help": "where the parts run, kind: local, slurm or ray, with that kind's options (see the README)"},
     )
 
     def __post_init__(self) -> None:
@@ -50,9 +50,7 @@ class BuilderConfig:
         for name in ("num_shards", "num_tasks", "workers"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
-        kind = self.executor.get("kind")
-        if kind not in EXECUTOR_KINDS:
-            raise ConfigError(f"executor kind is {kind!r}; known: {', '.join(EXECUTOR_KINDS)}")
+        executor_options(self.executor)
 
     def fields_with_effect(self) -> dict[str, Any]:
         """Return the fields that decide the bytes of the dataset.
@@ -131,7 +129,7 @@ def load_config(
     """
     values: dict[str, Any] = {}
     if path is not None:
-        values = _checked(config_class, read_yaml(Path(path)), str(path))
+        values = checked_fields(config_class, read_yaml(Path(path)), str(path))
     given: dict[str, Any] = {}
     for override in overrides:
         name, separator, text = override.partition("=")
@@ -146,51 +144,8 @@ def load_config(
             raise ConfigError(f"argument {override!r}: the value is not valid YAML: {error}") from None
         if given[name] is None:
             given[name] = text.strip() if text.strip().lower() not in ("null", "~") else None
-    values |= _checked(config_class, given, "command line")
+    values |= checked_fields(config_class, given, "command line")
     return config_class(**values)
-
-
-def _checked(config_class: type[BuilderConfig], values: dict[str, Any], where: str) -> dict[str, Any]:
-    hints = typing.get_type_hints(config_class)
-    known = [one.name for one in fields(config_class)]
-    checked = {}
-    for key, value in values.items():
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(known)}"
-            raise ConfigError(f"{where}: unknown field {key!r} (value {value!r}); {hint}")
-        checked[key] = _convert(value, hints[key], f"{where}: field {key!r}")
-    return checked
-
-
-def _convert(value: Any, hint: Any, where: str) -> Any:
-    """Return `value` if it has the type `hint`, with the one conversion that loses nothing: int to float."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        return _convert(value, next(one for one in arguments if one is not type(None)), where)
-    if hint is Any:
-        return value
-    if origin is list and isinstance(value, list):
-        return [_convert(one, arguments[0], f"{where}, item {i}") for i, one in enumerate(value)]
-    if origin is dict and isinstance(value, dict):
-        return {key: _convert(one, arguments[1], f"{where}, key {key!r}") for key, one in value.items()}
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    expected = origin or hint
-    # bool is a subclass of int in Python, but `num_shards: true` is a mistake.
-    if isinstance(value, expected) and not (expected is int and isinstance(value, bool)):
-        return value
-    raise ConfigError(f"{where} is {value!r} ({type(value).__name__}), but must be {type_name(hint)}")
-
-
-def type_name(hint: Any) -> str:
-    """Return how a type is written in help and errors, such as `int` or `list[str]`.
-
-    Source: ours.
-    """
-    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
 
 
 def default_of(one: Field) -> Any:

@@ -1,0 +1,66 @@
+"""Values for the fields of a dataclass, checked strictly: unknown names and wrong types are errors."""
+
+import difflib
+import types
+import typing
+from dataclasses import fields
+from typing import Any
+
+from datasets_builders.building.errors import ConfigError
+
+
+def checked_fields(config_class: type, values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return values that are fields of a dataclass, each of its type.
+
+    Args:
+        config_class (type): the dataclass.
+        values (dict): by the name of the field.
+        where (`str`): file or argument that they are from, for messages.
+
+    Raises:
+        ConfigError: an unknown field, with the nearest known one, or a wrong type.
+
+    Source: ours.
+    """
+    hints = typing.get_type_hints(config_class)
+    known = [one.name for one in fields(config_class)]
+    checked = {}
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(known)}"
+            raise ConfigError(f"{where}: unknown field {key!r} (value {value!r}); {hint}")
+        checked[key] = _convert(value, hints[key], f"{where}: field {key!r}")
+    return checked
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    """Return `value` if it has the type `hint`, with the one conversion that loses nothing: int to float."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _convert(value, next(one for one in arguments if one is not type(None)), where)
+    if hint is Any:
+        return value
+    if origin is list and isinstance(value, list):
+        return [_convert(one, arguments[0], f"{where}, item {i}") for i, one in enumerate(value)]
+    if origin is dict and isinstance(value, dict):
+        return {key: _convert(one, arguments[1], f"{where}, key {key!r}") for key, one in value.items()}
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    expected = origin or hint
+    # bool is a subclass of int in Python, but `num_shards: true` is a mistake.
+    if isinstance(value, expected) and not (expected is int and isinstance(value, bool)):
+        return value
+    # To YAML, 24:00:00 is a number (of seconds), and so is 1e3 to whoever meant a name.
+    quotes = "; put it in quotes" if hint is str and isinstance(value, int | float) else ""
+    raise ConfigError(f"{where} is {value!r} ({type(value).__name__}), but must be {type_name(hint)}{quotes}")
+
+
+def type_name(hint: Any) -> str:
+    """Return how a type is written in help and errors, such as `int` or `list[str]`.
+
+    Source: ours.
+    """
+    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)

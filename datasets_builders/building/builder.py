@@ -13,7 +13,7 @@ from datasets_builders.building.card import CardParts, write_card
 from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import BuildError, ConfigError
-from datasets_builders.building.executors.choice import check_executor, executor_of_stage, jobs_at_work
+from datasets_builders.building.executors.choice import executor_of_stage, jobs_at_work, prepare_executor
 from datasets_builders.building.executors.ranks import RankExecutor
 from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter, document_id
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
@@ -122,11 +122,12 @@ class Builder:
         Source: ours.
         """
         self.check()
-        check_executor(self.config, self.output_folder)
         state = BuildState(self.output_folder)
         state.check_folder()
         stages = self.stages()
         _check_names(stages)
+        modules = {type(step).__module__ for stage in stages for step in stage.pipeline}
+        prepare_executor(self.config, self.output_folder, modules)
         schema = self.features.arrow_schema
         code = code_sha256(type(self))
         current = fingerprint(self.name, self.config.fields_with_effect(), self.input_fingerprint(), code)

@@ -119,6 +119,10 @@ class StageReader(PipelineStep):
         self.folder = str(folder)
         self.buckets = buckets
 
+    def weight(self, rank: int, world_size: int) -> int:
+        """Return the bytes of a rank."""
+        return sum(path.stat().st_size for path in (Path(self.folder) / self.buckets[rank]).glob("*.jsonl"))
+
     def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Give the documents of bucket number `rank`."""
         for path in sorted((Path(self.folder) / self.buckets[rank]).glob("*.jsonl")):

@@ -69,8 +69,12 @@ class ShardWriter(Step):
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep the document until the shard is sorted; remove what cannot be text in a Parquet file."""
+        row = self._row(doc)
+        text = row.pop(self.text_column) if self.text_column else ""
         try:
-            json.dumps(self._row(doc), ensure_ascii=False).encode("utf-8")
+            if not text.isascii():  # to ask is much faster than to encode
+                text.encode("utf-8")
+            json.dumps(row, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
             return [Removed(doc, "invalid_unicode")]
         self._documents.add(values_of(doc), len(doc.text))

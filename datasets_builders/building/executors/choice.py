@@ -1,21 +1,32 @@
 """From the config's `executor` to the executor of a stage. Slurm's and Ray's modules are imported when chosen."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.config import BuilderConfig
-from datasets_builders.building.executors.local import LocalExecutor
-from datasets_builders.building.executors.options import RayOptions, SlurmOptions, executor_options
+from datasets_builders.building.executors.local import LocalExecutor, start_fork_server
+from datasets_builders.building.executors.options import LocalOptions, RayOptions, SlurmOptions, executor_options
 from datasets_builders.building.executors.ranks import RankExecutor
 
 
-def check_executor(config: BuilderConfig, output_folder: Path) -> None:
-    """Raise `ConfigError` where the config's executor cannot run.
+def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Iterable[str]) -> None:
+    """Make ready what runs the stages.
+
+    Args:
+        config (`BuilderConfig`): with `executor` and `workers`.
+        output_folder (`Path`): of the dataset.
+        modules (iterable of `str`): those of the steps.
+
+    Raises:
+        ConfigError: the executor cannot run here.
 
     Source: ours.
     """
     options = executor_options(config.executor)
+    if isinstance(options, LocalOptions) and config.workers > 1:
+        start_fork_server(modules)
     if isinstance(options, SlurmOptions):
         from datasets_builders.building.executors.slurm import check_slurm
 

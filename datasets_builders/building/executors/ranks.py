@@ -1,6 +1,6 @@
 """What the executors share: how one rank is run, and in which order the ranks are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
 
 from datatrove.executor.base import PipelineExecutor
@@ -35,11 +35,11 @@ class RankExecutor(PipelineExecutor):
         """Return what would be submitted for all ranks, or an empty string where nothing is; writes nothing."""
         return ""
 
-    def get_incomplete_ranks(self, ranks: Sequence[int] | None = None, skip_completed: bool | None = None) -> list[int]:
+    def ranks_by_size(self) -> list[int]:
         """Return the ranks that are not done, the largest first, so that no long one is left for the end."""
-        found = super().get_incomplete_ranks(ranks, skip_completed)
-        weight = getattr(self.pipeline[0], "weight", None) if self.pipeline else None
-        return sorted(found, key=lambda rank: -weight(rank, self.world_size)) if weight else found
+        weight = getattr(self.pipeline[0], "weight", None)
+        ranks = self.get_incomplete_ranks()
+        return sorted(ranks, key=lambda rank: -weight(rank, self.world_size)) if weight else ranks
 
     def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
         logger.disable("datatrove")  # it would print a page per rank beside the progress bar

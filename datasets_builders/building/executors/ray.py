@@ -49,7 +49,7 @@ class RayExecutor(RankExecutor, RayPipelineExecutor):
         """Run all ranks that are not done."""
         import ray
 
-        waiting = self.get_incomplete_ranks()
+        waiting = self.ranks_by_size()
         if not waiting:
             return
         self._connect(report)

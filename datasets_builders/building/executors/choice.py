@@ -1,6 +1,6 @@
 """From the config's `executor` to the executor of a stage. Slurm's and Ray's modules are imported when chosen."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from datatrove.pipeline.base import PipelineStep
@@ -11,13 +11,13 @@ from datasets_builders.building.executors.options import LocalOptions, RayOption
 from datasets_builders.building.executors.ranks import RankExecutor
 
 
-def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Iterable[str]) -> None:
+def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Collection[str]) -> None:
     """Make ready what runs the stages.
 
     Args:
         config (`BuilderConfig`): with `executor` and `workers`.
         output_folder (`Path`): of the dataset.
-        modules (iterable of `str`): those of the steps.
+        modules (collection of `str`): those of the steps.
 
     Raises:
         ConfigError: the executor cannot run here.
@@ -30,7 +30,7 @@ def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Iterab
     if isinstance(options, SlurmOptions):
         from datasets_builders.building.executors.slurm import check_slurm
 
-        check_slurm(output_folder)
+        check_slurm(output_folder, modules)
     if isinstance(options, RayOptions):
         from datasets_builders.building.executors.ray import check_ray
 

@@ -18,11 +18,10 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import dill
 from datatrove.executor.base import DistributedEnvVars
 from datatrove.executor.slurm import SlurmPipelineExecutor
 from datatrove.utils.logging import logger
@@ -106,8 +105,6 @@ class SlurmExecutor(RankExecutor, SlurmPipelineExecutor):
         Path(self.slurm_logs_folder).mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob("failures/*.json"):
             path.unlink()
-        # Steps that are defined in the script which is run travel with all that they refer to.
-        dill.settings["recurse"] = True
         try:
             self.launch_job()
         except subprocess.CalledProcessError as error:
@@ -251,12 +248,22 @@ def jobs_left(build_folder: Path) -> list[str]:
     return jobs if jobs and shutil.which("squeue") and queued(jobs) != Counter() else []
 
 
-def check_slurm(output_folder: Path) -> None:
-    """Raise `ConfigError` where no stage could be submitted."""
+def check_slurm(output_folder: Path, modules: Collection[str]) -> None:
+    """Raise `ConfigError` where no stage could be submitted.
+
+    Args:
+        output_folder (`Path`): of the dataset.
+        modules (collection of `str`): those of the steps.
+    """
     if shutil.which("sbatch") is None:
         raise ConfigError("executor kind is slurm, but there is no sbatch here; run the driver on a login node")
     if TASK_VARIABLE in os.environ:
         raise ConfigError("the driver of a build cannot be a task of a job array; submit it as a job of its own")
+    if "__main__" in modules:
+        raise ConfigError(
+            "a step is defined in the script that is run, where the nodes cannot import it; "
+            "move the builder to a module of its own, on the PYTHONPATH"
+        )
     if any(sign.isspace() for sign in str(output_folder)):
         raise ConfigError(f"output_dir {output_folder} has a blank, which lines of #SBATCH cannot have")
 

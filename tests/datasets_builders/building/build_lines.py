@@ -1,4 +1,4 @@
-"""A small build as a script of a user's own: `build_lines.py OUTPUT_FOLDER 'EXECUTOR AS YAML'`.
+"""A small builder of a user's own, and its build: `build_lines.py OUTPUT_FOLDER 'EXECUTOR AS YAML'`.
 
 Its rank 1 fails as long as a file `fail` lies in the current folder, and waits as long as a file `wait` does.
 """
@@ -10,7 +10,16 @@ from pathlib import Path
 from datasets import Features, Value
 from datatrove.data import Document
 
-from datasets_builders.building import Builder, BuilderConfig, BuildError, CardParts, Generator, Stage, load_config
+from datasets_builders.building import (
+    Builder,
+    BuilderConfig,
+    BuildError,
+    CardParts,
+    ConfigError,
+    Generator,
+    Stage,
+    load_config,
+)
 from datasets_builders.curation.exact_dedup import ExactDedup
 
 
@@ -47,15 +56,19 @@ class LinesBuilder(Builder):
         return CardParts("Lines", "Lines with numbers.", license="unknown")
 
 
-if __name__ == "__main__":
+def main(output_dir: str, executor: str) -> None:
     config = load_config(
-        BuilderConfig, None, [f"output_dir={sys.argv[1]}", "workers=2", "num_shards=2", f"executor={sys.argv[2]}"]
+        BuilderConfig, None, [f"output_dir={output_dir}", "workers=2", "num_shards=2", f"executor={executor}"]
     )
     builder = LinesBuilder(config)
     builder.report = lambda line: print(line, file=sys.stderr, flush=True)
     try:
         builder.run()
-    except BuildError as error:
+    except (BuildError, ConfigError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

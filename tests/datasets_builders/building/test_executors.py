@@ -15,6 +15,8 @@ import pytest
 
 SCRIPT = Path(__file__).with_name("build_lines.py")
 STAND_IN = Path(__file__).with_name("slurm_stand_in.py")
+# As a user's script would: the nodes import the builder, so that it must not be defined in what is run.
+RUN = "import sys, build_lines; build_lines.main(*sys.argv[1:])"
 SLURM = "{kind: slurm, partition: cpu, time: '00:10:00', poll_seconds: 0.1}"
 
 
@@ -34,7 +36,11 @@ def slurm(tmp_path, environment):
 
 def start(folder: Path, environment: dict[str, str], output: str, executor: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, SCRIPT, output, executor], env=environment, cwd=folder, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", RUN, output, executor],
+        env=environment | {"PYTHONPATH": f"{environment['PYTHONPATH']}:{SCRIPT.parent}"},
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -219,7 +225,16 @@ def test_a_dry_run_prints_the_script_of_each_stage_and_touches_nothing(run_cli, 
     assert not list(tmp_path.iterdir())
 
 
-def test_slurm_without_sbatch_is_refused_before_anything_is_written(run_cli, tmp_path, monkeypatch, environment):
+def test_slurm_refuses_steps_that_the_nodes_cannot_import(tmp_path, slurm):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "out", SLURM], env=slurm, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "move the builder to a module of its own" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_slurm_without_sbatch_is_refused_before_anything_is_written(tmp_path, environment):
     done = subprocess.run(
         [sys.executable, "-m", "datasets_builders", "arithmetic", "output_dir=out", f"executor={SLURM}"],
         env=environment | {"PATH": str(tmp_path)},

@@ -1,5 +1,6 @@
 """What the executors share: how one rank is run, and in which order the ranks are."""
 
+import resource
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -43,6 +44,8 @@ class RankExecutor(PipelineExecutor):
 
     def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
         logger.disable("datatrove")  # it would print a page per rank beside the progress bar
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a stage writes a file per rank of the next one
         pipeline = self.pipeline
         self.pipeline = deepcopy(pipeline)  # a step keeps state, which must not leak into the next rank
         try:

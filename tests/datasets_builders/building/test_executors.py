@@ -50,6 +50,14 @@ def build(folder: Path, environment: dict[str, str], output: str, executor: str)
     return process.returncode, told
 
 
+def start_and_wait(folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a driver on Slurm; return it when of its first stage the last part alone is still at work, until told."""
+    (folder / "wait").touch()
+    process = start(folder, environment, "out", SLURM)
+    next(line for line in process.stderr if "3 of 4 parts done" in line)
+    return process
+
+
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory, environment, shard_hashes):
     """Hashes of the build by the local executor."""
@@ -83,11 +91,7 @@ def test_a_task_may_run_several_parts(tmp_path, slurm, shard_hashes, expected):
 
 
 def test_a_killed_driver_leaves_its_jobs_and_the_next_one_waits_for_them(tmp_path, slurm, shard_hashes, expected):
-    (tmp_path / "wait").touch()
-    process = start(tmp_path, slurm, "out", SLURM)
-    for line in process.stderr:
-        if "3 of 4 parts done" in line:
-            break
+    process = start_and_wait(tmp_path, slurm)
     process.kill()
     process.communicate()
     process = start(tmp_path, slurm, "out", SLURM)
@@ -106,11 +110,7 @@ def test_a_killed_driver_leaves_its_jobs_and_the_next_one_waits_for_them(tmp_pat
 
 @pytest.mark.parametrize("executor", ["{kind: local}", SLURM.replace("}", ", cpus_per_task: 2}")])
 def test_a_build_that_no_longer_waits_for_left_jobs_cancels_them(tmp_path, slurm, shard_hashes, expected, executor):
-    (tmp_path / "wait").touch()
-    process = start(tmp_path, slurm, "out", SLURM)
-    for line in process.stderr:
-        if "3 of 4 parts done" in line:
-            break
+    process = start_and_wait(tmp_path, slurm)
     process.kill()
     process.communicate()
     if "slurm" in executor:  # another build, since its fingerprint is another
@@ -127,11 +127,7 @@ def test_a_build_that_no_longer_waits_for_left_jobs_cancels_them(tmp_path, slurm
 
 
 def test_ctrl_c_cancels_the_jobs(tmp_path, slurm):
-    (tmp_path / "wait").touch()
-    process = start(tmp_path, slurm, "out", SLURM)
-    for line in process.stderr:
-        if "3 of 4 parts done" in line:
-            break
+    process = start_and_wait(tmp_path, slurm)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
@@ -140,12 +136,8 @@ def test_ctrl_c_cancels_the_jobs(tmp_path, slurm):
 
 
 def test_a_task_that_was_killed_is_an_error_that_names_its_log(tmp_path, slurm):
-    (tmp_path / "wait").touch()
-    process = start(tmp_path, slurm, "out", SLURM)
-    for line in process.stderr:
-        if "3 of 4 parts done" in line:
-            subprocess.run([tmp_path / "bin/scancel", "1"], env=slurm, check=True)
-            break
+    process = start_and_wait(tmp_path, slurm)
+    subprocess.run([tmp_path / "bin/scancel", "1"], env=slurm, check=True)
     told = process.communicate(timeout=300)[1]
     assert process.returncode == 1
     assert (

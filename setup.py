@@ -19,6 +19,11 @@ CORE = [
 ]
 BUILD = [
     "datatrove[io,processing]>=0.10.1,<0.11",
+    # What datatrove's inference extra needs to ask a server; the extra itself installs vLLM and SGLang.
+    "aiofiles>=24.1",
+    "aiosqlite>=0.20",
+    "httpx>=0.27",
+    "openai>=2",
     "charset-normalizer>=3.4",
     "detect-secrets>=1.5",
     "dulwich>=0.22",
@@ -76,7 +81,7 @@ setup(
     package_data={
         "": [
             *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md"),
-            *("presets/*.json", "configs/*.yaml", "prompts/*", "queries/*.scm"),
+            *("presets/*.json", "configs/*.yaml", "prompts/*", "queries/*.scm", "gold_programs/*.txt"),
         ]
     },
     install_requires=CORE,

@@ -42,6 +42,10 @@ BUILDERS = {
 
 # Name -> (module:function of the arguments, what it does).
 COMMANDS = {
+    "grade": (
+        "datasets_builders.curation.grade_command:main",
+        "files graded by a teacher LLM, for train-quality-model to learn from (section 2.2.1)",
+    ),
     "train-quality-model": (
         "datasets_builders.curation.quality_training:main",
         "fastText quality model from labelled files (section 2.2.1)",

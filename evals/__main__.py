@@ -76,7 +76,9 @@ def make_parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_selfcheck)
     again = commands.add_parser("score", help="judge the answers of an earlier run anew, without the model")
     again.add_argument("output", type=Path, help="its --output folder")
-    again.add_argument("--data-dir", "--data_dir", type=Path, help="folder with humaneval/HumanEval.jsonl.gz etc.")
+    again.add_argument(
+        "--data-dir", "--data_dir", "--data", type=Path, help="folder with humaneval/HumanEval.jsonl.gz etc."
+    )
     again.set_defaults(command=_score)
     report = commands.add_parser("report", help="the paper's tables with runs below, and paired tests between runs")
     report.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="--output folders of `run`")
@@ -91,7 +93,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--held-out", "--held_out", type=Path, help="folder that the sft builder wrote")
-    parser.add_argument("--data-dir", "--data_dir", type=Path, help="folder with humaneval/HumanEval.jsonl.gz etc.")
+    parser.add_argument(
+        "--data-dir", "--data_dir", "--data", type=Path, help="folder with humaneval/HumanEval.jsonl.gz etc."
+    )
     parser.add_argument("--limit", type=int, help="only the first rows of each task")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +20,7 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 from tqdm import tqdm
 
-TRIES = 8
-
-
-class EndpointError(RuntimeError):
-    """The server cannot be reached, refuses, or lacks what a task needs; the message says which."""
+from evals.openai_server import TRIES, EndpointError, api_key, check_server
 
 
 class NoLogLikelihoodsError(EndpointError):
@@ -49,29 +44,14 @@ class EndpointModel(LightevalModel):
 
         if not options.base_url:
             raise EndpointError("--backend endpoint needs --base-url, such as http://127.0.0.1:8000/v1")
-        key = os.environ.get(options.api_key_variable) or "none"
+        key = api_key(options.api_key_variable)
         self.client = openai.OpenAI(base_url=options.base_url, api_key=key, max_retries=TRIES, timeout=600)
         self.options = options
         parameters = GenerationParameters(temperature=options.temperature, top_p=options.top_p, seed=options.seed)
         self.config = ModelConfig(model_name=options.model, generation_parameters=parameters)
         self._cache = NoCache()  # lighteval's own holds whole tasks; ours holds single answers
         self.answers = AnswerFile(options.output / "cache" / "endpoint.jsonl", options.base_url)
-        self._check_server()
-
-    def _check_server(self) -> None:
-        import openai
-
-        try:
-            known = [model.id for model in self.client.with_options(max_retries=1, timeout=30).models.list()]
-        except openai.AuthenticationError as error:
-            raise EndpointError(f"{self.options.base_url} wants a key in {self.options.api_key_variable}") from error
-        except openai.APIStatusError:
-            return  # some servers have no list
-        except openai.OpenAIError as error:
-            raise EndpointError(f"--base-url {self.options.base_url}: {error}") from error
-        if known and self.options.model not in known:
-            shown = ", ".join(known[:5])
-            raise EndpointError(f"--model {self.options.model}: not on this server, which has {shown}")
+        check_server(self.client, options.model, options.api_key_variable)
 
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return each document's answers: `num_samples` of them; with temperature 0, the greedy one."""

@@ -41,14 +41,16 @@ class QualityLimits(Step):
 
     Args:
         limits: column to (least, most), both included: {comment_fraction: [0.01, 0.8], stars: [5, .inf]}.
+        name (`str`): of the step, where a builder has two.
 
     Source: paper 2.2.1 (code metrics, quality score, repository metadata); it publishes no limits.
     """
 
     name = "quality_limits"
 
-    def __init__(self, limits: Mapping[str, Sequence[float]]) -> None:
+    def __init__(self, limits: Mapping[str, Sequence[float]], name: str = name) -> None:
         super().__init__()
+        self.name = name
         self.limits = {name: (least, most) for name, (least, most) in limits.items()}
 
     def process(self, doc: Document) -> Iterable[Outcome]:

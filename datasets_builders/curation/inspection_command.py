@@ -3,25 +3,33 @@
     python -m datasets_builders inspect outputs/source_code
     python -m datasets_builders inspect outputs/source_code --review review.json
 
-The first run holds every row against every rule, draws a sample and writes `review.html` for people and `sample.jsonl`
-for an LLM; a later one reads their scores. `inspection.json` holds the verdict: below the threshold, 85, the exit code
-is 1 and the dataset is not published unless forced.
+    python -m datasets_builders inspect outputs/source_code --base-url http://127.0.0.1:8000/v1 --model NAME
+
+The first run holds every row against every rule, draws a sample and writes `review.html` for people and
+`review.sample.jsonl` for an LLM; a later one reads their scores. With --base-url and --model the LLM is asked at once.
+`inspection.json` holds the verdict: below the threshold, 85, the exit code is 1 and the dataset is not published unless
+forced. Where rows have scores of several models, their rank correlations are printed.
 """
 
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from datasets_builders.building.errors import ConfigError
+from datasets_builders.asking.endpoint import add_endpoint_arguments, check_endpoint, endpoint_of
+from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.curation import inspection
+from datasets_builders.curation.agreement import agreement_lines, columns_of_scores
 from datasets_builders.curation.review import read_llm_scores, read_review, review_page
 from evals.report.page import Page
 
 PROGRESS_ROWS = 2000
 NUM_WORST = 10
 REVIEW_PAGE, SAMPLE_FILE, REPORT_PAGE = "review.html", "review.sample.jsonl", "inspection.html"
+LLM_FILE, ANSWERS_FOLDER = "review.llm.jsonl", "review.llm.answers"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,20 +53,30 @@ def main(arguments: Sequence[str]) -> int:
         default=list(inspection.WEIGHTS.values()),
         help="of the parts; those that are missing are left out of the mean",
     )
+    add_endpoint_arguments(parser, required=False)
     options = parser.parse_args(arguments)
     try:
         verdict = inspect(options)
-    except ConfigError as error:
+    except (ConfigError, BuildError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print("\n".join(lines_of(verdict)))
+    print("\n".join([*lines_of(verdict), *agreement_lines(columns_of_scores(options.dataset))]))
     print(f"to read: {options.dataset / REPORT_PAGE}; to fill in: {options.dataset / REVIEW_PAGE}")
     return 0 if verdict.passed else 1
 
 
 def inspect(options: argparse.Namespace) -> inspection.Verdict:
-    """Run the inspection and write its files."""
+    """Run the inspection and write its files.
+
+    Raises:
+        ConfigError: the dataset, or what comes back from people or an LLM, cannot be used.
+        BuildError: the LLM gave no answers.
+    """
     folder: Path = options.dataset
+    if options.base_url or options.model:
+        if options.llm_scores:
+            raise ConfigError("--llm-scores and --base-url both give the LLM's scores; leave one out")
+        check_endpoint(endpoint_of(options))
     dataset = inspection.dataset_digest(folder)
     sample = inspection.Sample(options.sample, options.seed)
     with inspection.Verification() as verification:
@@ -70,6 +88,8 @@ def inspect(options: argparse.Namespace) -> inspection.Verdict:
     parts = {"rules": verification.part()}
     if options.llm_scores:
         parts["llm"] = inspection.part_of_scores(read_llm_scores(options.llm_scores, ids))
+    elif options.base_url:
+        parts["llm"] = inspection.part_of_scores(_asked_scores(rows, options))
     if options.review:
         parts["human"] = inspection.part_of_scores(read_review(options.review, dataset, ids))
     weights = dict(zip(inspection.WEIGHTS, options.weights, strict=True))
@@ -80,6 +100,19 @@ def inspect(options: argparse.Namespace) -> inspection.Verdict:
     inspection.write_verdict(folder, verdict)
     _write_page(folder, verdict)
     return verdict
+
+
+def _asked_scores(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[float]:
+    """Return the LLM's scores of the sample; the file beside the review has them with their ids."""
+    from datasets_builders.curation.grading import PROMPT_FILE, Rubric, grade_files, graded_rows, write_rows
+
+    rubric = Rubric(PROMPT_FILE.read_text(encoding="utf-8"))
+    grades, removed = grade_files(rows, rubric, endpoint_of(options), options.dataset / ANSWERS_FOLDER)
+    for reason, count in Counter(reason for reason, _ in removed.values()).items():
+        print(f"  llm: {count} of {len(rows)} rows without a score: {reason}")
+    graded = graded_rows(rows, grades, options.model)
+    write_rows(options.dataset / LLM_FILE, graded)
+    return [row["score"] for row in graded]
 
 
 def _with_progress(folder: Path):  # type: ignore[no-untyped-def]

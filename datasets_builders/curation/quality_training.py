@@ -19,6 +19,7 @@ from typing import Any
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.state import file_sha256
 from datasets_builders.curation.fasttext_process import TrainingError, train_in_process
+from datasets_builders.curation.labelled_rows import rows_of
 from datasets_builders.curation.quality_model import (
     MODEL_FILE,
     NEGATIVE,
@@ -150,28 +151,13 @@ def _split(
 
 def labelled_files(options: argparse.Namespace) -> Iterator[tuple[str, bool]]:
     """Give (content, is it of high quality) of each row."""
-    for row in _rows(options.input):
+    for row in rows_of(options.input):
         for column in (options.content_column, options.label_column):
             if column not in row:
                 raise ConfigError(f"{options.input} has no column {column!r}; it has {', '.join(row)}")
         content, label = row[options.content_column], row[options.label_column]
         if isinstance(content, str) and content.strip() and isinstance(label, bool | int | float):
             yield content, float(label) >= options.positive_at
-
-
-def _rows(source: str) -> Iterator[dict[str, Any]]:
-    from datasets import load_dataset
-
-    path = Path(source).expanduser()
-    try:
-        if path.is_file():
-            kind = "parquet" if path.suffix == ".parquet" else "json"
-            rows = load_dataset(kind, data_files=str(path), split="train")
-        else:
-            rows = load_dataset(str(path) if path.is_dir() else source, split="train")
-    except Exception as error:  # datasets, pyarrow and the Hub's client: each has errors of its own
-        raise ConfigError(f"--input {source} cannot be read: {type(error).__name__}: {str(error)[:300]}") from None
-    yield from rows
 
 
 def _scores(model: QualityModel, files: list[tuple[str, bool]]) -> tuple[list[float], list[bool]]:

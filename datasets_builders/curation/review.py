@@ -122,7 +122,7 @@ def read_review(path: Path, dataset: str, ids: Sequence[str]) -> list[float]:
 
 
 def read_llm_scores(path: Path, ids: Sequence[str]) -> list[float]:
-    """Return an LLM's scores of the sample, 0 to 100, from JSON Lines with `id` and `score`.
+    """Return an LLM's scores of the sample, 0 to 100, from JSON Lines or Parquet with `id` and `score`.
 
     Raises:
         ConfigError: the file cannot be read, or has no valid score of a row of the sample.
@@ -131,8 +131,7 @@ def read_llm_scores(path: Path, ids: Sequence[str]) -> list[float]:
     """
     wanted, found = set(ids), {}
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
+        for row in _rows_of_scores(path):
             score = row["score"]
             if str(row["id"]) in wanted and isinstance(score, int | float) and 0 <= score <= 100:
                 found[str(row["id"])] = float(score)
@@ -141,3 +140,11 @@ def read_llm_scores(path: Path, ids: Sequence[str]) -> list[float]:
     if not found:
         raise ConfigError(f"--llm-scores {path} has no score between 0 and 100 of a row of the sample")
     return list(found.values())
+
+
+def _rows_of_scores(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return pq.read_table(path, columns=["id", "score"]).to_pylist()
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

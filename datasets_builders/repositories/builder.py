@@ -66,6 +66,7 @@ class RepositoriesBuilder(CodeCorpusBuilder):
                 "mean_effective_lines": fraction,
                 "cluster_size": number,
             }
+            | dict.fromkeys(self.code.score_columns, fraction)
         )
 
     def stages(self) -> list[Stage]:
@@ -96,7 +97,7 @@ class RepositoriesBuilder(CodeCorpusBuilder):
             found.append(step.only_for(CODE) if is_for_code else step.only_for(CODE, TEXT))
             if isinstance(step, CodeRules):
                 found.append(TextRules().only_for(TEXT))
-        return found
+        return found + [step.only_for(CODE) for step in self.scoring()]
 
     def card(self) -> CardParts:
         """Return the card's text."""
@@ -136,7 +137,8 @@ class RepositoriesBuilder(CodeCorpusBuilder):
                 "mean_comment_fraction": "mean over the files of code",
                 "mean_effective_lines": "mean over the files of code",
                 "cluster_size": "near-duplicates that this sample stands for, itself included; null: not looked for",
-            },
+            }
+            | self.score_descriptions(),
             sections={"Imports": self._coverage_table(), "Licences": licenses},
         )
 

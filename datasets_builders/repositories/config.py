@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.agreement import MEAN_PREFIX
 from datasets_builders.repositories.concatenation import DOCUMENTATION, TESTS, UNITS, Arrangement
 from datasets_builders.repositories.ordering import CYCLE_POLICIES
 from datasets_builders.repositories.separators import SEPARATORS
@@ -40,6 +41,7 @@ class RepositoriesConfig(CodeCorpusConfig):
         *("mean_quality", "mean_comment_fraction", "mean_effective_lines", "resolved_fraction"),
         *("num_files", "num_bytes", "stars", "forks"),
     )
+    score_prefix: ClassVar[str] = MEAN_PREFIX
 
     def validate(self) -> None:
         """Check names and ranges."""

@@ -15,6 +15,7 @@ from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, one_line
+from datasets_builders.curation.agreement import MEAN_PREFIX, score_columns
 from datasets_builders.curation.code_steps import SyntaxCheck
 from datasets_builders.curation.licenses import all_of, license_type
 from datasets_builders.curation.text_rules import first_broken_text_rule
@@ -211,9 +212,9 @@ def _attributes(code: list[Document]) -> dict[str, Any]:
         "stars": _largest(one["stars"] for one in known),
         "forks": _largest(one["forks"] for one in known),
         "date": _largest(one["date"] for one in known),
-        "mean_quality": _mean(one["quality"] for one in known),
         "mean_comment_fraction": _mean(one["comment_fraction"] for one in known),
         "mean_effective_lines": _mean(one["effective_lines"] for one in known),
+        **{f"{MEAN_PREFIX}{name}": _mean(one[name] for one in known) for name in score_columns(known[0])},
     }
 
 

@@ -55,19 +55,30 @@ class SourceCodeBuilder(CodeCorpusBuilder):
                 "num_placeholders": number,
                 "cluster_size": number,
             }
+            | dict.fromkeys(self.code.score_columns, fraction)
         )
 
     def stages(self) -> list[Stage]:
-        """Read and filter each file; let equal files meet and keep one of each; then the best of near-duplicates."""
+        """Read and filter each file; keep one of equal files, then the best of near-duplicates; score what is left."""
         config = self.code
-        limits: list[Step] = [QualityLimits(config.quality_limits)] if config.quality_limits else []
+        limits = self._limits(of_scores=False)
         signatures, near_deduplicate = self.near_deduplication(config.num_tasks)
         steps = [CodeReader(config, self.sources), *self.curation(limits, SyntaxCheck())]
         return [
             Stage("filter", steps, tasks=config.num_tasks, before=self.prepare_curation()),
             Stage("deduplicate", [ExactDedup(), signatures], tasks=config.num_tasks),
-            near_deduplicate,
+            self._scored(near_deduplicate),
         ]
+
+    def _scored(self, stage: Stage) -> Stage:
+        """Return the last stage with the scores behind it: dear ones, for files that have no duplicates any more."""
+        stage.pipeline += [*self.scoring(), *self._limits(of_scores=True)]
+        return stage
+
+    def _limits(self, of_scores: bool) -> list[Step]:
+        scores = self.code.score_columns
+        limits = {name: one for name, one in self.code.quality_limits.items() if (name in scores) == of_scores}
+        return [QualityLimits(limits, "score_limits" if of_scores else QualityLimits.name)] if limits else []
 
     def card(self) -> CardParts:
         """Return the card's text."""
@@ -103,6 +114,7 @@ class SourceCodeBuilder(CodeCorpusBuilder):
                 "quality": "probability of high quality by the quality model; null without one",
                 "num_placeholders": "different values that were replaced",
                 "cluster_size": "near-duplicates that this file stands for, itself included",
-            },
+            }
+            | self.score_descriptions(),
             sections={"Licences": licenses},
         )

@@ -1,13 +1,14 @@
 """Sections 2.1 and 2.2.1: what a user may set for source code, and for its files one by one."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.licenses import LICENSE_TYPES, spdx_expression
 from datasets_builders.curation.near_dedup import THRESHOLD
 from datasets_builders.curation.protected_data import ProtectedData
 from datasets_builders.curation.rules import CODE_RULES, RuleLimits
+from datasets_builders.curation.scorers import read_scorers
 from datasets_builders.source_code.folder import FolderConfig
 from datasets_builders.source_code.languages import TYPES, type_of_language
 from datasets_builders.sources.opening import FORMS
@@ -58,6 +59,10 @@ class CodeCorpusConfig(FolderConfig):
     near_dedup_threshold: float = field(
         default=THRESHOLD, metadata={"help": "least Jaccard similarity of near-duplicates"}
     )
+    scorers: list[dict[str, Any]] = field(
+        default_factory=list,
+        metadata={"help": "models that fill columns of scores: [{kind: perplexity, model: PATH}]; see the README"},
+    )
     quality_limits: dict[str, list[float]] = field(
         default_factory=dict,
         metadata={"help": "high-quality filter, column: [least, most], such as {comment_fraction: [0.01, 0.8]}"},
@@ -66,6 +71,8 @@ class CodeCorpusConfig(FolderConfig):
     min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
     skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
 
+    # Before the names of the columns of scores: in rows of many files they are means.
+    score_prefix: ClassVar[str] = ""
     limited_columns: ClassVar[tuple[str, ...]] = ()
 
     def validate(self) -> None:
@@ -85,9 +92,10 @@ class CodeCorpusConfig(FolderConfig):
             raise ConfigError("sources and input_dir (or repository) are both set; put the folder among the sources")
         if self.min_quality and not self.quality_model:
             raise ConfigError(f"min_quality is {self.min_quality}, but no quality_model is set to compare with it")
+        limited_columns = [*self.limited_columns, *self.score_columns]
         for name, limits in self.quality_limits.items():
-            if name not in self.limited_columns:
-                raise ConfigError(f"quality_limits: unknown column {name!r}; known: {', '.join(self.limited_columns)}")
+            if name not in limited_columns:
+                raise ConfigError(f"quality_limits: unknown column {name!r}; known: {', '.join(limited_columns)}")
             if len(limits) != 2 or not limits[0] <= limits[1]:
                 raise ConfigError(f"quality_limits: {name} is {limits}, but must be [least, most]")
         if self.columns and not self.sources:
@@ -104,6 +112,11 @@ class CodeCorpusConfig(FolderConfig):
         for name in self.languages:
             if type_of_language(name) is None:
                 raise ConfigError(f"languages: Linguist knows no {name!r}; names are such as 'C++', 'C#', 'Shell'")
+
+    @property
+    def score_columns(self) -> list[str]:
+        """Columns that the scorers fill."""
+        return [f"{self.score_prefix}{column}" for one in read_scorers(self.scorers) for column in one.columns]
 
 
 @dataclass

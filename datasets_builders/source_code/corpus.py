@@ -18,6 +18,7 @@ from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter, fi
 from datasets_builders.curation.personal_data import Sanitising
 from datasets_builders.curation.quality_model import QualityScore, read_description
 from datasets_builders.curation.rules import RuleLimits
+from datasets_builders.curation.scorers import ModelScores, Scorer, read_scorers, scorers_fingerprint
 from datasets_builders.source_code.config import CodeCorpusConfig, protected_data
 from datasets_builders.source_code.folder import (
     ALWAYS_EXCLUDED,
@@ -87,13 +88,28 @@ class CodeCorpusBuilder(Builder):
         )
 
     @cached_property
+    def scorers(self) -> list[Scorer]:
+        """The models that score files, found."""
+        return [Scorer.found(one) for one in read_scorers(self.code.scorers)]
+
+    def scoring(self) -> list[Step]:
+        """Return the steps by which models score files."""
+        return [ModelScores(one) for one in self.scorers]
+
+    def score_descriptions(self) -> dict[str, str]:
+        """Return the columns of scores with what they hold, for the card."""
+        told = [one.describe() for one in self.scorers for _ in one.fields.columns]
+        return dict(zip(self.code.score_columns, told, strict=True))
+
+    @cached_property
     def benchmark_index(self) -> BenchmarkIndex:
         """The texts that the dataset is kept clear of."""
         return protected_data(self.code).index()
 
     def check(self) -> None:
-        """Raise `ConfigError` when there is nothing to read."""
+        """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
         config = self.code
+        self.scoring()  # finding the models finds what is missing
         if not config.sources:
             check_folder(config, self.output_folder)
         for source in self.sources:  # opening them finds what is missing
@@ -148,7 +164,8 @@ class CodeCorpusBuilder(Builder):
             found["opt_out_sha256"] = file_sha256(Path(config.opt_out_file).expanduser())
         if config.quality_model:
             found["quality_model_sha256"] = read_description(Path(config.quality_model).expanduser()).sha256
-        return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
+        scores = {"scorers": scorers_fingerprint(self.scorers)} if self.scorers else {}
+        return found | {"benchmarks_sha256": self.benchmark_index.sha256()} | scores
 
     def license_of_card(self) -> tuple[str, str]:
         """Return the licence of all rows, `other` for several, and a table of licences as Markdown."""

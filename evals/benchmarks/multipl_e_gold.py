@@ -1,8 +1,8 @@
 """Section 4.3: answers that are known to be right for MultiPL-E, which has none of its own.
 
 For six languages the bodies of HumanEvalPack's solutions, with types and names turned into those of MultiPL-E's
-prompts; where that does not fit (other types, other helpers), a row has no gold. For PHP, C# and Bash a few of ours.
-`multipl_e_gold.json` names the rows for which a body fits.
+prompts, where that fits: `multipl_e_gold_fitting.json` names the rows. For other rows, and for PHP, C# and Bash, ours:
+`gold_programs/LANGUAGE.txt`, the completions of the prompts one after another, each below a line `=== NAME OF THE ROW`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from evals.benchmarks.humanevalfix import LANGUAGES as PACK_LANGUAGES
 from evals.benchmarks.humanevalfix import humanevalfix_source
 from evals.benchmarks.rows import BenchmarkDataError, Row
 
-FITTING = Path(__file__).with_name("multipl_e_gold.json")
+FITTING = Path(__file__).with_name("multipl_e_gold_fitting.json")
+OURS = Path(__file__).with_name("gold_programs")
+NAME_LINE = re.compile(r"^=== (\S+)\n", re.MULTILINE)
 # TypeScript takes JavaScript's bodies.
 FROM_PACK = {"typescript": "javascript", **{name: name for name in PACK_LANGUAGES if name != "python"}}
 # Types of HumanEvalPack's solutions to those of MultiPL-E's prompts.
@@ -40,10 +42,9 @@ def add_gold(rows: Sequence[Row], language: str, data_dir: Path | None) -> list[
 
     Args:
         rows: of HumanEval in MultiPL-E.
-        data_dir: has humanevalpack/ too; without it, the languages that need it have no gold.
+        data_dir: has humanevalpack/ too; without it, rows whose gold comes from there have none.
     """
-    known = _fitting()
-    solutions = dict(known["ours"].get(language, {}))
+    solutions = our_solutions(language)
     if language in FROM_PACK:
         try:
             pack, _ = humanevalfix_source(FROM_PACK[language]).load(data_dir)
@@ -52,7 +53,7 @@ def add_gold(rows: Sequence[Row], language: str, data_dir: Path | None) -> list[
         by_number = {row["task_id"].split("/")[1]: row for row in pack}
         for row in rows:
             number = row["name"].split("_")[1]
-            if number in by_number and int(number) in known["fitting"][language]:
+            if number in by_number and int(number) in _fitting()[language]:
                 solutions[row["name"]] = transplanted(by_number[number], row, language)
     return [{**row, "gold": solutions.get(row["name"])} for row in rows]
 
@@ -71,6 +72,13 @@ def transplanted(pack_row: Row, row: Row, language: str) -> str:
     return body
 
 
+def our_solutions(language: str) -> dict[str, str]:
+    """Return our own completions of the prompts in a language, by the names of the rows."""
+    path = OURS / f"{language}.txt"
+    parts = NAME_LINE.split(path.read_text(encoding="utf-8")) if path.is_file() else [""]
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
 @functools.cache
-def _fitting() -> dict:
+def _fitting() -> dict[str, list[int]]:
     return json.loads(FITTING.read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ class BenchmarkSource:
     Args:
         name (`str`): of the folder below the data folder.
         file_names: the first that exists is read: .jsonl, .jsonl.gz, .json, .json.gz or .parquet.
-        hub_id, hub_config, split, revision (`str`): on the Hub; an empty revision is recorded as it is found.
+        hub_id, hub_config, split, revision (`str`): on the Hub; without a revision, main's commit, which is recorded.
         columns: that every row must have.
         num_rows (`int`): after `ids` is applied.
         licence (`str`): of the rows.
@@ -95,13 +95,23 @@ class BenchmarkSource:
         from datasets import load_dataset
 
         try:
-            rows = load_dataset(
-                self.hub_id, self.hub_config, split=self.split, revision=self.revision or None
-            ).to_list()
+            revision = self.revision or current_revision(self.hub_id)
+            rows = load_dataset(self.hub_id, self.hub_config, split=self.split, revision=revision).to_list()
         except Exception as error:  # whatever the Hub's client raises: offline, a proxy, a renamed repository
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BenchmarkDataError(f"{self.hub_id} cannot be loaded ({reason}); {self.how_to_get()}") from error
-        return rows, f"hf://datasets/{self.hub_id}" + (f"@{self.revision}" if self.revision else "")
+        return rows, f"hf://datasets/{self.hub_id}" + (f"@{revision}" if revision else "")
+
+
+def current_revision(hub_id: str) -> str | None:
+    """Return the commit that a dataset's main branch is at; None offline, where only the cache's copy is to be had."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    try:
+        return HfApi().dataset_info(hub_id).sha
+    except OfflineModeIsEnabled:
+        return None
 
 
 __all__ = ["DATA_VARIABLE", "BenchmarkSource", "data_folder"]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import platform
+import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from evals.efficiency.counting import CONVENTION, floor_table, flops_table
+from evals.efficiency.engines import PYTHON_VARIABLE, EngineError, measure_transformers, measure_vllm
+from evals.efficiency.latency import Plan, capacity
 from evals.efficiency.pictures import write_report
 from evals.efficiency.shapes import PRESETS, cost_of, read_config
+
+L20_BANDWIDTH_GB, L20_TFLOPS = 864.0, 119.5  # the paper's GPU
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,12 +34,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     floor.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 2, 4, 5, 8, 16, 32, 64, 128, 256, 512])
     floor.add_argument("--context-tokens", type=int, default=0)
-    floor.add_argument("--bandwidth-gb", type=float, default=864.0, help="of the memory, GB/s; default: L20")
-    floor.add_argument("--tflops", type=float, default=119.5, help="of 16-bit matrix products; default: L20")
+    floor.add_argument("--bandwidth-gb", type=float, default=L20_BANDWIDTH_GB, help="of the memory; default: L20's")
+    floor.add_argument("--tflops", type=float, default=L20_TFLOPS, help="of 16-bit matrix products; default: L20's")
     latency = kinds.add_parser("latency", help="Figure 6: measured seconds over input and output lengths")
     capacity = kinds.add_parser("capacity", help="the most requests at once within a limit on latency")
     for measured in (latency, capacity):
         measured.add_argument("--model", nargs="+", required=True, help="model folders or names on the Hub, compared")
+        measured.add_argument("--backend", choices=("transformers", "vllm"), default="transformers")
+        measured.add_argument(
+            "--tensor-parallel",
+            "--tensor_parallel",
+            type=int,
+            nargs="+",
+            default=[1],
+            metavar="GPUS",
+            help="with vllm: GPUs that a model is cut over; several are compared (paper 5.2: 1 2)",
+        )
+        measured.add_argument(
+            "--vllm-python",
+            "--vllm_python",
+            default=os.environ.get(PYTHON_VARIABLE, sys.executable),
+            metavar="PYTHON",
+            help=f"interpreter of an environment with vLLM; default: {PYTHON_VARIABLE}, else this one",
+        )
+        measured.add_argument(
+            "--vllm-arguments",
+            "--vllm_arguments",
+            type=_mapping,
+            default={},
+            metavar="JSON",
+            help='more of vllm.LLM, such as {"dtype": "float16"} (paper 5.2)',
+        )
         measured.add_argument("--repeats", type=int, default=5)
         measured.add_argument("--warm-up", "--warm_up", type=int, default=1)
     latency.add_argument(
@@ -43,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     capacity.add_argument("--latency-slo-ms", "--latency_slo_ms", type=float, default=500.0, help="paper 5.2: 500")
     capacity.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
     capacity.add_argument("--lengths", nargs=1, default=["128:32"], metavar="IN:OUT")
+    capacity.add_argument("--bandwidth-gb", type=float, help="of the memory: draws each model's floor into the picture")
+    capacity.add_argument("--tflops", type=float, default=L20_TFLOPS, help="for the floor; default: L20's")
     for kind, function in ((flops, _flops), (floor, _floor), (latency, _latency), (capacity, _capacity)):
         kind.add_argument("--output", type=Path, help="also write the table as JSON")
         kind.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with the picture")
@@ -78,54 +111,70 @@ def _costs(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _latency(options: argparse.Namespace) -> int:
-    from evals.efficiency.latency import measure
-
-    lines = []
-    for name in options.model:
-        model = _load(name)
-        measured = measure(model, _lengths(options.lengths), options.batch_size, options.repeats, options.warm_up)
-        lines += [{"model": name, **line} for line in measured]
-        del model
-    _show(lines, options.output, _machine())
+    plan = Plan(_lengths(options.lengths), [options.batch_size], options.repeats, options.warm_up)
+    measured, versions = _measure(options, plan)
+    lines = [line for lines in measured.values() for line in lines]
+    _show(lines, options.output, versions)
     if options.report:
-        write_report(options.report, "latency", lines, f"{_machine()}, batch {options.batch_size}")
+        write_report(options.report, "latency", lines, f"{_words(versions)}, batch {options.batch_size}")
     return 0
 
 
 def _capacity(options: argparse.Namespace) -> int:
-    from evals.efficiency.latency import capacity, measure
-
-    lines, best = [], {}
-    for name in options.model:
-        model = _load(name)
-        measured = []
-        for batch_size in options.batch_sizes:
-            measured += measure(model, _lengths(options.lengths), batch_size, options.repeats, options.warm_up)
-            if 1e3 * measured[-1]["median_seconds"] > options.latency_slo_ms:
-                break
-        lines += [{"model": name, **line} for line in measured]
-        best[name] = capacity(measured, options.latency_slo_ms)
-        del model
-    _show(lines, options.output, {**_machine(), "latency_slo_ms": options.latency_slo_ms, "capacity": best})
+    limit = options.latency_slo_ms
+    plan = Plan(_lengths(options.lengths), options.batch_sizes, options.repeats, options.warm_up, limit)
+    measured, versions = _measure(options, plan)
+    lines = [line for lines in measured.values() for line in lines]
+    best = {name: capacity(lines, limit) for name, lines in measured.items()}
+    _show(lines, options.output, {**versions, "latency_slo_ms": limit, "capacity": best})
     for name, line in best.items():
         text = f"{line['batch_size']} requests at once" if line else "not even one request"
-        print(f"{name}: {text} within {options.latency_slo_ms:g} ms")
+        print(f"{name}: {text} within {limit:g} ms")
     if options.report:
-        write_report(options.report, "capacity", lines, f"{_machine()}, limit {options.latency_slo_ms:g} ms")
+        floors = _floors(options, plan) if options.bandwidth_gb else []
+        write_report(options.report, "capacity", lines, f"{_words(versions)}, limit {limit:g} ms", floors)
     return 0
 
 
-def _load(name: str) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
+def _floors(options: argparse.Namespace, plan: Plan) -> list[dict[str, Any]]:
+    """Return what decoding can reach at most with the context that a request has halfway."""
+    input_tokens, output_tokens = plan.grid[0]
+    costs = {f"{name}, floor": cost for name, cost in _costs(options.model).items()}
+    context = input_tokens + output_tokens // 2
+    return floor_table(costs, plan.batch_sizes, context, options.bandwidth_gb, options.tflops)
 
-    import modeling_ling  # noqa: F401 - registers the architecture
-    from evals.models import check_model
 
-    check_model(name)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    return AutoModelForCausalLM.from_pretrained(name, trust_remote_code=True, dtype=dtype).to(device).eval()
+def _measure(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
+    """Return the lines of each model (and of each number of GPUs, if there are several), and the versions."""
+    measured, versions = {}, {}
+    if options.backend == "transformers" and options.tensor_parallel != [1]:
+        raise SystemExit("--tensor-parallel is vLLM's: add --backend vllm")
+    for name in options.model:
+        for num_gpus in options.tensor_parallel:
+            label = f"{name}, {num_gpus} GPUs" if len(options.tensor_parallel) > 1 else name
+            try:
+                if options.backend == "vllm":
+                    lines, versions = measure_vllm(name, plan, options.vllm_python, num_gpus, options.vllm_arguments)
+                else:
+                    lines, versions = measure_transformers(name, plan)
+            except EngineError as error:
+                raise SystemExit(str(error)) from None
+            measured[label] = [{"model": label, **line} for line in lines]
+    return measured, versions
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f'{text} is no mapping such as {{"dtype": "float16"}}')
+    return value
+
+
+def _words(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in versions.items())
 
 
 def _lengths(texts: Sequence[str]) -> list[tuple[int, int]]:
@@ -136,14 +185,6 @@ def _lengths(texts: Sequence[str]) -> list[tuple[int, int]]:
     except ValueError:
         raise SystemExit(f"--lengths {' '.join(texts)}: give pairs such as 128:128, input and output tokens") from None
     return pairs
-
-
-def _machine() -> dict[str, Any]:
-    import torch
-    import transformers
-
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
-    return {"device": device, "torch": torch.__version__, "transformers": transformers.__version__}
 
 
 def _show(lines: Sequence[dict[str, Any]], output: Path | None, more: dict[str, Any]) -> None:

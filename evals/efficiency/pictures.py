@@ -34,7 +34,9 @@ PICTURES = {
 }
 
 
-def write_report(path: Path, kind: str, lines: Sequence[dict[str, Any]], note: str) -> None:
+def write_report(
+    path: Path, kind: str, lines: Sequence[dict[str, Any]], note: str, more: Sequence[dict[str, Any]] = ()
+) -> None:
     """Write a page with a table and its picture.
 
     Args:
@@ -42,6 +44,7 @@ def write_report(path: Path, kind: str, lines: Sequence[dict[str, Any]], note: s
         kind: "flops", or one of `PICTURES`.
         lines: a table of that kind, with "model" in every line.
         note: what the numbers are of.
+        more: lines that are drawn and not listed: floors, under throughputs that were measured.
     """
     if kind == "flops":
         page = Page("Cost of one inference (Figure 1c)")
@@ -61,7 +64,7 @@ def write_report(path: Path, kind: str, lines: Sequence[dict[str, Any]], note: s
         picture = PICTURES[kind]
         page = Page(picture.title)
         series: dict[str, list[tuple[float, float]]] = {}
-        for line in lines:
+        for line in [*lines, *more]:
             series.setdefault(line["model"], []).append((line[picture.x], line[picture.y]))
         page.line_chart(kind, series, caption=note, x_label=picture.x_label, y_label=picture.y_label)
     page.table(list(lines[0]), [list(line.values()) for line in lines], caption=note)

@@ -12,6 +12,7 @@ from evals.execution.packages import INSIDE_FOLDER, locate
 from evals.execution.program import Limits
 
 SYSTEM_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
+SERVER_CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SETPCAP")
 
 
 def interpreter() -> str:
@@ -31,6 +32,7 @@ def command(
     privileged: bool,
     packages: Sequence[str] = (),
     folders: Sequence[str] = (),
+    server: bool = False,
 ) -> list[str]:
     """Return the bwrap command up to and with the interpreter and its flags.
 
@@ -38,13 +40,16 @@ def command(
         folders: of toolchains, shown where they are, beside the system's and the interpreter's.
         privileged: started by root without a user namespace; the program then becomes a user of its own inside, which
             is what makes the limit on processes hold (the kernel does not apply it to root).
+        server: for the fork server, which where it is privileged needs what makes namespaces.
 
     Source: ours.
     """
     words = [shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session"]
     words += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     if privileged:
-        words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        words += ["--cap-drop", "ALL"]
+        for name in ("SETUID", "SETGID", *(SERVER_CAPABILITIES if server else ())):
+            words += ["--cap-add", f"CAP_{name}"]
     else:
         words += ["--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
     words += ["--ro-bind", "/usr", "/usr"]

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from evals.execution.fork_server import ForkServers
+from evals.execution.java_compiler import JavaRunner
 from evals.execution.program import ExecutionResult, IsolationUnavailableError, Limits, Program, Verdict
 from evals.execution.running import run_once
 from evals.execution.sandbox import Sandbox
@@ -42,7 +44,9 @@ class Executor:
         self.limits = limits or Limits()
         self._sandbox = choose_sandbox(isolation)
         self.isolation = self._sandbox.name
+        self._servers = ForkServers(self._sandbox)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="execution")
+        self._java = JavaRunner(self._sandbox)
 
     def __enter__(self) -> Executor:
         return self
@@ -51,15 +55,27 @@ class Executor:
         self.close()
 
     def close(self) -> None:
-        """Wait for running programs and give the threads back."""
+        """Wait for running programs, give the threads back and end what stayed for them."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._java.close()
+        self._servers.close()
 
     def run(self, program: Program, limits: Limits | None = None) -> ExecutionResult:
         """Run one program and return how it ended; a sandbox that fails to start is tried again twice."""
-        for _ in range(INFRA_TRIES):
-            result = run_once(self._sandbox, program, limits or self.limits)
+        limits = limits or self.limits
+        result = self._run_with_what_waits(program, limits)
+        for _ in range(INFRA_TRIES - 1):
             if result.verdict is not Verdict.INFRA_ERROR:
                 break
+            result = run_once(self._sandbox, program, limits)
+        return result
+
+    def _run_with_what_waits(self, program: Program, limits: Limits) -> ExecutionResult:
+        """Run a program by a process that is there already: Java's compiler, or an interpreter that forks."""
+        if program.language == "java":
+            return self._java.run(program, limits)
+        result = run_once(self._sandbox, program, limits, servers=self._servers)
+        self._servers.count(program, failed=result.verdict is Verdict.INFRA_ERROR)
         return result
 
     def run_batch(
@@ -82,8 +98,9 @@ class Executor:
                     on_result(index, result)
             return result
 
-        futures = [self._pool.submit(run_numbered, *numbered) for numbered in enumerate(programs)]
-        return [future.result() for future in futures]
+        longest_first = sorted(enumerate(programs), key=lambda numbered: -numbered[1].expected_seconds)
+        futures = {index: self._pool.submit(run_numbered, index, program) for index, program in longest_first}
+        return [futures[index].result() for index in range(len(futures))]
 
 
 def choose_sandbox(isolation: str) -> Sandbox:

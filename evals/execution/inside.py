@@ -93,11 +93,14 @@ def show_error(kind: type, error: BaseException, trace: types.TracebackType | No
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
-def main() -> None:
+def read_payload(descriptor: int) -> dict:
+    """Read what the executor wrote about the program, and close the descriptor."""
+    with os.fdopen(descriptor, "rb") as payload_file:
+        return json.load(payload_file)
+
+
+def run(payload: dict, status: int) -> None:
     """Prepare and run."""
-    with os.fdopen(int(sys.argv[1]), "rb") as payload_file:
-        payload = json.load(payload_file)
-    status = int(sys.argv[2])
     if payload["uid"]:
         become_user(payload["uid"])
     os.chdir(payload["folder"])
@@ -122,8 +125,9 @@ def main() -> None:
         sys.path.append(payload["packages"])
     builtins.exit = builtins.quit = sys.exit  # the site module, which is not loaded, would have brought them
     sys.excepthook = show_error
-    del payload
+    payload.clear()  # callers hold it still
     exec(code, program.__dict__)
 
 
-main()
+if __name__ == "__main__":
+    run(read_payload(int(sys.argv[1])), int(sys.argv[2]))

@@ -13,6 +13,7 @@ import os
 import platform
 import struct
 import sys
+from collections.abc import Iterable
 
 CLONE_FLAGS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 # NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
@@ -72,15 +73,20 @@ def enter_namespaces() -> None:
     """Enter new namespaces as user 65534, and go on as the first process of the new PID namespace."""
     uid, gid = os.geteuid(), os.getegid()
     check(libc.unshare(CLONE_FLAGS), "unshare")
-    write("/proc/self/setgroups", "deny")
-    write("/proc/self/uid_map", f"65534 {uid} 1")
-    write("/proc/self/gid_map", f"65534 {gid} 1")
+    map_user(uid, gid)
     child = os.fork()
     if child:
         # The parent waits outside; when it is killed, PDEATHSIG kills the namespace's first process and so all of it.
         status = os.waitpid(child, 0)[1]
         os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
     check(libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "prctl")
+
+
+def map_user(uid: int, gid: int) -> None:
+    """Be user 65534 in the new user namespace, and `uid` and `gid` outside of it, as before."""
+    write("/proc/self/setgroups", "deny")
+    write("/proc/self/uid_map", f"65534 {uid} 1")
+    write("/proc/self/gid_map", f"65534 {gid} 1")
 
 
 def write(path: str, text: str) -> None:
@@ -95,11 +101,11 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
     check(libc.mount(words[0], words[1], words[2], flags, words[3]), f"mount {target}")
 
 
-def mount_folders(folder: str, disk_bytes: int) -> None:
+def mount_folders(folder: str, disk_bytes: int, mode: str = "0700") -> None:
     """Give the new namespaces a proc of their own and a small writable folder."""
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
-    mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, f"size={disk_bytes},mode=0700")
+    mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, f"size={disk_bytes},mode={mode}")
 
 
 def restrict_files(readable: list[str], writable: list[str]) -> None:
@@ -127,13 +133,14 @@ def drop_capabilities() -> None:
             break  # past the last capability of this kernel
 
 
-def filter_program(machine: str) -> bytes:
+def filter_program(machine: str, denied: Iterable[str], unix_only: bool) -> bytes:
     """Return the seccomp filter: another architecture is killed, what is denied fails with EPERM.
 
-    Sockets are allowed within the machine's own Unix family only; there is no network in the namespace anyway.
+    With `unix_only` sockets are allowed within the machine's own Unix family only; there is no network in the namespace
+    anyway.
     """
     column = ("x86_64", "aarch64").index(machine)
-    numbers = [pair[column] for pair in DENIED.values()]
+    numbers = [DENIED[name][column] for name in denied]
     allow, deny, kill = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
     load, jump_equal, jump_greater, give = 0x20, 0x15, 0x35, 0x06
     code = [(load, 0, 0, 4), (jump_equal, 1, 0, AUDIT_ARCH[machine]), (give, 0, 0, kill), (load, 0, 0, 0)]
@@ -141,17 +148,24 @@ def filter_program(machine: str) -> bytes:
         code += [(jump_greater, 0, 1, 0x40000000), (give, 0, 0, kill)]  # the x32 numbers
     for number in numbers:
         code += [(jump_equal, 0, 1, number), (give, 0, 0, deny)]
-    code += [(jump_equal, 0, 3, SOCKET[column]), (load, 0, 0, 16), (jump_equal, 1, 0, AF_UNIX), (give, 0, 0, deny)]
+    if unix_only:
+        code += [(jump_equal, 0, 3, SOCKET[column]), (load, 0, 0, 16), (jump_equal, 1, 0, AF_UNIX), (give, 0, 0, deny)]
     code += [(give, 0, 0, allow)]
     return b"".join(struct.pack("HBBI", *instruction) for instruction in code)
 
 
-def restrict_system_calls() -> None:
+def restrict_system_calls(denied: Iterable[str] = DENIED, unix_only: bool = True) -> None:
     """Install the filter for this process and its children."""
-    text = filter_program(platform.machine())
+    text = filter_program(platform.machine(), denied, unix_only)
     buffer = ctypes.create_string_buffer(text, len(text))
     program = struct.pack("HxxxxxxP", len(text) // 8, ctypes.addressof(buffer))
     check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.c_char_p(program), 0, 0), "seccomp")
+
+
+def confine(readable: list[str], folder: str) -> None:
+    """Restrict this process and its children to these files, what is writable in `folder`, and harmless calls."""
+    restrict_files(readable, ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", folder])
+    restrict_system_calls()
 
 
 def main(arguments: list[str]) -> None:
@@ -162,8 +176,7 @@ def main(arguments: list[str]) -> None:
     os.chdir(options["folder"])
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     drop_capabilities()
-    restrict_files(options["readable"], ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", options["folder"]])
-    restrict_system_calls()
+    confine(options["readable"], options["folder"])
     os.execve(arguments[1], arguments[1:], options["environment"])
 
 

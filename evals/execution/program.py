@@ -67,6 +67,7 @@ class Program:
             library.
         expect_stdout_marker (`str`): if set, exit status 0 passes only when this text stands in the last line of
             stdout. A checker prints it after its last test, so that `exit(0)` before the tests does not pass.
+        expected_seconds (`float`): as far as known; of a batch, the longest are started first.
     """
 
     source: str
@@ -77,6 +78,7 @@ class Program:
     hash_seed: int = 0
     packages: tuple[str, ...] = ()
     expect_stdout_marker: str = ""
+    expected_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

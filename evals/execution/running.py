@@ -12,15 +12,18 @@ import shlex
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
+from typing import BinaryIO
 
 from evals.execution import bubblewrap
 from evals.execution.control_groups import ControlGroup
+from evals.execution.fork_server import ForkedProgram, ForkServers
 from evals.execution.program import ExecutionResult, Limits, Program, Verdict
 from evals.execution.sandbox import Sandbox
-from evals.execution.toolchains import toolchain
+from evals.execution.toolchains import Toolchain, toolchain
 
 INSIDE = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
 MEMORY_EXIT_STATUS = 77  # as in inside.py
@@ -33,14 +36,29 @@ FIRST_USER = 1_500_000_000  # user ids that no system gives out; each sandbox st
 _users = itertools.count()
 
 
-def run_once(sandbox: Sandbox, program: Program, limits: Limits) -> ExecutionResult:
-    """Run a program once; whatever goes wrong outside of it is an INFRA_ERROR."""
+def run_once(
+    sandbox: Sandbox,
+    program: Program,
+    limits: Limits,
+    compiled: Mapping[str, bytes] | None = None,
+    servers: ForkServers | None = None,
+) -> ExecutionResult:
+    """Run a program once; whatever goes wrong outside of it is an INFRA_ERROR.
+
+    Args:
+        compiled: what its compilation gave, where that was done elsewhere; put beside it instead of compiling it.
+        servers: that may fork its process.
+    """
     start = time.monotonic()
     try:
+        tools = None if program.language == "python" else toolchain(program.language)
+        if tools and compiled is not None:
+            tools = tools.with_commands(compile=(), run=tools.language.run)
+            program = replace(program, files={**program.files, **compiled})
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ling_sandbox_"))
             group = stack.enter_context(ControlGroup(*group_limits(program, limits)))
-            run = _Run(sandbox, program, limits, folder, group)
+            run = SandboxedRun(sandbox, program, limits, folder, group, tools, servers)
             return replace(run.result(), wall_seconds=time.monotonic() - start)
     except OSError as error:
         seconds = time.monotonic() - start
@@ -57,12 +75,21 @@ def group_limits(program: Program, limits: Limits) -> tuple[int, int]:
     return max(limits.memory_bytes, COMPILER_MEMORY), max(limits.num_processes, processes)
 
 
-class _Run:
+class SandboxedRun:
     """One process tree from its start to its verdict."""
 
-    def __init__(self, sandbox: Sandbox, program: Program, limits: Limits, folder: str, group: ControlGroup) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        program: Program,
+        limits: Limits,
+        folder: str,
+        group: ControlGroup,
+        tools: Toolchain | None,
+        servers: ForkServers | None = None,
+    ) -> None:
         self.sandbox, self.program, self.limits, self.folder, self.group = sandbox, program, limits, folder, group
-        self.tools = None if program.language == "python" else toolchain(program.language)
+        self.tools, self.servers = tools, servers
         self.inside_folder = "/tmp" if sandbox.name == "bubblewrap" else folder
         self.output = {"stdout": bytearray(), "stderr": bytearray(), "status": bytearray()}
         self.tail = b""  # of stdout, where a marker stands even if the output was cut
@@ -71,44 +98,73 @@ class _Run:
 
     def result(self) -> ExecutionResult:
         """Run the program and judge it."""
-        process, status_reader = self._start()
+        process, status_reader = self.start()
         try:
             ended = self._drain(process, status_reader)
         finally:
             os.close(status_reader)
-            process.kill()  # after a normal end a no-op; else it takes the namespace's processes along
-            if self.sandbox.name == "rlimits":
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, 9)
-            process.wait()
-            for stream in (process.stdout, process.stderr):
-                stream.close()
+            self.end(process)
         return self._judge(process.returncode, ended)
 
-    def _start(self) -> tuple[subprocess.Popen[bytes], int]:
-        status_reader, status_writer = os.pipe()
-        with contextlib.ExitStack() as stack:
+    def kill(self, process: subprocess.Popen[bytes] | ForkedProgram) -> None:
+        """Kill what is left of the process tree."""
+        process.kill()  # after a normal end a no-op; else it takes the namespace's processes along
+        if self.sandbox.name == "rlimits":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, 9)
+
+    def end(self, process: subprocess.Popen[bytes] | ForkedProgram) -> None:
+        """Kill what is left, wait until it is gone, and close its pipes."""
+        self.kill(process)
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+    def start(self, stdin: int | None = None) -> tuple[subprocess.Popen[bytes] | ForkedProgram, int]:
+        """Start the processes and return the first one, and where it says that the program starts.
+
+        Args:
+            stdin: as for `Popen`, instead of the program's.
+        """
+        server = self.servers.take(self.program) if self.servers else None
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as stack:
+            if server:
+                undo.callback(self.servers.give_back, server)
+                self.inside_folder = server.folder
+            status_reader, status_writer = os.pipe()
+            undo.callback(os.close, status_reader)
             stack.callback(os.close, status_writer)
             payload = stack.enter_context(memory_file(json.dumps(self._payload()).encode()))
-            stdin = stack.enter_context(memory_file(self.program.stdin.encode("utf-8", "surrogateescape")))
-            environment = self._environment()
-            words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
-            words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
-            if self.group.joins:
-                # The shell joins the groups and becomes the sandbox, so that nothing of it starts outside.
-                join = " && ".join(f"echo $$ > {shlex.quote(file)}" for file in self.group.joins)
-                words = ["/bin/sh", "-c", f'{join} && exec "$0" "$@"', *words]
-            process = subprocess.Popen(
-                words,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(payload.fileno(), status_writer),
-                cwd=self.folder,
-                env=environment,
-                start_new_session=True,
-            )
+            given = stack.enter_context(memory_file(self.program.stdin.encode("utf-8", "surrogateescape")))
+            if server:
+                descriptors = payload.fileno(), given.fileno(), status_writer
+                process = ForkedProgram(self.servers, server, *descriptors, self.group.joins)
+            else:
+                process = self._start_alone(payload, given if stdin is None else stdin, status_writer)
+            undo.pop_all()
         return process, status_reader
+
+    def _start_alone(
+        self, payload: BinaryIO, stdin: BinaryIO | int, status_writer: int
+    ) -> subprocess.Popen[bytes]:
+        environment = self._environment()
+        words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
+        words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
+        if self.group.joins:
+            # The shell joins the groups and becomes the sandbox, so that nothing of it starts outside.
+            join = " && ".join(f"echo $$ > {shlex.quote(file)}" for file in self.group.joins)
+            words = ["/bin/sh", "-c", f'{join} && exec "$0" "$@"', *words]
+        return subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(payload.fileno(), status_writer),
+            cwd=self.folder,
+            env=environment,
+            start_new_session=True,
+        )
 
     def _environment(self) -> dict[str, str]:
         environment = bubblewrap.environment(self.program.hash_seed)
@@ -145,7 +201,7 @@ class _Run:
             "uid": FIRST_USER + next(_users) % 100_000_000 if self.sandbox.privileged else 0,
         }
 
-    def _drain(self, process: subprocess.Popen[bytes], status_reader: int) -> bool:
+    def _drain(self, process: subprocess.Popen[bytes] | ForkedProgram, status_reader: int) -> bool:
         """Read until all ends of the pipes are closed or the time is up; return whether they closed by themselves.
 
         The program's time begins when it says that it starts, after compilation.

@@ -39,22 +39,27 @@ class Sandbox:
         words = bubblewrap.interpreter_words()
         if self.name == "rlimits":
             return words
-        readable = [
-            "/usr",
-            "/proc",
-            *bubblewrap.SYSTEM_FOLDERS,
-            *bubblewrap.interpreter_folders(),
-            "/etc/ld.so.cache",
-            *folders,
-        ]
-        if program.packages:
-            readable += [self.package_folder(program.packages)]
-            readable += [str(path) for name in program.packages for path in locate(name)]
-        environment = {**environment, "HOME": folder, "TMPDIR": folder}
         options = {
             "folder": folder,
             "disk_bytes": limits.disk_bytes,
-            "readable": readable,
-            "environment": environment,
+            "readable": [*self.readable(program.packages), *folders],
+            "environment": {**environment, "HOME": folder, "TMPDIR": folder},
         }
         return [words[0], "-I", "-S", "-B", NAMESPACES, json.dumps(options), *words]
+
+    def server_command(self, packages: tuple[str, ...], environment: dict[str, str]) -> list[str]:
+        """Return the command of a fork server up to and with the interpreter and its flags.
+
+        Under "namespaces" the server, which runs no program itself, is bare; its forks enter the namespaces.
+        """
+        if self.name == "bubblewrap":
+            return bubblewrap.command(Limits(), environment, self.privileged, packages, server=True)
+        return bubblewrap.interpreter_words()
+
+    def readable(self, packages: tuple[str, ...]) -> list[str]:
+        """Return what a program may read under the rung that shows files where they are."""
+        readable = ["/usr", "/proc", *bubblewrap.SYSTEM_FOLDERS, *bubblewrap.interpreter_folders(), "/etc/ld.so.cache"]
+        if packages:
+            readable += [self.package_folder(packages)]
+            readable += [str(path) for name in packages for path in locate(name)]
+        return readable

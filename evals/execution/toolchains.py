@@ -1,7 +1,8 @@
 """Section 4: compilers and interpreters: where they are, their versions, and what is prepared once for all programs.
 
-Prepared are a precompiled C++ header, a warm class archive for javac with the tuples that MultiPL-E's Java prompts
-import, Go's build cache, and three Rust crates. They lie in a cache folder of the user's that programs only read.
+Prepared are a precompiled C++ header, a warm class archive for javac, our server around javac, the tuples that
+MultiPL-E's Java prompts import, Go's build cache, and three Rust crates. They lie in a cache folder of the user's that
+programs only read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evals.execution.environments import PREFIX, environment_language
@@ -55,6 +56,10 @@ class Toolchain:
         values |= {"tmp": folder, "main": main, "heap_mb": str(max(memory_bytes // 2 >> 20, 16))}
         return [_fill(word, values) for word in words]
 
+    def with_commands(self, compile: tuple[tuple[str, ...], ...], run: tuple[str, ...]) -> Toolchain:
+        """Return the same tools with other commands for a program."""
+        return replace(self, language=replace(self.language, compile=compile, run=run))
+
 
 def _fill(word: str, values: dict[str, str]) -> str:
     # Not str.format: a tool's name may hold a plus sign, and a value braces.
@@ -72,6 +77,20 @@ def toolchains_folder() -> Path:
 def node_modules() -> Path:
     """Return the folder of npm's packages."""
     return toolchains_folder() / "node_modules"
+
+
+def environment_python(name: str, variable: str) -> str | None:
+    """Return the interpreter of a benchmark's environment.
+
+    Args:
+        name: as `evals/environments.sh NAME` made it.
+        variable: of the process's environment, which names another one.
+
+    Returns:
+        its path; None where there is neither.
+    """
+    made = toolchains_folder() / "environments" / name / "bin" / "python"
+    return os.environ.get(variable) or (str(made) if made.is_file() else None)
 
 
 @functools.cache
@@ -179,8 +198,10 @@ def _prepare_java(folder: Path, tools: dict[str, str]) -> None:
     sources = sorted(map(str, (folder / "src").rglob("*.java")))
     flags = [f"-J{flag}" for flag in (*JVM, "-XX:TieredStopAtLevel=1", "-Xmx512m")]
     archive = f"-J-XX:ArchiveClassesAtExit={folder / 'javac.jsa'}"
-    words = ["-proc:none", "-nowarn", "-encoding", "UTF8", "-d", str(folder / "classes")]
-    _output([tools["javac"], *flags, archive, *words, *sources], "java")
+    words = ["-proc:none", "-nowarn", "-encoding", "UTF8"]
+    _output([tools["javac"], *flags, archive, *words, "-d", str(folder / "classes"), *sources], "java")
+    server = str(RUNTIME / "CompileServer.java")
+    _output([tools["javac"], *flags, *words, "-d", str(folder / "compiler"), server], "java")
     shutil.rmtree(folder / "src")
 
 

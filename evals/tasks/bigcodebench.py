@@ -1,19 +1,20 @@
 """Section 4.2: BigCodeBench, full and hard, complete and instruct; programs run in an environment of their own.
 
-The benchmark's tests need some seventy pinned packages: `LING_BIGCODEBENCH_PYTHON` names the interpreter of a virtual
-environment that has them. Programs have no network; tests that want one, or data of nltk, fail for everybody.
+The benchmark's tests need some seventy pinned packages: `evals/environments.sh bigcodebench` installs those of the hard
+problems, or `LING_BIGCODEBENCH_PYTHON` names the interpreter of another environment. Programs have no network; tests
+that want one, or data of nltk, fail for everybody.
 """
 
 from __future__ import annotations
 
 import ast
-import os
 import sys
 
 from evals.benchmarks.bigcodebench import bigcodebench_source
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, MissingPackageError, Program
 from evals.execution.environments import PREFIX, missing_packages
+from evals.execution.toolchains import environment_python
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.marked import marked_program
 
@@ -46,7 +47,7 @@ class BigCodeBench(ExecutedBenchmark):
     @property
     def interpreter(self) -> str:
         """The environment's Python; without one named, this process's."""
-        return os.environ.get(PYTHON_VARIABLE) or sys.executable
+        return environment_python("bigcodebench", PYTHON_VARIABLE) or sys.executable
 
     def missing(self, rows: list[Row]) -> list[str]:
         """Return the packages of the rows that the environment does not have."""
@@ -64,8 +65,9 @@ class BigCodeBench(ExecutedBenchmark):
         missing = self.missing(rows)
         if missing:
             raise MissingPackageError(
-                f"{self.interpreter} lacks {', '.join(missing[:8])}{' and more' if len(missing) > 8 else ''}; make an "
-                f"environment with BigCodeBench's requirements-eval.txt and set {PYTHON_VARIABLE} to its python"
+                f"{self.interpreter} lacks {', '.join(missing[:8])}{' and more' if len(missing) > 8 else ''}; run "
+                "`bash evals/environments.sh bigcodebench`, or make an environment with BigCodeBench's "
+                f"requirements-eval.txt and set {PYTHON_VARIABLE} to its python"
             )
         return rows, where
 

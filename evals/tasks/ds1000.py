@@ -1,19 +1,19 @@
 """Section 4.5: DS-1000: data science code in seven libraries and four kinds of perturbation.
 
-Its programs need pinned versions: `LING_DS1000_PYTHON` names the interpreter of a virtual environment that has them.
+Its programs need pinned versions: `evals/environments.sh ds1000` installs them, or `LING_DS1000_PYTHON` names the
+interpreter of another environment that has them.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from pathlib import Path
 
 from evals.benchmarks.ds1000 import DS1000
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, MissingPackageError, Program
 from evals.execution.environments import PREFIX, missing_packages
+from evals.execution.toolchains import environment_python
 from evals.tasks.answers import Extraction, extract
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.marked import marked_program
@@ -61,9 +61,9 @@ class Ds1000(ExecutedBenchmark):
         return {"library": shown, "perturbation": PERTURBATIONS.get(kind, "Difficult-Rewrite")}
 
     @property
-    def interpreter(self) -> str:
-        """The environment's Python; without one named, this process's."""
-        return os.environ.get(PYTHON_VARIABLE) or sys.executable
+    def interpreter(self) -> str | None:
+        """The environment's Python, if there is one."""
+        return environment_python("ds1000", PYTHON_VARIABLE)
 
     def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
         """Return the rows.
@@ -72,10 +72,10 @@ class Ds1000(ExecutedBenchmark):
             MissingPackageError: no environment is named, or it lacks one of the libraries.
         """
         rows, where = self.source.load(data_dir)
-        if not os.environ.get(PYTHON_VARIABLE):
+        if not self.interpreter:
             raise MissingPackageError(
-                f"DS-1000 needs its own pinned libraries: make an environment from its environment.yml and set "
-                f"{PYTHON_VARIABLE} to its python"
+                "DS-1000 needs its own pinned libraries: run `bash evals/environments.sh ds1000`, or set "
+                f"{PYTHON_VARIABLE} to the python of an environment that has them"
             )
         shown = {self.subsets(row)["library"] for row in rows}
         missing = missing_packages(self.interpreter, [name for name, title in LIBRARIES.items() if title in shown])
@@ -96,7 +96,7 @@ class Ds1000(ExecutedBenchmark):
         code = code[: min(ends, default=len(code))]
         calls = "test_execution(solution)\n" + "test_string(solution)\n" * ("test_string(" in row["code_context"])
         program = marked_program(f"{row['code_context']}\nsolution = {code!r}\n{calls}")
-        return Program(program.source, PREFIX + self.interpreter, expect_stdout_marker=program.expect_stdout_marker)
+        return Program(program.source, f"{PREFIX}{self.interpreter}", expect_stdout_marker=program.expect_stdout_marker)
 
     def gold(self, row: Row) -> str:
         return row["reference_code"]

@@ -6,11 +6,14 @@ completion, `paper` is CodeFuseEval's, which the paper used.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from evals.benchmarks.humaneval import HUMANEVAL, HUMANEVAL_PLUS
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
 from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark
 from evals.tasks.marked import marked_program
+from evals.tasks.prepared_tests import prepared_test
 
 INSTRUCT_PROMPTS = {"standard": SELF_CONTAINED_SCRIPT, "paper": "Complete the following python code:\n{prompt}"}
 BASE_PROMPTS = {"standard": "{prompt}", "paper": "# language: python\n{prompt}"}
@@ -60,7 +63,15 @@ class HumanEvalPlus(HumanEval):
 
     packages = ("numpy",)
 
+    def program(self, row: Row, code: str) -> Program:
+        seconds = prepared_test(self._published_test(row), self.packages, self.limits).seconds
+        return replace(super().program(row, code), expected_seconds=seconds)
+
     def test(self, row: Row) -> str:
+        """Return the row's tests as they are run."""
+        return prepared_test(self._published_test(row), self.packages, self.limits).text
+
+    def _published_test(self, row: Row) -> str:
         """Return the row's tests, with the one that no solution can pass put right.
 
         For HumanEval/32 (a root of a polynomial) the published test hands the root over as the coefficients, and asks

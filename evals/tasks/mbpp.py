@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from dataclasses import replace
 from pathlib import Path
 
 from evals.benchmarks.mbpp import MBPP, MBPP_PLUS, MBPP_SHOTS
@@ -11,6 +12,7 @@ from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
 from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark
 from evals.tasks.marked import marked_program
+from evals.tasks.prepared_tests import prepared_test
 
 # The prompt of the paper that introduced MBPP; DeepSeek-Coder's harness, which CodeFuseEval follows, quotes the code.
 QUESTION = (
@@ -81,7 +83,8 @@ class MbppPlus(ExecutedBenchmark):
         return called_function(row["test_list"][0])
 
     def program(self, row: Row, code: str) -> Program:
-        return marked_program(f"{code}\n{row['test']}", packages=self.packages)
+        test = prepared_test(row["test"], self.packages, self.limits)
+        return replace(marked_program(f"{code}\n{test.text}", packages=self.packages), expected_seconds=test.seconds)
 
     def gold(self, row: Row) -> str:
         return row["code"]

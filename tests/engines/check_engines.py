@@ -4,7 +4,7 @@
 
 Each engine lives in an environment of its own, because it pins other packages. For every configuration it loads the
 folder that `export` writes and gives the log-probabilities of two greedy continuations; they must be ours. What
-`modeling_ling.serving` warns of has to fail here, and nothing else may.
+`modeling_ling.serving` warns of has to fail here, and nothing else may. Last, latency is measured in vLLM once.
 """
 
 import argparse
@@ -19,6 +19,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from evals.efficiency.engines import measure_vllm
+from evals.efficiency.latency import Plan
 from modeling_ling import BailingMoeForCausalLM
 from modeling_ling.export import export_model
 from modeling_ling.serving import engine_warnings
@@ -40,6 +42,7 @@ CONFIGURATIONS: dict[str, dict[str, object]] = {
     "linear rope": {"rope_scaling": {"type": "linear", "factor": 2.0}},
     "yarn": {"rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}},
 }
+SMALL_ENGINE = {"dtype": "float32", "kv_cache_memory_bytes": 2**28, "enforce_eager": True}
 PROMPT_TOKENS, NEW_TOKENS = 9, 16
 TOLERANCE = 1e-3  # nats; a wrong configuration is off by 0.01 or more
 
@@ -103,6 +106,11 @@ def main() -> int:
             num_surprises += is_surprise
             verdict = "SURPRISE" if is_surprise else "differs, as warned" if warned else "same"
             print(f"{engine:<6}{name:<34}{verdict:<20}{result[:160]}", flush=True)
+    if options.vllm:
+        with tempfile.TemporaryDirectory() as folder:
+            export_model(make_model(**SIZES).eval(), None, folder)
+            lines, versions = measure_vllm(folder, Plan([(16, 8)], repeats=2), options.vllm, arguments=SMALL_ENGINE)
+        print(f"vLLM  latency{'':27}measured{'':12}{lines[0]['median_seconds']:.3f} s for 8 tokens, {versions['vllm']}")
     return 1 if num_surprises else 0
 
 

@@ -5,12 +5,7 @@ It serves a small Qwen2: it looks architectures up in transformers itself and so
 
 import json
 import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +17,7 @@ from evals.endpoint import AnswerFile, EndpointError, EndpointModel, NoLogLikeli
 from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.humaneval import HumanEval
 from tests.evals.conftest import PROBLEMS
+from tests.openai_server import transformers_serve
 
 
 @pytest.fixture(scope="module")
@@ -45,25 +41,8 @@ def served(models, tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(served, tmp_path_factory):
     """The URL of its server."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    words = [str(Path(sys.executable).with_name("transformers")), "serve", str(served)]
-    with open(folder / "log", "w") as log:
-        process = subprocess.Popen([*words, "--port", str(port), "--device", "cpu"], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-3000:]
-                time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.kill()
-        process.wait()
+    with transformers_serve(served, tmp_path_factory.mktemp("server")) as url:
+        yield url
 
 
 @pytest.fixture

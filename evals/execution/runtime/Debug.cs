@@ -1,5 +1,6 @@
 // Stands before System.Diagnostics.Debug in name lookup: under mono, a failed assertion would print a line and go on.
 using System;
+using System.Runtime.CompilerServices;
 
 static class Debug
 {
@@ -23,7 +24,8 @@ static class Debug
     public static void Flush() { }
 }
 
-// MultiPL-E's tests compare lists and dictionaries by Equals, which in C# asks whether they are the same object.
+// MultiPL-E's tests compare lists and dictionaries by Equals, which in C# asks whether they are the same object; so too
+// null, which has no Equals, and tuples, which are never equal to those of another type: (long?, long?) to (long, long).
 static class ByValue
 {
     public static bool Same(object left, object right)
@@ -44,6 +46,15 @@ static class ByValue
             if (list.Count != other.Count) return false;
             for (int i = 0; i < list.Count; i++)
                 if (!Same(list[i], other[i])) return false;
+            return true;
+        }
+        var tuple = left as ITuple;
+        var another = right as ITuple;
+        if (tuple != null && another != null)
+        {
+            if (tuple.Length != another.Length) return false;
+            for (int i = 0; i < tuple.Length; i++)
+                if (!Same(tuple[i], another[i])) return false;
             return true;
         }
         return Equals(left, right);

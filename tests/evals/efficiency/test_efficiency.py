@@ -1,12 +1,13 @@
 """Section 5: the paper's Figure 1c is met, its convention is named, floors behave, and latency is really measured."""
 
 import json
+import sys
 
 import pytest
 
 from evals.__main__ import main
 from evals.efficiency.counting import PAPER_FIGURE, floor_table
-from evals.efficiency.latency import capacity
+from evals.efficiency.latency import Plan, capacity, measure
 from evals.efficiency.shapes import PRESETS, cost_of
 from modeling_ling.accounting import decode_bytes_per_token
 from modeling_ling.configuration_bailing_moe import BailingMoeConfig
@@ -69,8 +70,40 @@ def test_latency_and_capacity_of_two_models(models, tmp_path, capsys):
     asked = ["--latency-slo-ms", "0.001", "--batch-sizes", "1", "2", "--lengths", "4:2", "--repeats", "1"]
     assert main(["efficiency", "capacity", "--model", words[0], *asked]) == 0
     assert "not even one request within 0.001 ms" in capsys.readouterr().out
+    page = tmp_path / "capacity.html"
+    asked = ["--batch-sizes", "1", "2", "--lengths", "4:2", "--repeats", "1", "--bandwidth-gb", "20", "--report"]
+    assert main(["efficiency", "capacity", "--model", words[0], *asked, str(page)]) == 0
+    assert "model0, floor" in (tmp_path / "capacity_pictures" / "capacity.svg").read_text()
     with pytest.raises(SystemExit, match="give pairs such as 128:128"):
         main(["efficiency", "latency", "--model", words[0], "--lengths", "8"])
+
+
+def test_vllm_is_asked_for_in_its_own_environment_and_its_absence_has_a_message(models, tmp_path):
+    asked = ["efficiency", "latency", "--model", str(models[0]), "--lengths", "4:2"]
+    with pytest.raises(SystemExit, match=r"nowhere/python cannot be run: No such file.*--vllm-python"):
+        main([*asked, "--backend", "vllm", "--vllm-python", str(tmp_path / "nowhere/python")])
+    with pytest.raises(SystemExit, match="No module named 'vllm'"):
+        main([*asked, "--backend", "vllm", "--vllm-python", sys.executable])
+    with pytest.raises(SystemExit, match="add --backend vllm"):
+        main([*asked, "--tensor-parallel", "2"])
+
+
+def test_a_run_that_generates_too_few_tokens_is_no_measurement():
+    with pytest.raises(RuntimeError, match=r"\[1, 2\] tokens came where 2 times 2 were asked for"):
+        measure(lambda prompts, output_tokens: [1, 2], 100, Plan([(4, 2)], [2], repeats=1, warm_up=0))
+
+
+def test_batches_grow_until_the_first_beyond_the_limit():
+    sizes = []
+
+    def generate(prompts, output_tokens):
+        sizes.append(len(prompts))
+        return [output_tokens] * len(prompts)
+
+    lines = measure(generate, 100, Plan([(4, 2)], [1, 2, 4], repeats=1, warm_up=0, slo_ms=0.0))
+    assert sizes == [1] and lines[0]["batch_size"] == 1
+    measure(generate, 100, Plan([(4, 2)], [1, 2, 4], repeats=2, warm_up=1, slo_ms=1e9))
+    assert sizes[1:] == [1] * 3 + [2] * 3 + [4] * 3
 
 
 def test_capacity_is_the_largest_batch_within_the_limit():

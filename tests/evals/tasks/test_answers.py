@@ -49,6 +49,8 @@ def test_the_block_that_defines_the_function_is_taken(answer, language, code, ho
         ("rust", "pub fn add<T>(a: T) -> T { a }"),
         ("php", "function add($a) { return $a; }"),
         ("bash", "add() { echo 1; }"),
+        ("bash", "set -e; function add {\n    echo 1\n}"),
+        ("bash", 'add() {\n    if [[ " $1" = *" "[[:alpha:]] ]]; then echo 1; fi\n}'),
         ("typescript", "function add(a: number): number { return a }"),
         ("javascript", "let add = function (a) { return a }"),
     ],

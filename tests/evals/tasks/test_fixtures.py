@@ -164,9 +164,15 @@ def test_ds1000_runs_in_the_environment_that_is_named_and_only_there(tmp_path, m
     benchmark = BENCHMARKS["ds1000"]
     monkeypatch.setattr(benchmark, "source", replace(benchmark.source, num_rows=2))
     monkeypatch.delenv("LING_DS1000_PYTHON", raising=False)
+    monkeypatch.setenv("LING_TOOLCHAINS_DIR", str(tmp_path / "toolchains"))
     with pytest.raises(MissingPackageError, match="set LING_DS1000_PYTHON"):
         benchmark.load(tmp_path)
+    made = tmp_path / "toolchains" / "environments" / "ds1000" / "bin" / "python"  # as evals/environments.sh makes it
+    made.parent.mkdir(parents=True)
+    made.symlink_to(sys.executable)
+    assert benchmark.interpreter == str(made)
     monkeypatch.setenv("LING_DS1000_PYTHON", sys.executable)
+    assert benchmark.interpreter == sys.executable
     rows, _ = benchmark.load(tmp_path)
     assert verdicts(benchmark, [rows[0]] * 2, [benchmark.gold(rows[0]), "result = 1"]) == ["pass", "fail"]
     answers = [

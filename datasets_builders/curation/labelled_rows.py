@@ -1,0 +1,29 @@
+"""Section 2.2.1: rows of code from wherever a user has them, to grade or to learn from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from datasets_builders.building.errors import ConfigError
+
+
+def rows_of(source: str) -> Iterator[dict[str, Any]]:
+    """Give the rows of a Parquet or JSON Lines file, of a dataset folder, or of a dataset on the Hub.
+
+    Raises:
+        ConfigError: it cannot be read.
+
+    Source: ours.
+    """
+    from datasets import load_dataset
+
+    path = Path(source).expanduser()
+    try:
+        if path.is_file():
+            kind = "parquet" if path.suffix == ".parquet" else "json"
+            rows = load_dataset(kind, data_files=str(path), split="train")
+        else:
+            rows = load_dataset(str(path) if path.is_dir() else source, split="train")
+    except Exception as error:  # datasets, pyarrow and the Hub's client: each has errors of its own
+        raise ConfigError(f"--input {source} cannot be read: {type(error).__name__}: {str(error)[:300]}") from None
+    yield from rows

@@ -1,0 +1,245 @@
+"""Section 4: the fork server: an interpreter that has imported the packages, and forks itself for each program.
+
+This text is given to `python -c`, inside bubblewrap or bare; it runs our own code and packages of the environment only.
+Each fork enters namespaces of its own, gives up what it may, and only then reads further: the program's process shares
+nothing that can be written with the server or with the programs before and after it.
+"""
+
+import atexit
+import ctypes
+import fcntl
+import gc
+import importlib
+import json
+import os
+import platform
+import signal
+import socket
+import struct
+import sys
+import types
+from collections.abc import Callable
+
+NEW_CGROUP, NEW_USER = 0x02000000, 0x10000000
+NEW_OTHERS = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET
+CLONE = {"x86_64": 56, "aarch64": 220}
+PR_SET_DUMPABLE = 4
+CAPABILITY_VERSION = 0x20080522
+MS_RDONLY, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 8, 32, 0x1000
+INTERFACE_UP, SET_INTERFACE_FLAGS = 1, 0x8914
+# What bubblewrap covers too: root's own files there could be written to by nobody else, but let nothing depend on it.
+PROC_CONTROLS = ("sys", "sysrq-trigger", "irq", "bus")
+FLUSH_FAILED = 120  # the interpreter's exit status
+MESSAGE_BYTES, MOST_DESCRIPTORS = 64, 16
+
+
+def load(name: str, text: str) -> types.ModuleType:
+    """Return a module made of a text of ours."""
+    module = types.ModuleType(name)
+    exec(compile(text, "<string>", "exec"), module.__dict__)
+    return module
+
+
+def import_packages(names: list, folder: str) -> None:
+    """Import what programs will; leave the path as it was.
+
+    Raises:
+        RuntimeError: an import left a thread or memory that forks would share; programs then start one by one.
+    """
+    sys.path.append(folder)
+    for name in names:
+        importlib.import_module(name)
+    sys.path.remove(folder)
+    threads = os.listdir("/proc/self/task")
+    with open("/proc/self/maps") as maps:
+        shared = [line.split() for line in maps if line.split()[1][1] == "w" and line.split()[1][3] == "s"]
+    if len(threads) > 1 or shared:
+        raise RuntimeError(f"{names} left {len(threads)} threads, {len(shared)} shared writable mappings")
+
+
+class Server:
+    """The loop, and what turns a fork of it into a program's process.
+
+    Args:
+        control: one packet with descriptors comes in per program, one with its exit status goes out.
+        options: `folder` that programs may write to; `packages` and their `package_folder`; whether it is `privileged`
+            (started by root without a user namespace) and whether programs are to be `confined` by Landlock and
+            seccomp, to what is `readable`.
+        namespaces, inside: our modules: system calls, and what runs a program in its process.
+    """
+
+    def __init__(
+        self, control: socket.socket, options: dict, namespaces: types.ModuleType, inside: types.ModuleType
+    ) -> None:
+        self.control, self.options, self.namespaces, self.inside = control, options, namespaces, inside
+        self.user = os.geteuid(), os.getegid()
+        self.libc = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock over a call, as os.fork does
+
+    def serve(self) -> tuple[dict, int]:
+        """Fork for each packet. Returns in a program's process alone: what is known of it, its status descriptor."""
+        gc.collect()
+        gc.freeze()  # programs' collections leave the server's objects, and so its memory, alone
+        self.control.send(b"ready")
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(self.control, MESSAGE_BYTES, MOST_DESCRIPTORS)
+            if not message:
+                os._exit(0)
+            first = self.fork_into_namespaces()
+            if first == 0:
+                self.control.detach()
+                return self.prepare(*descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self.control.send(str(exit_status(first)).encode())
+
+    def fork_into_namespaces(self) -> int:
+        """Fork the first process of new namespaces; unlike unshare(2), this can be done again and again."""
+        flags = NEW_OTHERS | (0 if self.options["privileged"] else NEW_USER)
+        number = CLONE[platform.machine()]
+        return self.check(self.libc.syscall(number, flags | signal.SIGCHLD, 0, 0, 0, 0), "clone")
+
+    def check(self, result: int, what: str) -> int:
+        """Raise OSError if a C call failed."""
+        if result < 0:
+            raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+        return result
+
+    def prepare(self, payload: int, stdin: int, stdout: int, stderr: int, status: int, *joins: int) -> tuple[dict, int]:
+        """Isolate this process, the first of its namespaces, and fork the program's, which alone returns."""
+        for join in joins:
+            os.write(join, b"0")
+        for number, descriptor in enumerate((stdin, stdout, stderr)):
+            os.dup2(descriptor, number)
+        known = self.inside.read_payload(payload)
+        self.enter(known)
+        known["limits"]["num_processes"] += 1  # this one
+        os.dup2(status, 3)
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        os.setsid()
+        self.prctl(PR_SET_DUMPABLE, 0)  # no program of this user may look into the first process
+        program = os.fork()
+        if program:
+            os.closerange(0, 4)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # which the kernel then keeps from a first process
+            os._exit(exit_status(program))
+        if not self.options["privileged"]:
+            self.prctl(PR_SET_DUMPABLE, 1)
+        reseed()
+        return known, 3
+
+    def enter(self, known: dict) -> None:
+        """Set up the new namespaces for the program, then give up every right."""
+        namespaces, options = self.namespaces, self.options
+        if not options["privileged"]:
+            namespaces.map_user(*self.user)
+        namespaces.check(namespaces.libc.unshare(NEW_CGROUP), "unshare")  # only now, in the program's control group
+        confined = options["confined"]
+        namespaces.mount_folders(options["folder"], known["limits"]["disk_bytes"], "0700" if confined else "1777")
+        if not confined:
+            self.cover_proc()
+            bring_loopback_up()
+        os.chdir(options["folder"])
+        self.prctl(namespaces.PR_SET_NO_NEW_PRIVS, 1)
+        namespaces.drop_capabilities()
+        if options["privileged"]:
+            self.inside.become_user(known["uid"])
+            known["uid"] = 0
+        nothing = bytes(24)
+        self.check(self.libc.capset(struct.pack("=Ii", CAPABILITY_VERSION, 0), nothing), "capset")
+        self.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
+        if confined:
+            namespaces.confine(options["readable"], options["folder"])
+        else:
+            # Keys outlive the processes and would be shared: the session's by all forks, a user's by that user's later.
+            namespaces.restrict_system_calls(("add_key", "request_key", "keyctl"), unix_only=False)
+
+    def prctl(self, option: int, value: int) -> None:
+        """Call prctl(2)."""
+        self.check(self.libc.prctl(option, value, 0, 0, 0), f"prctl {option}")
+
+    def cover_proc(self) -> None:
+        """Make what steers the kernel read-only, where this process could write to it."""
+        for name in PROC_CONTROLS:
+            path = f"/proc/{name}"
+            if os.access(path, os.W_OK):
+                self.namespaces.mount(path, path, "", MS_BIND)
+                flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOEXEC
+                self.namespaces.mount("", path, "", flags | self.namespaces.MS_NOSUID | self.namespaces.MS_NODEV)
+
+
+def bring_loopback_up() -> None:
+    """Let the program's processes reach each other through 127.0.0.1, as bubblewrap does."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SET_INTERFACE_FLAGS, struct.pack("16sh14x", b"lo", INTERFACE_UP))
+
+
+def exit_status(process: int) -> int:
+    """Wait for a child, and for what it left behind, and return its status, 128 + n for signal n."""
+    while True:
+        ended, status = os.wait()
+        if ended == process:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
+def reseed() -> None:
+    """Give numpy's global generator a seed of this process's own; the random module sees to itself."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random:
+        numpy_random.seed()
+
+
+def exit_code(run: Callable[[], None]) -> int:
+    """Run the program, and return what an interpreter makes of what it raises."""
+    try:
+        run()
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return (ended.code or 0) & 0xFF
+        print(ended.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        sys.excepthook(*sys.exc_info())  # what the hook raises goes the interpreter's way
+        return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    return 0
+
+
+def end(code: int) -> None:
+    """Do what a program sees of an interpreter's end, and leave; tearing the rest down would copy the server's memory.
+
+    Threads are waited for, exit functions called, the program's objects finalized, its output flushed.
+    """
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
+    flushed = flush()
+    sys.modules.pop("__main__", None)
+    gc.collect()
+    os._exit(code if flush() and flushed else FLUSH_FAILED)
+
+
+def flush() -> bool:
+    """Flush the output, and return whether that worked."""
+    worked = True
+    for stream in (sys.stdout, sys.__stdout__, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except Exception as error:
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            worked = False
+    return worked
+
+
+def main() -> None:
+    """Serve; in a program's process, become it."""
+    options = json.loads(sys.argv[2])
+    namespaces, inside = (load(name, options.pop(name)) for name in ("namespaces", "inside"))
+    import_packages(options["packages"], options["package_folder"])
+    server = Server(socket.socket(fileno=int(sys.argv[1])), options, namespaces, inside)
+    server.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)
+    known, status = server.serve()
+    end(exit_code(lambda: inside.run(known, status)))
+
+
+main()

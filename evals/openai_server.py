@@ -1,0 +1,44 @@
+"""Section 4: what clients of an OpenAI-compatible server need: the key, and whether server and model are there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import openai
+
+TRIES = 8
+CHECK_SECONDS = 30
+
+
+class EndpointError(RuntimeError):
+    """The server cannot be reached, refuses, or lacks what is needed; the message says which."""
+
+
+def api_key(variable: str) -> str:
+    """Return the key in an environment variable, or a word that servers without keys ignore.
+
+    A key stands in no command line, where every user of the machine could read it.
+    """
+    return os.environ.get(variable) or "none"
+
+
+def check_server(client: openai.OpenAI, model: str, key_variable: str) -> None:
+    """Ask the server which models it has; a server without such a list passes.
+
+    Raises:
+        EndpointError: no server there, it wants another key, or has other models.
+    """
+    import openai
+
+    try:
+        known = [one.id for one in client.with_options(max_retries=1, timeout=CHECK_SECONDS).models.list()]
+    except openai.AuthenticationError as error:
+        raise EndpointError(f"{client.base_url} wants a key in {key_variable}") from error
+    except openai.APIStatusError:
+        return  # some servers have no list
+    except openai.OpenAIError as error:
+        raise EndpointError(f"--base-url {client.base_url}: {error}") from error
+    if known and model not in known:
+        raise EndpointError(f"--model {model}: not on this server, which has {', '.join(known[:5])}")

@@ -5,13 +5,21 @@ are real processes. Ray is Ray.
 """
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
+
+from datasets_builders.building.executors.local import LocalExecutor
+from datasets_builders.building.intermediate import StageReader
+from datasets_builders.sources.archives import ArchiveSource
+from datasets_builders.sources.entry import rank_of
+from datasets_builders.sources.reader import SourceReader
 
 SCRIPT = Path(__file__).with_name("build_lines.py")
 STAND_IN = Path(__file__).with_name("slurm_stand_in.py")
@@ -178,6 +186,24 @@ def test_ray_builds_source_code_to_the_same_bytes(tmp_path, environment, code_fo
         found.append(shard_hashes(tmp_path / "out"))
         shutil.rmtree(tmp_path / "out")
     assert found[0] == found[1]
+
+
+def test_the_largest_parts_are_begun_first(tmp_path):
+    sources = []
+    for name, size in (("small", 10), ("large", 100_000), ("medium", 1_000)):
+        (tmp_path / f"{name}.txt").write_bytes(random.Random(0).randbytes(size))
+        with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz") as archive:
+            archive.add(tmp_path / f"{name}.txt", "text.txt")
+        sources.append(ArchiveSource(tmp_path / f"{name}.tar.gz"))
+        (tmp_path / "stage" / name).mkdir(parents=True)
+        shutil.move(tmp_path / f"{name}.txt", tmp_path / "stage" / name / "00000.jsonl")
+    reader = SourceReader(sources, 1_000_000)
+    ranks = LocalExecutor([reader], tasks=20, logging_dir=str(tmp_path / "log")).ranks_by_size()
+    names = ["large.tar.gz", "medium.tar.gz", "small.tar.gz"]
+    assert ranks[:3] == [rank_of(name, 20) for name in names]
+    assert sorted(ranks) == list(range(20))
+    reader = StageReader(tmp_path / "stage", ["small", "large", "medium"])
+    assert LocalExecutor([reader], tasks=3, logging_dir=str(tmp_path / "log")).ranks_by_size() == [1, 2, 0]
 
 
 def test_a_dry_run_prints_the_script_of_each_stage_and_touches_nothing(run_cli, tmp_path):

@@ -83,7 +83,7 @@ class SignatureWriter(Step):
 def find_clusters(folder: Path, num_tasks: int, threshold: float = THRESHOLD) -> None:
     """Join near-duplicates into clusters and write, for each rank of `NearDedup`, what becomes of its files.
 
-    Memory: some 40 bytes a file, and the members of one cluster at a time; all else is on disk.
+    Memory: some 60 bytes a file, and the members of one cluster at a time; all else is on disk.
 
     Args:
         folder: where `SignatureWriter` wrote; `clusters/` is made in it, whole or not at all.

@@ -19,7 +19,7 @@ STAMP := $(VENV)/.installed
 .PHONY: quickstart corpus test lint format benchmark check-released check-engines clean install
 
 $(STAMP): setup.py constraints.txt
-	@echo "Installing the pinned set into $(VENV): about 0.7 GB to download with a CPU build of torch, 2.5 GB on disk."
+	@echo "Installing the pinned set into $(VENV): about 0.8 GB to download with a CPU build of torch, 2.7 GB on disk."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifneq ($(TORCH_INDEX_URL),)

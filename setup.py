@@ -55,9 +55,12 @@ BUILD = [
 TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]
 EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]
 ADAPT = ["peft>=0.19", "bitsandbytes>=0.49; sys_platform == 'linux'"]
+# datatrove 0.10 asks for no version; 2.60 is the tested one.
+RAY = ["ray>=2.44"]
 # gguf: llama.cpp's own table of tensor names.
 TEST = [
     *ADAPT,
+    *RAY,
     "gguf>=0.17",
     "hypothesis>=6",
     "pytest>=8",
@@ -85,6 +88,7 @@ setup(
     install_requires=CORE,
     extras_require={
         "build": BUILD,
+        "ray": RAY,
         "train": TRAIN,
         "adapt": ADAPT,
         "eval": EVAL,

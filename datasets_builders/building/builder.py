@@ -13,6 +13,8 @@ from datasets_builders.building.card import CardParts, write_card
 from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.building.executors.choice import executor_of_stage, jobs_at_work, prepare_executor
+from datasets_builders.building.executors.ranks import RankExecutor
 from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter, document_id
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
 from datasets_builders.building.progress import ProgressMarker, progress_bar
@@ -124,11 +126,13 @@ class Builder:
         state.check_folder()
         stages = self.stages()
         _check_names(stages)
+        modules = {type(step).__module__ for stage in stages for step in stage.pipeline}
+        prepare_executor(self.config, self.output_folder, modules)
         schema = self.features.arrow_schema
         code = code_sha256(type(self))
         current = fingerprint(self.name, self.config.fields_with_effect(), self.input_fingerprint(), code)
         with state.locked():
-            found = state.prepare(current)
+            found = state.prepare(current, jobs_at_work(self.config, state.folder, state.is_of(current)))
             if found == "finished":
                 self.report(f"{self.output_folder} is already built from the same config, input and code")
             elif found == "continue":
@@ -178,22 +182,23 @@ class Builder:
     def _run_stage(
         self, name: str, steps: list[PipelineStep], tasks: int, state: BuildState, total: int | None
     ) -> list[StepCounts]:
-        from datasets_builders.building.executor import BuildExecutor
-
         progress = state.folder / "progress" / name
         for index, step in enumerate(steps):
             if isinstance(step, Step):
                 step.attach(name, index, state.folder, self.output_folder / "removed")
         # Behind the first step, so that what a reader lists and what a stage is given is counted once.
         watched = [steps[0], ProgressMarker(progress), *steps[1:]]
-        logging_dir = str(state.folder / "executor" / name)
         with progress_bar(f"{self.name}: {name}", progress, total):
-            BuildExecutor(watched, tasks=tasks, workers=min(self.config.workers, tasks), logging_dir=logging_dir).run()
+            self._executor(name, watched, tasks).complete(self.report)
         counts = read_ledger(state.folder, [name]).steps
         if counts:
             lost = f"{sum(one.removed for one in counts)} removed, {sum(one.merged for one in counts)} merged"
             self.report(f"{name}: {counts[0].input + counts[0].created} in, {counts[-1].output} out, {lost}")
         return counts
+
+    def _executor(self, stage: str, steps: list[PipelineStep], tasks: int) -> RankExecutor:
+        folder = self.output_folder / ".build" / "executor" / stage
+        return executor_of_stage(self.config, steps, tasks, folder, f"{self.name}-{stage}")
 
     def _complete(
         self, stages: list[Stage], shards: list[tuple[str, int, int]], current: dict[str, Any], state: BuildState
@@ -229,6 +234,10 @@ class Builder:
                 arity = step.arity if isinstance(step, Step) else "?"
                 words = (type(step).__doc__ or "").strip().partition("\n")[0]
                 lines.append(f"  step      {step.name} [{arity}] {words}")
+        sizes = {stage.name: stage.tasks for stage in self.stages()} | {WRITE_STAGE: self.config.num_shards}
+        for name, tasks in sizes.items():
+            script = self._executor(name, [], tasks).script()
+            lines += [f"script      {name}", *(f"  {line}" for line in script.splitlines())] if script else []
         lines.append(f"columns     {', '.join(self.features)}")
         last = self.config.num_shards - 1
         lines.append(f"output      {self.output_folder}/data/train_00000..{last:05d}_of_{last + 1:05d}.parquet")

@@ -31,6 +31,7 @@ SIZE_CATEGORIES = [
     (100_000_000, "10M<n<100M"),
 ]
 LARGEST_COUNT_TABLE = 40
+ROWS_OF_A_BATCH = 256  # with their texts, which may be long
 
 
 @dataclass
@@ -112,6 +113,7 @@ def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) ->
 
 def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
     """Count rows per split, and rows and text bytes per value of the counted column, over the shards."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     num_rows: dict[str, int] = {}
@@ -124,11 +126,11 @@ def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[
                 num_rows[split] += shard.metadata.num_rows
                 if column is None:
                     continue
-                for batch in shard.iter_batches(columns=[column] + ([text] if text else [])):
-                    texts = batch.column(1) if text else [""] * batch.num_rows
-                    for value, content in zip(batch.column(0), texts, strict=True):
-                        rows, size = counted.get(value.as_py(), (0, 0))
-                        counted[value.as_py()] = (rows + 1, size + len(str(content).encode()))
+                for batch in shard.iter_batches(ROWS_OF_A_BATCH, columns=[column] + ([text] if text else [])):
+                    sizes = pc.binary_length(batch.column(1)).to_pylist() if text else [0] * batch.num_rows
+                    for value, size in zip(batch.column(0).to_pylist(), sizes, strict=True):
+                        rows, total = counted.get(value, (0, 0))
+                        counted[value] = (rows + 1, total + size)
     return num_rows, dict(sorted(counted.items(), key=lambda item: (-item[1][0], item[0])))
 
 

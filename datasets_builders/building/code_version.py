@@ -9,7 +9,8 @@ from pathlib import Path
 PACKAGES = ("datasets_builders", "evals")
 # Modules whose change cannot change a shard.
 WITHOUT_EFFECT = frozenset(
-    f"datasets_builders.building.{name}" for name in ("card", "command_line", "progress", "publishing", "worker_start")
+    f"datasets_builders.building.{name}"
+    for name in ("card", "command_line", "progress", "publishing", "executors.worker_start")
 )
 _IMPORT = re.compile(
     rf"^\s*(?:from\s+((?:{'|'.join(PACKAGES)})[\w.]*)\s+import\s+(\([^)]*\)|.*)|import\s+((?:{'|'.join(PACKAGES)})[\w.]*))",

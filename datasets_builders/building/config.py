@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import yaml
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.executors.options import executor_options
 from datasets_builders.building.strict_fields import checked_fields, type_name
 
-# What may differ between two runs that must give the same bytes: where to, and how many processes.
-FIELDS_WITHOUT_EFFECT = frozenset({"output_dir", "workers"})
-EXECUTOR_KINDS = ("local",)
+# What may differ between two runs that must give the same bytes: where to, where they run, and how many processes.
+FIELDS_WITHOUT_EFFECT = frozenset({"output_dir", "workers", "executor"})
 
 
 @dataclass
@@ -27,12 +27,13 @@ class BuilderConfig:
     num_tasks: int = field(
         default=4, metadata={"help": "parts that the input is cut into; part of the result, unlike workers"}
     )
-    workers: int = field(default=1, metadata={"help": "processes; the output is the same for any number"})
+    workers: int = field(default=1, metadata={"help": "parts that run at once; the output is the same for any number"})
     seed: int = field(default=0, metadata={"help": "of everything that is drawn"})
     license: str = field(default="", metadata={"help": "licence of the input (SPDX name); empty: detected"})
     language: str = field(default="en", metadata={"help": "natural language, for the card"})
-    executor: dict[str, str] = field(
-        default_factory=lambda: {"kind": "local"}, metadata={"help": "datatrove executor; kind: local"}
+    executor: dict[str, Any] = field(
+        default_factory=lambda: {"kind": "local"},
+        metadata={"help": "where the parts run, kind: local, slurm or ray, with that kind's options (see the README)"},
     )
 
     def __post_init__(self) -> None:
@@ -49,9 +50,7 @@ class BuilderConfig:
         for name in ("num_shards", "num_tasks", "workers"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
-        kind = self.executor.get("kind")
-        if kind not in EXECUTOR_KINDS:
-            raise ConfigError(f"executor kind is {kind!r}; known: {', '.join(EXECUTOR_KINDS)}")
+        executor_options(self.executor)
 
     def fields_with_effect(self) -> dict[str, Any]:
         """Return the fields that decide the bytes of the dataset.

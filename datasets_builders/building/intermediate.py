@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
@@ -25,6 +25,17 @@ def number_of(key: str, num_buckets: int) -> int:
 def document_id(doc: Document) -> str:
     """Return the id: the default key by which documents are spread over the ranks of the next stage."""
     return doc.id
+
+
+def values_of(doc: Document) -> list[Any]:
+    """Return a document as the JSON in which it is kept."""
+    return [doc.id, doc.text, doc.metadata]
+
+
+def document_of(values: list[Any]) -> Document:
+    """Return the document that `values_of` made values of."""
+    identifier, text, metadata = values
+    return Document(text=text, id=identifier, metadata=metadata)
 
 
 class ByKey:
@@ -73,7 +84,7 @@ class StageWriter(PipelineStep):
                 if path not in files:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     files[path] = temporary_name(path).open("w", encoding="ascii")
-                files[path].write(json.dumps([doc.id, doc.text, doc.metadata]) + "\n")
+                files[path].write(json.dumps(values_of(doc)) + "\n")
                 yield doc
             for file in files.values():
                 file.close()
@@ -108,10 +119,12 @@ class StageReader(PipelineStep):
         self.folder = str(folder)
         self.buckets = buckets
 
+    def weight(self, rank: int, world_size: int) -> int:
+        """Return the bytes of a rank."""
+        return sum(path.stat().st_size for path in (Path(self.folder) / self.buckets[rank]).glob("*.jsonl"))
+
     def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Give the documents of bucket number `rank`."""
         for path in sorted((Path(self.folder) / self.buckets[rank]).glob("*.jsonl")):
             with path.open(encoding="ascii") as lines:
-                for line in lines:
-                    identifier, text, metadata = json.loads(line)
-                    yield Document(text=text, id=identifier, metadata=metadata)
+                yield from map(document_of, map(json.loads, lines))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pyarrow.parquet as pq
 from datatrove.data import Document
 
 from datasets_builders.building.atomic import written_whole
+from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.errors import BuildError
+from datasets_builders.building.intermediate import document_id, document_of, values_of
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step
 
 # Row groups are what a streaming reader fetches at once and what the Hub's viewer shows a page from.
@@ -61,16 +64,20 @@ class ShardWriter(Step):
 
     def begin(self, rank: int, world_size: int) -> None:
         """Start an empty shard."""
-        self._docs: list[Document] = []
+        self._documents = DiskSort(lambda values: values[0], self.runs_folder)
         self._path = Path(self.data_folder) / shard_name(*self.shards[rank])
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep the document until the shard is sorted; remove what cannot be text in a Parquet file."""
+        row = self._row(doc)
+        text = row.pop(self.text_column) if self.text_column else ""
         try:
-            json.dumps(self._row(doc), ensure_ascii=False).encode("utf-8")
+            if not text.isascii():  # to ask is much faster than to encode
+                text.encode("utf-8")
+            json.dumps(row, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
             return [Removed(doc, "invalid_unicode")]
-        self._docs.append(doc)
+        self._documents.add(values_of(doc), len(doc.text))
         return ()
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
@@ -78,33 +85,35 @@ class ShardWriter(Step):
         return [self.process(doc) for doc in docs]
 
     def finish(self) -> Iterable[Outcome]:
-        """Sort, write and pass on the documents of the shard."""
-        # The text decides between equal ids, so that the order of arrival does not.
-        self._docs.sort(key=lambda doc: (doc.id, doc.text, json.dumps(doc.metadata, sort_keys=True)))
-        kept: list[Document] = []
-        for doc in self._docs:
-            if kept and kept[-1].id == doc.id:
-                yield Merged(doc, doc.id, "same_id")
-            else:
-                kept.append(doc)
-        with written_whole(self._path) as temporary:
-            self._write(temporary, kept)
-        yield from kept
-
-    def _write(self, path: Path, docs: list[Document]) -> None:
-        with pq.ParquetWriter(
-            path, self.schema, compression=COMPRESSION, compression_level=COMPRESSION_LEVEL, write_page_index=True
-        ) as writer:
+        """Write and pass on the documents of the shard, sorted."""
+        with (
+            written_whole(self._path) as temporary,
+            pq.ParquetWriter(
+                temporary,
+                self.schema,
+                compression=COMPRESSION,
+                compression_level=COMPRESSION_LEVEL,
+                write_page_index=True,
+            ) as writer,
+        ):
             group: list[dict[str, Any]] = []
             group_bytes = 0
-            for doc in docs:
+            for identifier, same in groupby(map(document_of, self._documents), document_id):
+                # The text decides between equal ids, so that the order of arrival does not.
+                doc, *others = sorted(same, key=lambda doc: (doc.text, json.dumps(doc.metadata, sort_keys=True)))
+                yield from (Merged(other, identifier, "same_id") for other in others)
                 group.append(self._row(doc))
                 group_bytes += len(doc.text)
                 if len(group) >= ROW_GROUP_ROWS or group_bytes >= ROW_GROUP_BYTES:
                     writer.write_table(pa.Table.from_pylist(group, schema=self.schema))
                     group, group_bytes = [], 0
+                yield doc
             if group:
                 writer.write_table(pa.Table.from_pylist(group, schema=self.schema))
+
+    def end(self) -> None:
+        """Documents do not travel to the next rank."""
+        self._documents.close()
 
     def _row(self, doc: Document) -> dict[str, Any]:
         row = {}

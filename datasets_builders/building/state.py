@@ -85,14 +85,23 @@ class BuildState:
                 ) from None
             yield
 
-    def prepare(self, current: dict[str, Any]) -> str:
+    def is_of(self, current: dict[str, Any]) -> bool:
+        """Return whether an earlier run in the folder had this fingerprint."""
+        return self._read(self.fingerprint_file) == current
+
+    def prepare(self, current: dict[str, Any], is_at_work: bool = False) -> str:
         """Make the folder ready for a run with this fingerprint.
+
+        Args:
+            current (dict): the fingerprint.
+            is_at_work (`bool`): jobs of an earlier run with the same fingerprint go on writing here.
 
         Returns:
             `str`: "new", "continue", "finished", or "changed: <what>" when an older run was dropped.
         """
         previous = self._read(self.fingerprint_file)
-        remove_temporary_files(self.output_folder)
+        if not is_at_work:
+            remove_temporary_files(self.output_folder)
         if previous == current:
             if self._is_finished():
                 return "finished"
@@ -115,6 +124,7 @@ class BuildState:
 
     def finish(self, result: dict[str, Any]) -> None:
         """Remember the finished files by size and drop the intermediate documents."""
+        remove_temporary_files(self.output_folder)  # of jobs that were at work when this run began
         write_json(self.finished_file, result | {"files": self._file_sizes()})
         _remove(self.folder / "stages")
         _remove(self.folder / "progress")

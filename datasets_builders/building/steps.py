@@ -81,7 +81,7 @@ class Step(PipelineStep):
         self.stage_name = ""
         self.ledger_folder: str | None = None
         self.removed_folder: str | None = None
-        self.progress_file: str | None = None
+        self.runs_folder: str | None = None
 
     def only_for(self, *kinds: str) -> Self:
         """Give the step documents of these kinds alone (metadata `kind`); others pass, counted but not looked at."""
@@ -111,6 +111,7 @@ class Step(PipelineStep):
         self.stage_name = stage_name
         self.ledger_folder = str(build_folder / "ledger" / stage_name / f"{index:02d}_{self.name}")
         self.removed_folder = str(removed_folder / self.name)
+        self.runs_folder = str(build_folder / "stages")  # for what does not fit into memory
 
     def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Pass documents through `process`, counting them; datatrove calls this."""

@@ -4,18 +4,21 @@ The order in which copies are preferred, most stars, most forks, latest, smalles
 """
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 from datatrove.data import Document
 
+from datasets_builders.building.disk_sort import DiskSort
+from datasets_builders.building.intermediate import document_id, document_of, values_of
 from datasets_builders.building.steps import Arity, Merged, Outcome, Step
 
 
 class ExactDedup(Step):
     """Merge documents with the same id, which must be a hash of the content. The best copy stays.
 
-    Give its stage the key `document_id` (the default), so that equal ids meet in one rank. A rank holds its documents
-    in memory: take more `num_tasks` for more data.
+    Give its stage the key `document_id` (the default), so that equal ids meet in one rank. What does not fit into
+    memory is sorted on disk; of equal documents one text is held.
 
     Source: StarCoder2 2.1.
     """
@@ -25,17 +28,21 @@ class ExactDedup(Step):
 
     def begin(self, rank: int, world_size: int) -> None:
         """Start without documents."""
-        self._groups: dict[str, list[Document]] = {}
+        self._documents = DiskSort(lambda values: values[0], self.runs_folder)
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep the document until all are seen."""
-        self._groups.setdefault(doc.id, []).append(doc)
+        self._documents.add(values_of(doc), len(doc.text))
         return ()
 
     def finish(self) -> Iterable[Outcome]:
         """Give one document of each group, in the order of ids."""
-        for identifier in sorted(self._groups):
-            group = self._groups.pop(identifier)
+        for identifier, found in groupby(map(document_of, self._documents), document_id):
+            group: list[Document] = []
+            for doc in found:
+                if group and doc.text == group[0].text:
+                    doc.text = group[0].text
+                group.append(doc)
             number = int(best_of([str(index), *preference(doc), doc.text] for index, doc in enumerate(group)))
             winner = group.pop(number)
             others = sorted(group, key=lambda doc: (_path_of(doc), doc.text))
@@ -43,7 +50,11 @@ class ExactDedup(Step):
                 winner.metadata["duplicates"] = [_path_of(other) for other in others]
             yield winner
             for other in others:
-                yield Merged(other, winner.id, "same_content")
+                yield Merged(other, identifier, "same_content")
+
+    def end(self) -> None:
+        """Documents do not travel to the next rank."""
+        self._documents.close()
 
 
 def preference(doc: Document) -> tuple[int, int, str, str]:

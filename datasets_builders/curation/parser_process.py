@@ -97,7 +97,9 @@ class ParserProcess:
 
     def _answer(self, child: subprocess.Popen[bytes]) -> dict[str, Any]:
         assert child.stdout is not None
-        ready = select.select([child.stdout], [], [], ANSWER_SECONDS)[0]
+        answers = select.poll()  # select itself knows the first 1024 open files alone
+        answers.register(child.stdout, select.POLLIN)
+        ready = answers.poll(ANSWER_SECONDS * 1000)
         line = child.stdout.readline() if ready else b""
         if not line.endswith(b"\n"):
             raise self._lost()

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from datatrove.data import Document
 
 from datasets_builders.building.atomic import written_whole
+from datasets_builders.building.disk_sort import DiskSort
+from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, one_line
 from datasets_builders.curation.agreement import MEAN_PREFIX, score_columns
 from datasets_builders.curation.code_steps import SyntaxCheck
@@ -64,8 +67,7 @@ class _Repository:
 class Concatenate(Step):
     """Order the files of each repository and join them into samples.
 
-    Give its stage the key `repository_of`. A rank holds the files of its repositories in memory: take more `num_tasks`
-    for more data.
+    Give its stage the key `repository_of`. One repository is held in memory at a time; the others wait on disk.
 
     Args:
         how (`Arrangement`): where what stands.
@@ -89,18 +91,17 @@ class Concatenate(Step):
     def begin(self, rank: int, world_size: int) -> None:
         """Start without documents."""
         self.rank = rank
-        self._groups: dict[str, list[Document]] = {}
+        self._documents = DiskSort(_place_of, self.runs_folder)
         self._coverage: dict[str, Counter[str]] = {}
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep the document until all are seen."""
-        self._groups.setdefault(repository_of(doc), []).append(doc)
+        self._documents.add(values_of(doc), len(doc.text))
         return ()
 
     def finish(self) -> Iterable[Outcome]:
         """Give the samples of each repository, by name."""
-        for name in sorted(self._groups):
-            docs = sorted(self._groups.pop(name), key=lambda doc: (doc.metadata["path"], doc.id))
+        for name, docs in groupby(map(document_of, self._documents), repository_of):
             repository = _Repository(name, {}, [])
             for doc in docs:
                 if repository.documents.setdefault(doc.metadata["path"], doc) is not doc:
@@ -111,7 +112,8 @@ class Concatenate(Step):
 
     def end(self) -> None:
         """Documents do not travel to the next rank."""
-        self._groups, self._coverage = {}, {}
+        self._documents.close()
+        self._coverage = {}
 
     def _safe_outcomes(self, repository: _Repository) -> list[Outcome]:
         """Return the outcomes of a repository; an error that nobody thought of removes it and ends no run."""
@@ -189,6 +191,11 @@ class Concatenate(Step):
 def repository_of(doc: Document) -> str:
     """Return the key by which the files of a repository meet."""
     return str(doc.metadata["repository"])
+
+
+def _place_of(values: list[Any]) -> tuple[str, str, str]:
+    identifier, _, metadata = values
+    return str(metadata["repository"]), metadata["path"], identifier
 
 
 def _attributes(code: list[Document]) -> dict[str, Any]:

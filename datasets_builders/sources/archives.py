@@ -79,8 +79,15 @@ class ArchiveSource(Source):
 
     def entries(self, rank: int, world_size: int) -> Iterator[Entry]:
         """List all files where this rank is the archive's."""
-        if rank_of(Path(self.path).name, world_size) == rank:
+        if self._is_of(rank, world_size):
             yield from without_excluded(self._entries(), self.exclude)
+
+    def weight(self, rank: int, world_size: int) -> int:
+        """Return the size of the archive where this rank is the archive's."""
+        return Path(self.path).stat().st_size if self._is_of(rank, world_size) else 0
+
+    def _is_of(self, rank: int, world_size: int) -> bool:
+        return rank_of(Path(self.path).name, world_size) == rank
 
     def _entries(self) -> Iterator[Entry]:
         name = Path(self.path).name

@@ -59,6 +59,10 @@ class Source:
         """List, in a fixed order, the entries of one rank; all ranks together give each entry once."""
         raise TypeError(f"{type(self).__name__} must define entries()")
 
+    def weight(self, rank: int, world_size: int) -> int:
+        """Return how much a rank has to read, in bytes on disk, where ranks differ; 0 where they are alike."""
+        return 0
+
     def fingerprint(self) -> dict[str, Any]:
         """Return what identifies the content without reading all of it, as JSON."""
         raise TypeError(f"{type(self).__name__} must define fingerprint()")

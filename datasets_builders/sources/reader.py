@@ -46,6 +46,10 @@ class SourceReader(Reader):
         """
         raise TypeError(f"{type(self).__name__} must define kind_of()")
 
+    def weight(self, rank: int, world_size: int) -> int:
+        """Return how much a rank has to read, in bytes on disk, as far as ranks differ."""
+        return sum(source.weight(rank, world_size) for source in self.sources)
+
     def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
         """List the entries of this rank, source by source."""
         for source in self.sources:

@@ -1,5 +1,7 @@
 """A whole build: the same bytes for any number of workers, a card, and rows that load_dataset gives back."""
 
+import subprocess
+
 import yaml
 from datasets import load_dataset
 
@@ -23,6 +25,13 @@ def test_one_and_two_workers_write_the_same_bytes(run_cli, code_folder, tmp_path
         found.append(shard_hashes(tmp_path / f"out{workers}"))
     assert found[0] == found[1]
     assert list(found[0]) == [f"train_0000{number}_of_00003.parquet" for number in range(3)]
+
+
+def test_more_parts_than_a_process_may_open_files_are_no_error(command, environment, tmp_path):
+    arguments = command("arithmetic", "num_documents=300", "num_tasks=80", "output_dir=out")
+    limited = ["sh", "-c", 'ulimit -Sn 64; exec "$@"', "sh", *arguments]
+    done = subprocess.run(limited, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):

@@ -88,9 +88,10 @@ def dedup(texts: dict[str, str], folder: Path, ranks: int = 1, order: int = 0, *
     step = NearDedup(folder)
     step.begin(0, 1)
     winners = {}
-    for name in names:
+    for name in sorted(names):
         (outcome,) = step.process(Document(texts[name], name, metadata={"path": name}))
         winners[name] = outcome.into if isinstance(outcome, Merged) else name
+    step.end()
     return winners
 
 

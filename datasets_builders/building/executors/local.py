@@ -11,60 +11,55 @@ import os
 import signal
 import sys
 import traceback
-from copy import deepcopy
+from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.forkserver import ensure_running
 
 from datatrove.executor.local import LocalPipelineExecutor
-from datatrove.utils.logging import logger
-from datatrove.utils.stats import PipelineStats
 
-from datasets_builders.building.errors import BuildError
-from datasets_builders.building.steps import MACHINE_ERRNOS
+from datasets_builders.building.executors.ranks import RankExecutor, Report, error_of_rank, error_of_silent_rank
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PRELOADED_MODULES = [
-    "datasets_builders.building.worker_start",
-    "datasets_builders.building.executor",
+    "datasets_builders.building.executors.worker_start",
+    "datasets_builders.building.executors.local",
     "datasets_builders.building.shards",
 ]
 
 
-class BuildExecutor(LocalPipelineExecutor):
-    """Run the ranks of one stage: in this process with one worker, else one forked process per rank.
+def start_fork_server(modules: Iterable[str]) -> None:
+    """Start the process from which workers are forked, with what they import; it gets ready beside this one.
 
-    Completed ranks are skipped by datatrove's completion markers in `logging_dir`.
+    Args:
+        modules (iterable of `str`): those of the steps.
+
+    Source: ours.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED_MODULES, *sorted(set(modules))])
+    ensure_running()
+
+
+class LocalExecutor(RankExecutor, LocalPipelineExecutor):
+    """Run the ranks of one stage: in this process with one worker, else one forked process per rank.
 
     Source: ours.
     """
 
-    def run(self) -> None:
-        """Run all ranks that are not completed.
-
-        Raises:
-            OSError: the machine failed (disk full) in some rank.
-            BuildError: a rank failed otherwise, or its process was killed.
-        """
-        ranks = self.get_incomplete_ranks()
+    def complete(self, report: Report) -> None:
+        """Run all ranks that are not done."""
+        ranks = self.ranks_by_size()
         if not ranks:
             return
         self.save_executor_as_json()
         if min(self.workers, len(ranks)) > 1:
             self._run_in_processes(ranks)
             return
-        pipeline = self.pipeline
         for rank in ranks:
-            self.pipeline = deepcopy(pipeline)  # a step keeps state, which must not leak into the next rank
             self._run_for_rank(rank)
-        self.pipeline = pipeline
-
-    def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
-        logger.disable("datatrove")  # it would print a page per rank beside the progress bar
-        return super()._run_for_rank(rank, local_rank, node_rank)
 
     def _run_in_processes(self, ranks: list[int]) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([*PRELOADED_MODULES, *sorted({type(step).__module__ for step in self.pipeline})])
         waiting, running = list(ranks), {}
         try:
             while waiting or running:
@@ -88,7 +83,7 @@ class BuildExecutor(LocalPipelineExecutor):
         return process, receiver
 
 
-def _run_in_worker(executor: BuildExecutor, rank: int, sender: Connection) -> None:
+def _run_in_worker(executor: LocalExecutor, rank: int, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     try:
@@ -114,11 +109,5 @@ def _check_end(rank: int, process: ForkServerProcess, receiver: Connection) -> N
     if process.exitcode == 0:
         return
     if not receiver.poll():
-        raise BuildError(
-            f"the worker of rank {rank} ended with code {process.exitcode} without a word (killed, for memory?); "
-            "run again with fewer workers or more num_tasks"
-        )
-    number, message, trace = receiver.recv()
-    if number in MACHINE_ERRNOS:
-        raise OSError(number, message)
-    raise BuildError(f"rank {rank}: {message}\n{trace}")
+        raise error_of_silent_rank(rank, f"ended with code {process.exitcode}")
+    raise error_of_rank(rank, *receiver.recv())

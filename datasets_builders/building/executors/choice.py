@@ -1,0 +1,82 @@
+"""From the config's `executor` to the executor of a stage. Slurm's and Ray's modules are imported when chosen."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from datatrove.pipeline.base import PipelineStep
+
+from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.executors.local import LocalExecutor, start_fork_server
+from datasets_builders.building.executors.options import LocalOptions, RayOptions, SlurmOptions, executor_options
+from datasets_builders.building.executors.ranks import RankExecutor
+
+
+def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Collection[str]) -> None:
+    """Make ready what runs the stages.
+
+    Args:
+        config (`BuilderConfig`): with `executor` and `workers`.
+        output_folder (`Path`): of the dataset.
+        modules (collection of `str`): those of the steps.
+
+    Raises:
+        ConfigError: the executor cannot run here.
+
+    Source: ours.
+    """
+    options = executor_options(config.executor)
+    if isinstance(options, LocalOptions) and config.workers > 1:
+        start_fork_server(modules)
+    if isinstance(options, SlurmOptions):
+        from datasets_builders.building.executors.slurm import check_slurm
+
+        check_slurm(output_folder, modules)
+    if isinstance(options, RayOptions):
+        from datasets_builders.building.executors.ray import check_ray
+
+        check_ray()
+
+
+def jobs_at_work(config: BuilderConfig, build_folder: Path, is_same_build: bool) -> bool:
+    """Return whether jobs of a killed driver go on writing in the folder; cancel those that are not waited for.
+
+    Args:
+        config (`BuilderConfig`): of this run.
+        build_folder (`Path`): the `.build` folder of the dataset.
+        is_same_build (`bool`): whether this run continues that driver's build.
+
+    Source: ours.
+    """
+    from datasets_builders.building.executors.slurm import cancel_jobs, jobs_left
+
+    jobs = jobs_left(build_folder)
+    if jobs and is_same_build and isinstance(executor_options(config.executor), SlurmOptions):
+        return True
+    cancel_jobs(jobs)
+    return False
+
+
+def executor_of_stage(
+    config: BuilderConfig, pipeline: list[PipelineStep], tasks: int, logging_dir: Path, job_name: str
+) -> RankExecutor:
+    """Return what runs a stage.
+
+    Args:
+        config (`BuilderConfig`): with `executor` and `workers`.
+        pipeline (list of `PipelineStep`): of the stage.
+        tasks (`int`): ranks.
+        logging_dir (`Path`): for completion markers and logs.
+        job_name (`str`): of the stage, where jobs have names.
+
+    Source: ours.
+    """
+    options, workers = executor_options(config.executor), min(config.workers, tasks)
+    if isinstance(options, SlurmOptions):
+        from datasets_builders.building.executors.slurm import SlurmExecutor
+
+        return SlurmExecutor(pipeline, tasks, workers, logging_dir, job_name, options)
+    if isinstance(options, RayOptions):
+        from datasets_builders.building.executors.ray import RayExecutor
+
+        return RayExecutor(pipeline, tasks, workers, logging_dir, options)
+    return LocalExecutor(pipeline, tasks, workers, logging_dir=str(logging_dir))

@@ -1,0 +1,105 @@
+"""Options of `executor` in a builder's config, by kind. datatrove's names are kept where it has one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.strict_fields import checked_fields
+
+
+@dataclass
+class LocalOptions:
+    """Processes on this machine, `workers` at once.
+
+    Source: ours.
+    """
+
+    kind: str = "local"
+
+
+@dataclass
+class SlurmOptions:
+    """Job arrays of Slurm, a task per part, `workers` at once.
+
+    Args:
+        partition, qos, account (`str`): as of sbatch; empty: the cluster's default, but a partition must be named.
+        time (`str`): limit of a task, `HH:MM:SS` in quotes.
+        cpus_per_task, mem_per_cpu_gb (`int`): of a task; a step uses one processor and its children's.
+        max_array_size (`int`): tasks of one array, as the cluster allows (`scontrol show config`, MaxArraySize).
+        tasks_per_job (`int`): parts that a task of the array runs one after another.
+        env_command (`str`): shell line that makes `python` the right one on the nodes.
+        venv_path (`str`): or a virtual environment; by default the driver's own interpreter, by its path.
+        mail_user, mail_type (`str`): as of sbatch.
+        sbatch_args (dict): any more options of sbatch, without the hyphens: {constraint: skylake}.
+        poll_seconds (`float`): between two looks at the queue.
+
+    Source: datatrove's SlurmPipelineExecutor; defaults are ours.
+    """
+
+    kind: str = "slurm"
+    partition: str = ""
+    time: str = ""
+    cpus_per_task: int = 1
+    mem_per_cpu_gb: int = 4
+    max_array_size: int = 1001
+    tasks_per_job: int = 1
+    qos: str = ""
+    account: str = ""
+    env_command: str = ""
+    venv_path: str = ""
+    mail_user: str = ""
+    mail_type: str = "FAIL"
+    sbatch_args: dict[str, Any] = field(default_factory=dict)
+    poll_seconds: float = 15.0
+
+
+@dataclass
+class RayOptions:
+    """Tasks of Ray, a task per part, `workers` at once.
+
+    Args:
+        address (`str`): of the cluster, such as `auto`; empty: RAY_ADDRESS, else Ray is started on this machine.
+        cpus_per_task, mem_per_cpu_gb (number): that Ray sets aside for a task.
+        max_retries (`int`): of a task whose worker died.
+        ray_remote_kwargs (dict): any more options of `ray.remote`: {scheduling_strategy: SPREAD}.
+
+    Source: datatrove's RayPipelineExecutor; defaults are ours.
+    """
+
+    kind: str = "ray"
+    address: str = ""
+    cpus_per_task: int = 1
+    mem_per_cpu_gb: float = 2.0
+    max_retries: int = 3
+    ray_remote_kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+ExecutorOptions = LocalOptions | SlurmOptions | RayOptions
+KINDS: dict[str, type[ExecutorOptions]] = {"local": LocalOptions, "slurm": SlurmOptions, "ray": RayOptions}
+
+
+def executor_options(values: Mapping[str, Any]) -> ExecutorOptions:
+    """Return the options that a config gives.
+
+    Raises:
+        ConfigError: unknown kind or option, wrong type, or a needed option is missing.
+
+    Source: ours.
+    """
+    kind = values.get("kind")
+    if kind not in KINDS:
+        raise ConfigError(f"executor kind is {kind!r}; known: {', '.join(KINDS)}")
+    options = KINDS[kind](**checked_fields(KINDS[kind], dict(values), f"executor of kind {kind}"))
+    if isinstance(options, SlurmOptions):
+        for name in ("partition", "time"):
+            if not getattr(options, name):
+                raise ConfigError(
+                    f"executor of kind slurm needs {name!r}, such as {{partition: cpu, time: '04:00:00'}}"
+                )
+        if options.env_command and options.venv_path:
+            raise ConfigError("executor: env_command and venv_path are both set; give one")
+    for name in ("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job"):
+        if getattr(options, name, 1) <= 0:
+            raise ConfigError(f"executor: {name} is {getattr(options, name)}, but must be above 0")
+    return options

@@ -1,0 +1,73 @@
+"""What the executors share: how one rank is run, and in which order the ranks are."""
+
+import resource
+from collections.abc import Callable
+from copy import deepcopy
+
+from datatrove.executor.base import PipelineExecutor
+from datatrove.utils.logging import logger
+from datatrove.utils.stats import PipelineStats
+
+from datasets_builders.building.errors import BuildError
+from datasets_builders.building.steps import MACHINE_ERRNOS
+
+Report = Callable[[str], None]
+
+
+class RankExecutor(PipelineExecutor):
+    """Base of the executors, beside datatrove's. A rank is done when its completion marker is there.
+
+    Source: ours.
+    """
+
+    def complete(self, report: Report) -> None:
+        """Run all ranks that are not done.
+
+        Args:
+            report (function): is given lines for the user.
+
+        Raises:
+            OSError: the machine failed (disk full) in some rank.
+            BuildError: a rank failed otherwise, or its process was killed.
+        """
+        raise TypeError(f"{type(self).__name__} must define complete()")
+
+    def script(self) -> str:
+        """Return what would be submitted for all ranks, or an empty string where nothing is; writes nothing."""
+        return ""
+
+    def ranks_by_size(self) -> list[int]:
+        """Return the ranks that are not done, the largest first, so that no long one is left for the end."""
+        weight = getattr(self.pipeline[0], "weight", None)
+        ranks = self.get_incomplete_ranks()
+        return sorted(ranks, key=lambda rank: -weight(rank, self.world_size)) if weight else ranks
+
+    def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
+        logger.disable("datatrove")  # it would print a page per rank beside the progress bar
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a stage writes a file per rank of the next one
+        pipeline = self.pipeline
+        self.pipeline = deepcopy(pipeline)  # a step keeps state, which must not leak into the next rank
+        try:
+            return PipelineExecutor._run_for_rank(self, rank, local_rank, node_rank)
+        finally:
+            self.pipeline = pipeline
+
+
+def error_of_rank(rank: int, number: int | None, message: str, trace: str) -> Exception:
+    """Return what is raised for an error in a rank's process.
+
+    Args:
+        number (`int`, *optional*): `errno`; of the machine's own errors it gives an `OSError`.
+    """
+    if number in MACHINE_ERRNOS:
+        return OSError(number, message)
+    return BuildError(f"rank {rank}: {message}\n{trace}")
+
+
+def error_of_silent_rank(rank: int, how: str) -> BuildError:
+    """Return what is raised for a rank that ended without an error of its own."""
+    return BuildError(
+        f"the worker of rank {rank} {how} without a word (killed, for memory?); run again with more memory for each, "
+        "fewer workers or more num_tasks"
+    )

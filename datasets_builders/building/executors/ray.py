@@ -1,0 +1,124 @@
+"""datatrove's Ray executor, with two of its habits changed.
+
+datatrove's own `run` takes a task that raised for done, and hangs when the pool of processes that it opens within a
+task loses one. Here a rank is one Ray task: Ray starts it again when its worker dies, and an error ends the stage.
+"""
+
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+from datatrove.executor.ray import RayPipelineExecutor
+from datatrove.utils.logging import logger
+
+from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.building.executors.options import RayOptions
+from datasets_builders.building.executors.ranks import RankExecutor, Report, error_of_rank, error_of_silent_rank
+
+BYTES_OF_A_GB = 1 << 30
+
+
+class RayExecutor(RankExecutor, RayPipelineExecutor):
+    """Run the ranks of one stage as tasks of Ray.
+
+    Args:
+        pipeline (list): steps.
+        tasks (`int`): ranks.
+        workers (`int`): tasks that run at once.
+        logging_dir (`Path`): on a file system that the nodes share, as is all that the steps read and write.
+        options (`RayOptions`): of the config.
+
+    Source: ours.
+    """
+
+    def __init__(self, pipeline: list[Any], tasks: int, workers: int, logging_dir: Path, options: RayOptions) -> None:
+        logger.disable("datatrove")  # it warns of every local folder
+        super().__init__(
+            pipeline,
+            tasks,
+            workers,
+            logging_dir=str(logging_dir),
+            cpus_per_task=options.cpus_per_task,
+            mem_per_cpu_gb=options.mem_per_cpu_gb,
+            ray_remote_kwargs=options.ray_remote_kwargs,
+        )
+        self.address, self.max_retries = options.address, options.max_retries
+
+    def complete(self, report: Report) -> None:
+        """Run all ranks that are not done."""
+        import ray
+
+        waiting = self.ranks_by_size()
+        if not waiting:
+            return
+        self._connect(report)
+        self.save_executor_as_json()
+        memory = int(self.mem_per_cpu_gb * self.cpus_per_task * BYTES_OF_A_GB)
+        wanted = {"num_cpus": self.cpus_per_task, "memory": memory, "max_retries": self.max_retries}
+        task = ray.remote(**(wanted | self.ray_remote_kwargs))(_run_in_task)
+        executor = ray.put(self)
+        running: dict[Any, int] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.workers:
+                    rank = waiting.pop(0)
+                    running[task.remote(executor, rank)] = rank
+                for reference in ray.wait(list(running))[0]:
+                    _check_end(running.pop(reference), reference)
+        finally:
+            for reference in running:
+                ray.cancel(reference, force=True)
+        if missing := self.get_incomplete_ranks():
+            raise BuildError(
+                f"rank {missing[0]} ended well, but its marker is not in {self.logging_dir.path}: "
+                "all nodes of Ray must share the file system of output_dir"
+            )
+
+    def _connect(self, report: Report) -> None:
+        """Connect to the cluster, once for a process, and say so when no node could ever run a task."""
+        import ray
+
+        if not ray.is_initialized():
+            is_local = not (self.address or os.environ.get("RAY_ADDRESS"))
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            more = {"include_dashboard": False} if is_local else {}
+            try:
+                ray.init(self.address or None, log_to_driver=False, logging_level="ERROR", **more)
+            except ConnectionError as error:
+                raise ConfigError(f"executor: no Ray cluster at {self.address or 'RAY_ADDRESS'}: {error}") from None
+        memory = self.mem_per_cpu_gb * self.cpus_per_task * BYTES_OF_A_GB
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if not any(one.get("CPU", 0) >= self.cpus_per_task and one.get("memory", 0) >= memory for one in nodes):
+            report(
+                f"no node of Ray has {self.cpus_per_task} processors and {memory / BYTES_OF_A_GB:g} GB for a task; "
+                "waiting for one (or set cpus_per_task and mem_per_cpu_gb of the executor)"
+            )
+
+
+def _run_in_task(executor: RayExecutor, rank: int) -> tuple[int | None, str, str] | None:
+    """Run one rank; return what went wrong, since exceptions of a step need not survive the way back."""
+    try:
+        executor._run_for_rank(rank)
+    except Exception as error:
+        return getattr(error, "errno", None), str(error), traceback.format_exc()
+    return None
+
+
+def _check_end(rank: int, reference: Any) -> None:
+    import ray
+
+    try:
+        failure = ray.get(reference)
+    except ray.exceptions.RayError as error:  # its worker, or its node, died again and again
+        raise error_of_silent_rank(rank, f"({type(error).__name__}) ended") from error
+    if failure is not None:
+        raise error_of_rank(rank, *failure)
+
+
+def check_ray() -> None:
+    """Raise `ConfigError` where Ray is not installed."""
+    import importlib.util
+
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError("executor kind is ray, but Ray is not installed: pip install 'ling-coder-recipes[ray]'")

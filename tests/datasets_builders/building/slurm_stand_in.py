@@ -1,0 +1,84 @@
+"""Stands in for Slurm's own commands where there is no Slurm: `slurm_stand_in.py sbatch|squeue|scancel ARGUMENTS`.
+
+It knows as much of sbatch, squeue and scancel as a driver uses. The tasks of an array are real processes that run the
+submitted script, as many at once as the array says; nothing is queued beside them. Its state lies in $SLURM_STAND_IN:
+a folder per job, with a file per task that is not over.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(os.environ["SLURM_STAND_IN"])
+
+
+def sbatch(*arguments: str) -> None:
+    """Start a process that runs the job, and print its id."""
+    *options, script = arguments
+    number = 1 + len(list(ROOT.iterdir()))
+    job = ROOT / str(number)
+    job.mkdir()
+    (job / "script").write_bytes(Path(script).read_bytes())
+    for index in range(array_of(job)[0]):
+        (job / f"task_{index}").write_text("PENDING")
+    command = [sys.executable, __file__, "run", str(number), *options]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (job / "pid").write_text(str(process.pid))
+    print(f"Submitted batch job {number}")
+
+
+def array_of(job: Path) -> tuple[int, int]:
+    """Return the number of tasks and how many run at once."""
+    found = re.search(r"^#SBATCH --array=0-(\d+)%(\d+)$", (job / "script").read_text(), re.M)
+    assert found
+    return int(found[1]) + 1, int(found[2])
+
+
+def run(number: str, *options: str) -> None:
+    """Wait for the job's dependency, then run its tasks."""
+    job = ROOT / number
+    given = dict(option.removeprefix("--").split("=", 1) for option in options)
+    while ":" in given.get("dependency", "") and list(ROOT.glob(f"{given['dependency'].split(':')[1]}/task_*")):
+        time.sleep(0.05)
+    exported = dict(one.split("=", 1) for one in given["export"].split(",") if "=" in one)
+    num_tasks, at_once = array_of(job)
+
+    def run_task(index: int) -> None:
+        (job / f"task_{index}").write_text("RUNNING")
+        output = re.search(r"^#SBATCH --output=(.*)$", (job / "script").read_text(), re.M)
+        assert output
+        variables = {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_JOB_ID": number}
+        with Path(output[1].replace("%A", number).replace("%a", str(index))).open("wb") as log:
+            environment = os.environ | exported | variables
+            subprocess.run(["bash", str(job / "script")], env=environment, stdout=log, stderr=log)
+        (job / f"task_{index}").unlink()
+
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(run_task, range(num_tasks)))
+
+
+def squeue(*arguments: str) -> None:
+    """Print the tasks that are not over, as `--format=%F %T %r` does."""
+    assert "--format=%F %T %r" in arguments
+    for path in sorted(ROOT.glob("*/task_*")):
+        with suppress(FileNotFoundError):
+            print(path.parent.name, path.read_text() or "RUNNING", "None")
+
+
+def scancel(*jobs: str) -> None:
+    """Kill all processes of jobs."""
+    for number in jobs:
+        with suppress(ProcessLookupError):
+            os.killpg(int((ROOT / number / "pid").read_text()), signal.SIGKILL)
+        for path in (ROOT / number).glob("task_*"):
+            path.unlink()
+
+
+if __name__ == "__main__":
+    {"sbatch": sbatch, "run": run, "squeue": squeue, "scancel": scancel}[sys.argv[1]](*sys.argv[2:])

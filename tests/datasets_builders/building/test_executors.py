@@ -1,0 +1,265 @@
+"""The same bytes from this machine's processes, Slurm's job arrays and Ray's tasks; what fails there is told here.
+
+Slurm's own commands are stood in for by `slurm_stand_in.py`: the scripts are those that Slurm would be given, the tasks
+are real processes. Ray is Ray.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from datasets_builders.building.executors.local import LocalExecutor
+from datasets_builders.building.intermediate import StageReader
+from datasets_builders.sources.archives import ArchiveSource
+from datasets_builders.sources.entry import rank_of
+from datasets_builders.sources.reader import SourceReader
+
+SCRIPT = Path(__file__).with_name("build_lines.py")
+STAND_IN = Path(__file__).with_name("slurm_stand_in.py")
+# As a user's script would: the nodes import the builder, so that it must not be defined in what is run.
+RUN = "import sys, build_lines; build_lines.main(*sys.argv[1:])"
+SLURM = "{kind: slurm, partition: cpu, time: '00:10:00', poll_seconds: 0.1}"
+
+
+@pytest.fixture
+def slurm(tmp_path, environment):
+    """Environment with sbatch, squeue and scancel on the path."""
+    programs, jobs = tmp_path / "bin", tmp_path / "jobs"
+    programs.mkdir()
+    jobs.mkdir()
+    for name in ("sbatch", "squeue", "scancel"):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_IN} {name} "$@"\n')
+        (programs / name).chmod(0o755)
+    yield environment | {"PATH": f"{programs}:{os.environ['PATH']}", "SLURM_STAND_IN": str(jobs)}
+    for job in jobs.iterdir():
+        subprocess.run([programs / "scancel", job.name], env=os.environ | {"SLURM_STAND_IN": str(jobs)}, check=True)
+
+
+def start(folder: Path, environment: dict[str, str], output: str, executor: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, output, executor],
+        env=environment | {"PYTHONPATH": f"{environment['PYTHONPATH']}:{SCRIPT.parent}"},
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def build(folder: Path, environment: dict[str, str], output: str, executor: str) -> tuple[int, str]:
+    process = start(folder, environment, output, executor)
+    told = process.communicate(timeout=300)[1]
+    return process.returncode, told
+
+
+def start_and_wait(folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a driver on Slurm; return it when of its first stage the last part alone is still at work, until told."""
+    (folder / "wait").touch()
+    process = start(folder, environment, "out", SLURM)
+    next(line for line in process.stderr if "3 of 4 parts done" in line)
+    return process
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory, environment, shard_hashes):
+    """Hashes of the build by the local executor."""
+    folder = tmp_path_factory.mktemp("expected")
+    code, told = build(folder, environment, "local", "{kind: local}")
+    assert code == 0, told
+    return shard_hashes(folder / "local")
+
+
+def test_slurm_writes_the_bytes_of_the_local_executor(tmp_path, slurm, shard_hashes, expected):
+    code, told = build(tmp_path, slurm, "out", SLURM)
+    assert code == 0, told
+    assert shard_hashes(tmp_path / "out") == expected
+    assert len(list((tmp_path / "jobs").iterdir())) == 3, "a job array per stage"
+    assert "lines-write_lines: 0 of 4 parts done; jobs 1:" in told
+
+
+def test_more_parts_than_an_array_may_have_are_several_arrays(tmp_path, slurm, shard_hashes, expected):
+    executor = SLURM.replace("}", ", max_array_size: 2, tasks_per_job: 1}")
+    code, told = build(tmp_path, slurm, "out", executor)
+    assert code == 0, told
+    assert shard_hashes(tmp_path / "out") == expected
+    assert len(list((tmp_path / "jobs").iterdir())) == 5
+
+
+def test_a_task_may_run_several_parts(tmp_path, slurm, shard_hashes, expected):
+    code, told = build(tmp_path, slurm, "out", SLURM.replace("}", ", tasks_per_job: 3}"))
+    assert code == 0, told
+    assert shard_hashes(tmp_path / "out") == expected
+    assert "--array=0-1%2" in (tmp_path / "jobs/1/script").read_text()
+
+
+def test_a_killed_driver_leaves_its_jobs_and_the_next_one_waits_for_them(tmp_path, slurm, shard_hashes, expected):
+    process = start_and_wait(tmp_path, slurm)
+    process.kill()
+    process.communicate()
+    process = start(tmp_path, slurm, "out", SLURM)
+    told = ""
+    for line in process.stderr:
+        told += line
+        if "jobs 1: 1 running" in line:
+            (tmp_path / "wait").unlink()
+            break
+    assert "continuing an interrupted build" in told
+    told = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, told
+    assert shard_hashes(tmp_path / "out") == expected
+    assert len(list((tmp_path / "jobs").iterdir())) == 3, "nothing was submitted twice"
+
+
+@pytest.mark.parametrize("executor", ["{kind: local}", SLURM.replace("}", ", cpus_per_task: 2}")])
+def test_a_build_that_no_longer_waits_for_left_jobs_cancels_them(tmp_path, slurm, shard_hashes, expected, executor):
+    process = start_and_wait(tmp_path, slurm)
+    process.kill()
+    process.communicate()
+    if "slurm" in executor:  # another build, since its fingerprint is another
+        fingerprint = tmp_path / "out/.build/fingerprint.json"
+        fingerprint.write_text(fingerprint.read_text().replace('"seed": 0', '"seed": 1'))
+    assert (tmp_path / "jobs/1/task_1").exists()
+    process = start(tmp_path, slurm, "out", executor)
+    while process.poll() is None and list((tmp_path / "jobs/1").glob("task_*")):
+        pass
+    (tmp_path / "wait").unlink()
+    told = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, told
+    assert shard_hashes(tmp_path / "out") == expected
+
+
+def test_ctrl_c_cancels_the_jobs(tmp_path, slurm):
+    process = start_and_wait(tmp_path, slurm)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert not list((tmp_path / "jobs").rglob("task_*"))
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+def test_a_task_that_was_killed_is_an_error_that_names_its_log(tmp_path, slurm):
+    process = start_and_wait(tmp_path, slurm)
+    subprocess.run([tmp_path / "bin/scancel", "1"], env=slurm, check=True)
+    told = process.communicate(timeout=300)[1]
+    assert process.returncode == 1
+    assert (
+        "the worker of rank 1 (log in" in told and "slurm_logs) ended, or ran out of 00:10:00, without a word" in told
+    )
+
+
+@pytest.mark.parametrize(
+    "executor", [pytest.param(SLURM, id="slurm"), pytest.param("{kind: ray}", id="ray", marks=pytest.mark.slow)]
+)
+def test_an_error_in_a_part_is_told_and_the_next_run_continues(tmp_path, slurm, shard_hashes, expected, executor):
+    (tmp_path / "fail").touch()
+    code, told = build(tmp_path, slurm, "out", executor)
+    assert code == 1
+    assert "error: rank 1: rank 1 was told to fail" in told
+    assert "build_lines.py" in told, "with its place"
+    (tmp_path / "fail").unlink()
+    code, told = build(tmp_path, slurm, "out", executor)
+    assert code == 0, told
+    assert "continuing an interrupted build" in told
+    assert shard_hashes(tmp_path / "out") == expected
+
+
+@pytest.mark.slow
+def test_ray_builds_source_code_to_the_same_bytes(tmp_path, environment, code_folder, shard_hashes):
+    found = []
+    for kind in ("local", "ray"):
+        arguments = ["source_code", "decontaminate=[]", f"input_dir={code_folder}", "output_dir=out", "workers=2"]
+        done = subprocess.run(
+            [sys.executable, "-m", "datasets_builders", *arguments, f"executor={{kind: {kind}}}"],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(shard_hashes(tmp_path / "out"))
+        shutil.rmtree(tmp_path / "out")
+    assert found[0] == found[1]
+
+
+def test_the_largest_parts_are_begun_first(tmp_path):
+    sources = []
+    for name, size in (("small", 10), ("large", 100_000), ("medium", 1_000)):
+        (tmp_path / f"{name}.txt").write_bytes(random.Random(0).randbytes(size))
+        with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz") as archive:
+            archive.add(tmp_path / f"{name}.txt", "text.txt")
+        sources.append(ArchiveSource(tmp_path / f"{name}.tar.gz"))
+        (tmp_path / "stage" / name).mkdir(parents=True)
+        shutil.move(tmp_path / f"{name}.txt", tmp_path / "stage" / name / "00000.jsonl")
+    reader = SourceReader(sources, 1_000_000)
+    ranks = LocalExecutor([reader], tasks=20, logging_dir=str(tmp_path / "log")).ranks_by_size()
+    names = ["large.tar.gz", "medium.tar.gz", "small.tar.gz"]
+    assert ranks[:3] == [rank_of(name, 20) for name in names]
+    assert sorted(ranks) == list(range(20))
+    reader = StageReader(tmp_path / "stage", ["small", "large", "medium"])
+    assert LocalExecutor([reader], tasks=3, logging_dir=str(tmp_path / "log")).ranks_by_size() == [1, 2, 0]
+
+
+def test_a_dry_run_prints_the_script_of_each_stage_and_touches_nothing(run_cli, tmp_path):
+    executor = (
+        "{kind: slurm, partition: cpu, time: '04:00:00', qos: long, account: ling, cpus_per_task: 2, "
+        "mem_per_cpu_gb: 8, venv_path: /shared/venv, mail_user: me@example.org, max_array_size: 100, "
+        "sbatch_args: {constraint: fast}}"
+    )
+    done = run_cli("arithmetic", "output_dir=out", "num_tasks=300", "workers=50", f"executor={executor}", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    script = done.stdout.split("script      compute\n")[1].split("script      deduplicate\n")[0]
+    logs = f"{tmp_path}/out/.build/executor/compute/slurm_logs/%A_%a.out"
+    assert [line.strip() for line in script.splitlines()] == [
+        "#!/bin/bash",
+        "#SBATCH --job-name=arithmetic-compute",
+        "#SBATCH --partition=cpu",
+        "#SBATCH --time=04:00:00",
+        "#SBATCH --nodes=1",
+        "#SBATCH --ntasks=1",
+        "#SBATCH --cpus-per-task=2",
+        "#SBATCH --mem-per-cpu=8G",
+        "#SBATCH --array=0-99%50",
+        f"#SBATCH --output={logs}",
+        f"#SBATCH --error={logs}",
+        "#SBATCH --qos=long",
+        "#SBATCH --mail-user=me@example.org",
+        "#SBATCH --mail-type=FAIL",
+        "#SBATCH --requeue",
+        "#SBATCH --account=ling",
+        "#SBATCH --constraint=fast",
+        'echo "Starting data processing job arithmetic-compute"',
+        "source /shared/venv/bin/activate",
+        "set -xe",
+        "export PYTHONUNBUFFERED=TRUE",
+        f"exec python -m datatrove.tools.launch_pickled_pipeline {tmp_path}/out/.build/executor/compute/executor.pik",
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_slurm_refuses_steps_that_the_nodes_cannot_import(tmp_path, slurm):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "out", SLURM], env=slurm, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "move the builder to a module of its own" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_slurm_without_sbatch_is_refused_before_anything_is_written(tmp_path, environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "datasets_builders", "arithmetic", "output_dir=out", f"executor={SLURM}"],
+        env=environment | {"PATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "there is no sbatch here" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -25,6 +25,7 @@ BUILD = [
     "google-re2>=1.1",
     "license-expression>=30.4",
     "matplotlib>=3.9",
+    "pyahocorasick>=2.1",
     "rensa==0.5.0",  # another version may give other signatures, which a test would show
     "scipy>=1.13",
     "tree-sitter>=0.25,<0.27",

@@ -6,6 +6,7 @@ without importing them (the same package or namespace), the `@package`, the name
 A file with syntax errors still gives the imports that its tree holds.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -120,11 +121,19 @@ def imports_as_json(language: str, text: str) -> dict[str, Any]:
 
 def metrics_and_imports(language: str, text: str) -> dict[str, Any]:
     """Return the metrics of a file and, under `imports`, its imports, from one parse; for `ParserProcess`."""
+    return _with_imports(language, text, lambda root, source: asdict(meter_of(language).measure_tree(root, source)))
+
+
+def metrics_imports_and_prose(language: str, text: str) -> dict[str, Any]:
+    """Return what `metrics_and_imports` does and the texts of comments and strings; for `ParserProcess`."""
+    return _with_imports(language, text, meter_of(language).measure_with_prose)
+
+
+def _with_imports(language: str, text: str, measure: "Callable[[Node, bytes], dict[str, Any]]") -> dict[str, Any]:
     source = text.encode("utf-8", "replace")
     root = parse(_tools(language)[0], source).root_node
-    metrics = asdict(meter_of(language).measure_tree(root, source))
     found = _imports_of(language, root, source) if may_import(language, text) else FileImports()
-    return metrics | {"imports": found.as_json()}
+    return measure(root, source) | {"imports": found.as_json()}
 
 
 def _imports_of(language: str, root: "Node", source: bytes) -> FileImports:

@@ -62,7 +62,7 @@ class SourceCodeBuilder(CodeCorpusBuilder):
         config = self.code
         limits: list[Step] = [QualityLimits(config.quality_limits)] if config.quality_limits else []
         signatures, near_deduplicate = self.near_deduplication(config.num_tasks)
-        steps = [CodeReader(config, self.sources), *self.curation(limits, SyntaxCheck())]
+        steps = [CodeReader(config, self.sources), *self.curation(limits, SyntaxCheck(config.judges_toxicity))]
         return [
             Stage("filter", steps, tasks=config.num_tasks, before=self.prepare_curation()),
             Stage("deduplicate", [ExactDedup(), signatures], tasks=config.num_tasks),

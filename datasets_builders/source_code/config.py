@@ -8,6 +8,7 @@ from datasets_builders.curation.licenses import LICENSE_TYPES, spdx_expression
 from datasets_builders.curation.near_dedup import THRESHOLD
 from datasets_builders.curation.protected_data import ProtectedData
 from datasets_builders.curation.rules import CODE_RULES, RuleLimits
+from datasets_builders.curation.toxicity import ToxicityLimits
 from datasets_builders.source_code.folder import FolderConfig
 from datasets_builders.source_code.languages import TYPES, type_of_language
 from datasets_builders.sources.opening import FORMS
@@ -64,9 +65,24 @@ class CodeCorpusConfig(FolderConfig):
     )
     quality_model: str = field(default="", metadata={"help": "folder that train-quality-model made; fills `quality`"})
     min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
+    toxicity_words: list[str] = field(
+        default_factory=list, metadata={"help": "files with a toxic word or phrase per line, for comments and strings"}
+    )
+    toxicity_model: str = field(default="", metadata={"help": "fastText classifier of comments and strings"})
+    toxicity_labels: list[str] = field(
+        default_factory=list, metadata={"help": "labels of toxicity_model that mean toxic: [toxic]"}
+    )
+    toxicity_limits: dict[str, float] = field(
+        default_factory=dict, metadata={"help": "{hits: 3, fraction: 0.01, probability: 0.5}: what a file must reach"}
+    )
     skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
 
     limited_columns: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def judges_toxicity(self) -> bool:
+        """Whether comments and strings are looked at."""
+        return bool(self.toxicity_words or self.toxicity_model)
 
     def validate(self) -> None:
         """Check names."""
@@ -76,11 +92,15 @@ class CodeCorpusConfig(FolderConfig):
             raise ConfigError(f"near_dedup_threshold is {self.near_dedup_threshold}, but must be in (0, 1]")
         for kind, given, known in (
             ("rule_limits", self.rule_limits, vars(RuleLimits())),
+            ("toxicity_limits", self.toxicity_limits, vars(ToxicityLimits())),
             ("skipped_rules", self.skipped_rules, CODE_RULES),
         ):
             for name in given:
                 if name not in known:
                     raise ConfigError(f"{kind}: unknown {name!r}; known: {', '.join(known)}")
+        ToxicityLimits(**self.toxicity_limits).check()
+        if bool(self.toxicity_model) != bool(self.toxicity_labels):
+            raise ConfigError("toxicity_model and toxicity_labels belong together: name the model and its toxic labels")
         if self.sources and (self.input_dir or self.repository):
             raise ConfigError("sources and input_dir (or repository) are both set; put the folder among the sources")
         if self.min_quality and not self.quality_model:

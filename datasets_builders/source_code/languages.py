@@ -50,6 +50,12 @@ def type_of_language(language: str) -> str | None:
 
 
 @cache
+def languages_of_type(kind: str) -> frozenset[str]:
+    """Return the languages of one of `TYPES`."""
+    return frozenset(name for name, one in _table().types.items() if one == kind)
+
+
+@cache
 def language_named(name: str) -> str | None:
     """Return Linguist's spelling of a language's name, whatever its case; None for one that Linguist does not have."""
     return next((known for known in _table().types if known.lower() == name.lower()), None)

@@ -50,10 +50,12 @@ BUILD = [
 ]
 TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]
 EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]
+MAGIKA = ["magika>=1,<2"]
 ADAPT = ["peft>=0.19", "bitsandbytes>=0.49; sys_platform == 'linux'"]
 # gguf: llama.cpp's own table of tensor names.
 TEST = [
     *ADAPT,
+    *MAGIKA,
     "gguf>=0.17",
     "hypothesis>=6",
     "pytest>=8",
@@ -83,6 +85,7 @@ setup(
         "train": TRAIN,
         "adapt": ADAPT,
         "eval": EVAL,
+        "magika": MAGIKA,
         "test": TEST,
         "all": BUILD + TRAIN + EVAL + TEST,
     },

@@ -11,6 +11,7 @@ from datasets_builders.curation.rules import CODE_RULES, RuleLimits
 from datasets_builders.curation.toxicity import ToxicityLimits
 from datasets_builders.source_code.folder import FolderConfig
 from datasets_builders.source_code.languages import TYPES, type_of_language
+from datasets_builders.source_code.tie_break import check_tie_break
 from datasets_builders.sources.opening import FORMS
 
 
@@ -41,6 +42,9 @@ class CodeCorpusConfig(FolderConfig):
     )
     languages: list[str] = field(
         default_factory=list, metadata={"help": "only these, by Linguist's names; empty: all of language_types"}
+    )
+    language_tie_break: str = field(
+        default="", metadata={"help": "magika: asked where the rules leave several languages; empty: such files end"}
     )
 
     rule_limits: dict[str, float] = field(
@@ -118,6 +122,8 @@ class CodeCorpusConfig(FolderConfig):
         for name in self.allowed_licenses:
             if spdx_expression(name) != name:
                 raise ConfigError(f"allowed_licenses: {name!r} is no SPDX name, such as MPL-2.0 or GPL-3.0-only")
+        if self.language_tie_break:
+            check_tie_break(self.language_tie_break)
         for name in self.language_types:
             if name not in TYPES:
                 raise ConfigError(f"language_types: unknown {name!r}; known: {', '.join(TYPES)}")

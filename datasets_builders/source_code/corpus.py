@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -161,6 +162,8 @@ class CodeCorpusBuilder(Builder):
         found: dict[str, Any] = {"sources": [source.fingerprint() for source in self.sources]}
         if config.opt_out_file:
             found["opt_out_sha256"] = file_sha256(Path(config.opt_out_file).expanduser())
+        if config.language_tie_break:
+            found[config.language_tie_break] = version(config.language_tie_break)
         if config.toxicity_words:
             found["toxicity_words_sha256"] = [file_sha256(path) for path in self._word_lists]
         if config.toxicity_model:

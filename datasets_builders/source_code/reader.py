@@ -15,6 +15,7 @@ from datasets_builders.source_code.languages import (
     language_of,
     language_of_shebang,
 )
+from datasets_builders.source_code.tie_break import language_by_magika
 from datasets_builders.sources.entry import Entry, Source
 from datasets_builders.sources.opt_out import read_opt_outs
 from datasets_builders.sources.reader import SourceReader
@@ -42,6 +43,7 @@ class CodeReader(SourceReader):
         opt_outs = read_opt_outs(Path(config.opt_out_file).expanduser()) if config.opt_out_file else None
         super().__init__(sources, config.max_bytes, opt_outs)
         self.language_types, self.languages = config.language_types, config.languages
+        self.breaks_ties = bool(config.language_tie_break)
 
     def is_wanted(self, language: str) -> bool:
         """Return whether files of a language are read."""
@@ -64,8 +66,13 @@ class CodeReader(SourceReader):
         """Tell a file's language and fill in its columns, or remove it."""
         known = doc.metadata
         language = language_named(known.get("language", "")) or language_of(known["path"], doc.text)
+        candidates = candidates_of_name(known["path"])
+        if language is None and self.breaks_ties:
+            language = language_by_magika(doc.text, candidates)
+            if language:
+                self.stat_update("tie_broken")
         if language is None:
-            return Removed(doc, "ambiguous_language", ", ".join(candidates_of_name(known["path"])))
+            return Removed(doc, "ambiguous_language", ", ".join(candidates))
         if not self.is_wanted(language):
             return Removed(doc, "other_kind_of_file", language)
         doc.id = content_id(doc.text)

@@ -14,6 +14,8 @@ from datasets_builders.source_code.languages import TYPES, type_of_language
 from datasets_builders.source_code.tie_break import check_tie_break
 from datasets_builders.sources.opening import FORMS
 
+REPOSITORY_FILES = "repository_files"  # limited like a column; counted for that alone
+
 
 @dataclass
 class CodeCorpusConfig(FolderConfig):
@@ -141,7 +143,7 @@ class SourceCodeConfig(CodeCorpusConfig):
 
     limited_columns: ClassVar[tuple[str, ...]] = (
         *("comment_fraction", "error_fraction", "effective_lines", "num_functions", "max_nesting"),
-        *("num_bytes", "num_lines", "stars", "forks"),
+        *("num_bytes", "num_lines", "stars", "forks", REPOSITORY_FILES),
     )
 
 

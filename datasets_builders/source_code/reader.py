@@ -7,7 +7,7 @@ from pathlib import Path
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Removed
-from datasets_builders.source_code.config import CodeCorpusConfig
+from datasets_builders.source_code.config import REPOSITORY_FILES, CodeCorpusConfig
 from datasets_builders.source_code.languages import (
     candidates_of_name,
     is_wanted,
@@ -43,6 +43,7 @@ class CodeReader(SourceReader):
         opt_outs = read_opt_outs(Path(config.opt_out_file).expanduser()) if config.opt_out_file else None
         super().__init__(sources, config.max_bytes, opt_outs)
         self.language_types, self.languages = config.language_types, config.languages
+        self.counts_files = REPOSITORY_FILES in config.quality_limits
         self.breaks_ties = bool(config.language_tie_break)
 
     def is_wanted(self, language: str) -> bool:

@@ -13,7 +13,7 @@ from datasets_builders.source_code.languages import (
     is_wanted,
     language_named,
     language_of,
-    language_of_shebang,
+    language_of_head,
 )
 from datasets_builders.source_code.tie_break import language_by_magika
 from datasets_builders.sources.entry import Entry, Source
@@ -53,7 +53,7 @@ class CodeReader(SourceReader):
     def kind_of(self, entry: Entry, head: bytes | None) -> str | None:
         """Return a language that the file may be of, or None."""
         if head is not None:
-            language = language_of_shebang(head.decode("utf-8", "replace"))
+            language = language_of_head(entry.path, head.decode("utf-8", "replace"))
             return language if language and self.is_wanted(language) else None
         stated = language_named(entry.known.get("language", ""))
         return next(filter(self.is_wanted, [stated] if stated else candidates_of_name(entry.path)), None)

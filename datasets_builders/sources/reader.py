@@ -13,7 +13,7 @@ from datasets_builders.sources.entry import Entry, Source
 from datasets_builders.sources.opt_out import OptOuts
 from datasets_builders.sources.text import decode
 
-SHEBANG_BYTES = 128
+HEAD_BYTES = 4096
 
 
 class SourceReader(Reader):
@@ -103,4 +103,4 @@ class SourceReader(Reader):
         return doc
 
     def _kind_of_head(self, entry: Entry) -> str | None:
-        return None if PurePosixPath(entry.path).suffix else self.kind_of(entry, entry.read(SHEBANG_BYTES))
+        return None if PurePosixPath(entry.path).suffix else self.kind_of(entry, entry.read(HEAD_BYTES))

@@ -118,6 +118,29 @@ def test_the_longest_known_extension_counts():
     assert extension_of("Makefile") == extension_of(".profile") == ""
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "language"),
+    [
+        ("include/vector", "// <vector> -*- C++ -*-\n", "C++"),
+        ("Eigen/Core", "/* a */ // b\n\n#ifndef CORE_H\n", "C++"),
+        ("QString", '#include "qstring.h"\n', "C++"),
+        ("once", "#pragma once\n", "C++"),
+        ("completions/7z", "# 7z completion   -*- shell-script -*-\n", "Shell"),
+        ("bin/tool", "# vim: set ts=4 ft=python :\n", "Python"),
+        ("bin/tool", "; -*- mode: Scheme; tab-width: 4 -*-\n", "Scheme"),
+        ("a.h", "/* -*- C++ -*- */\nint x;\n", "C++"),
+        ("a.h", "/* -*- python -*- */\nint x;\n", "C"),
+        ("notes", "# include the milk\n", None),
+        ("notes", "text\n#include <a>\n", None),
+        ("notes", "/* never closed " + "/* a */" * 500, None),
+        ("notes", "\n" * 9 + "# -*- python -*-\n", None),
+        ("notes.unheard", "#pragma once\n", None),
+    ],
+)
+def test_first_lines_tell_languages_of_files_without_an_extension(path, content, language):
+    assert language_of(path, content) == language
+
+
 PERL_TEST = """print "1..3\\n";
 $x = 5;
 foreach $i (0..3) { print "ok $i\\n" if $x =~ /^\\d+$/; }

@@ -52,15 +52,8 @@ def pieces_of_prose(
 
     Source: ours.
     """
-    spans: list[tuple[int, int, bool]] = []
-    for start, end, is_comment in sorted([*((*one, True) for one in comments), *((*one, False) for one in strings)]):
-        if spans and start < spans[-1][1]:
-            continue  # a docstring is a comment and a string
-        if is_comment and spans and spans[-1][2] and not source[spans[-1][1] : start].strip():
-            start = spans.pop()[0]
-        spans.append((start, end, is_comment))
     texts, at = [], 0
-    for start, end, _ in spans:
+    for start, end in _pieces(source, comments, strings):
         kept, last = [], start
         while at < len(code) and code[at][0] < end:
             # The literal may stand inside the code: an import's.
@@ -72,3 +65,15 @@ def pieces_of_prose(
         text = b" ".join([*kept, source[last:end]]).decode("utf-8", "replace")
         texts.append(_NO_WORDS.sub(" ", text))
     return [text for text in texts if any(map(str.isalpha, text))]
+
+
+def _pieces(source: bytes, comments: Sequence[Span], strings: Sequence[Span]) -> list[Span]:
+    """Return where pieces are: a docstring is a comment and a string; comments without code between them are one."""
+    pieces: list[tuple[int, int, bool]] = []
+    for start, end, is_comment in sorted([*((*one, True) for one in comments), *((*one, False) for one in strings)]):
+        if pieces and start < pieces[-1][1]:
+            continue
+        if is_comment and pieces and pieces[-1][2] and not source[pieces[-1][1] : start].strip():
+            start = pieces.pop()[0]
+        pieces.append((start, end, is_comment))
+    return [(start, end) for start, end, _ in pieces]

@@ -125,14 +125,17 @@ def _parsed(repository: RepositoryFiles, path: str, language: str, parser: Parse
 def _headers_by_inclusion(
     repository: RepositoryFiles, imports: Mapping[str, FileImports], including: Mapping[str, str]
 ) -> set[str]:
-    """Return the files without extension and language that some files include."""
+    """Return the files without extension and language that some files include.
+
+    `<list>` is the standard library's, whatever is called list here.
+    """
     rules = CRules(repository, imports)
     found = {
         target
         for path, language in including.items()
         if language in ("C", "C++")
         for one in imports[path].imports
-        if one.target and "." not in posixpath.basename(one.target)
+        if one.target and "." not in posixpath.basename(one.target) and (one.form != "angled" or "/" in one.target)
         for target in rules.resolve(path, one).paths
     }
     return found - repository.languages.keys()

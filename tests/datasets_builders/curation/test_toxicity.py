@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import pickle
 import re
 
 import pytest
@@ -206,8 +207,6 @@ def test_repositories_judge_code_and_documentation(tmp_path):
 
 
 def test_a_step_travels_to_its_worker_without_automaton_and_model(tmp_path, models):
-    import pickle
-
     (tmp_path / "words.txt").write_text("idiot\n")
     step = Toxicity([tmp_path / "words.txt"], models / "good.bin", ["toxic"], ToxicityLimits())
     step.begin(0, 1)

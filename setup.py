@@ -30,6 +30,7 @@ BUILD = [
     "google-re2>=1.1",
     "license-expression>=30.4",
     "matplotlib>=3.9",
+    "pyahocorasick>=2.1",
     "rensa==0.5.0",  # another version may give other signatures, which a test would show
     "scipy>=1.13",
     "tree-sitter>=0.25,<0.27",
@@ -54,6 +55,7 @@ BUILD = [
 ]
 TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]
 EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]
+MAGIKA = ["magika>=1,<2"]
 ADAPT = ["peft>=0.19", "bitsandbytes>=0.49; sys_platform == 'linux'"]
 # datatrove 0.10 asks for no version; 2.60 is the tested one.
 RAY = ["ray>=2.44"]
@@ -61,9 +63,11 @@ RAY = ["ray>=2.44"]
 TEST = [
     *ADAPT,
     *RAY,
+    *MAGIKA,
     "gguf>=0.17",
     "hypothesis>=6",
     "pytest>=8",
+    "pytest-xdist>=3.6",
     "ruff>=0.12",
     "starlette>=0.40",
     "uvicorn>=0.30",
@@ -92,6 +96,7 @@ setup(
         "train": TRAIN,
         "adapt": ADAPT,
         "eval": EVAL,
+        "magika": MAGIKA,
         "test": TEST,
         "all": BUILD + TRAIN + EVAL + TEST,
     },

@@ -167,6 +167,10 @@ def _ledger_tables(ledger: Ledger) -> str:
     text += "\n\nEach step holds `input + created = output + removed + merged`."
     if reasons:
         text += "\n\n" + _table("Why documents ended", ["step", "reason", "documents", "examples"], reasons)
+    changes = [[step, kind, *(f"`{_plain(one)}`" for one in texts)] for step, kind, *texts in ledger.changes()]
+    if changes:
+        text += "\n\n" + _table("What was changed, by example", ["step", "kind", "before", "after"], changes)
+        text += "\n\nWhat was replaced is masked: `x` for a letter, `0` for a digit."
     return text
 
 

@@ -20,7 +20,8 @@ EXAMPLES_PER_REASON = 3
 class StepCounts:
     """Counts of one step. `check` holds input + created = output + removed + merged.
 
-    Bytes are those of the text in UTF-8. `examples` has a few names (path or id) per reason.
+    Bytes are those of the text in UTF-8. `examples` has a few names (path or id) per reason, `changes` a few pairs of
+    texts before and after, per kind of change. All of it is published: a secret must be masked in both.
 
     Source: ours.
     """
@@ -36,6 +37,7 @@ class StepCounts:
     bytes_out: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    changes: dict[str, list[list[str]]] = field(default_factory=dict)
 
     def count_input(self, doc: Document) -> None:
         """Count a document that the step was given."""
@@ -58,6 +60,15 @@ class StepCounts:
         if len(examples) < EXAMPLES_PER_REASON:
             examples.append(str(doc.metadata.get("path") or doc.id))
 
+    def wants_change(self, kind: str) -> bool:
+        """Return whether there are not yet enough examples of a kind of change."""
+        return len(self.changes.get(kind, ())) < EXAMPLES_PER_REASON
+
+    def show_change(self, kind: str, before: str, after: str) -> None:
+        """Keep an example of what the step changes in texts, if there are not yet enough of that kind."""
+        if self.wants_change(kind) and [before, after] not in self.changes.get(kind, ()):
+            self.changes.setdefault(kind, []).append([before, after])
+
     def add(self, other: "StepCounts") -> None:
         """Add the counts of another rank of the same step."""
         for name in ("input", "created", "output", "removed", "merged", "bytes_in", "bytes_out"):
@@ -66,6 +77,9 @@ class StepCounts:
         for reason, examples in other.examples.items():
             kept = self.examples.setdefault(reason, [])
             kept.extend(examples[: EXAMPLES_PER_REASON - len(kept)])
+        for kind, changes in other.changes.items():
+            for before, after in changes:
+                self.show_change(kind, before, after)
 
     def check(self, where: str) -> None:
         """Raise `BuildError` when documents were lost or appeared from nowhere.
@@ -144,6 +158,15 @@ class Ledger:
     def as_dict(self) -> dict[str, Any]:
         """Return what `ledger.json` holds."""
         return {"steps": [asdict(step) for step in self.steps]}
+
+    def changes(self) -> list[tuple[str, str, str, str]]:
+        """Return examples of changed texts as (step, kind, before, after)."""
+        return [
+            (step.name, kind, before, after)
+            for step in self.steps
+            for kind, examples in sorted(step.changes.items())
+            for before, after in examples
+        ]
 
     def step(self, name: str) -> StepCounts:
         """Return the counts of the step called `name`."""

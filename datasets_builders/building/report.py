@@ -41,6 +41,7 @@ def write_report(builder: "Builder", ledger: Ledger, num_rows: dict[str, int]) -
     page = Page(f"{builder.name}: {builder.output_folder.name}", f"{total}. For you alone: it shows removed texts.")
     _show_steps(page, ledger)
     _show_reasons(page, ledger, builder.output_folder / "removed")
+    _show_changes(page, ledger)
     _show_columns(page, builder)
     if "cluster_size" in builder.features:
         _show_clusters(page, builder.output_folder / "data")
@@ -82,6 +83,14 @@ def _show_reasons(page: Page, ledger: Ledger, removed: Path) -> None:
             page.paragraph(f"{_without_ticks(place)}{_without_ticks(detail)}")
             if line["text"].strip():
                 page.code(line["text"][:EXCERPT_CHARACTERS])
+
+
+def _show_changes(page: Page, ledger: Ledger) -> None:
+    changes = ledger.changes()
+    if changes:
+        page.heading("Examples of what was changed")
+        page.paragraph("What was replaced is masked here too: x for a letter, 0 for a digit.")
+        page.table(["step", "kind", "before", "after"], changes)
 
 
 def _removed(folder: Path, reason: str) -> Iterator[dict[str, Any]]:

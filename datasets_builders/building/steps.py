@@ -78,6 +78,7 @@ class Step(PipelineStep):
 
     def __init__(self) -> None:
         super().__init__()
+        self.counts = StepCounts(self.name, self.arity)
         self.stage_name = ""
         self.ledger_folder: str | None = None
         self.removed_folder: str | None = None
@@ -115,7 +116,7 @@ class Step(PipelineStep):
 
     def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Pass documents through `process`, counting them; datatrove calls this."""
-        counts = StepCounts(self.name, self.arity)
+        counts = self.counts = StepCounts(self.name, self.arity)
         folder = Path(self.removed_folder) if self.removed_folder else None
         with RemovedWriter(folder / f"{rank:05d}.jsonl.gz" if folder else None) as removed_writer:
             try:

@@ -69,16 +69,25 @@ class QualityLimits(Step):
 class SyntaxCheck(Step):
     """Measure files and remove those that their language's grammar cannot parse; without one a file has sizes only.
 
+    Args:
+        finds_prose (`bool`): whether a parsed file gets the texts of its comments and strings, for `Toxicity`.
+
     Source: paper 2.2.1 (files must be valid; comment ratio, effective lines); the tolerance for preprocessed languages
     is ours.
     """
 
     name = "syntax"
     function = "datasets_builders.curation.metrics:measure"
+    function_with_prose = "datasets_builders.curation.metrics:measure_with_prose"
+
+    def __init__(self, finds_prose: bool = False) -> None:
+        super().__init__()
+        self.finds_prose = finds_prose
 
     def begin(self, rank: int, world_size: int) -> None:
         """Make ready a process for the parsers, which may be lost."""
-        self._parser: ParserProcess | None = ParserProcess(self.function)
+        name = self.function_with_prose if self.finds_prose else self.function
+        self._parser: ParserProcess | None = ParserProcess(name)
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a file that parses, with its metrics."""

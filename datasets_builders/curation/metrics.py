@@ -6,11 +6,12 @@ comments, functions and blocks in the tree that the syntax check has anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from datasets_builders.curation.prose import PROSE, STRINGS, pieces_of_prose
 from datasets_builders.curation.syntax import error_fraction, load_parser, parse
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ class Meter:
     """
 
     def __init__(self, language: str, parser: Parser) -> None:
-        self.parser = parser
-        self.query = _query(language)
+        self.language, self.parser = language, parser
 
     @classmethod
     def of(cls, language: str) -> Meter | None:
@@ -101,19 +101,35 @@ class Meter:
 
     def measure_tree(self, root: Node, source: bytes) -> CodeMetrics:
         """Measure a file that is parsed already."""
+        return _metrics_of(self._captures(root, has_strings=False), root, source)
+
+    def measure_with_prose(self, root: Node, source: bytes) -> dict[str, Any]:
+        """Return as JSON the metrics of a parsed file and, under `PROSE`, the texts of its comments and strings."""
+        found = self._captures(root, has_strings=True)
+        spans = [_merged(_spans(found, name)) for name in ("comment", "string", "code")]
+        return asdict(_metrics_of(found, root, source)) | {PROSE: pieces_of_prose(source, *spans)}
+
+    def _captures(self, root: Node, has_strings: bool) -> dict[str, list[Node]]:
         from tree_sitter import QueryCursor
 
-        found = QueryCursor(self.query).captures(root)
-        comments = _merged((node.start_byte, node.end_byte) for node in found.get("comment", ()))
-        blocks = sorted((node.start_byte, -node.end_byte) for node in found.get("block", ()))
-        size = max(len(source), 1)
-        return CodeMetrics(
-            error_fraction=error_fraction(root, size),
-            comment_fraction=sum(end - start for start, end in comments) / size,
-            effective_lines=_effective_lines(source, comments),
-            num_functions=len(found.get("function", ())),
-            max_nesting=_deepest([(start, -end) for start, end in blocks]),
-        )
+        return QueryCursor(_query(self.language, has_strings)).captures(root)
+
+
+def _metrics_of(found: Mapping[str, list[Node]], root: Node, source: bytes) -> CodeMetrics:
+    comments = _merged(_spans(found, "comment"))
+    blocks = sorted((node.start_byte, -node.end_byte) for node in found.get("block", ()))
+    size = max(len(source), 1)
+    return CodeMetrics(
+        error_fraction=error_fraction(root, size),
+        comment_fraction=sum(end - start for start, end in comments) / size,
+        effective_lines=_effective_lines(source, comments),
+        num_functions=len(found.get("function", ())),
+        max_nesting=_deepest([(start, -end) for start, end in blocks]),
+    )
+
+
+def _spans(found: Mapping[str, list[Node]], name: str) -> Iterator[tuple[int, int]]:
+    return ((node.start_byte, node.end_byte) for node in found.get(name, ()))
 
 
 @cache
@@ -129,11 +145,18 @@ def measure(language: str, text: str) -> dict[str, Any]:
     return asdict(meter_of(language).measure(text))
 
 
+def measure_with_prose(language: str, text: str) -> dict[str, Any]:
+    """Return the metrics and the prose of a file as JSON; for `ParserProcess`."""
+    meter, source = meter_of(language), text.encode("utf-8", "replace")
+    return meter.measure_with_prose(parse(meter.parser, source).root_node, source)
+
+
 @cache
-def _query(language: str) -> Query:
+def _query(language: str, has_strings: bool) -> Query:
     from tree_sitter import Query
 
-    return Query(load_parser(language).language, QUERIES[language])
+    text = QUERIES[language] + (f" {STRINGS[language]}" if has_strings else "")
+    return Query(load_parser(language).language, text)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ import ipaddress
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -90,6 +90,9 @@ DETECTORS = {
     "telegram_token": "TelegramBotTokenDetector",
     "twilio": "TwilioKeyDetector",
 }
+# Of examples: what is shown around a value and of its shape, and words that may be somebody's name.
+CONTEXT_CHARACTERS, MASKED_CHARACTERS = 24, 32
+NAMES = re.compile(r"\b[A-Z](?:[a-z]|\.\s)")
 PLACEHOLDERS = {"email": "EMAIL_ADDRESS", "ip": "IP_ADDRESS", "secret": "SECRET"}
 
 
@@ -192,17 +195,62 @@ def sanitise(text: str) -> tuple[str, Counter[str]]:
 
     Source: StarCoder2 2.1; names as placeholders are ours.
     """
+    found = placeholders_in(text)
+    return replaced(text, found), Counter(finding.kind for finding in found)
+
+
+def placeholders_in(text: str) -> dict[Finding, str]:
+    """Return what must be replaced in a text, by what."""
     counts: Counter[str] = Counter()
-    placeholders = {}
+    found = {}
     for finding in find_personal_data(text):
         counts[finding.kind] += 1
-        placeholders[finding.value] = f"{PLACEHOLDERS[finding.kind]}_{counts[finding.kind]}"
-    if placeholders:
-        # The longest first: a key may hold what another rule finds in it.
-        values = sorted(placeholders, key=len, reverse=True)
-        pattern = re.compile("|".join(map(_pattern_of, values)))
-        text = pattern.sub(lambda match: placeholders[match.group()], text)
-    return text, counts
+        found[finding] = f"{PLACEHOLDERS[finding.kind]}_{counts[finding.kind]}"
+    return found
+
+
+def replaced(text: str, found: Mapping[Finding, str]) -> str:
+    """Return a text with its findings replaced."""
+    by_value = {finding.value: placeholder for finding, placeholder in found.items()}
+    return _pattern_of_all(by_value).sub(lambda match: by_value[match.group()], text) if found else text
+
+
+def examples_of_changes(text: str, found: Mapping[Finding, str]) -> Iterator[tuple[str, str, str]]:
+    """Give (kind, before, after) of one place per kind, a few characters around it, with the value masked.
+
+    These are published. No other finding is near enough to be in them, and a place with what may be a person's name
+    beside the value is not shown.
+
+    Source: ours.
+    """
+    findings = {finding.value: finding for finding in found}
+    matches = list(_pattern_of_all(findings).finditer(text)) if found else []
+    seen = set()
+    for match, before, after in zip(matches, [None, *matches], [*matches[1:], None], strict=False):
+        finding = findings[match.group()]
+        start = max(before.end() if before else 0, match.start() - CONTEXT_CHARACTERS)
+        end = min(after.start() if after else len(text), match.end() + CONTEXT_CHARACTERS)
+        left = text[start : match.start()].rpartition("\n")[2].lstrip()
+        right = text[match.end() : end].partition("\n")[0].rstrip()
+        if finding.kind not in seen and not _may_name_a_person(left + "\n" + right, finding.value):
+            seen.add(finding.kind)
+            yield finding.kind, f"{left}{masked(finding.value)}{right}", f"{left}{found[finding]}{right}"
+
+
+def masked(value: str) -> str:
+    """Return the shape of a value: x for a letter, 0 for a digit, cut after a few characters."""
+    shape = re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", " ".join(value.split())))
+    return shape if len(shape) <= MASKED_CHARACTERS else f"{shape[:MASKED_CHARACTERS]}..."
+
+
+def _may_name_a_person(around: str, value: str) -> bool:
+    parts = re.findall(r"[a-z]{3,}", value.partition("@")[0].lower())
+    return not around.isascii() or bool(NAMES.search(around)) or any(one in around.lower() for one in parts)
+
+
+def _pattern_of_all(values: Iterable[str]) -> re.Pattern[str]:
+    # The longest first: a key may hold what another rule finds in it.
+    return re.compile("|".join(map(_pattern_of, sorted(values, key=len, reverse=True))))
 
 
 def _pattern_of(value: str) -> str:
@@ -220,8 +268,12 @@ class Sanitising(Step):
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass the file on with its placeholders, counted by kind."""
-        doc.text, counts = sanitise(doc.text)
-        doc.metadata["num_placeholders"] = sum(counts.values())
-        for kind, count in counts.items():
+        found = placeholders_in(doc.text)
+        if any(self.counts.wants_change(finding.kind) for finding in found):
+            for kind, before, after in examples_of_changes(doc.text, found):
+                self.counts.show_change(kind, before, after)
+        doc.text = replaced(doc.text, found)
+        doc.metadata["num_placeholders"] = len(found)
+        for kind, count in Counter(finding.kind for finding in found).items():
             self.stat_update(kind, value=count)
         yield doc

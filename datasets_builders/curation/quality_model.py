@@ -62,14 +62,8 @@ class QualityModel:
     """
 
     def __init__(self, folder: Path) -> None:
-        import fasttext
-
         self.description = read_description(folder)
-        fasttext.FastText.eprint = lambda *words: None  # its loader warns about an argument of its own
-        try:
-            self._model = fasttext.load_model(str(folder / MODEL_FILE))
-        except (ValueError, MemoryError) as error:
-            raise ConfigError(f"{folder / MODEL_FILE} cannot be loaded by fastText: {error}") from None
+        self._model = load_fasttext(folder / MODEL_FILE, "quality_model")
         if set(self._model.get_labels()) != {POSITIVE, NEGATIVE}:
             raise ConfigError(f"{folder / MODEL_FILE} has other labels than {POSITIVE} and {NEGATIVE}")
 
@@ -92,6 +86,35 @@ class QualityModel:
         return 1 / (1 + math.exp(-(self.description.slope * logit(probability) + self.description.intercept)))
 
 
+def load_fasttext(path: Path, field: str) -> Any:
+    """Load a fastText model that a field of a config names.
+
+    Raises:
+        ConfigError: there is none, or fastText cannot load it.
+
+    Source: ours.
+    """
+    import fasttext
+
+    check_fasttext(path, field)
+    fasttext.FastText.eprint = lambda *words: None  # its loader warns about an argument of its own
+    try:
+        return fasttext.load_model(str(path))
+    except (ValueError, MemoryError) as error:
+        raise ConfigError(f"{field}: {path} cannot be loaded by fastText: {error}") from None
+
+
+def check_fasttext(path: Path, field: str) -> None:
+    """Raise `ConfigError` when a file is missing or does not start as a fastText model does."""
+    try:
+        with path.open("rb") as file:
+            is_model = file.read(4) == FASTTEXT_MAGIC
+    except OSError as error:
+        raise ConfigError(f"{field}: {path} cannot be read: {error.strerror}") from None
+    if not is_model:
+        raise ConfigError(f"{field}: {path} is no fastText model")
+
+
 def logit(probability: float) -> float:
     """Return log(p / (1 - p)) of a probability, which is kept away from 0 and 1 by one in a million."""
     clipped = min(max(probability, 1e-6), 1 - 1e-6)
@@ -110,9 +133,7 @@ def read_description(folder: Path) -> QualityDescription:
     for path in (model, folder / DESCRIPTION_FILE):
         if not path.is_file():
             raise ConfigError(f"quality_model: {path} is missing; `train-quality-model` makes such a folder")
-    with model.open("rb") as file:
-        if file.read(4) != FASTTEXT_MAGIC:
-            raise ConfigError(f"quality_model: {model} is no fastText model")
+    check_fasttext(model, "quality_model")
     try:
         description = QualityDescription(**json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:

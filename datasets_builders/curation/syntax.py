@@ -31,7 +31,8 @@ PREPROCESSED_LANGUAGES = frozenset(("C", "C++", "C#"))
 MAX_ERROR_FRACTION_PREPROCESSED = 0.1
 REPORTS_PER_BYTE = 0.06
 REPORTS_OF_A_FILE = 500
-CHUNK_BYTES = 1 << 16
+# A node's text is asked for by chunks too: large ones are copied for each name.
+CHUNK_BYTES = 1 << 11
 
 
 def load_parser(language: str) -> "Parser | None":

@@ -92,7 +92,7 @@ class RepositoriesBuilder(CodeCorpusBuilder):
     def file_steps(self) -> list[Step]:
         """Return the curation of single files, each step for the files that it is meant for."""
         found: list[Step] = []
-        for step in self.curation([], SyntaxAndImports()):
+        for step in self.curation([], SyntaxAndImports(self.code.judges_toxicity)):
             is_for_code = isinstance(step, CodeRules | SyntaxAndImports | QualityScore)
             found.append(step.only_for(CODE) if is_for_code else step.only_for(CODE, TEXT))
             if isinstance(step, CodeRules):

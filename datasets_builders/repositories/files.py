@@ -46,12 +46,21 @@ class RepositoryFiles:
         return grouped(self.contents, posixpath.basename)
 
     @cached_property
+    def _by_name_without_case(self) -> Mapping[str, tuple[str, ...]]:
+        return grouped(self.contents, lambda path: posixpath.basename(path).lower())
+
+    @cached_property
     def _folders_by_name(self) -> Mapping[str, tuple[str, ...]]:
         return grouped(self.folders, posixpath.basename)
 
     def ending_in(self, tail: str) -> tuple[str, ...]:
         """Return the files whose path ends in whole names with `tail`, sorted."""
         return tuple(path for path in self._by_name.get(posixpath.basename(tail), ()) if ends_in(path, tail))
+
+    def ending_in_any_case(self, tail: str) -> tuple[str, ...]:
+        """Return the files whose path ends in whole names with `tail`, or but for capital letters, sorted."""
+        paths = self._by_name_without_case.get(posixpath.basename(tail).lower(), ())
+        return tuple(path for path in paths if ends_in(path.lower(), tail.lower()))
 
     def folders_ending_in(self, tail: str) -> tuple[str, ...]:
         """Return the folders with files whose path ends in whole names with `tail`, sorted."""

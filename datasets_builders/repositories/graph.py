@@ -1,5 +1,6 @@
 """Section 2.2.2, phase 1: the import graph of a repository: files, edges with evidence, and what was not found."""
 
+import posixpath
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from datasets_builders.repositories.files import RepositoryFiles
 from datasets_builders.repositories.imports import QUERIES, FileImports, may_import
 from datasets_builders.repositories.ordering import CyclePolicy, Ordering, order_files
 from datasets_builders.repositories.resolution import Resolution, Resolver
+from datasets_builders.repositories.resolution.c import CRules
 from datasets_builders.repositories.statements import Import
 
 REASONS = ("resolved", "external", "missing", "ambiguous", "dynamic", "unused")
@@ -89,6 +91,8 @@ class ImportGraph:
 def parse_imports(repository: RepositoryFiles, parser: ParserProcess) -> dict[str, FileImports]:
     """Return the imports of all files in a known language, and note those whose parser was lost as left out.
 
+    A file without extension and language that a file of C or C++ includes is a header of C++.
+
     Args:
         repository (`RepositoryFiles`): the files.
         parser (`ParserProcess`): of the function `PARSE`.
@@ -96,20 +100,45 @@ def parse_imports(repository: RepositoryFiles, parser: ParserProcess) -> dict[st
     Source: paper 2.2.2.
     """
     imports: dict[str, FileImports] = {}
-    for path, language in sorted(repository.languages.items()):
-        if language not in QUERIES:
-            continue
-        imports[path] = FileImports()
-        if not may_import(language, repository.contents[path]):
-            continue
-        try:
-            found = parser.read(language, repository.contents[path])
-            imports[path] = FileImports.from_json(found) if found else FileImports()
-        except ParseTooCostly:
-            repository.left_out[path] = "parse_too_costly"
-        except ParserLost:
-            repository.left_out[path] = "parser_lost"
+    waiting = {path: language for path, language in repository.languages.items() if language in QUERIES}
+    while waiting:
+        for path, language in sorted(waiting.items()):
+            imports[path] = _parsed(repository, path, language, parser)
+        waiting = dict.fromkeys(_headers_by_inclusion(repository, imports, waiting), "C++")
+        repository.languages.update(waiting)
     return imports
+
+
+def _parsed(repository: RepositoryFiles, path: str, language: str, parser: ParserProcess) -> FileImports:
+    if not may_import(language, repository.contents[path]):
+        return FileImports()
+    try:
+        found = parser.read(language, repository.contents[path])
+        return FileImports.from_json(found) if found else FileImports()
+    except ParseTooCostly:
+        repository.left_out[path] = "parse_too_costly"
+    except ParserLost:
+        repository.left_out[path] = "parser_lost"
+    return FileImports()
+
+
+def _headers_by_inclusion(
+    repository: RepositoryFiles, imports: Mapping[str, FileImports], including: Mapping[str, str]
+) -> set[str]:
+    """Return the files without extension and language that some files include.
+
+    `<list>` is the standard library's, whatever is called list here.
+    """
+    rules = CRules(repository, imports)
+    found = {
+        target
+        for path, language in including.items()
+        if language in ("C", "C++")
+        for one in imports[path].imports
+        if one.target and "." not in posixpath.basename(one.target) and (one.form != "angled" or "/" in one.target)
+        for target in rules.resolve(path, one).paths
+    }
+    return found - repository.languages.keys()
 
 
 def build_graph(

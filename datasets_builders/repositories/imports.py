@@ -1,11 +1,14 @@
 """Section 2.2.2, phase 1: the import statements of a file, from its syntax tree and never by regular expressions.
 
-One query per language lies in `queries/`. It captures `@target` (a literal that names a file or module, with the
-`@function` that takes it) or a whole `@statement`, which `statements.py` takes apart; where a file also sees others
-without importing them (the same package or namespace), the `@package`, the names `@declared` and the names `@used`.
+One query per language lies in `queries/`; patterns of the node of the whole file stand before its line `; anywhere`. It
+captures `@target` (a literal that names a file or module, with the `@function` that takes it) or a whole `@statement`,
+which `statements.py` takes apart; where a file also sees others without importing them (the same package or namespace),
+the `@package`, the names `@declared` and the names `@used`.
 A file with syntax errors still gives the imports that its tree holds.
 """
 
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -47,6 +50,10 @@ TOKENS = {
     "Lua": ("require", "dofile", "loadfile"),
     "Dart": ("import", "export", "part"),
 }
+# Of these an import's node holds the word itself, so that the tree is asked for nodes around the words alone. Dart's
+# conditional imports have nodes of their own.
+ASKED_AT_WORDS = frozenset(TOKENS) - {"Dart"}
+MAX_PLACES, PLACES_APART = 64, 512
 # The shell's words need no quotes, and may hold variables.
 SHELL_COMMANDS = ("source", ".")
 NAMESPACES = frozenset(("namespace_declaration", "file_scoped_namespace_declaration"))
@@ -70,24 +77,37 @@ class FileImports:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return asdict(self)
+        imports = [[one.line, one.target, one.form, one.names] for one in self.imports]
+        return vars(self) | {"imports": imports}
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> "FileImports":
         """Return what `as_json` gave."""
-        imports = tuple(Import(**(one | {"names": tuple(one["names"])})) for one in given["imports"])
+        imports = tuple(Import(line, target, form, tuple(names)) for line, target, form, names in given["imports"])
         return cls(imports, given["package"], tuple(given["declared"]), tuple((name, at) for name, at in given["used"]))
 
 
+@dataclass(frozen=True)
+class _Tools:
+    """What finds the imports of a language: its parser, and the queries of the whole file's node and of any."""
+
+    parser: "Parser"
+    of_file: "Query | None"
+    anywhere: "Query"
+    words: re.Pattern[bytes] | None
+
+
 @cache
-def _tools(language: str) -> "tuple[Parser, Query]":
+def _tools(language: str) -> _Tools:
     from tree_sitter import Query
 
     parser = load_parser(language)
     assert parser is not None, f"no grammar for {language}"
     assert parser.language is not None
     text = Path(__file__).with_name("queries").joinpath(f"{QUERIES[language]}.scm").read_text(encoding="utf-8")
-    return parser, Query(parser.language, text)
+    of_file, _, anywhere = text.rpartition("; anywhere\n")
+    words = re.compile("|".join(TOKENS[language]).encode()) if language in ASKED_AT_WORDS else None
+    return _Tools(parser, Query(parser.language, of_file) if of_file else None, Query(parser.language, anywhere), words)
 
 
 def find_imports(language: str, text: str) -> FileImports:
@@ -105,7 +125,7 @@ def find_imports(language: str, text: str) -> FileImports:
     if not may_import(language, text):
         return FileImports()
     source = text.encode("utf-8", "replace")
-    return _imports_of(language, parse(_tools(language)[0], source).root_node, source)
+    return _imports_of(language, parse(_tools(language).parser, source).root_node, source)
 
 
 def may_import(language: str, text: str) -> bool:
@@ -120,19 +140,25 @@ def imports_as_json(language: str, text: str) -> dict[str, Any]:
 
 def metrics_and_imports(language: str, text: str) -> dict[str, Any]:
     """Return the metrics of a file and, under `imports`, its imports, from one parse; for `ParserProcess`."""
+    return _with_imports(language, text, lambda root, source: asdict(meter_of(language).measure_tree(root, source)))
+
+
+def metrics_imports_and_prose(language: str, text: str) -> dict[str, Any]:
+    """Return what `metrics_and_imports` does and the texts of comments and strings; for `ParserProcess`."""
+    return _with_imports(language, text, meter_of(language).measure_with_prose)
+
+
+def _with_imports(language: str, text: str, measure: "Callable[[Node, bytes], dict[str, Any]]") -> dict[str, Any]:
     source = text.encode("utf-8", "replace")
-    root = parse(_tools(language)[0], source).root_node
-    metrics = asdict(meter_of(language).measure_tree(root, source))
+    root = parse(_tools(language).parser, source).root_node
     found = _imports_of(language, root, source) if may_import(language, text) else FileImports()
-    return metrics | {"imports": found.as_json()}
+    return measure(root, source) | {"imports": found.as_json()}
 
 
 def _imports_of(language: str, root: "Node", source: bytes) -> FileImports:
-    from tree_sitter import QueryCursor
-
     found: set[Import] = set()
     names: dict[str, list[Node]] = {"package": [], "declared": [], "used": []}
-    for _, captures in QueryCursor(_tools(language)[1]).matches(root):
+    for captures in _matches(_tools(language), root, source):
         if "target" in captures:
             function = captures.get("function")
             found.add(_of_target(captures["target"][0], text_of(function[0]) if function else "import"))
@@ -146,14 +172,42 @@ def _imports_of(language: str, root: "Node", source: bytes) -> FileImports:
     used: dict[str, int] = {}
     for node in names["used"]:
         # `Node.text` asks back for the source, which takes longer than the query.
-        name = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-        if name not in own and not _is_behind_a_dot(node):
-            used[name] = min(line_of(node), used.get(name, line_of(node)))
+        name, line = source[node.start_byte : node.end_byte].decode("utf-8", "replace"), line_of(node)
+        if line < used.get(name, line + 1) and name not in own and not _is_behind_a_dot(node):
+            used[name] = line
     # Sorted, since the order of matches differs between grammars.
     packages = [text_of(node) for node in sorted(names["package"], key=lambda node: node.start_byte)]
     # Scala's clauses add up; of several namespaces in a PHP file the first is taken.
     package = ".".join(packages if language == "Scala" else packages[:1])
     return FileImports(tuple(sorted(found)), package, tuple(sorted(declared)), tuple(sorted(used.items())))
+
+
+def _matches(tools: _Tools, root: "Node", source: bytes) -> "Iterator[dict[str, list[Node]]]":
+    """Give the captures of each match of a language's queries; of a match at several places more than once."""
+    from tree_sitter import QueryCursor
+
+    if tools.of_file:
+        cursor = QueryCursor(tools.of_file)
+        cursor.set_max_start_depth(0)
+        yield from (captures for _, captures in cursor.matches(root))
+    cursor = QueryCursor(tools.anywhere)
+    if tools.words is None:
+        yield from (captures for _, captures in cursor.matches(root))
+        return
+    for start, end in _places(tools.words, source):
+        cursor.set_byte_range(start, end)
+        yield from (captures for _, captures in cursor.matches(root))
+
+
+def _places(words: re.Pattern[bytes], source: bytes) -> list[tuple[int, int]]:
+    """Return where words stand, those near each other as one place; at most some `MAX_PLACES`."""
+    apart = max(PLACES_APART, len(source) // MAX_PLACES)
+    places: list[tuple[int, int]] = []
+    for match in words.finditer(source):
+        is_near = places and match.start() - places[-1][1] < apart
+        start = places.pop()[0] if is_near else match.start()
+        places.append((start, match.end()))
+    return places
 
 
 def _is_behind_a_dot(node: "Node") -> bool:

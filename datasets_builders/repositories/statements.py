@@ -237,12 +237,15 @@ def _php_file(node: "Node") -> Import:
     if "__DIR__" in text or "__FILE__" in text:
         # dirname(__DIR__), dirname(__FILE__, 2): each goes one folder up.
         ups = text.count("dirname(") - ("__FILE__" in text)
-        return Import(line_of(node), "../" * ups + literal.lstrip("/"), "folder")
+        return Import(line_of(node), "../" * ups + literal.lstrip("/\\"), "folder")
     is_alone = not _has_below(node, "binary_expression", "variable_name", "function_call_expression")
     return Import(line_of(node), literal, "include" if is_alone else "tail")
 
 
 def _literals(node: "Node") -> list[str]:
+    if any(child.type == "escape_sequence" for child in node.named_children):
+        parts = [one for one in node.named_children if one.type in ("string_content", "escape_sequence")]
+        return ["".join(map(text_of, parts))]
     if node.type in ("string_content", "string_value"):
         return [text_of(node)]
     return [one for child in node.named_children for one in _literals(child)]

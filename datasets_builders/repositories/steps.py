@@ -36,6 +36,7 @@ class SyntaxAndImports(SyntaxCheck):
 
     name = "syntax_and_imports"
     function = "datasets_builders.repositories.imports:metrics_and_imports"
+    function_with_prose = "datasets_builders.repositories.imports:metrics_imports_and_prose"
 
 
 class TextRules(Step):

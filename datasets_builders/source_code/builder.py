@@ -63,7 +63,7 @@ class SourceCodeBuilder(CodeCorpusBuilder):
         config = self.code
         limits = self._limits(of_scores=False)
         signatures, near_deduplicate = self.near_deduplication(config.num_tasks)
-        steps = [CodeReader(config, self.sources), *self.curation(limits, SyntaxCheck())]
+        steps = [CodeReader(config, self.sources), *self.curation(limits, SyntaxCheck(config.judges_toxicity))]
         return [
             Stage("filter", steps, tasks=config.num_tasks, before=self.prepare_curation()),
             Stage("deduplicate", [ExactDedup(), signatures], tasks=config.num_tasks),

@@ -9,9 +9,13 @@ from datasets_builders.curation.near_dedup import THRESHOLD
 from datasets_builders.curation.protected_data import ProtectedData
 from datasets_builders.curation.rules import CODE_RULES, RuleLimits
 from datasets_builders.curation.scorers import read_scorers
+from datasets_builders.curation.toxicity import ToxicityLimits
 from datasets_builders.source_code.folder import FolderConfig
 from datasets_builders.source_code.languages import TYPES, type_of_language
+from datasets_builders.source_code.tie_break import check_tie_break
 from datasets_builders.sources.opening import FORMS
+
+REPOSITORY_FILES = "repository_files"  # limited like a column; counted for that alone
 
 
 @dataclass
@@ -42,6 +46,9 @@ class CodeCorpusConfig(FolderConfig):
     languages: list[str] = field(
         default_factory=list, metadata={"help": "only these, by Linguist's names; empty: all of language_types"}
     )
+    language_tie_break: str = field(
+        default="", metadata={"help": "magika: asked where the rules leave several languages; empty: such files end"}
+    )
 
     rule_limits: dict[str, float] = field(
         default_factory=dict, metadata={"help": "instead of the defaults in curation/rules.py: {max_lines: 5000}"}
@@ -69,11 +76,26 @@ class CodeCorpusConfig(FolderConfig):
     )
     quality_model: str = field(default="", metadata={"help": "folder that train-quality-model made; fills `quality`"})
     min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
+    toxicity_words: list[str] = field(
+        default_factory=list, metadata={"help": "files with a toxic word or phrase per line, for comments and strings"}
+    )
+    toxicity_model: str = field(default="", metadata={"help": "fastText classifier of comments and strings"})
+    toxicity_labels: list[str] = field(
+        default_factory=list, metadata={"help": "labels of toxicity_model that mean toxic: [toxic]"}
+    )
+    toxicity_limits: dict[str, float] = field(
+        default_factory=dict, metadata={"help": "{hits: 3, fraction: 0.01, probability: 0.5}: what a file must reach"}
+    )
     skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
 
     # Before the names of the columns of scores: in rows of many files they are means.
     score_prefix: ClassVar[str] = ""
     limited_columns: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def judges_toxicity(self) -> bool:
+        """Whether comments and strings are looked at."""
+        return bool(self.toxicity_words or self.toxicity_model)
 
     def validate(self) -> None:
         """Check names."""
@@ -83,11 +105,15 @@ class CodeCorpusConfig(FolderConfig):
             raise ConfigError(f"near_dedup_threshold is {self.near_dedup_threshold}, but must be in (0, 1]")
         for kind, given, known in (
             ("rule_limits", self.rule_limits, vars(RuleLimits())),
+            ("toxicity_limits", self.toxicity_limits, vars(ToxicityLimits())),
             ("skipped_rules", self.skipped_rules, CODE_RULES),
         ):
             for name in given:
                 if name not in known:
                     raise ConfigError(f"{kind}: unknown {name!r}; known: {', '.join(known)}")
+        ToxicityLimits(**self.toxicity_limits).check()
+        if bool(self.toxicity_model) != bool(self.toxicity_labels):
+            raise ConfigError("toxicity_model and toxicity_labels belong together: name the model and its toxic labels")
         if self.sources and (self.input_dir or self.repository):
             raise ConfigError("sources and input_dir (or repository) are both set; put the folder among the sources")
         if self.min_quality and not self.quality_model:
@@ -106,6 +132,8 @@ class CodeCorpusConfig(FolderConfig):
         for name in self.allowed_licenses:
             if spdx_expression(name) != name:
                 raise ConfigError(f"allowed_licenses: {name!r} is no SPDX name, such as MPL-2.0 or GPL-3.0-only")
+        if self.language_tie_break:
+            check_tie_break(self.language_tie_break)
         for name in self.language_types:
             if name not in TYPES:
                 raise ConfigError(f"language_types: unknown {name!r}; known: {', '.join(TYPES)}")
@@ -128,7 +156,7 @@ class SourceCodeConfig(CodeCorpusConfig):
 
     limited_columns: ClassVar[tuple[str, ...]] = (
         *("comment_fraction", "error_fraction", "effective_lines", "num_functions", "max_nesting"),
-        *("num_bytes", "num_lines", "stars", "forks"),
+        *("num_bytes", "num_lines", "stars", "forks", REPOSITORY_FILES),
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from datasets_builders.curation.personal_data import Sanitising
 from datasets_builders.curation.quality_model import QualityScore, read_description
 from datasets_builders.curation.rules import RuleLimits
 from datasets_builders.curation.scorers import ModelScores, Scorer, read_scorers, scorers_fingerprint
+from datasets_builders.curation.toxicity import Toxicity, ToxicityLimits
 from datasets_builders.source_code.config import CodeCorpusConfig, protected_data
 from datasets_builders.source_code.folder import (
     ALWAYS_EXCLUDED,
@@ -27,6 +29,7 @@ from datasets_builders.source_code.folder import (
     folder_source,
     repository_name,
 )
+from datasets_builders.source_code.languages import languages_of_type
 from datasets_builders.sources.entry import Source
 from datasets_builders.sources.folders import FolderSource
 from datasets_builders.sources.opening import open_sources
@@ -62,10 +65,23 @@ class CodeCorpusBuilder(Builder):
             CodeRules(RuleLimits(**config.rule_limits), config.skipped_rules),
             Sanitising(),
             syntax,
+            *self._toxicity(),
             *after_syntax,
             *([QualityScore(model, config.min_quality)] if config.quality_model else []),
             *([Decontamination(self._index_file)] if protected_data(config).names else []),
         ]
+
+    def _toxicity(self) -> list[Step]:
+        config = self.code
+        if not config.judges_toxicity:
+            return []
+        model = Path(config.toxicity_model).expanduser() if config.toxicity_model else None
+        limits = ToxicityLimits(**config.toxicity_limits)
+        return [Toxicity(self._word_lists, model, config.toxicity_labels, limits, languages_of_type("prose"))]
+
+    @property
+    def _word_lists(self) -> list[Path]:
+        return [Path(one).expanduser() for one in self.code.toxicity_words]
 
     @property
     def _index_file(self) -> Path:
@@ -162,6 +178,12 @@ class CodeCorpusBuilder(Builder):
         found: dict[str, Any] = {"sources": [source.fingerprint() for source in self.sources]}
         if config.opt_out_file:
             found["opt_out_sha256"] = file_sha256(Path(config.opt_out_file).expanduser())
+        if config.language_tie_break:
+            found[config.language_tie_break] = version(config.language_tie_break)
+        if config.toxicity_words:
+            found["toxicity_words_sha256"] = [file_sha256(path) for path in self._word_lists]
+        if config.toxicity_model:
+            found["toxicity_model_sha256"] = file_sha256(Path(config.toxicity_model).expanduser())
         if config.quality_model:
             found["quality_model_sha256"] = read_description(Path(config.quality_model).expanduser()).sha256
         scores = {"scorers": scorers_fingerprint(self.scorers)} if self.scorers else {}

@@ -1,4 +1,4 @@
-"""Section 2.2.1: the language of a file by Linguist's rules: its name, its extension, its `#!` line, its content.
+"""Section 2.2.1: the language of a file by Linguist's rules: its name, its extension, its first lines, its content.
 
 The names, extensions and interpreters of some 800 languages lie in linguist.json (`update_linguist.py` writes it).
 """
@@ -18,7 +18,25 @@ from datasets_builders.source_code.ambiguous import decide
 TYPES = ("programming", "markup", "data", "prose")
 # Linguist files it as data; every code corpus counts it as code.
 CODE_AMONG_DATA = ("SQL", "PLSQL", "PLpgSQL", "TSQL", "SQLPL", "HiveQL")
-SHEBANG_CHARACTERS = 200
+# Licences stand before the first directive of a header.
+HEAD_CHARACTERS = 4096
+MODELINES = 5
+# Names of editors' modes that are no language's.
+MODES = {
+    **dict.fromkeys(("sh", "bash", "zsh", "shell-script"), "Shell"),
+    "cpp": "C++",
+    "objc": "Objective-C",
+    "cperl": "Perl",
+    "js": "JavaScript",
+    "js2": "JavaScript",
+}
+_MODELINE = re.compile(
+    r"-\*-(?:.*?\bmode\s*:)?\s*([\w+#-]+?)\s*(?:;.*)?-\*-|"
+    r"\b(?:vim?|ex):(?:.*?[\s:])?(?:ft|filetype|syntax)=([\w+#-]+)",
+    re.IGNORECASE,
+)
+# Behind white space and comments, which are not looked at twice.
+_HEADER = re.compile(r"(?>\s|//[^\n]*\n|/\*(?s:.)*?\*/)*+#(?:ifn?def\s+\w|include\s*[<\"]|pragma\s+once\b)")
 _SHEBANG = re.compile(r"#![ \t]*(?:\S*/)?(\S+)(?:[ \t]+(.*))?")
 
 
@@ -47,6 +65,12 @@ def _table() -> _Table:
 def type_of_language(language: str) -> str | None:
     """Return programming, markup, data or prose; None for a name that Linguist does not have."""
     return _table().types.get(language)
+
+
+@cache
+def languages_of_type(kind: str) -> frozenset[str]:
+    """Return the languages of one of `TYPES`."""
+    return frozenset(name for name, one in _table().types.items() if one == kind)
 
 
 @cache
@@ -80,11 +104,11 @@ def language_of_shebang(content: str) -> str | None:
     """Return the language of a script by its `#!` line, or None.
 
     Args:
-        content (`str`): the file, or its first 200 characters.
+        content (`str`): the file, or its beginning.
 
     Source: Linguist's interpreters; `env -S`, versions (`python3.12`) and shells that start another one are ours.
     """
-    match = _SHEBANG.match(content[:SHEBANG_CHARACTERS])
+    match = _SHEBANG.match(content)
     if not match:
         return None
     interpreter, arguments = match[1], (match[2] or "").split()
@@ -95,6 +119,28 @@ def language_of_shebang(content: str) -> str | None:
         if name in _table().interpreters:
             return _table().interpreters[name][0]  # in alphabetical order: JavaScript, Lua, OCaml, Perl
     return None
+
+
+def language_of_head(path: str, content: str) -> str | None:
+    """Return the language of a file by how it begins, or None: its `#!` line, an editor's modeline, a C++ header.
+
+    Headers of C++ often have no extension: `Eigen/Core`, `QString`. One is told by its first directive.
+
+    Args:
+        path (`str`): with forward slashes.
+        content (`str`): the file, or its beginning.
+
+    Source: Linguist's strategies for `#!` lines and modelines, these of the first lines alone; headers are ours.
+    """
+    head = content[:HEAD_CHARACTERS]
+    if by_shebang := language_of_shebang(head):
+        return by_shebang
+    for line in head.split("\n", MODELINES)[:MODELINES]:
+        if match := _MODELINE.search(line):
+            mode = (match[1] or match[2]).lower()
+            if language := MODES.get(mode) or language_named(mode):
+                return language
+    return "C++" if "." not in PurePosixPath(path).name and _HEADER.match(head) else None
 
 
 def is_wanted(language: str, types: Sequence[str], languages: Sequence[str]) -> bool:
@@ -118,12 +164,12 @@ def language_of(path: str, content: str) -> str | None:
         path (`str`): with forward slashes.
         content (`str`): of the file.
 
-    Source: Linguist's order: name, `#!` line, extension, content.
+    Source: Linguist's order: name, first lines, extension, content.
     """
     candidates = candidates_of_name(path)
     if len(candidates) == 1:
         return candidates[0]
-    by_shebang = language_of_shebang(content)
-    if by_shebang and (not candidates or by_shebang in candidates):
-        return by_shebang
+    by_head = language_of_head(path, content)
+    if by_head and (not candidates or by_head in candidates):
+        return by_head
     return decide(extension_of(path), candidates, content) if candidates else None

@@ -21,7 +21,7 @@ import zstandard
 
 from datasets_builders.curation.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
 from datasets_builders.sources.decompression import decompressed
-from datasets_builders.sources.entry import Content, Entry, Source, path_problem, rank_of, without_excluded
+from datasets_builders.sources.entry import Content, Entry, Source, count_files, path_problem, rank_of, without_excluded
 from datasets_builders.sources.forward import ForwardStream, TooMuchData
 
 EXTENSIONS = (
@@ -129,6 +129,10 @@ class ArchiveSource(Source):
             if not entry.problem and is_statement_of_license(entry.path):
                 found[entry.path] = entry.read(STATEMENT_BYTES)
         return license_of_files(found)
+
+    def num_files(self) -> int:
+        """Return how many files the archive holds, as far as it can be read."""
+        return count_files(without_excluded(self._entries(), self.exclude))
 
 
 def _shown(path: str, repository: str) -> str:

@@ -19,7 +19,8 @@ class Entry:
         detail (`str`): what differs from entry to entry with the same problem.
         size (`int`): bytes, as far as the source knows.
         mtime_ns (`int`): time of change, where a file system tells it.
-        known (dict): what the source knows of the file: license, stars, forks, date, language.
+        known (dict): what the source knows of the file: license, stars, forks, date, language; of the repository
+            `repository_files`, where a row is one.
         read (function): returns at most the given number of bytes of the content.
     """
 
@@ -74,6 +75,18 @@ class Source:
     def license(self) -> str:
         """Return the SPDX name of the licence of everything here, `unrecognised` or `unknown` (none is stated)."""
         return "unknown"
+
+    def num_files(self) -> int | None:
+        """Return how many files the repository here has, without what is excluded; None where it is not known.
+
+        Every file is listed once more for it, so that it is asked for only when it is wanted.
+        """
+        return None
+
+
+def count_files(entries: Iterable[Entry]) -> int:
+    """Return how many entries are files that can be read."""
+    return sum(not entry.problem for entry in entries)
 
 
 def rank_of(name: str, world_size: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.curation.licenses import license_of_folder
-from datasets_builders.sources.entry import Entry, Source, excluded_by, rank_of
+from datasets_builders.sources.entry import Entry, Source, count_files, excluded_by, rank_of
 
 
 class FolderSource(Source):
@@ -48,6 +48,10 @@ class FolderSource(Source):
     def license(self) -> str:
         """Return the licence as given, or by the licence file at the top."""
         return self._license or license_of_folder(Path(self.root))
+
+    def num_files(self) -> int:
+        """Return how many files lie there."""
+        return count_files(list_folder(Path(self.root), self.exclude))
 
 
 def list_folder(root: Path, patterns: Sequence[str]) -> Iterator[Entry]:

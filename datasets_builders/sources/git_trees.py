@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
-from datasets_builders.sources.entry import Content, Entry, Source, rank_of, without_excluded
+from datasets_builders.sources.entry import Content, Entry, Source, count_files, rank_of, without_excluded
 
 if TYPE_CHECKING:
     from dulwich.objects import Commit
@@ -95,3 +95,10 @@ class GitSource(Source):
             stating = [one for one in self._names(repo) if is_statement_of_license(one.path)]
             loaded = [self._loaded(repo, one) for one in stating]
             return license_of_files({one.path: one.read(STATEMENT_BYTES) for one in loaded if not one.problem})
+
+    def num_files(self) -> int:
+        """Return how many files the commit has."""
+        from dulwich.repo import Repo
+
+        with Repo(self.path) as repo:
+            return count_files(without_excluded(self._names(repo), self.exclude))

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 from datatrove.data import Document
 
@@ -12,7 +13,7 @@ from datasets_builders.sources.entry import Entry, Source
 from datasets_builders.sources.opt_out import OptOuts
 from datasets_builders.sources.text import decode
 
-SHEBANG_BYTES = 128
+HEAD_BYTES = 4096
 
 
 class SourceReader(Reader):
@@ -30,6 +31,7 @@ class SourceReader(Reader):
 
     name = "read"
     keeps_empty = False
+    counts_files = False  # whether documents get their repository's number of files, `repository_files`
 
     def __init__(self, sources: Sequence[Source], max_bytes: int, opt_outs: OptOuts | None = None) -> None:
         super().__init__()
@@ -53,12 +55,19 @@ class SourceReader(Reader):
     def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
         """List the entries of this rank, source by source."""
         for source in self.sources:
-            license = None
+            of_all: dict[str, Any] = {}
             for entry in source.entries(rank, world_size):
-                license = source.license() if license is None else license
-                known = {"license": license} | entry.known
+                of_all = of_all or self._known_of_all(source)
+                known = of_all | entry.known
                 metadata = known | {"path": entry.path, "repository": entry.repository, "entry": entry}
                 yield Document(text="", id=entry.path, metadata=metadata)
+
+    def _known_of_all(self, source: Source) -> dict[str, Any]:
+        """Return what a source knows of all its files; asked for when a rank has one."""
+        known: dict[str, Any] = {"license": source.license()}
+        if self.counts_files:
+            known["repository_files"] = source.num_files()
+        return known
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Read one file, or remove it with the reason for which it cannot be used."""
@@ -98,4 +107,4 @@ class SourceReader(Reader):
         return doc
 
     def _kind_of_head(self, entry: Entry) -> str | None:
-        return None if PurePosixPath(entry.path).suffix else self.kind_of(entry, entry.read(SHEBANG_BYTES))
+        return None if PurePosixPath(entry.path).suffix else self.kind_of(entry, entry.read(HEAD_BYTES))

@@ -169,14 +169,15 @@ class TableSource(Source):
             yield self._entry(row, where)
             return
         shared = {key: value for key, value in row.items() if key != FILES_COLUMN}
+        known = {"repository_files": len(nested)}
         for number, one in enumerate(nested):
             place = f"{where}:{number}"
             if isinstance(one, dict):
-                yield self._entry(shared | one, place)
+                yield self._entry(shared | one, place, known)
             else:
                 yield Entry(place, self.repository, "bad_row", f"{type(one).__name__} instead of an object")
 
-    def _entry(self, row: dict[str, Any], where: str) -> Entry:
+    def _entry(self, row: dict[str, Any], where: str, of_repository: Mapping[str, Any] | None = None) -> Entry:
         try:
             names = self._names_in(list(row), where)
         except ConfigError:
@@ -192,6 +193,7 @@ class TableSource(Source):
             return Entry(path, repository, "no_content", type(content).__name__)
         known = {ours: row[names[ours]] for ours in ("language", "license", "stars", "forks", "date") if ours in names}
         known = {ours: _plain(ours, value) for ours, value in known.items() if value not in (None, "", [])}
+        known |= of_repository or {}
         problem = path_problem(path)
         return Entry(path, repository, problem, size=len(content), known=known, read=Content(content))
 

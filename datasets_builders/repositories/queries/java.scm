@@ -1,11 +1,12 @@
-(package_declaration (_) @package)
-(import_declaration) @statement
 (program [
   (class_declaration name: (identifier) @declared)
   (interface_declaration name: (identifier) @declared)
   (enum_declaration name: (identifier) @declared)
   (record_declaration name: (identifier) @declared)
   (annotation_type_declaration name: (identifier) @declared)])
+; anywhere
+(package_declaration (_) @package)
+(import_declaration) @statement
 (type_identifier) @used
 (scoped_type_identifier) @used
 (method_invocation object: (field_access) @used)

@@ -1,5 +1,3 @@
-(package_clause name: (package_identifier) @package)
-(import_declaration) @statement
 (compilation_unit [
   (class_definition name: (identifier) @declared)
   (object_definition name: (identifier) @declared)
@@ -7,6 +5,9 @@
   (enum_definition name: (identifier) @declared)
   (function_definition name: (identifier) @declared)
   (type_definition name: (type_identifier) @declared)])
+; anywhere
+(package_clause name: (package_identifier) @package)
+(import_declaration) @statement
 (package_clause body: (template_body [
   (class_definition name: (identifier) @declared)
   (object_definition name: (identifier) @declared)

@@ -5,6 +5,7 @@ r"""PHP: classes by their full names, files by path.
 | php_class | the file that declares the class or function, by namespace |
 | php_psr4 | the path that composer.json's `autoload` gives a class |
 | php_file | `require` of a path: below the file's folder (`__DIR__`), the root, else the one file that ends so |
+| php_case | a class or path as before but for capital letters, where one file alone fits |
 | same_namespace | a class of the file's own namespace, or one named in full, used without an import |
 """
 
@@ -24,6 +25,7 @@ from datasets_builders.repositories.resolution.rules import (
     files_by_name,
     in_package,
     nearest,
+    with_slashes,
 )
 from datasets_builders.repositories.statements import Import
 
@@ -39,6 +41,14 @@ class PhpRules(Rules):
         return files_by_name(
             self.imports, lambda path, file: [in_package(file.package, name, NAMESPACE) for name in file.declared]
         )
+
+    @cached_property
+    def _files_without_case(self) -> dict[str, list[str]]:
+        """Files by names in small letters: PHP compares those of classes so."""
+        found: dict[str, set[str]] = {}
+        for name, paths in self._files_of.items():
+            found.setdefault(name.lower(), set()).update(paths)
+        return {name: sorted(paths) for name, paths in found.items()}
 
     @cached_property
     def _prefixes(self) -> list[tuple[str, str]]:
@@ -67,18 +77,22 @@ class PhpRules(Rules):
         """Return what a statement of a file means."""
         if found.form == "use":
             return self._class(path, found.target)
-        here = within(posixpath.dirname(path), found.target)
+        target = with_slashes(found.target)
+        here = within(posixpath.dirname(path), target)
+        tail = posixpath.normpath(target).lstrip("./")
         if found.form == "folder":
-            return self.first([here], "php_file") or MISSING
-        tail = posixpath.normpath(found.target).lstrip("./")
+            resolved = self.first([here], "php_file")
+            return resolved or self.in_any_case(here, None, "php_case") or MISSING
         if found.form == "include" and (resolved := self.first([here, tail], "php_file")):
             return resolved
-        return self.unique([tail], "php_file") or MISSING
+        return self.unique([tail], "php_file") or self.in_any_case(here, tail, "php_case") or MISSING
 
     def _class(self, path: str, name: str) -> Resolution:
         if candidates := self._files_of.get(name):
             one = nearest(path, candidates)
             return Resolution((one,), "php_class") if one else AMBIGUOUS
+        if len(candidates := self._files_without_case.get(name.lower(), ())) == 1:
+            return Resolution((candidates[0],), "php_case")
         for prefix, folder in self._prefixes:
             if prefix and name.startswith(prefix):
                 base = posixpath.join(folder, name[len(prefix) :].replace("\\", "/").lstrip("/"))

@@ -1,6 +1,7 @@
 """What the rules of all languages share."""
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -61,6 +62,19 @@ class Rules:
         if len(found) > 1:
             return AMBIGUOUS
         return Resolution((found[0],), rule) if found else None
+
+    def in_any_case(self, path: str | None, tail: str | None, rule: str) -> Resolution | None:
+        """Return the one file at `path` but for capital letters, else the one that ends in `tail`, or `AMBIGUOUS`."""
+        exact = [one for one in self.files.ending_in_any_case(path) if len(one) == len(path)] if path else []
+        found = exact or (self.files.ending_in_any_case(tail) if tail else [])
+        if len(found) > 1:
+            return AMBIGUOUS
+        return Resolution((found[0],), rule) if found else None
+
+
+def with_slashes(target: str) -> str:
+    r"""Return a path as it is written, with forward slashes; in a string `\\` may be one backslash."""
+    return re.sub(r"\\+", "/", target)
 
 
 def files_by_name(

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets_builders.curation.personal_data import entropy, find_personal_data, sanitise
+from datasets_builders.curation.personal_data import (
+    entropy,
+    examples_of_changes,
+    find_personal_data,
+    masked,
+    placeholders_in,
+    sanitise,
+)
 from datasets_builders.curation.syntax import GRAMMARS, load_parser
 
 # In two parts, so that no scanner takes this file for a leak.
@@ -104,3 +111,48 @@ def test_a_secret_that_touches_other_letters_is_replaced_too():
 
 def test_entropy_in_bits():
     assert entropy("aaaa") == 0 and entropy("abab") == 1 and entropy("abcdefgh") == 3
+
+
+def examples(text):
+    return list(examples_of_changes(text, placeholders_in(text)))
+
+
+def test_examples_show_the_shape_of_what_was_replaced_and_the_placeholder():
+    text = f'x = 1\nmail("jo.d@firm.com")\nping 93.184.216.34\nkey = "{AWS}"\nmail("al@firm.com")\n'
+    assert examples(text) == [
+        ("email", 'mail("xx.x@xxxx.xxx")', 'mail("EMAIL_ADDRESS_1")'),
+        ("ip", "ping 00.000.000.00", "ping IP_ADDRESS_1"),
+        ("secret", f'key = "{masked(AWS)}"', 'key = "SECRET_1"'),
+    ]
+    assert masked(KEY).endswith("...") and len(masked(KEY)) < 40
+    assert examples("nothing to see\n") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Jane Doe <jd@firm.com>",
+        "# jane <jane.d@firm.com>",
+        "user='janed', mail='janed@firm.com'",
+        "# \u5f20\u4e09 <zs@firm.com>",
+        "# M. van Doe, jd@firm.com",
+    ],
+)
+def test_a_place_where_somebody_may_be_named_is_no_example(text):
+    assert placeholders_in(text) and examples(text) == []
+
+
+def test_what_stands_beside_another_value_is_never_cut_in_half():
+    text = f"b@x.com,{AWS} 93.184.216.34{KEY}jo@firm.com {GITHUB}"
+    shown = " ".join(one for _, *texts in examples(text) for one in texts)
+    for value in (AWS, KEY, GITHUB):
+        assert not any(value[at : at + 6] in shown for at in range(0, len(value) - 6, 3))
+    assert "xxxx" in shown
+
+
+@given(st.text(alphabet="ab1.:@-_='\" \n/AK{}com", max_size=200))
+def test_examples_never_hold_a_value(text):
+    found = placeholders_in(text)
+    for _, before, after in examples_of_changes(text, found):
+        assert not any(finding.value in after for finding in found), after
+        assert not any(finding.value in before for finding in found), before

@@ -91,6 +91,21 @@ def test_what_a_file_needs_comes_before_it_and_every_file_is_accounted_for(tmp_p
     assert "| Python | 3 | 0 | 0 | 0 | 0 | 0 | 100.0% |" in (result.output_dir / "README.md").read_text()
 
 
+def test_a_header_without_an_extension_is_code_and_takes_its_place(tmp_path):
+    body = "inline int {0}(int value) {{\n  // what {0} makes of it\n  return value + {1};\n}}\n"
+    files = {
+        "Lib/Core": '// Part of a library.\n#ifndef CORE\n#define CORE\n#include "src/base.h"\n'
+        + body.format("core", 1)
+        + "#endif\n",
+        "Lib/src/base.h": "#pragma once\n" + body.format("base", 2),
+        "a_main.cpp": "#include <Lib/Core>\n" + body.format("start", 3),
+        "NEWS": "Nothing new.\n",
+    }
+    _, rows = build(tmp_path, {"lib": write(tmp_path / "lib", files)})
+    assert rows["lib"]["paths"] == ["Lib/src/base.h", "Lib/Core", "a_main.cpp"]
+    assert "// Lib/Core\n// Part of a library." in rows["lib"]["content"]
+
+
 def test_two_workers_give_the_same_bytes(tmp_path, folders):
     one, _ = build(tmp_path, folders, out="one", num_tasks=3)
     two, _ = build(tmp_path, folders, out="two", num_tasks=3, workers=2)

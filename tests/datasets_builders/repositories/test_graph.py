@@ -85,6 +85,33 @@ def test_c_and_cpp():
     assert ("src/two.cpp", "same.h", "ambiguous") in unresolved(graph)
 
 
+def test_headers_without_an_extension_names_in_another_case_and_backslashes():
+    graph = graph_of(mini("headers"))
+    assert edges(graph) == {
+        ("Eigen/Core", "Eigen/src/Core/Matrix.h", "c_folder"),
+        ("Eigen/Dense", "Eigen/Core", "c_folder"),
+        ("Qt/QString", "Qt/qstring.h", "c_folder"),
+        ("std/bare", "std/deeper/bare", "c_suffix"),
+        ("src/main.cpp", "Eigen/Dense", "c_include_root"),
+        ("src/main.cpp", "Qt/QString", "c_suffix"),
+        ("src/main.cpp", "std/vector", "c_suffix"),
+        ("src/main.cpp", "std/bare", "c_folder"),
+        ("src/main.cpp", "src/Parts/Wheel.h", "c_folder"),
+        ("src/main.cpp", "src/Parts/Axle.h", "c_case"),
+        ("src/main.cpp", "parts/far.h", "c_case"),
+    }
+    assert unresolved(graph) == {
+        ("src/main.cpp", "iostream", "external"),
+        ("src/main.cpp", "Twice.h", "ambiguous"),
+        ("src/main.cpp", "windows.h", "external"),
+        ("src/main.cpp", "Parts/wheel.h", "external"),
+    }
+    assert {graph.languages[path] for path in ("Eigen/Core", "Qt/QString", "std/bare", "std/deeper/bare")} == {"C++"}
+    assert not {"AUTHORS", "debian/list"} & set(graph.files)
+    order = graph.order().paths
+    assert order.index("Eigen/Core") < order.index("Eigen/Dense") < order.index("src/main.cpp")
+
+
 def test_java():
     graph = graph_of(mini("java"))
     assert edges(graph) == {
@@ -197,6 +224,16 @@ def test_php():
         ("public/index.php", "Acme\\Gone", "missing"),
         ("public/index.php", "Other\\Lib", "external"),
     }
+
+
+def test_php_in_another_case_and_with_backslashes():
+    graph = graph_of(mini("php_case"))
+    assert edges(graph) == {
+        ("index.php", "deep/Thing.php", "php_case"),
+        ("index.php", "inc/Boot.php", "php_case"),
+        ("index.php", "lib/near.php", "php_case"),
+    }
+    assert unresolved(graph) == {("index.php", "Acme\\Twice", "missing"), ("index.php", "Boot.php", "missing")}
 
 
 def test_php_without_declarations_goes_by_composer():

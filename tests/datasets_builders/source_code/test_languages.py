@@ -1,8 +1,14 @@
 """Linguist's rules on names, first lines and contents."""
 
+import sys
+
+import pyarrow.parquet as pq
 import pytest
 
+from datasets_builders.building.errors import ConfigError
 from datasets_builders.source_code.ambiguous import HEURISTICS
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.source_code.languages import (
     _table,
     candidates_of_name,
@@ -12,6 +18,7 @@ from datasets_builders.source_code.languages import (
     language_of_shebang,
     type_of_language,
 )
+from datasets_builders.source_code.tie_break import LINGUIST_NAMES, language_by_magika
 
 
 @pytest.mark.parametrize(
@@ -109,3 +116,75 @@ def test_the_longest_known_extension_counts():
     assert extension_of("a/b.more.rest.txt") == ".rest.txt"
     assert extension_of("archive.tar.unknown") == ".unknown"
     assert extension_of("Makefile") == extension_of(".profile") == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "language"),
+    [
+        ("include/vector", "// <vector> -*- C++ -*-\n", "C++"),
+        ("Eigen/Core", "/* a */ // b\n\n#ifndef CORE_H\n", "C++"),
+        ("QString", '#include "qstring.h"\n', "C++"),
+        ("once", "#pragma once\n", "C++"),
+        ("completions/7z", "# 7z completion   -*- shell-script -*-\n", "Shell"),
+        ("bin/tool", "# vim: set ts=4 ft=python :\n", "Python"),
+        ("bin/tool", "; -*- mode: Scheme; tab-width: 4 -*-\n", "Scheme"),
+        ("a.h", "/* -*- C++ -*- */\nint x;\n", "C++"),
+        ("a.h", "/* -*- python -*- */\nint x;\n", "C"),
+        ("notes", "# include the milk\n", None),
+        ("notes", "text\n#include <a>\n", None),
+        ("notes", "/* never closed " + "/* a */" * 500, None),
+        ("notes", "\n" * 9 + "# -*- python -*-\n", None),
+        ("notes.unheard", "#pragma once\n", None),
+    ],
+)
+def test_first_lines_tell_languages_of_files_without_an_extension(path, content, language):
+    assert language_of(path, content) == language
+
+
+PERL_TEST = """print "1..3\\n";
+$x = 5;
+foreach $i (0..3) { print "ok $i\\n" if $x =~ /^\\d+$/; }
+@list = map { $_ * 2 } grep { $_ > 1 } @values;
+print join(", ", @list), "\\n";
+"""
+
+
+def test_magika_chooses_among_what_linguist_leaves_and_nothing_else():
+    candidates = candidates_of_name("basic.t")
+    assert language_of("basic.t", PERL_TEST) is None and {"Perl", "Raku"} <= set(candidates)
+    assert {language_by_magika(PERL_TEST, candidates) for _ in range(3)} == {"Perl"}
+    assert language_by_magika(PERL_TEST, ("Raku", "Terra")) is None
+    assert language_by_magika(PERL_TEST, ()) is None
+    assert language_by_magika("zzz qqq\n", candidates) is None, "not sure"
+
+
+def test_what_magika_calls_a_language_has_a_name_in_linguist():
+    named = {name for names in LINGUIST_NAMES.values() for name in names}
+    assert all(type_of_language(name) for name in named)
+
+
+def test_an_undecided_file_is_kept_when_magika_is_asked(tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "basic.t").write_text(PERL_TEST)
+    (tmp_path / "project" / "a.py").write_text("def add(first, second):\n    return first + second\n")
+    languages = {}
+    for tie_break in ("", "magika"):
+        config = SourceCodeConfig(
+            output_dir=str(tmp_path / "out"),
+            input_dir=str(tmp_path / "project"),
+            decontaminate=[],
+            language_tie_break=tie_break,
+        )
+        result = SourceCodeBuilder(config).run()
+        rows = pq.read_table(tmp_path / "out/data").to_pylist()
+        languages[tie_break] = {row["path"]: row["language"] for row in rows}
+        reasons = result.ledger.step("read_code").reasons
+    assert languages == {"": {"a.py": "Python"}, "magika": {"a.py": "Python", "basic.t": "Perl"}} and reasons == {}
+
+
+def test_without_its_package_the_config_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "magika", None)
+    with pytest.raises(ConfigError, match=r"pip install 'magika>=1,<2'"):
+        SourceCodeConfig(output_dir="x", language_tie_break="magika")
+    with pytest.raises(ConfigError, match="language_tie_break is 'guesslang'; known: magika"):
+        SourceCodeConfig(output_dir="x", language_tie_break="guesslang")

@@ -113,6 +113,35 @@ def test_all_kinds_of_sources_in_one_build(repository, tmp_path):
     assert "| GPL-3.0-only | non_permissive | 1 |" in card and "license: other" in card
 
 
+def test_repositories_are_limited_by_their_number_of_files_where_it_is_known(repository, tmp_path):
+    def text(name):
+        return ADD.replace(b"add", name.encode()).decode()
+
+    for name, extra in (("small", {}), ("large", {"notes.txt": "a", "b.bin": "\0", "venv/left_out.py": "b"})):
+        files = {f"{name}.py": text(name), **extra}
+        for path, content in files.items():
+            (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / path).write_text(content)
+    archive = {"one-1.0/archive.py": ADD, "one-1.0/b.txt": b"b", "one-1.0/c.txt": b"c"}
+    (tmp_path / "one-1.0.tar.gz").write_bytes(gzip.compress(tar_bytes(archive)))
+    files = [{"path": f"row{number}.py", "content": text(f"row{number}")} for number in range(4)]
+    rows = [{"repository": "ada/row", "files": files}, {"path": "alone.py", "content": text("alone")}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = [f"{tmp_path}/{one}" for one in ("small", "large", "one-1.0.tar.gz", "rows.jsonl")]
+    fields = {
+        "sources": [*words, f"git:{repository}@HEAD"],
+        "license_types": ["permissive", "non_permissive", "no_license"],
+    }
+    result, found = build(tmp_path, quality_limits={"repository_files": [2, 3]}, **fields)
+    # small has one file; large three (what is left out does not count), the archive three, the commit two.
+    assert {row["path"] for row in found} == {"large.py", "archive.py", "add.py"}
+    assert result.ledger.step("quality_limits").reasons == {
+        "low_repository_files": 1,
+        "high_repository_files": 4,
+        "unknown_repository_files": 1,
+    }
+
+
 def test_two_workers_give_the_same_bytes(repository, tmp_path):
     (tmp_path / "one-1.0.tar.gz").write_bytes(gzip.compress(tar_bytes({f"{n}.py": ADD + b"\n" * n for n in range(9)})))
     words = [f"{tmp_path}/*.tar.gz", f"git:{repository}"]

@@ -56,7 +56,7 @@ def test_a_row_of_the_stack(tmp_path):
 def test_a_repository_of_the_stack_v2_gives_its_files(tmp_path):
     first, second = entries(write_parquet(tmp_path / "a.parquet", [STACK_V2]))
     assert (first.path, second.path, first.repository) == ("a.py", "b.py", "ada/engine")
-    shared = {"language": "Python", "stars": 3, "forks": 1, "date": "2023-05-01T12:00:00"}
+    shared = {"language": "Python", "stars": 3, "forks": 1, "date": "2023-05-01T12:00:00", "repository_files": 2}
     assert first.known == shared | {"license": "MIT"} and second.known == shared
 
 

@@ -1,0 +1,79 @@
+r"""Section 2.1: what a file of code says to people: the text of its comments and string literals.
+
+Both are found in its syntax tree. Comments that follow each other are one piece, and so is each string literal. Code
+inside a string (`f"{name}"`, `$name`), escapes (`\n`) and the strings that import something are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+Span = tuple[int, int]
+PROSE = "prose"  # key of the pieces, in answers of parsers and, between two steps, in documents
+
+_IMPORTED = "(import_statement) @code"
+_TEMPLATES = f"[(string) (template_string)] @string (template_substitution) @code {_IMPORTED}"
+_EXPANSIONS = "[(simple_expansion) (expansion) (command_substitution)] @code"
+# Language -> its string literals, and the code that may stand in them.
+STRINGS = {
+    "Python": "(string) @string (interpolation) @code",
+    "JavaScript": _TEMPLATES,
+    "TypeScript": _TEMPLATES,
+    "TSX": _TEMPLATES,
+    "Java": "(string_literal) @string (string_interpolation) @code",
+    "C": "(string_literal) @string (preproc_include) @code",
+    "C++": "[(string_literal) (raw_string_literal)] @string (preproc_include) @code",
+    "C#": "[(string_literal) (verbatim_string_literal) (raw_string_literal) (interpolated_string_expression)] @string "
+    "(interpolation) @code",
+    "Go": "[(interpreted_string_literal) (raw_string_literal)] @string (import_spec) @code",
+    "Rust": "[(string_literal) (raw_string_literal)] @string",
+    "Ruby": "[(string) (bare_string) (heredoc_body)] @string (interpolation) @code",
+    "PHP": "[(string) (nowdoc_string)] @string (encapsed_string (string_content) @string) "
+    "(heredoc_body (string_content) @string)",
+    "Shell": f"[(string) (raw_string) (ansi_c_string) (heredoc_body)] @string (string {_EXPANSIONS}) "
+    f"(heredoc_body {_EXPANSIONS})",
+    "Lua": "(string) @string",
+    "Kotlin": "[(string_literal) (multiline_string_literal)] @string (interpolation) @code",
+    "Scala": "[(string) (interpolated_string)] @string (interpolation) @code",
+    "Dart": "(string_literal) @string (template_substitution) @code (uri) @code",
+}
+_NO_WORDS = re.compile(r"\\[abfnrtv0]|\$\w+")
+
+
+def pieces_of_prose(
+    source: bytes, comments: Sequence[Span], strings: Sequence[Span], code: Sequence[Span]
+) -> list[str]:
+    """Return the texts of comments and strings, in order.
+
+    Args:
+        source (`bytes`): the file.
+        comments, strings, code: byte offsets of each, in order, none inside another of its kind.
+
+    Source: ours.
+    """
+    texts, at = [], 0
+    for start, end in _pieces(source, comments, strings):
+        kept, last = [], start
+        while at < len(code) and code[at][0] < end:
+            # The literal may stand inside the code: an import's.
+            kept.append(source[last : max(code[at][0], last)])
+            last = max(last, min(code[at][1], end))
+            if code[at][1] > end:
+                break
+            at += 1
+        text = b" ".join([*kept, source[last:end]]).decode("utf-8", "replace")
+        texts.append(_NO_WORDS.sub(" ", text))
+    return [text for text in texts if any(map(str.isalpha, text))]
+
+
+def _pieces(source: bytes, comments: Sequence[Span], strings: Sequence[Span]) -> list[Span]:
+    """Return where pieces are: a docstring is a comment and a string; comments without code between them are one."""
+    pieces: list[tuple[int, int, bool]] = []
+    for start, end, is_comment in sorted([*((*one, True) for one in comments), *((*one, False) for one in strings)]):
+        if pieces and start < pieces[-1][1]:
+            continue
+        if is_comment and pieces and pieces[-1][2] and not source[pieces[-1][1] : start].strip():
+            start = pieces.pop()[0]
+        pieces.append((start, end, is_comment))
+    return [(start, end) for start, end, _ in pieces]

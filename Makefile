@@ -13,6 +13,8 @@ CODE ?=
 MODEL ?= inclusionAI/Ling-Coder-lite
 WEIGHTS ?=
 TORCH_INDEX_URL ?=
+# As many tests at once as there are cores, four at most; PYTEST_ARGS=-x runs them one after another.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 

@@ -8,6 +8,8 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 _HF_HOME = tempfile.mkdtemp(prefix="ling_tests_hf_home_")
 atexit.register(shutil.rmtree, _HF_HOME, ignore_errors=True)
 
@@ -18,3 +20,9 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
     CUDA_VISIBLE_DEVICES="",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first: whole files go to one worker, and the longest shall not be the last to start."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

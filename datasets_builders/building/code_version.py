@@ -51,11 +51,14 @@ def code_sha256(builder_class: type) -> str:
 
 
 def _source_of(module: str) -> bytes | None:
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
+    """Return the source of a module of ours. To ask importlib for `module.name` would import the module."""
+    package, *names = module.split(".")
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
         return None
-    return Path(found.origin).read_bytes() if found and found.origin and found.origin.endswith(".py") else None
+    path = Path(found.origin).parent.joinpath(*names)
+    sources = (path / "__init__.py", path.with_name(f"{path.name}.py"))
+    return next((source.read_bytes() for source in sources if source.is_file()), None)
 
 
 def _imported(source: str) -> set[str]:

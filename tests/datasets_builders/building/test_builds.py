@@ -1,6 +1,7 @@
 """A whole build: the same bytes for any number of workers, a card, and rows that load_dataset gives back."""
 
 import subprocess
+import sys
 
 import yaml
 from datasets import load_dataset
@@ -32,6 +33,16 @@ def test_more_parts_than_a_process_may_open_files_are_no_error(command, environm
     limited = ["sh", "-c", 'ulimit -Sn 64; exec "$@"', "sh", *arguments]
     done = subprocess.run(limited, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_code_is_hashed_without_importing_it(environment):
+    code = (
+        "import sys; from datasets_builders.source_code.builder import SourceCodeBuilder as builder; "
+        "from datasets_builders.building.code_version import code_sha256; before = set(sys.modules); "
+        "code_sha256(builder); print(sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):

@@ -1,8 +1,8 @@
 """Section 4: the fork server: an interpreter that has imported the packages, and forks itself for each program.
 
 This text is given to `python -c`, inside bubblewrap or bare; it runs our own code and packages of the environment only.
-Each fork enters namespaces of its own, gives up what it may, and only then reads further: the program's process shares
-nothing that can be written with the server or with the programs before and after it.
+Each fork enters namespaces of its own and gives up every right before it compiles or runs its program; that process
+then shares nothing that can be written with the server or with the programs before and after it.
 """
 
 import atexit

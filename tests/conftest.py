@@ -6,6 +6,7 @@ Set before anything imports huggingface_hub, which reads its environment once.
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 import pytest
@@ -19,6 +20,8 @@ os.environ.update(
     HF_HUB_DISABLE_TELEMETRY="1",
     TOKENIZERS_PARALLELISM="false",
     CUDA_VISIBLE_DEVICES="",
+    # Not the one that evals/environments.sh may have made on this machine.
+    LING_BIGCODEBENCH_PYTHON=sys.executable,
 )
 
 

@@ -104,13 +104,15 @@ class BenchmarkSource:
 
 
 def current_revision(hub_id: str) -> str | None:
-    """Return the commit that a dataset's main branch is at; None offline, where only the cache's copy is to be had."""
+    """Return the commit that a dataset's main branch is at; None where the Hub cannot be reached: the cache is then
+    read."""
+    import httpx
     from huggingface_hub import HfApi
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     try:
         return HfApi().dataset_info(hub_id).sha
-    except OfflineModeIsEnabled:
+    except (OfflineModeIsEnabled, httpx.TransportError):
         return None
 
 

@@ -45,14 +45,14 @@ for inp in inputs:
     _value = ref_func(*inp)
     _kept = _plain(_value) and marshal.dumps(inp, 2) == _given
     _digests.append(hashlib.blake2b(marshal.dumps(_value, 2), digest_size=16).hexdigest() if _kept else "")
+print()  # a reference may have printed half a line
 print(json.dumps([_digests, time.monotonic() - _start]))
 """
 # An answer that changes its input, or hides a builtin function from the reference, is judged by the reference itself.
 AGREE = """
 def _ling_given(inp):
     import builtins, marshal
-    names = ref_func.__code__.co_names
-    hidden = any(name in ref_func.__globals__ and hasattr(builtins, name) for name in names)
+    hidden = any(hasattr(builtins, name) for name in ref_func.__globals__ if not name.startswith("__"))
     return None if hidden else marshal.dumps(inp, 2)
 
 def _ling_agrees(out, inp, given, digest):
@@ -112,12 +112,12 @@ def prepare(test: str, packages: tuple[str, ...], limits: Limits) -> tuple[Prepa
         result = executor.run(Program(f"{test[: body.start()]}\n{inputs}\n{COMPUTE}", packages=packages))
     if result.verdict is not Verdict.PASS or result.output_truncated:
         return PreparedTest(test), False
-    digests, seconds = json.loads(result.stdout.splitlines()[-1])  # a reference may print, too
+    digests, seconds = json.loads(result.stdout.splitlines()[-1])
     indent, call, function, tolerance = comparison.groups()
     lines = [
-        "_ling_before = _ling_given(inp)",
+        "_ling_before, _ling_digest = _ling_given(inp), _LING_DIGESTS[i]",  # an answer may have an i of its own
         f"_ling_out = {function}(*inp)",
-        "if not _ling_agrees(_ling_out, inp, _ling_before, _LING_DIGESTS[i]):",
+        "if not _ling_agrees(_ling_out, inp, _ling_before, _ling_digest):",
         f"    assertion(_ling_out, ref_func(*inp), {tolerance})",
     ]
     test = test.replace(f"{indent}{call}", "\n".join(indent + line for line in lines))
@@ -133,5 +133,6 @@ def as_json(found: re.Match[str]) -> str:
             value = ast.literal_eval(display)
             text = json.dumps(value)
             if repr(json.loads(text)) == repr(value):
-                return f"{indent}{name} = __import__('json').loads({text!r})"
+                # The length: an answer that turned json off shall not pass for want of tests.
+                return f"{indent}{name} = __import__('json').loads({text!r}); assert len({name}) == {len(value)}"
     return found[0]

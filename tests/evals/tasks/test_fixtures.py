@@ -142,7 +142,7 @@ def test_bigcodebench_runs_its_unit_tests(tmp_path, monkeypatch):
         "```python\n"
     )
     write_lines(tmp_path / "bigcodebench" / "bigcodebench_full.jsonl", [{**BCB_ROW, "libs": "['no_such']"}] * 2)
-    with pytest.raises(MissingPackageError, match="lacks no_such; make an environment"):
+    with pytest.raises(MissingPackageError, match="lacks no_such; run `bash evals/environments"):
         benchmark.load(tmp_path)
 
 

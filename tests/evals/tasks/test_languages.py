@@ -173,8 +173,7 @@ def test_multipl_e_gold_passes_as_a_completion_and_as_a_chat_answer(language):
     needs(language)
     task = BENCHMARKS[f"multipl_e_humaneval_{language}"]
     rows = [row for row in task.load(None)[0] if row["gold"] is not None]
-    assert len(rows) >= 13
-    rows = rows if len(rows) < 20 else rows[3::32]
+    rows = rows[3::32]
     right = task.judge(rows, [row["gold"] for row in rows], instruct=False)
     assert [record for record in right if record.verdict != "pass"] == []
     closing = {"java": "    }\n}\n", "csharp": "    }\n}\n", "cpp": "}\n", "rust": "}\n", "bash": "}\n"}.get(

@@ -122,9 +122,25 @@ def test_a_test_without_a_function_and_values_without_a_digest():
     assert "inputs = __import__('json').loads(" in prepared and prepared.count('""') == 1
     right = "import collections\ndef twice(n): return 2 * n or collections.Counter('aab')"
     sees = f"{right}\ndef other(n): return i\ntwice_ = twice\ndef twice(n): return twice_(n) if inp == [n] else None"
-    answers = (right, right.replace("'aab'", "'ab'"), right.replace("2 * n", "3 * n"), sees)
+    counts = right.replace("return 2", "global i; i = 1000; return 2")
+    untested = "import json\njson.loads = lambda text: []\ndef twice(n): return 0"
+    answers = (right, right.replace("'aab'", "'ab'"), right.replace("2 * n", "3 * n"), sees, counts, untested)
     published, ours = (verdicts(f"{answer}\n{test}" for answer in answers) for test in (MODULE_TEST, prepared))
-    assert published == ours == [Verdict.PASS, Verdict.FAIL, Verdict.FAIL, Verdict.PASS]
+    assert published == ours == [Verdict.PASS, Verdict.FAIL, Verdict.FAIL, *[Verdict.PASS] * 2, Verdict.FAIL]
+
+
+def test_a_builtin_that_the_reference_calls_somewhere_inside_is_not_hidden_from_it_unseen():
+    test = LISTS_TEST.replace("max(numbers)]", "max(abs(x) for x in numbers)]")
+    answer = f"{RIGHT}def abs(x): return 0\n"
+    published, ours = (
+        verdicts([f"{answer}\n{text}\ncheck(f)"]) for text in (test, prepared_test(test, NUMPY, LIMITS).text)
+    )
+    assert published == ours == [Verdict.FAIL]
+
+
+def test_a_reference_that_prints_half_a_line_can_be_asked():
+    test = LISTS_TEST.replace("    return [sum", "    print('half', end='')\n    return [sum")
+    assert "_LING_DIGESTS = [" in prepared_test(test, NUMPY, LIMITS).text
 
 
 def test_the_reference_is_not_asked_where_a_result_is_right():

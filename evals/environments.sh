@@ -3,7 +3,7 @@
 #   bash evals/environments.sh bigcodebench            3 GB; Python 3.11 or earlier
 #   PYTHON=python3.10 bash evals/environments.sh ds1000  8 GB
 # They lie where the toolchains lie, and their tasks find them there; LING_BIGCODEBENCH_PYTHON and LING_DS1000_PYTHON
-# name interpreters of other ones.
+# name interpreters of other ones. To add a package: FOLDER/bin/python -m pip install ... (the scripts beside it do not run).
 set -euo pipefail
 
 folder="${LING_TOOLCHAINS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ling-coder-recipes/toolchains}/environments"

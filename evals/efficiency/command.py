@@ -103,11 +103,11 @@ def _floor(options: argparse.Namespace) -> int:
     return 0
 
 
-def _costs(texts: Sequence[str]) -> dict[str, Any]:
+def _costs(texts: Sequence[str], flag: str = "--config") -> dict[str, Any]:
     try:
         return {name: cost_of(config) for name, config in map(read_config, texts)}
     except (ValueError, KeyError) as error:
-        raise SystemExit(f"--config: {error}") from None
+        raise SystemExit(f"{flag}: {error}") from None
 
 
 def _latency(options: argparse.Namespace) -> int:
@@ -123,6 +123,7 @@ def _latency(options: argparse.Namespace) -> int:
 def _capacity(options: argparse.Namespace) -> int:
     limit = options.latency_slo_ms
     plan = Plan(_lengths(options.lengths), options.batch_sizes, options.repeats, options.warm_up, limit)
+    floors = _floors(options, plan) if options.bandwidth_gb else []  # before anything is measured: it may be refused
     measured, versions = _measure(options, plan)
     lines = [line for lines in measured.values() for line in lines]
     best = {name: capacity(lines, limit) for name, lines in measured.items()}
@@ -131,15 +132,16 @@ def _capacity(options: argparse.Namespace) -> int:
         text = f"{line['batch_size']} requests at once" if line else "not even one request"
         print(f"{name}: {text} within {limit:g} ms")
     if options.report:
-        floors = _floors(options, plan) if options.bandwidth_gb else []
         write_report(options.report, "capacity", lines, f"{_words(versions)}, limit {limit:g} ms", floors)
     return 0
 
 
 def _floors(options: argparse.Namespace, plan: Plan) -> list[dict[str, Any]]:
-    """Return what decoding can reach at most with the context that a request has halfway."""
+    """Return what decoding on one GPU can reach at most, with the context that a request has halfway."""
+    if options.tensor_parallel != [1]:
+        raise SystemExit("--bandwidth-gb draws the floor of one GPU: leave out --tensor-parallel")
     input_tokens, output_tokens = plan.grid[0]
-    costs = {f"{name}, floor": cost for name, cost in _costs(options.model).items()}
+    costs = {f"{name}, floor": cost for name, cost in _costs(options.model, "--model with --bandwidth-gb").items()}
     context = input_tokens + output_tokens // 2
     return floor_table(costs, plan.batch_sizes, context, options.bandwidth_gb, options.tflops)
 
@@ -170,6 +172,8 @@ def _mapping(text: str) -> dict[str, Any]:
         raise argparse.ArgumentTypeError(f"{text} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f'{text} is no mapping such as {{"dtype": "float16"}}')
+    if "tensor_parallel_size" in value:
+        raise argparse.ArgumentTypeError("give --tensor-parallel instead of tensor_parallel_size")
     return value
 
 

@@ -102,7 +102,7 @@ class Cost:
 
 
 def read_config(text: str) -> tuple[str, dict[str, Any]]:
-    """Return (name, settings) of a preset, or of a folder or file with a config.json.
+    """Return (name, settings) of a preset, of a folder or file with a config.json, or of a model on the Hub.
 
     Raises:
         ValueError: neither a preset nor a readable configuration.
@@ -110,10 +110,14 @@ def read_config(text: str) -> tuple[str, dict[str, Any]]:
     if text in PRESETS:
         return text, PRESETS[text]
     path = Path(text)
-    path = path / "config.json" if path.is_dir() else path
     try:
+        if not path.exists() and text.count("/") == 1:
+            from huggingface_hub import hf_hub_download
+
+            return text, json.loads(Path(hf_hub_download(text, "config.json")).read_text(encoding="utf-8"))
+        path = path / "config.json" if path.is_dir() else path
         return path.parent.name or path.name, json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # the Hub's errors are among them
         raise ValueError(f"{text}: neither one of {', '.join(PRESETS)} nor a config.json ({error})") from error
 
 

@@ -24,15 +24,14 @@ def main(job_file: str, answer_file: str) -> None:
 
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
     plan = Plan(**job["plan"])
-    engine = LLM(
-        job["model"],
-        trust_remote_code=True,
-        max_model_len=max(sum(point) for point in plan.grid),
-        max_num_seqs=max(plan.batch_sizes),
-        skip_tokenizer_init=True,
-        enable_prefix_caching=False,
+    arguments = {
+        "trust_remote_code": True,
+        "max_model_len": max(sum(point) for point in plan.grid),
+        "max_num_seqs": max(plan.batch_sizes),
+        "skip_tokenizer_init": True,
         **job["arguments"],
-    )
+    }
+    engine = LLM(job["model"], enable_prefix_caching=False, **arguments)
 
     def generate(prompts: list[list[int]], output_tokens: int) -> list[int]:
         parameters = SamplingParams(temperature=0.0, max_tokens=output_tokens, ignore_eos=True, detokenize=False)

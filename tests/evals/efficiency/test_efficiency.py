@@ -86,6 +86,10 @@ def test_vllm_is_asked_for_in_its_own_environment_and_its_absence_has_a_message(
         main([*asked, "--backend", "vllm", "--vllm-python", sys.executable])
     with pytest.raises(SystemExit, match="add --backend vllm"):
         main([*asked, "--tensor-parallel", "2"])
+    with pytest.raises(SystemExit):
+        main([*asked, "--backend", "vllm", "--vllm-arguments", '{"tensor_parallel_size": 2}'])
+    with pytest.raises(SystemExit, match=r"--model with --bandwidth-gb: acme/nothing: neither one of"):
+        main(["efficiency", "capacity", "--model", "acme/nothing", "--bandwidth-gb", "864"])
 
 
 def test_a_run_that_generates_too_few_tokens_is_no_measurement():

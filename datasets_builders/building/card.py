@@ -1,5 +1,6 @@
 """The dataset card: YAML metadata for the Hub, schema, counts, the ledger with its reasons, and the lineage."""
 
+import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -206,7 +207,8 @@ def _without_home(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Return text that cannot break out of a table cell or a code span."""
-    return text.replace("|", "\\|").replace("`", "'").replace("\n", " ")
+    # Two backslashes before a pipe would stand for one, and the pipe would end the cell: one alone is left.
+    return re.sub(r"\\*\|", r"\\|", " ".join(text.split()).replace("`", "'"))
 
 
 def _table(title: str, heading: list[str], rows: list[list[str]]) -> str:

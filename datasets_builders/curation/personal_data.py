@@ -90,8 +90,10 @@ DETECTORS = {
     "telegram_token": "TelegramBotTokenDetector",
     "twilio": "TwilioKeyDetector",
 }
-# Of examples: what is shown around a value and of its shape, and words that may be somebody's name.
+# Of examples: what is shown around a value and of its shape; what may stand before and after it; names.
 CONTEXT_CHARACTERS, MASKED_CHARACTERS = 24, 32
+BEFORE = re.compile(r"""(?:(?:#|//)\s*|\w+\s*(?::=|=>|[:=(])\s*)?["']?""")
+AFTER = re.compile(r"""["')\]};,\s]*""")
 NAMES = re.compile(r"\b[A-Z](?:[a-z]|\.\s)")
 PLACEHOLDERS = {"email": "EMAIL_ADDRESS", "ip": "IP_ADDRESS", "secret": "SECRET"}
 
@@ -218,8 +220,9 @@ def replaced(text: str, found: Mapping[Finding, str]) -> str:
 def examples_of_changes(text: str, found: Mapping[Finding, str]) -> Iterator[tuple[str, str, str]]:
     """Give (kind, before, after) of one place per kind, a few characters around it, with the value masked.
 
-    These are published. No other finding is near enough to be in them, and a place with what may be a person's name
-    beside the value is not shown.
+    These are published, and what a rule keeps, as a login or another host, may stand beside a value. So a place is
+    shown only where the value is all of a comment, or is assigned to a name or given to a function as the only
+    argument, and where neither looks like a person's name.
 
     Source: ours.
     """
@@ -232,7 +235,8 @@ def examples_of_changes(text: str, found: Mapping[Finding, str]) -> Iterator[tup
         end = min(after.start() if after else len(text), match.end() + CONTEXT_CHARACTERS)
         left = text[start : match.start()].rpartition("\n")[2].lstrip()
         right = text[match.end() : end].partition("\n")[0].rstrip()
-        if finding.kind not in seen and not _may_name_a_person(left + "\n" + right, finding.value):
+        is_alone = BEFORE.fullmatch(left) and AFTER.fullmatch(right)
+        if finding.kind not in seen and is_alone and not _may_name_a_person(left, finding.value):
             seen.add(finding.kind)
             yield finding.kind, f"{left}{masked(finding.value)}{right}", f"{left}{found[finding]}{right}"
 
@@ -243,9 +247,9 @@ def masked(value: str) -> str:
     return shape if len(shape) <= MASKED_CHARACTERS else f"{shape[:MASKED_CHARACTERS]}..."
 
 
-def _may_name_a_person(around: str, value: str) -> bool:
+def _may_name_a_person(left: str, value: str) -> bool:
     parts = re.findall(r"[a-z]{3,}", value.partition("@")[0].lower())
-    return not around.isascii() or bool(NAMES.search(around)) or any(one in around.lower() for one in parts)
+    return not left.isascii() or bool(NAMES.search(left)) or any(one in left.lower() for one in parts)
 
 
 def _pattern_of_all(values: Iterable[str]) -> re.Pattern[str]:

@@ -177,11 +177,11 @@ def test_personal_data_become_placeholders_and_are_counted(folder, tmp_path):
 
 
 def test_card_and_report_show_what_was_replaced_by_its_shape_alone(folder, tmp_path):
-    (folder / "src" / "author.py").write_text("# by j.doe@company.com\n" + PYTHON)
+    (folder / "src" / "author.py").write_text("# j.doe@company.com\n" + PYTHON)
     (folder / "src" / "host.py").write_text(PYTHON + 'HOST = "93.184.216.34"\n')
     build(folder, tmp_path)
     card, page = ((tmp_path / "out" / name).read_text() for name in ("README.md", "report.html"))
-    assert "| sanitising | email | `# by x.xxx@xxxxxxx.xxx` | `# by EMAIL_ADDRESS_1` |" in card
+    assert "| sanitising | email | `# x.xxx@xxxxxxx.xxx` | `# EMAIL_ADDRESS_1` |" in card
     assert "00.000.000.00" in page and "IP_ADDRESS_1" in page
     for path in (tmp_path / "out").rglob("*"):
         if path.is_file() and path.suffix in (".md", ".html", ".json"):

@@ -1,19 +1,20 @@
 """Section 2.1, Figure 2: sorting by content, id or repository when there is more than memory holds.
 
-Values are kept until they take `MAX_BYTES`, then written sorted to a temporary file (a run); the runs are merged at the
-end. The files have no name, so that nothing is left of them when the process dies.
+Values are kept as lines of JSON, so that what they take is known, until they take `MAX_BYTES`; then they are written
+sorted to a temporary file (a run). The runs are merged at the end. The files have no name, so that nothing is left of
+them when the process dies.
 """
 
 import heapq
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
 MAX_BYTES = 32 << 20
-# Of a value's Python objects, beside the text: some twenty entries of metadata.
-OVERHEAD_BYTES = 3_000
+OVERHEAD_BYTES = 500  # of a value's Python objects, its key included, beside the characters of its line
 # Open files of one sort; more runs than these are merged into one.
 MAX_RUNS = 100
 
@@ -22,7 +23,7 @@ class DiskSort:
     """Sorts JSON values by a key; equal keys stay in the order in which they came.
 
     Args:
-        key (function): of a value; gives what can be compared.
+        key (function): of a value; gives what can be compared, which is small.
         folder (`Path` or `str`, *optional*): for the runs, made when missing; the system's temporary folder by default.
 
     Source: external merge sort, Knuth, The Art of Computer Programming 3, 5.4.
@@ -30,43 +31,45 @@ class DiskSort:
 
     def __init__(self, key: Callable[[Any], Any], folder: Path | str | None = None) -> None:
         self.key, self.folder = key, folder
-        self._values: list[Any] = []
+        self._lines: list[tuple[Any, str]] = []
         self._num_bytes = 0
         self._runs: list[IO[str]] = []
 
-    def add(self, value: Any, num_bytes: int = 0) -> None:
-        """Take a value, whose text has so many bytes; values that go to disk must be JSON."""
-        self._values.append(value)
-        self._num_bytes += num_bytes + OVERHEAD_BYTES
+    def add(self, value: Any) -> None:
+        """Take a value, which must be JSON."""
+        line = json.dumps(value) + "\n"
+        self._lines.append((self.key(value), line))
+        self._num_bytes += len(line) + OVERHEAD_BYTES
         if self._num_bytes >= MAX_BYTES:
-            self._values.sort(key=self.key)
-            self._write_run(self._values)
-            self._values, self._num_bytes = [], 0
+            self._write_run(self._sorted_lines())
+            self._lines, self._num_bytes = [], 0
 
     def __iter__(self) -> Iterator[Any]:
         """Give all values in order; once, and `close` afterwards."""
-        self._values.sort(key=self.key)
-        return (
-            heapq.merge(*map(_values_of, self._runs), self._values, key=self.key) if self._runs else iter(self._values)
-        )
+        return heapq.merge(*map(_values_of, self._runs), map(json.loads, self._sorted_lines()), key=self.key)
 
     def close(self) -> None:
         """Forget the values."""
         for run in self._runs:
             run.close()
-        self._values, self._num_bytes, self._runs = [], 0, []
+        self._lines, self._num_bytes, self._runs = [], 0, []
 
-    def _write_run(self, values: Iterable[Any]) -> None:
+    def _sorted_lines(self) -> Iterator[str]:
+        self._lines.sort(key=itemgetter(0))
+        return (line for _, line in self._lines)
+
+    def _write_run(self, lines: Iterable[str]) -> None:
         if len(self._runs) >= MAX_RUNS:
             older, self._runs = self._runs, []
-            self._write_run(heapq.merge(*map(_values_of, older), key=self.key))
+            values = heapq.merge(*map(_values_of, older), key=self.key)
+            self._write_run(json.dumps(value) + "\n" for value in values)
             for run in older:
                 run.close()
         if self.folder is not None:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         file = tempfile.TemporaryFile("w+", encoding="ascii", dir=self.folder)  # noqa: SIM115 (closed by `close`)
         self._runs.append(file)
-        file.writelines(json.dumps(value) + "\n" for value in values)
+        file.writelines(lines)
 
 
 def _values_of(run: IO[str]) -> Iterator[Any]:

@@ -77,7 +77,7 @@ class ShardWriter(Step):
             json.dumps(row, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
             return [Removed(doc, "invalid_unicode")]
-        self._documents.add(values_of(doc), len(doc.text))
+        self._documents.add(values_of(doc))
         return ()
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:

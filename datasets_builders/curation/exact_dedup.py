@@ -32,7 +32,7 @@ class ExactDedup(Step):
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep the document until all are seen."""
-        self._documents.add(values_of(doc), len(doc.text))
+        self._documents.add(values_of(doc))
         return ()
 
     def finish(self) -> Iterable[Outcome]:

@@ -6,7 +6,9 @@ from datasets_builders.building.card import _ledger_tables
 from datasets_builders.building.ledger import Ledger, StepCounts
 
 
-@pytest.mark.parametrize("breaking", ["\r", "\n", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "`", "|", "\\|", "\\\\|", "\\`|"])
+@pytest.mark.parametrize(
+    "breaking", ["\r", "\n", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "`", "|", "\\|", "\\\\|", "\\`|"]
+)
 def test_no_text_breaks_out_of_its_cell_and_code_span(breaking):
     text = f"a.py{breaking}<img src=x>{breaking}"
     step = StepCounts("rules", "1:1", reasons={"long_lines": 1}, examples={"long_lines": [text]})

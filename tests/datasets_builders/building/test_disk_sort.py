@@ -1,6 +1,7 @@
 """Sorting on disk gives what sorting in memory gives, for values and for whole builds."""
 
 import random
+import tracemalloc
 
 import pytest
 
@@ -23,8 +24,25 @@ def test_values_come_sorted_and_equal_keys_in_their_order(tmp_path, monkeypatch,
     for value in values:
         sort.add(value)
     assert list(sort) == sorted(values, key=lambda value: value[0])
+    assert (tmp_path / "runs").is_dir() == (values_in_memory < len(values)), "only what does not fit is on disk"
+    assert not list(tmp_path.glob("runs/*")), "the runs, which are open, have no names"
     sort.close()
-    assert not list(tmp_path.rglob("*.*")), "the runs have no names"
+
+
+def test_values_whose_metadata_are_large_take_no_more_memory_than_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_sort, "MAX_BYTES", 1 << 20)
+    sort = DiskSort(lambda value: value[0], tmp_path / "runs")
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            imports = [[line, f"package.module_{number}_{line}", "from"] for line in range(1_000)]
+            sort.add([f"{number:064x}", "", {"imports": imports}])
+        del imports
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        sort.close()
+    assert held < 1.2 * disk_sort.MAX_BYTES
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,10 @@ class SignatureFileWriter:
         self._block.append(band_hashes(found))
         if sum(map(len, self._block)) >= BLOCK_ROWS:
             rows = np.concatenate(self._block)
-            self._write_block(rows[:BLOCK_ROWS])
-            self._block = [rows[BLOCK_ROWS:]]
+            while len(rows) >= BLOCK_ROWS:
+                self._write_block(rows[:BLOCK_ROWS])
+                rows = rows[BLOCK_ROWS:]
+            self._block = [rows]
 
     def _write_block(self, rows: NDArray[np.uint64]) -> None:
         self._files[1].write(rows.T.astype(_BANDS, order="C").tobytes())

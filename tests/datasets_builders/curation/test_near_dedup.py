@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from datasets_builders.building.steps import Merged
 from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter, best_of, find_clusters
-from datasets_builders.curation.signatures import band_hashes, run_hashes, signatures
+from datasets_builders.curation.signature_files import BLOCK_ROWS, SignatureFiles, SignatureFileWriter
+from datasets_builders.curation.signatures import NUM_BANDS, NUM_PERMUTATIONS, band_hashes, run_hashes, signatures
 from datasets_builders.curation.tokens import token_hashes
 
 GOLDEN_SIGNATURE = [3398165124, 3285786180, 3237928827, 3328780941]
@@ -57,6 +58,17 @@ def test_signatures_stay_what_they_are():
     assert found.shape == (1, 256) and found.dtype == np.uint32
     assert found[0, :4].tolist() == GOLDEN_SIGNATURE
     assert band_hashes(found)[0, :2].tolist() == GOLDEN_BANDS
+
+
+def test_bands_are_read_as_written_however_many_files_come_at_once(tmp_path):
+    found = np.random.default_rng(0).integers(0, 1 << 32, (10_000, NUM_PERMUTATIONS), np.uint32)
+    assert len(found) > 2 * BLOCK_ROWS
+    writer = SignatureFileWriter(tmp_path, 0)
+    writer.add(found, [[f"{number:05d}"] for number in range(len(found))])
+    writer.finish()
+    files, bands = SignatureFiles(tmp_path), band_hashes(found)
+    for number in range(NUM_BANDS):
+        assert (files.band(number) == bands[:, number]).all()
 
 
 def variant(words: list[str], share: float, generator: random.Random) -> str:

@@ -95,14 +95,16 @@ def build(folder: Path, workers: int, overrides: list[str]) -> dict[str, float]:
     """Build once; return the peak of each kind of process in MiB."""
     command = [sys.executable, "-m", "datasets_builders", "source_code", "decontaminate=[]"]
     command += [f"input_dir={folder}/corpus", f"output_dir={folder}/out", f"workers={workers}", *overrides]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True)
     peaks: dict[str, float] = {}
-    while process.poll() is None:
-        for kind, peak in memory_of_session(process.pid):
-            peaks[kind] = max(peak, peaks.get(kind, 0.0))
-        time.sleep(LOOK_SECONDS)
-    if process.returncode:
-        raise SystemExit(process.stderr.read() if process.stderr else "the build failed")
+    with tempfile.TemporaryFile("w+") as errors:  # a pipe that nobody reads would fill up and stop the build
+        process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=errors)
+        while process.poll() is None:
+            for kind, peak in memory_of_session(process.pid):
+                peaks[kind] = max(peak, peaks.get(kind, 0.0))
+            time.sleep(LOOK_SECONDS)
+        if process.returncode:
+            errors.seek(0)
+            raise SystemExit(errors.read() or "the build failed")
     return peaks
 
 

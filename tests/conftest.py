@@ -6,6 +6,7 @@ Set before anything imports huggingface_hub, which reads its environment once.
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -13,6 +14,10 @@ import pytest
 
 _HF_HOME = tempfile.mkdtemp(prefix="ling_tests_hf_home_")
 atexit.register(shutil.rmtree, _HF_HOME, ignore_errors=True)
+
+# A shell starts what runs in its background deaf to Ctrl-C, and programs that the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.update(
     HF_HOME=_HF_HOME,

@@ -20,6 +20,8 @@ from datasets_builders.curation.scorers import (
     ASK_LLM,
     BATCH_SIZES,
     CLASSIFIER,
+    CPU,
+    CUDA,
     DECIMALS,
     PERPLEXITY,
     Scorer,
@@ -32,11 +34,6 @@ YES = ("yes", "Yes", "YES", " yes", " Yes")
 NO = ("no", "No", "NO", " no", " No")
 
 Scores = list[float | None]
-
-
-def device_kind() -> str:
-    """Return where scorers compute: cuda where there is a GPU, else cpu."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @contextmanager
@@ -56,7 +53,9 @@ def load_scorer(scorer: Scorer, rank: int) -> ScorerModel:
 
     Raises:
         ConfigError: the weights lack a part, or the model cannot be asked as the fields say.
+        BuildError: this machine has another kind of device than the build has fixed.
     """
+    scorer.check_device()
     return {CLASSIFIER: Classifier, PERPLEXITY: Perplexity, ASK_LLM: AskLLM}[scorer.fields.kind](scorer, rank)
 
 
@@ -67,8 +66,9 @@ class ScorerModel(ABC):
 
     def __init__(self, scorer: Scorer, rank: int) -> None:
         fields, source = scorer.fields, scorer.source
-        kind = device_kind()
-        self.device = torch.device(f"cuda:{rank % torch.cuda.device_count()}" if kind == "cuda" else kind)
+        self.device = torch.device(
+            f"{CUDA}:{rank % torch.cuda.device_count()}" if scorer.device == CUDA else scorer.device
+        )
         self.batch_size = fields.batch_size or BATCH_SIZES[fields.kind]
         common = {"revision": source.revision, "trust_remote_code": fields.trust_remote_code}
         self.tokenizer = AutoTokenizer.from_pretrained(source.name, **common)
@@ -79,7 +79,7 @@ class ScorerModel(ABC):
         self.tokenizer.padding_side = "right"
         with quiet():
             model, found = self.auto_class.from_pretrained(
-                source.name, dtype=scorer.dtype(kind), use_safetensors=True, output_loading_info=True, **common
+                source.name, dtype=scorer.dtype, use_safetensors=True, output_loading_info=True, **common
             )
         if missing := sorted(found["missing_keys"]):
             raise ConfigError(f"scorers: the weights of {source.name} lack {missing[0]} and {len(missing) - 1} more")
@@ -88,7 +88,7 @@ class ScorerModel(ABC):
             self.model.config.pad_token_id = self.tokenizer.pad_token_id
         self.max_tokens = min(fields.max_tokens, self._context())
         self.num_threads = torch.get_num_threads()
-        if kind == "cpu":
+        if scorer.device == CPU:
             torch.set_num_threads(1)  # as every other step: ranks run beside each other, and sums keep their order
 
     def _context(self) -> int:
@@ -119,7 +119,7 @@ class ScorerModel(ABC):
         """Give the memory and the threads back."""
         torch.set_num_threads(self.num_threads)
         del self.model
-        if self.device.type == "cuda":
+        if self.device.type == CUDA:
             torch.cuda.empty_cache()
 
     def _padded(self, rows: list[list[int]]) -> dict[str, torch.Tensor]:
@@ -133,7 +133,7 @@ class ScorerModel(ABC):
 
 
 class Classifier(ScorerModel):
-    """A model with a head for sequences: its regression value, or the probability of a label."""
+    """A model with a head for sequences: its regression value, or the probability of a label; none of no tokens."""
 
     auto_class = AutoModelForSequenceClassification
 
@@ -149,12 +149,17 @@ class Classifier(ScorerModel):
             max_length=self.max_tokens,
             padding=True,
             split_special_tokens=True,
+            return_attention_mask=True,
             return_tensors="pt",
         ).to(self.device)
+        lengths = tokens["attention_mask"].sum(1).tolist()
+        if not any(lengths):
+            yield from ([None] for _ in texts)
+            return
         logits = self.model(**tokens).logits.float()
         values = logits[:, 0] if logits.shape[1] == 1 else logits.softmax(-1)[:, self.label]
-        for value in values.tolist():
-            yield [value]
+        for value, length in zip(values.tolist(), lengths, strict=True):
+            yield [value if length else None]
 
 
 class Perplexity(ScorerModel):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from datatrove.data import Document
 
-from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.steps import Outcome, Step
 from datasets_builders.building.strict_fields import checked_fields
 from datasets_builders.curation.agreement import SCORE_PREFIX
@@ -38,6 +38,7 @@ CAUSAL = ("ForCausalLM", "LMHeadModel")
 HEADS = {CLASSIFIER: ("ForSequenceClassification",), PERPLEXITY: CAUSAL, ASK_LLM: CAUSAL}
 BATCH_SIZES = {CLASSIFIER: 16, PERPLEXITY: 4, ASK_LLM: 8}  # logits of all positions are held for perplexity
 DTYPES = ("float32", "bfloat16", "float16")
+CPU, CUDA = DEVICES = ("cpu", "cuda")
 ASK_LLM_PROMPT = Path(__file__).with_name("prompts") / "ask_llm.txt"
 BATCHES_OF_A_WINDOW = 8  # within which files of like length are put together
 DECIMALS = 6
@@ -58,6 +59,7 @@ class ScorerFields:
         prompt (`str`): ask_llm: file with $content in it; empty for ours.
         chat (`bool`, *optional*): ask_llm: in the model's chat template; by default when it has one.
         dtype (`str`): empty for float32 on a CPU and of classifiers, else bfloat16.
+        device (`str`): cpu or cuda; empty for the kind that the machine has on which the build is started.
         trust_remote_code (`bool`): run code that comes with the model.
     """
 
@@ -71,6 +73,7 @@ class ScorerFields:
     prompt: str = ""
     chat: bool | None = None
     dtype: str = ""
+    device: str = ""
     trust_remote_code: bool = False
 
     @property
@@ -94,8 +97,9 @@ class ScorerFields:
             raise ConfigError(f"{where}: column is {self.column!r}, but must be {SCORE_PREFIX} and a word")
         if self.max_tokens < 2 or self.batch_size < 0:
             raise ConfigError(f"{where}: max_tokens must be at least 2 and batch_size at least 0")
-        if self.dtype and self.dtype not in DTYPES:
-            raise ConfigError(f"{where}: dtype is {self.dtype!r}; known: {', '.join(DTYPES)}")
+        for name, known in (("dtype", DTYPES), ("device", DEVICES)):
+            if (value := getattr(self, name)) and value not in known:
+                raise ConfigError(f"{where}: {name} is {value!r}; known: {', '.join(known)}")
         for name, kind in (("label", CLASSIFIER), ("prompt", ASK_LLM), ("chat", ASK_LLM)):
             if getattr(self, name) not in ("", None) and self.kind != kind:
                 raise ConfigError(f"{where}: {name} is of {kind}, not of {self.kind}")
@@ -124,14 +128,21 @@ def read_scorers(entries: Sequence[Mapping[str, Any]]) -> list[ScorerFields]:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A scorer whose model was found."""
+    """A scorer whose model was found, for one kind of device: others round otherwise.
+
+    Args:
+        fields (`ScorerFields`): of the config.
+        source (`ModelSource`): the model.
+        device (`str`): cpu or cuda, on whatever machine the scores are computed.
+    """
 
     fields: ScorerFields
     source: ModelSource
+    device: str
 
     @classmethod
     def found(cls, fields: ScorerFields) -> Scorer:
-        """Find the model.
+        """Find the model and fix the kind of device.
 
         Raises:
             ConfigError: there is none, or it is of another kind, lacks the label, or cannot be asked so.
@@ -143,27 +154,41 @@ class Scorer:
             _check_label(fields, source, where)
         if fields.kind == ASK_LLM:
             _check_prompt(fields, where)
-        return cls(fields, source)
+        return cls(fields, source, fields.device or device_kind())
 
     def describe(self) -> str:
         """Return what its columns hold, for the card, which does not tell where a folder lies."""
         source = self.source
         return f"{self.fields.kind} by {source.identity() if source.revision else Path(source.name).name}"
 
-    def dtype(self, device: str) -> str:
-        """Return the number format on a device (cpu or cuda)."""
-        return self.fields.dtype or ("float32" if device == "cpu" or self.fields.kind == CLASSIFIER else "bfloat16")
+    @property
+    def dtype(self) -> str:
+        """The number format."""
+        is_exact = self.device == CPU or self.fields.kind == CLASSIFIER
+        return self.fields.dtype or ("float32" if is_exact else "bfloat16")
+
+    def check_device(self) -> None:
+        """Raise `BuildError` where this machine has another kind of device; a CPU that was asked for is everywhere."""
+        if self.fields.device != CPU and (here := device_kind()) != self.device:
+            raise BuildError(
+                f"scorers, {self.fields.kind}: the build has fixed {self.device}, but this machine computes on {here}, "
+                "where scores would differ; set the scorer's `device` to the kind that all its machines have "
+                f"({' or '.join(DEVICES)}), and have GPUs given to every task for cuda"
+            )
+
+
+def device_kind() -> str:
+    """Return where models run on this machine: cuda where there is a GPU, else cpu."""
+    import torch
+
+    return CUDA if torch.cuda.is_available() else CPU
 
 
 def scorers_fingerprint(scorers: Sequence[Scorer]) -> dict[str, Any]:
-    """Return what decides scores beside the config: models, prompts, the kind of device, and the libraries."""
-    from datasets_builders.curation.scorer_models import device_kind
-
-    device = device_kind()
+    """Return what decides scores beside the config: models, kinds of device, number formats, prompts, libraries."""
     return {
-        "models": [[one.source.identity(), one.dtype(device)] for one in scorers],
+        "models": [[one.source.identity(), one.device, one.dtype] for one in scorers],
         "prompts": [text_sha256(one.fields.prompt_text) for one in scorers if one.fields.kind == ASK_LLM],
-        "device": device,
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
     }
 

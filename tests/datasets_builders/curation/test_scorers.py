@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,10 +14,17 @@ import torch
 from datatrove.data import Document
 
 from datasets_builders.building.config import load_config
-from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.curation.agreement import columns_of_scores
 from datasets_builders.curation.scorer_models import load_scorer
-from datasets_builders.curation.scorers import COLUMNS, ModelScores, Scorer, read_scorers, scorers_fingerprint
+from datasets_builders.curation.scorers import (
+    COLUMNS,
+    ModelScores,
+    Scorer,
+    device_kind,
+    read_scorers,
+    scorers_fingerprint,
+)
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 from tests.small_bert import save_bert
@@ -160,6 +168,38 @@ def test_what_cannot_be_scored_has_no_score_and_surrogates_are_text(causal):
     assert nothing == [None, None] and all(value > 0 for value in odd)
 
 
+def test_a_classifier_gives_files_without_tokens_no_score(tmp_path):
+    from transformers import GPT2Config, GPT2ForSequenceClassification
+
+    from modeling_ling.tokenizer import train_tokenizer
+
+    tokenizer = train_tokenizer(TEXTS * 4, 320)
+    tokenizer.save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=16, n_layer=1, n_head=1, num_labels=1)
+    GPT2ForSequenceClassification(config).save_pretrained(tmp_path)
+    entry = {"kind": "classifier", "model": str(tmp_path)}
+    assert scored(entry, ["", ""]) == [[None], [None]]
+    (before, nothing, after) = scored(entry, [TEXTS[0], "", TEXTS[1]])
+    assert nothing == [None] and [before, after] == scored(entry, TEXTS[:2]) and isinstance(before[0], float)
+
+
+def test_the_kind_of_device_is_fixed_when_the_build_begins(causal, bert):
+    here = device_kind()
+    elsewhere = {"cpu": "cuda", "cuda": "cpu"}[here]
+    entry = {"kind": "perplexity", "model": str(causal)}
+    (fields,) = read_scorers([entry])
+    scorer = Scorer.found(fields)
+    assert scorer.device == here and scorers_fingerprint([scorer])["models"][0][1] == here
+    with pytest.raises(BuildError, match=f"fixed {elsewhere}, but this machine .* {here}, where scores would differ"):
+        load_scorer(replace(scorer, device=elsewhere), rank=0)
+    on_cuda = Scorer.found(read_scorers([entry | {"device": "cuda"}])[0])
+    assert (on_cuda.device, on_cuda.dtype) == ("cuda", "bfloat16"), "whatever the machine has that starts the build"
+    on_cpu = Scorer.found(read_scorers([entry | {"device": "cpu"}])[0])
+    assert (on_cpu.device, on_cpu.dtype) == ("cpu", "float32")
+    on_cpu.check_device()
+
+
 def test_a_step_writes_columns_and_leaves_torch_as_it_was(bert):
     (fields,) = read_scorers([{"kind": "classifier", "model": str(bert / "regression"), "column": "score_edu"}])
     step, threads = ModelScores(Scorer.found(fields)), torch.get_num_threads()
@@ -242,7 +282,9 @@ def test_another_model_or_prompt_is_another_input(bert, causal, tmp_path):
     prompts.write_text("Useful? $content")
     assert fingerprint(ask) != first
     one, other = (fingerprint({"kind": "classifier", "model": str(bert / name)}) for name in ("regression", "two"))
-    assert one["models"] != other["models"] and one["device"] == "cpu"
+    assert one["models"] != other["models"]
+    other = fingerprint({"kind": "classifier", "model": str(bert / "two"), "device": "cuda"})
+    assert other["models"][0][1] == "cuda"
 
 
 @pytest.mark.parametrize(
@@ -255,6 +297,7 @@ def test_another_model_or_prompt_is_another_input(bert, causal, tmp_path):
         ({"kind": "classifier", "model": "m", "chat": False}, "chat is of ask_llm, not of classifier"),
         ({"kind": "perplexity", "model": "m", "max_tokens": 1}, "max_tokens must be at least 2"),
         ({"kind": "perplexity", "model": "m", "dtype": "int8"}, "dtype is 'int8'; known: float32"),
+        ({"kind": "perplexity", "model": "m", "device": "gpu"}, "device is 'gpu'; known: cpu, cuda"),
         ({"kind": "perplexity", "model": "m", "batch_size": "4"}, "must be int"),
     ],
 )

@@ -32,9 +32,16 @@ def run_command(
 
     Source: ours.
     """
+    try:
+        return _run(arguments, builders, commands or {})
+    except KeyboardInterrupt:
+        print("\ninterrupted. What is done is kept: run the same command again to continue", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: Sequence[str], builders: dict[str, tuple[str, str]], commands: dict[str, tuple[str, str]]) -> int:
     # Only flags: in field=value a hyphen may belong to the value.
     cleaned = [_with_hyphens(argument) for argument in arguments]
-    commands = commands or {}
     for num_words in (2, 1):  # `repositories inspect` is a command, `repositories` alone a builder
         command = " ".join(cleaned[:num_words]).replace("_", "-")
         if len(cleaned) >= num_words and command in commands:
@@ -58,13 +65,6 @@ def run_command(
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        print(
-            "\ninterrupted. What is done is kept: run the same command again to continue, "
-            "with the same bytes as an unbroken run",
-            file=sys.stderr,
-        )
-        return EXIT_INTERRUPTED
 
 
 def _build(name: str, target: str, options: argparse.Namespace, overrides: list[str]) -> int:

@@ -104,6 +104,6 @@ class RuleServer:
             return JSONResponse({"error": {"message": f"status {said}"}}, said)
         message = {"role": "assistant", "content": said}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return JSONResponse(
-            {"id": "1", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice], "usage": None}
-        )
+        answer = {"id": "1", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice]}
+        # Escaped, as some servers do: so that lone surrogates can be sent.
+        return Response(json.dumps(answer | {"usage": None}), media_type="application/json")

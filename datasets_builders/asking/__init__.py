@@ -9,7 +9,13 @@
 datatrove's `InferenceRunner` does the asking: bounded concurrency, checkpoints, a replay of what was answered.
 """
 
-from datasets_builders.asking.answers import MalformedAnswerError, parse_integers, schema_of_integers, until_valid
+from datasets_builders.asking.answers import (
+    MalformedAnswerError,
+    encodable,
+    parse_integers,
+    schema_of_integers,
+    until_valid,
+)
 from datasets_builders.asking.endpoint import Endpoint, add_endpoint_arguments, check_endpoint, endpoint_of
 from datasets_builders.asking.runner import AskingError, ask_all
 
@@ -20,6 +26,7 @@ __all__ = [
     "add_endpoint_arguments",
     "ask_all",
     "check_endpoint",
+    "encodable",
     "endpoint_of",
     "parse_integers",
     "schema_of_integers",

@@ -70,6 +70,14 @@ def schema_of_integers(names: Sequence[str], least: int = 1, most: int = 5) -> R
     return {"type": "json_schema", "json_schema": {"name": "grades", "schema": schema, "strict": True}}
 
 
+def encodable(value: Any) -> Any:
+    """Return a JSON value with a question mark for each lone half of a surrogate pair, which UTF-8 cannot hold.
+
+    Source: ours.
+    """
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+
 def until_valid(
     question: Callable[[Document], list[Message]],
     parse: Callable[[str], Any],

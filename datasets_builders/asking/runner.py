@@ -23,10 +23,10 @@ from datatrove.pipeline.writers import JsonlWriter
 from datatrove.utils.logging import logger
 from tqdm import tqdm
 
-from datasets_builders.asking.answers import BAD_REQUEST, Result, Rollout
+from datasets_builders.asking.answers import BAD_REQUEST, Result, Rollout, encodable
 from datasets_builders.asking.endpoint import Endpoint
 from datasets_builders.building.errors import BuildError
-from datasets_builders.building.state import digest
+from datasets_builders.building.state import digest, locked
 from evals.openai_server import api_key
 
 RECORDS_PER_CHUNK = 1000
@@ -51,19 +51,20 @@ def ask_all(
 
     Raises:
         AskingError: the server does not answer, or answers were lost; the same call goes on.
+        BuildError: another process keeps its answers in the folder just now.
         OSError: answers cannot be written.
 
     Source: ours.
     """
     keys = [(doc.id, hashlib.sha256(doc.text.encode("utf-8", "replace")).hexdigest()) for doc in documents]
     found = folder / digest([endpoint.base_url, endpoint.model, endpoint.max_tokens, endpoint.temperature, asked, keys])
-    with tqdm(total=len(documents), desc=f"asking {endpoint.model}", unit="", disable=None) as progress:
-        runner = Asker(rollout, endpoint, found, progress)
-        _run(runner, documents, endpoint)
-    missing = {doc.id for doc in documents}
-    for identifier, result in _results(found / "answers"):
-        missing.discard(identifier)
-        yield identifier, result
+    with locked(folder / "lock", f"asking, with its answers in {folder}"):
+        with tqdm(total=len(documents), desc=f"asking {endpoint.model}", unit="", disable=None) as progress:
+            _run(Asker(rollout, endpoint, found, progress), documents, endpoint)
+        missing = {doc.id for doc in documents}
+        for identifier, result in _results(found / "answers"):
+            missing.discard(identifier)
+            yield identifier, result
     if missing:
         raise AskingError(f"{len(missing)} answers are missing from {found}; remove that folder and run again")
 
@@ -185,7 +186,7 @@ class OpenAIServer(InferenceServer):
             raise ServerError(f"{error}: check --model, the key, and that --base-url ends in /v1") from error
         except openai.OpenAIError as error:
             raise ServerError(f"no answer after {self.tries} tries ({error})") from error
-        answer = said.model_dump() if isinstance(said, openai.BaseModel) else {}
+        answer = encodable(said.model_dump()) if isinstance(said, openai.BaseModel) else {}
         if not answer.get("choices"):
             raise ServerError("what comes back is no chat completion; check that --base-url ends in /v1")
         return answer | {"usage": answer.get("usage") or {}}

@@ -45,6 +45,28 @@ def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+@contextmanager
+def locked(file: Path, doing: str) -> Iterator[None]:
+    """Hold a file, which is made with its folder, against other processes. The lock dies with its process.
+
+    Args:
+        file (`Path`): what is locked.
+        doing (`str`): what the process does that holds it, for the message.
+
+    Raises:
+        BuildError: another process holds it.
+
+    Source: ours.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildError(f"another process is {doing}; wait for it or stop it") from None
+        yield
+
+
 class BuildState:
     """The `.build` folder of one dataset folder.
 
@@ -70,19 +92,12 @@ class BuildState:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder against a second run. The lock dies with its process, however it dies.
+        """Hold the folder against a second run.
 
         Raises:
             BuildError: another process is building in this folder.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BuildError(
-                    f"another process is building in {self.output_folder}; wait for it or stop it"
-                ) from None
+        with locked(self.folder / "lock", f"building in {self.output_folder}"):
             yield
 
     def is_of(self, current: dict[str, Any]) -> bool:

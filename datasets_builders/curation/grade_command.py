@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.asking import Endpoint, add_endpoint_arguments, check_endpoint, endpoint_of
-from datasets_builders.building.command_line import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
+from datasets_builders.building.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.curation.agreement import agreement_lines, score_columns
 from datasets_builders.curation.grading import (
@@ -62,9 +62,6 @@ def main(arguments: Sequence[str]) -> int:
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        print("\ninterrupted. Answers are kept: the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
     graded = graded_rows(rows, grades, endpoint.model)
     write_rows(options.output, graded)
     without = [

@@ -15,14 +15,16 @@ from typing import Any
 
 from datatrove.data import Document
 
-from datasets_builders.asking import Endpoint, ask_all, parse_integers, schema_of_integers, until_valid
+from datasets_builders.asking import Endpoint, ask_all, encodable, parse_integers, schema_of_integers, until_valid
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.curation.agreement import FASTTEXT_COLUMN, SCORE_PREFIX, score_columns
 
 PROMPT_FILE = Path(__file__).with_name("prompts") / "grade_file.txt"
 RESPECTS = ("readability", "educational_value", "correctness", "cleanliness")
 COLUMNS = ("id", "content", "path", "language", "grade", "score", "graded_by")  # of graded rows, beside the respects
 LEAST, MOST = 1, 5
+MAX_NAME_CHARACTERS = 200  # of path and language
 MAX_CHARACTERS = 16_000  # of a longer file the beginning is graded: some 4,000 tokens
 CHARACTERS_PER_TOKEN = 3.5  # rough, of code under tokenizers of today
 ATTEMPTS = 3
@@ -33,14 +35,15 @@ class Rubric:
     """What is asked about a file.
 
     Args:
-        prompt (`str`): text with $path, $language, $content and $boundary, a line that the file cannot hold.
+        prompt (`str`): text with $path and $language, which are JSON strings, $content, and $boundary, a line that
+            none of the three can hold.
         respects (sequence of `str`): names of the grades in the answer.
         max_characters (`int`): of the file that are shown.
         attempts (`int`): answers that are asked for before a file is given up.
         enforce_form (`bool`): ask the server to let the model answer in this form only (`response_format`).
 
     Raises:
-        ConfigError: the prompt does not show the file, or does not name a respect.
+        ConfigError: the prompt does not show the file, or does not name a respect; or a respect's name is taken.
 
     Source: paper 2.1 and 2.2.1; all the rest is ours.
     """
@@ -58,25 +61,30 @@ class Rubric:
         unknown = set(template.get_identifiers()) - {"path", "language", "content", "boundary"}
         if unknown:
             raise ConfigError(f"--prompt: ${min(unknown)} is not known; known: $path, $language, $content, $boundary")
-        if not self.respects or set(self.respects) & set(COLUMNS):
-            raise ConfigError(f"--respects: give at least one name, and none of {', '.join(COLUMNS)}")
+        taken = set(self.respects) & set(COLUMNS) or score_columns(self.respects)
+        if not self.respects or taken or len(set(self.respects)) < len(self.respects):
+            raise ConfigError(
+                f"--respects: give at least one name, none twice, and none of {', '.join(COLUMNS)}, or of a column of "
+                f"scores ({FASTTEXT_COLUMN}, {SCORE_PREFIX}...)"
+            )
         missing = [name for name in self.respects if name not in self.prompt]
         if missing:
             raise ConfigError(f"--prompt: it does not name {', '.join(missing)}, which --respects has")
 
     def question(self, doc: Document) -> str:
-        """Return the prompt about a file."""
-        return Template(self.prompt).substitute(
-            path=doc.metadata.get("path") or "unknown",
-            language=doc.metadata.get("language") or "unknown",
-            content=doc.text[: self.max_characters],
-            boundary=f"---- {hashlib.sha256(doc.text.encode('utf-8', 'replace')).hexdigest()[:16]} ----",
-        )
+        """Return the prompt about a file; nothing of the file, its path included, can end the frame around it."""
+        shown = {
+            name: json.dumps(str(doc.metadata.get(name) or "unknown")[:MAX_NAME_CHARACTERS])
+            for name in ("path", "language")
+        } | {"content": doc.text[: self.max_characters]}
+        digest = hashlib.sha256("\n".join(shown.values()).encode()).hexdigest()
+        return Template(self.prompt).substitute(shown, boundary=f"---- {digest[:16]} ----")
 
 
 def as_document(row: dict[str, Any]) -> Document:
-    """Return a row of {id, text, ...} as a document, the rest as its metadata."""
-    return Document(row["text"], str(row["id"]), metadata={name: row.get(name) for name in ("path", "language")})
+    """Return a row of {id, text, path, language} as a document; what UTF-8 cannot hold is a question mark."""
+    names = {name: str(row.get(name) or "") for name in ("path", "language")}
+    return Document(encodable(row["text"]), str(row["id"]), metadata=encodable(names))
 
 
 def grade_files(
@@ -93,7 +101,7 @@ def grade_files(
 
     Raises:
         AskingError: the server does not answer.
-        BuildError: no file got a grade.
+        BuildError: no file got a grade, or another process keeps its answers in the folder just now.
 
     Source: paper 2.2.1 (a teacher LLM labels).
     """

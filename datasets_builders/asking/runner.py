@@ -8,6 +8,7 @@ in its place. What datatrove cannot save it only logs; `Asker` lets such an erro
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -71,16 +72,27 @@ def ask_all(
 
 def _run(runner: Asker, documents: Sequence[Document], endpoint: Endpoint) -> None:
     logger.disable("datatrove")  # it would print a page of counters beside the progress bar
+    failure: BaseException | None = None
     try:
-        asyncio.run(runner.run_async(iter(documents)))
+        asyncio.run(_quietly(runner, documents))
     except ServerError as error:
-        raise AskingError(f"{endpoint.base_url}: {error.error}; the same command goes on where it stopped") from None
+        failure = AskingError(f"{endpoint.base_url}: {error.error}; the same command goes on where it stopped")
     except InferenceError as error:
-        if isinstance(error.error, BaseException):
-            raise error.error from None
-        raise AskingError(f"{endpoint.base_url}: {error.error}") from None
+        is_error = isinstance(error.error, BaseException)
+        failure = error.error if is_error else AskingError(f"{endpoint.base_url}: {error.error}")
     finally:
         logger.enable("datatrove")
+    if failure:
+        # The tasks that failed beside the one that told go now, and not in the middle of whatever comes later: Python
+        # 3.11's ast.parse does not bear their finalizers.
+        gc.collect()
+        raise failure
+
+
+async def _quietly(runner: Asker, documents: Sequence[Document]) -> None:
+    """Ask; of tasks whose errors nobody fetches, since the first one ends the run, nothing is printed."""
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    await runner.run_async(iter(documents))
 
 
 def _results(folder: Path) -> Iterator[tuple[str, Result]]:

@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterable
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
@@ -37,7 +38,13 @@ def start_fork_server(modules: Iterable[str]) -> None:
     Source: ours.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED_MODULES, *sorted(set(modules))])
-    ensure_running()
+    resource_tracker.ensure_running()  # beforehand, since it unblocks the signal
+    # Ctrl-C reaches all processes of a terminal, and this one ignores it only when it has imported everything.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 class LocalExecutor(RankExecutor, LocalPipelineExecutor):

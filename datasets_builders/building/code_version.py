@@ -8,10 +8,16 @@ from pathlib import Path
 
 PACKAGES = ("datasets_builders", "evals")
 # Modules whose change cannot change a shard.
+_EXECUTORS = ("choice", "local", "options", "ray", "slurm", "slurm_queue", "worker_start")
 WITHOUT_EFFECT = frozenset(
     f"datasets_builders.building.{name}"
-    for name in ("card", "command_line", "progress", "publishing", "executors.worker_start")
+    for name in (
+        *("card", "command_line", "progress", "publishing", "report"),
+        *(f"executors.{name}" for name in _EXECUTORS),
+    )
 )
+# Python is followed by its imports, and what a config file says is in the fingerprint.
+SUFFIXES_OF_NO_DATA = frozenset({".py", ".pyc", ".md", ".yaml"})
 _IMPORT = re.compile(
     rf"^\s*(?:from\s+((?:{'|'.join(PACKAGES)})[\w.]*)\s+import\s+(\([^)]*\)|.*)|import\s+((?:{'|'.join(PACKAGES)})[\w.]*))",
     re.M,
@@ -19,7 +25,7 @@ _IMPORT = re.compile(
 
 
 def code_sha256(builder_class: type) -> str:
-    """Return a hash over the module of a builder and all modules of ours that it imports, directly or not.
+    """Return a hash over the module of a builder, all modules of ours that it imports, directly or not, and their data.
 
     Args:
         builder_class (`type`): the builder.
@@ -34,31 +40,44 @@ def code_sha256(builder_class: type) -> str:
     for base in builder_class.__mro__:
         if base is not object and not base.__module__.startswith(PACKAGES):
             sources[base.__module__] = Path(inspect.getfile(base)).read_bytes()
+    folders: dict[str, Path] = {}
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
         seen.add(module)
         if not module.startswith(PACKAGES) or module in WITHOUT_EFFECT:
             continue
-        source = _source_of(module)
-        if source is not None:
-            sources[module] = source
-            waiting |= _imported(source.decode("utf-8")) - seen
+        path = _path_of(module)
+        if path is not None:
+            sources[module] = path.read_bytes()
+            folders[module if path.name == "__init__.py" else module.rpartition(".")[0]] = path.parent
+            waiting |= _imported(sources[module].decode("utf-8")) - seen
+    for package, folder in folders.items():
+        sources |= {f"{package}/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in _data_in(folder)}
     total = hashlib.sha256()
     for module in sorted(sources):
         total.update(module.encode() + b"\0" + sources[module])
     return total.hexdigest()
 
 
-def _source_of(module: str) -> bytes | None:
-    """Return the source of a module of ours. To ask importlib for `module.name` would import the module."""
+def _path_of(module: str) -> Path | None:
+    """Return the file of a module of ours. To ask importlib for `module.name` would import the module."""
     package, *names = module.split(".")
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         return None
     path = Path(found.origin).parent.joinpath(*names)
     sources = (path / "__init__.py", path.with_name(f"{path.name}.py"))
-    return next((source.read_bytes() for source in sources if source.is_file()), None)
+    return next((source for source in sources if source.is_file()), None)
+
+
+def _data_in(package: Path) -> list[Path]:
+    """Return the files beside the modules of a package, and in those folders of it that are no packages."""
+    found = []
+    for entry in package.iterdir():
+        if not entry.name.startswith((".", "__")) and not (entry / "__init__.py").is_file():
+            found += [path for path in (entry, *entry.rglob("*")) if path.is_file()]
+    return [path for path in found if path.suffix not in SUFFIXES_OF_NO_DATA]
 
 
 def _imported(source: str) -> set[str]:

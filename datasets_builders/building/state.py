@@ -8,14 +8,23 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.atomic import remove_temporary_files, write_json
 from datasets_builders.building.errors import BuildError, ConfigError
 
-PACKAGES_WITH_EFFECT = ("datatrove", "pyarrow", "datasets", "tree-sitter")
+GRAMMARS = (
+    *("bash", "c", "c-sharp", "cpp", "dart", "go", "java", "javascript"),
+    *("kotlin", "lua", "php", "python", "ruby", "rust", "scala", "typescript"),
+)
+# Libraries that some step's decision, or the form of a shard, hangs on. Those of models are in their own fingerprints.
+PACKAGES_WITH_EFFECT = (
+    *("datatrove", "pyarrow", "datasets"),
+    *("charset-normalizer", "detect-secrets", "fasttext-numpy2-wheel", "google-re2", "license-expression"),
+    *("pyahocorasick", "rensa", "tree-sitter", *(f"tree-sitter-{name}" for name in GRAMMARS)),
+)
 # Everything that a build writes; what else lies in the folder is the user's.
 OUTPUTS = ("data", "removed", "ledger.json", "README.md")
 
@@ -36,8 +45,15 @@ def fingerprint(builder: str, config: dict[str, Any], inputs: dict[str, Any], co
         "config": config,
         "inputs": inputs,
         "code": code,
-        "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES_WITH_EFFECT},
+        "versions": {"python": sys.version.split()[0]} | {name: _version_of(name) for name in PACKAGES_WITH_EFFECT},
     }
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
 
 
 def digest(value: object) -> str:

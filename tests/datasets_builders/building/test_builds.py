@@ -1,14 +1,20 @@
 """A whole build: the same bytes for any number of workers, a card, and rows that load_dataset gives back."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import yaml
 from datasets import load_dataset
 
 from datasets_builders.building.builder import BuildResult
+from datasets_builders.building.state import fingerprint
+from datasets_builders.curation.syntax import GRAMMARS
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_one_and_two_workers_write_the_same_bytes(run_cli, code_folder, tmp_path, shard_hashes):
@@ -43,6 +49,40 @@ def test_the_code_is_hashed_without_importing_it(environment):
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_the_code_of_a_dataset_is_what_decides_its_bytes_with_the_data_beside_it(environment, tmp_path):
+    for package in ("datasets_builders", "evals"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "import sys; from datasets_builders.repositories.builder import RepositoriesBuilder as builder\n"
+        "from datasets_builders.building.code_version import code_sha256\n"
+        "for path in sys.argv[1:]:\n"
+        "    before = code_sha256(builder); open(path, 'a').write('\\n'); print(path, code_sha256(builder) != before)"
+    )
+    changed = [
+        *("repositories/queries/python.scm", "source_code/linguist.json", "curation/prompts/ask_llm.txt"),
+        *("curation/near_dedup.py", "building/executors/ranks.py"),
+    ]
+    same = [
+        *("repositories/configs/corpus.yaml", "README.md", "building/report.py"),
+        *(f"building/executors/{name}.py" for name in ("choice", "local", "options", "ray", "slurm", "slurm_queue")),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *(f"datasets_builders/{name}" for name in changed + same)],
+        env=environment | {"PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    found = dict(line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
+    expected = {f"datasets_builders/{name}": str(name in changed) for name in changed + same}
+    assert found == expected, done.stderr
+
+
+def test_the_version_of_every_grammar_belongs_to_a_dataset():
+    packages = {module.replace("_", "-") for module, _ in GRAMMARS.values()}
+    assert packages <= set(fingerprint("", {}, {}, "")["versions"])
 
 
 def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
-from datasets_builders.building.atomic import remove_temporary_files, write_json
+from datasets_builders.building.atomic import write_json
 from datasets_builders.building.card import CardParts, write_card
 from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import BuildError, ConfigError
-from datasets_builders.building.executors.choice import executor_of_stage, jobs_at_work, prepare_executor
+from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
 from datasets_builders.building.executors.ranks import RankExecutor
 from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter, document_id
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
@@ -132,7 +132,8 @@ class Builder:
         code = code_sha256(type(self))
         current = fingerprint(self.name, self.config.fields_with_effect(), self.input_fingerprint(), code)
         with state.locked():
-            found = state.prepare(current, jobs_at_work(self.config, state.folder, state.is_of(current)))
+            cancel_other_jobs(self.config, state.folder, state.is_of(current))
+            found = state.prepare(current)
             if found == "finished":
                 self.report(f"{self.output_folder} is already built from the same config, input and code")
             elif found == "continue":
@@ -145,7 +146,7 @@ class Builder:
                     shards = self._run_write_stage(stages[-1], schema, state)
                     self._complete(stages, shards, current, state)
             except BaseException:
-                remove_temporary_files(self.output_folder)  # of workers that were stopped in the middle
+                state.remove_temporary_files()  # of workers that were stopped in the middle
                 raise
             return self._result(state, stages, found, current)
 

@@ -120,19 +120,17 @@ class BuildState:
         """Return whether an earlier run in the folder had this fingerprint."""
         return self._read(self.fingerprint_file) == current
 
-    def prepare(self, current: dict[str, Any], is_at_work: bool = False) -> str:
+    def prepare(self, current: dict[str, Any]) -> str:
         """Make the folder ready for a run with this fingerprint.
 
         Args:
             current (dict): the fingerprint.
-            is_at_work (`bool`): jobs of an earlier run with the same fingerprint go on writing here.
 
         Returns:
             `str`: "new", "continue", "finished", or "changed: <what>" when an older run was dropped.
         """
         previous = self._read(self.fingerprint_file)
-        if not is_at_work:
-            remove_temporary_files(self.output_folder)
+        self.remove_temporary_files()
         if previous == current:
             if self._is_finished():
                 return "finished"
@@ -143,6 +141,13 @@ class BuildState:
         if previous is None:
             return "new"
         return "changed: " + ", ".join(key for key in current if previous.get(key) != current[key])
+
+    def remove_temporary_files(self) -> None:
+        """Remove what is half written, unless jobs of Slurm may be writing it: they outlive the driver."""
+        from datasets_builders.building.executors.slurm_queue import jobs_left
+
+        if not jobs_left(self.folder):
+            remove_temporary_files(self.output_folder)
 
     def clear(self) -> None:
         """Remove all that an earlier build wrote, the fingerprint first: a half-cleared folder is a new one."""

@@ -34,26 +34,26 @@ def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Collec
     if isinstance(options, RayOptions):
         from datasets_builders.building.executors.ray import check_ray
 
-        check_ray()
+        check_ray(options)
 
 
-def jobs_at_work(config: BuilderConfig, build_folder: Path, is_same_build: bool) -> bool:
-    """Return whether jobs of a killed driver go on writing in the folder; cancel those that are not waited for.
+def cancel_other_jobs(config: BuilderConfig, build_folder: Path, is_same_build: bool) -> None:
+    """Cancel the jobs of a killed driver that this run will not wait for.
 
     Args:
         config (`BuilderConfig`): of this run.
         build_folder (`Path`): the `.build` folder of the dataset.
         is_same_build (`bool`): whether this run continues that driver's build.
 
+    Raises:
+        BuildError: they cannot be cancelled, or there may be some and this machine cannot ask for them.
+
     Source: ours.
     """
-    from datasets_builders.building.executors.slurm import cancel_jobs, jobs_left
+    from datasets_builders.building.executors.slurm_queue import cancel_jobs, jobs_left
 
-    jobs = jobs_left(build_folder)
-    if jobs and is_same_build and isinstance(executor_options(config.executor), SlurmOptions):
-        return True
-    cancel_jobs(jobs)
-    return False
+    if not (is_same_build and isinstance(executor_options(config.executor), SlurmOptions)):
+        cancel_jobs(jobs_left(build_folder))
 
 
 def executor_of_stage(

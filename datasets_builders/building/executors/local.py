@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterable
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -19,7 +18,13 @@ from multiprocessing.forkserver import ensure_running
 
 from datatrove.executor.local import LocalPipelineExecutor
 
-from datasets_builders.building.executors.ranks import RankExecutor, Report, error_of_rank, error_of_silent_rank
+from datasets_builders.building.executors.ranks import (
+    RankExecutor,
+    Report,
+    error_of_rank,
+    error_of_silent_rank,
+    told_of,
+)
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PRELOADED_MODULES = [
@@ -96,8 +101,7 @@ def _run_in_worker(executor: LocalExecutor, rank: int, sender: Connection) -> No
     try:
         executor._run_for_rank(rank)
     except Exception as error:
-        number = getattr(error, "errno", None)
-        sender.send((number, str(error), traceback.format_exc()))
+        sender.send(told_of(error))
         sys.exit(1)
 
 

@@ -1,11 +1,29 @@
 """Options of `executor` in a builder's config, by kind. datatrove's names are kept where it has one."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import checked_fields
+
+# Options of sbatch that the driver chooses, or that would leave it without the id, the queue or the folder of a job.
+RESERVED_SBATCH_ARGS = (
+    "array",
+    "chdir",
+    "clusters",
+    "dependency",
+    "error",
+    "export",
+    "job-name",
+    "output",
+    "parsable",
+    "quiet",
+    "test-only",
+    "wait",
+    "wrap",
+)
 
 
 @dataclass
@@ -31,7 +49,8 @@ class SlurmOptions:
         env_command (`str`): shell line that makes `python` the right one on the nodes.
         venv_path (`str`): or a virtual environment; by default the driver's own interpreter, by its path.
         mail_user, mail_type (`str`): as of sbatch.
-        sbatch_args (dict): any more options of sbatch, without the hyphens: {constraint: skylake}.
+        sbatch_args (dict): any more options of sbatch, without the hyphens: {constraint: skylake, exclusive: true};
+            a flag is true, and what is false or null is left out; `requeue: false` asks for no-requeue.
         poll_seconds (`float`): between two looks at the queue.
 
     Source: datatrove's SlurmPipelineExecutor; defaults are ours.
@@ -61,7 +80,7 @@ class RayOptions:
     Args:
         address (`str`): of the cluster, such as `auto`; empty: RAY_ADDRESS, else Ray is started on this machine.
         cpus_per_task, mem_per_cpu_gb (number): that Ray sets aside for a task.
-        max_retries (`int`): of a task whose worker died.
+        max_retries (`int`): of a task whose worker died; -1 for any number.
         ray_remote_kwargs (dict): any more options of `ray.remote`: {scheduling_strategy: SPREAD}.
 
     Source: datatrove's RayPipelineExecutor; defaults are ours.
@@ -99,7 +118,24 @@ def executor_options(values: Mapping[str, Any]) -> ExecutorOptions:
                 )
         if options.env_command and options.venv_path:
             raise ConfigError("executor: env_command and venv_path are both set; give one")
-    for name in ("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job"):
-        if getattr(options, name, 1) <= 0:
+        _check_sbatch_args(options.sbatch_args)
+    if isinstance(options, RayOptions):
+        if options.max_retries < -1:
+            raise ConfigError(f"executor: max_retries is {options.max_retries}, but must be at least -1 (any number)")
+        if "num_returns" in options.ray_remote_kwargs:
+            raise ConfigError("executor: ray_remote_kwargs sets num_returns, which the driver needs to be 1")
+    for name in ("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job", "poll_seconds"):
+        if not 0 < getattr(options, name, 1) < math.inf:
             raise ConfigError(f"executor: {name} is {getattr(options, name)}, but must be above 0")
     return options
+
+
+def _check_sbatch_args(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        # sbatch takes the beginning of an option's name for the option.
+        if any(reserved.startswith(str(name)) for reserved in RESERVED_SBATCH_ARGS):
+            raise ConfigError(f"executor: sbatch_args sets {name!r}, which the driver of the build sets itself")
+        if not isinstance(value, str | int | float | None):
+            raise ConfigError(
+                f"executor: sbatch_args has {name!r}: {value!r}, but a value is a text, a number, true, false or null"
+            )

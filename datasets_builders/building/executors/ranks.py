@@ -1,6 +1,7 @@
 """What the executors share: how one rank is run, and in which order the ranks are."""
 
 import resource
+import traceback
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -12,6 +13,9 @@ from datasets_builders.building.errors import BuildError
 from datasets_builders.building.steps import MACHINE_ERRNOS
 
 Report = Callable[[str], None]
+# A pipe holds 64 KiB, and nobody reads it before the process has ended; a character is at most four bytes.
+LARGEST_MESSAGE = 4_000
+LARGEST_TRACE = 8_000
 
 
 class RankExecutor(PipelineExecutor):
@@ -52,6 +56,16 @@ class RankExecutor(PipelineExecutor):
             return PipelineExecutor._run_for_rank(self, rank, local_rank, node_rank)
         finally:
             self.pipeline = pipeline
+
+
+def told_of(error: Exception) -> tuple[int | None, str, str]:
+    """Return what the driver is told of an error that is being handled: `errno`, message and trace.
+
+    Exceptions of a step need not survive the way. Of a long message the start is kept, of a long trace the end.
+    """
+    message = str(error)[:LARGEST_MESSAGE]
+    trace = traceback.format_exc().replace(str(error), message)
+    return getattr(error, "errno", None), message, trace[-LARGEST_TRACE:]
 
 
 def error_of_rank(rank: int, number: int | None, message: str, trace: str) -> Exception:

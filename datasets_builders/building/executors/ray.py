@@ -5,7 +5,6 @@ task loses one. Here a rank is one Ray task: Ray starts it again when its worker
 """
 
 import os
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,13 @@ from datatrove.utils.logging import logger
 
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.options import RayOptions
-from datasets_builders.building.executors.ranks import RankExecutor, Report, error_of_rank, error_of_silent_rank
+from datasets_builders.building.executors.ranks import (
+    RankExecutor,
+    Report,
+    error_of_rank,
+    error_of_silent_rank,
+    told_of,
+)
 
 BYTES_OF_A_GB = 1 << 30
 
@@ -41,9 +46,8 @@ class RayExecutor(RankExecutor, RayPipelineExecutor):
             logging_dir=str(logging_dir),
             cpus_per_task=options.cpus_per_task,
             mem_per_cpu_gb=options.mem_per_cpu_gb,
-            ray_remote_kwargs=options.ray_remote_kwargs,
         )
-        self.address, self.max_retries = options.address, options.max_retries
+        self.options = options
 
     def complete(self, report: Report) -> None:
         """Run all ranks that are not done."""
@@ -54,16 +58,13 @@ class RayExecutor(RankExecutor, RayPipelineExecutor):
             return
         self._connect(report)
         self.save_executor_as_json()
-        memory = int(self.mem_per_cpu_gb * self.cpus_per_task * BYTES_OF_A_GB)
-        wanted = {"num_cpus": self.cpus_per_task, "memory": memory, "max_retries": self.max_retries}
-        task = ray.remote(**(wanted | self.ray_remote_kwargs))(_run_in_task)
-        executor = ray.put(self)
+        task, executor, folder = _task_of(self.options), ray.put(self), Path.cwd()
         running: dict[Any, int] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < self.workers:
                     rank = waiting.pop(0)
-                    running[task.remote(executor, rank)] = rank
+                    running[task.remote(executor, rank, folder)] = rank
                 for reference in ray.wait(list(running))[0]:
                     _check_end(running.pop(reference), reference)
         finally:
@@ -80,13 +81,14 @@ class RayExecutor(RankExecutor, RayPipelineExecutor):
         import ray
 
         if not ray.is_initialized():
-            is_local = not (self.address or os.environ.get("RAY_ADDRESS"))
+            address = self.options.address
+            is_local = not (address or os.environ.get("RAY_ADDRESS"))
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             more = {"include_dashboard": False} if is_local else {}
             try:
-                ray.init(self.address or None, log_to_driver=False, logging_level="ERROR", **more)
+                ray.init(address or None, log_to_driver=False, logging_level="ERROR", **more)
             except ConnectionError as error:
-                raise ConfigError(f"executor: no Ray cluster at {self.address or 'RAY_ADDRESS'}: {error}") from None
+                raise ConfigError(f"executor: no Ray cluster at {address or 'RAY_ADDRESS'}: {error}") from None
         memory = self.mem_per_cpu_gb * self.cpus_per_task * BYTES_OF_A_GB
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if not any(one.get("CPU", 0) >= self.cpus_per_task and one.get("memory", 0) >= memory for one in nodes):
@@ -96,13 +98,40 @@ class RayExecutor(RankExecutor, RayPipelineExecutor):
             )
 
 
-def _run_in_task(executor: RayExecutor, rank: int) -> tuple[int | None, str, str] | None:
-    """Run one rank; return what went wrong, since exceptions of a step need not survive the way back."""
+def _run_in_task(executor: RayExecutor, rank: int, folder: Path) -> tuple[int | None, str, str] | None:
+    """Run one rank in the driver's folder, to which relative paths of the config belong; return what went wrong."""
     try:
+        _enter(folder)
         executor._run_for_rank(rank)
     except Exception as error:
-        return getattr(error, "errno", None), str(error), traceback.format_exc()
+        return told_of(error)
     return None
+
+
+def _enter(folder: Path) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise BuildError(
+            f"a node of Ray cannot enter {folder}, where the driver was started ({error}); start it in a folder that "
+            "all nodes share"
+        ) from None
+
+
+def _task_of(options: RayOptions) -> Any:
+    """Return Ray's task that runs a rank.
+
+    Raises:
+        ConfigError: Ray does not take the options.
+    """
+    import ray
+
+    memory = int(options.mem_per_cpu_gb * options.cpus_per_task * BYTES_OF_A_GB)
+    wanted = {"num_cpus": options.cpus_per_task, "memory": memory, "max_retries": options.max_retries}
+    try:
+        return ray.remote(**(wanted | options.ray_remote_kwargs))(_run_in_task)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"executor: ray_remote_kwargs {options.ray_remote_kwargs}: {error}") from None
 
 
 def _check_end(rank: int, reference: Any) -> None:
@@ -116,9 +145,10 @@ def _check_end(rank: int, reference: Any) -> None:
         raise error_of_rank(rank, *failure)
 
 
-def check_ray() -> None:
-    """Raise `ConfigError` where Ray is not installed."""
+def check_ray(options: RayOptions) -> None:
+    """Raise `ConfigError` where Ray is not installed, or does not take the options."""
     import importlib.util
 
     if importlib.util.find_spec("ray") is None:
         raise ConfigError("executor kind is ray, but Ray is not installed: pip install 'ling-coder-recipes[ray]'")
+    _task_of(options)

@@ -1,6 +1,7 @@
 """A small builder of a user's own, and its build: `build_lines.py OUTPUT_FOLDER 'EXECUTOR AS YAML'`.
 
-Its rank 1 fails as long as a file `fail` lies in the current folder, and waits as long as a file `wait` does.
+Its rank 1 fails as long as a file `fail` lies in the current folder, with what it holds as the message, and waits with
+its files half written as long as a file `wait` does.
 """
 
 import sys
@@ -29,11 +30,11 @@ class Lines(Generator):
     name = "lines"
 
     def generate(self, rank, world_size):
-        while rank == 1 and Path("wait").exists():
-            time.sleep(0.02)
         if rank == 1 and Path("fail").exists():
-            raise ValueError("rank 1 was told to fail")
+            raise ValueError(Path("fail").read_text() or "rank 1 was told to fail")
         for number in range(rank, 600, world_size):
+            while rank == 1 and number > 300 and Path("wait").exists():
+                time.sleep(0.02)
             yield Document(text=f"line {number % 500}", id=f"{number % 500:03d}", metadata={"path": str(number)})
 
 

@@ -64,11 +64,13 @@ def run(number: str, *options: str) -> None:
 
 
 def squeue(*arguments: str) -> None:
-    """Print the tasks that are not over, as `--format=%F %T %r` does."""
-    assert "--format=%F %T %r" in arguments
+    """Print the tasks that are not over, as `--format=%F|%T %r|%j` does."""
+    assert "--format=%F|%T %r|%j" in arguments
     for path in sorted(ROOT.glob("*/task_*")):
         with suppress(FileNotFoundError):
-            print(path.parent.name, path.read_text() or "RUNNING", "None")
+            state, script = path.read_text() or "RUNNING", (path.parent / "script").read_text()
+            name = re.search(r"^#SBATCH --job-name=(.*)$", script, re.M)
+            print(path.parent.name, f"{state} None", name and name[1], sep="|")
 
 
 def scancel(*jobs: str) -> None:

@@ -6,17 +6,23 @@ are real processes. Ray is Ray.
 
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.executors.local import LocalExecutor
+from datasets_builders.building.executors.options import executor_options
 from datasets_builders.building.intermediate import StageReader
+from datasets_builders.building.state import digest
 from datasets_builders.sources.archives import ArchiveSource
 from datasets_builders.sources.entry import rank_of
 from datasets_builders.sources.reader import SourceReader
@@ -58,12 +64,29 @@ def build(folder: Path, environment: dict[str, str], output: str, executor: str)
     return process.returncode, told
 
 
-def start_and_wait(folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+def start_and_wait(folder: Path, environment: dict[str, str], executor: str = SLURM) -> subprocess.Popen[str]:
     """Start a driver on Slurm; return it when of its first stage the last part alone is still at work, until told."""
     (folder / "wait").touch()
-    process = start(folder, environment, "out", SLURM)
+    process = start(folder, environment, "out", executor)
     next(line for line in process.stderr if "3 of 4 parts done" in line)
     return process
+
+
+def start_and_let_job_1_end(folder: Path, environment: dict[str, str], executor: str = SLURM) -> None:
+    """Start a driver beside the waiting job of another, let the job go on once it is waited for, await the build."""
+    process = start(folder, environment, "out", executor)
+    next(line for line in process.stderr if "jobs 1: 1 running" in line)
+    (folder / "wait").unlink()
+    told = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, told
+
+
+@contextmanager
+def end_of_job_1_awaited(folder: Path) -> Iterator[None]:
+    job = os.pidfd_open(int((folder / "jobs/1/pid").read_text()))
+    yield
+    assert select.select([job], [], [], 120)[0]
+    os.close(job)
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +148,80 @@ def test_a_build_that_no_longer_waits_for_left_jobs_cancels_them(tmp_path, slurm
         fingerprint = tmp_path / "out/.build/fingerprint.json"
         fingerprint.write_text(fingerprint.read_text().replace('"seed": 0', '"seed": 1'))
     assert (tmp_path / "jobs/1/task_1").exists()
-    process = start(tmp_path, slurm, "out", executor)
-    while process.poll() is None and list((tmp_path / "jobs/1").glob("task_*")):
-        pass
+    with end_of_job_1_awaited(tmp_path):
+        process = start(tmp_path, slurm, "out", executor)
     (tmp_path / "wait").unlink()
     told = process.communicate(timeout=300)[1]
     assert process.returncode == 0, told
+    assert shard_hashes(tmp_path / "out") == expected
+
+
+def test_a_refused_array_leaves_the_files_of_the_one_at_work_and_the_next_driver_continues(
+    tmp_path, slurm, shard_hashes, expected
+):
+    (tmp_path / "wait").touch()
+    sbatch = tmp_path / "bin/sbatch"
+    takes_all = sbatch.read_text()
+    refuses_the_second = (
+        f'[ -d {tmp_path}/jobs/1 ] || exec {sys.executable} {STAND_IN} sbatch "$@"\n'
+        "until find out -name '*.jsonl.tmp' | grep -q 00001; do sleep 0.05; done\n"
+        "echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1\n"
+    )
+    sbatch.write_text(f"#!/bin/sh\n{refuses_the_second}")
+    executor = SLURM.replace("}", ", max_array_size: 2}")
+    code, told = build(tmp_path, slurm, "out", executor)
+    assert code == 1
+    assert "QOSMaxSubmitJobPerUserLimit" in told and "launch_script.slurm with exit code 1" in told
+    assert list((tmp_path / "out/.build/stages").rglob("00001.jsonl.tmp"))
+    sbatch.write_text(takes_all)
+    start_and_let_job_1_end(tmp_path, slurm, executor)
+    assert shard_hashes(tmp_path / "out") == expected
+    assert len(list((tmp_path / "jobs").iterdir())) == 5, "two for each stage, of the shards one"
+
+
+def test_a_silent_squeue_ends_the_driver_and_not_the_jobs(tmp_path, slurm, shard_hashes, expected):
+    process = start_and_wait(tmp_path, slurm, SLURM.replace("0.1", "0.01"))
+    squeue = tmp_path / "bin/squeue"
+    answers = squeue.read_text()
+    silent = tmp_path / "bin/silent"
+    silent.write_text("#!/bin/sh\nexit 1\n")
+    silent.chmod(0o755)
+    silent.replace(squeue)
+    told = process.communicate(timeout=300)[1]
+    assert process.returncode == 1
+    assert "squeue gives no answer; the jobs go on" in told
+    assert list((tmp_path / "out/.build/stages").rglob("00001.jsonl.tmp"))
+    squeue.write_text(answers)
+    start_and_let_job_1_end(tmp_path, slurm)
+    assert shard_hashes(tmp_path / "out") == expected
+
+
+def test_a_job_whose_id_was_lost_is_waited_for_by_its_name(tmp_path, slurm, shard_hashes, expected):
+    (tmp_path / "wait").touch()
+    sbatch = tmp_path / "bin/sbatch"
+    keeps_the_id = sbatch.read_text()
+    sbatch.write_text(f'#!/bin/sh\n{sys.executable} {STAND_IN} sbatch "$@" > /dev/null\nkill -9 $PPID\n')
+    assert build(tmp_path, slurm, "out", SLURM)[0] == -signal.SIGKILL
+    sbatch.write_text(keeps_the_id)
+    start_and_let_job_1_end(tmp_path, slurm)
+    assert shard_hashes(tmp_path / "out") == expected
+    assert len(list((tmp_path / "jobs").iterdir())) == 3, "nothing was submitted twice"
+
+
+def test_where_the_queue_cannot_be_asked_a_build_waits_until_its_parts_are_done(
+    tmp_path, slurm, environment, shard_hashes, expected
+):
+    process = start_and_wait(tmp_path, slurm)
+    process.kill()
+    process.communicate()
+    code, told = build(tmp_path, environment, "out", "{kind: local}")
+    assert code == 1
+    assert "Slurm jobs (1) may be writing in" in told and "there is no squeue here" in told
+    with end_of_job_1_awaited(tmp_path):
+        (tmp_path / "wait").unlink()
+    code, told = build(tmp_path, environment, "out", "{kind: local}")
+    assert code == 0, told
+    assert "continuing an interrupted build" in told
     assert shard_hashes(tmp_path / "out") == expected
 
 
@@ -167,6 +258,61 @@ def test_an_error_in_a_part_is_told_and_the_next_run_continues(tmp_path, slurm, 
     assert code == 0, told
     assert "continuing an interrupted build" in told
     assert shard_hashes(tmp_path / "out") == expected
+
+
+def test_an_error_with_a_message_larger_than_a_pipe_is_told_with_its_place(tmp_path, environment):
+    (tmp_path / "fail").write_text("x" * 200_000)
+    code, told = build(tmp_path, environment, "out", "{kind: local}")
+    assert code == 1
+    assert "error: rank 1: xxx" in told and "build_lines.py" in told
+    assert len(told) < 20_000
+
+
+@pytest.mark.slow
+def test_ray_runs_the_parts_in_the_folder_of_the_driver(tmp_path, environment):
+    (tmp_path / "driver").mkdir()
+    (tmp_path / "driver/fail").touch()
+    run = (
+        "import os, ray, build_lines; ray.init(include_dashboard=False, log_to_driver=False); "
+        "os.chdir('driver'); build_lines.main('out', '{kind: ray}')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", run],
+        env=environment | {"PYTHONPATH": f"{environment['PYTHONPATH']}:{SCRIPT.parent}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "error: rank 1: rank 1 was told to fail" in done.stderr
+
+
+@pytest.mark.slow
+def test_options_that_ray_does_not_know_are_refused_before_anything_is_written(tmp_path, environment):
+    code, told = build(tmp_path, environment, "out", "{kind: ray, ray_remote_kwargs: {foo: 1}}")
+    assert code == 1
+    assert "error: executor: ray_remote_kwargs {'foo': 1}: Invalid option keyword foo" in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("slurm", {"poll_seconds": 0}, "poll_seconds is 0.0, but must be above 0"),
+        ("slurm", {"poll_seconds": float("nan")}, "poll_seconds is nan, but must be above 0"),
+        ("slurm", {"sbatch_args": {"array": "0-9"}}, "sbatch_args sets 'array', which the driver"),
+        ("slurm", {"sbatch_args": {"parsable": True}}, "sbatch_args sets 'parsable', which the driver"),
+        ("slurm", {"sbatch_args": {"outp": "log"}}, "sbatch_args sets 'outp', which the driver"),
+        ("slurm", {"sbatch_args": {"gres": ["gpu:1"]}}, "a value is a text, a number, true, false or null"),
+        ("ray", {"max_retries": -7}, "max_retries is -7, but must be at least -1"),
+        ("ray", {"ray_remote_kwargs": {"num_returns": 2}}, "sets num_returns"),
+    ],
+)
+def test_an_option_that_a_driver_cannot_work_with_is_refused(kind, options, message):
+    needed = {"partition": "cpu", "time": "00:10:00"} if kind == "slurm" else {}
+    with pytest.raises(ConfigError, match=message):
+        executor_options({"kind": kind} | needed | options)
 
 
 @pytest.mark.slow
@@ -210,15 +356,16 @@ def test_a_dry_run_prints_the_script_of_each_stage_and_touches_nothing(run_cli, 
     executor = (
         "{kind: slurm, partition: cpu, time: '04:00:00', qos: long, account: ling, cpus_per_task: 2, "
         "mem_per_cpu_gb: 8, venv_path: /shared/venv, mail_user: me@example.org, max_array_size: 100, "
-        "sbatch_args: {constraint: fast}}"
+        "sbatch_args: {constraint: fast, exclusive: true, nice: 0, contiguous: false, exclude: null, requeue: false}}"
     )
     done = run_cli("arithmetic", "output_dir=out", "num_tasks=300", "workers=50", f"executor={executor}", "--dry-run")
     assert done.returncode == 0, done.stderr
     script = done.stdout.split("script      compute\n")[1].split("script      deduplicate\n")[0]
     logs = f"{tmp_path}/out/.build/executor/compute/slurm_logs/%A_%a.out"
+    mark = digest(f"{tmp_path}/out/.build/executor/compute")
     assert [line.strip() for line in script.splitlines()] == [
         "#!/bin/bash",
-        "#SBATCH --job-name=arithmetic-compute",
+        f"#SBATCH --job-name=arithmetic-compute-{mark}",
         "#SBATCH --partition=cpu",
         "#SBATCH --time=04:00:00",
         "#SBATCH --nodes=1",
@@ -231,9 +378,11 @@ def test_a_dry_run_prints_the_script_of_each_stage_and_touches_nothing(run_cli, 
         "#SBATCH --qos=long",
         "#SBATCH --mail-user=me@example.org",
         "#SBATCH --mail-type=FAIL",
-        "#SBATCH --requeue",
         "#SBATCH --account=ling",
         "#SBATCH --constraint=fast",
+        "#SBATCH --exclusive",
+        "#SBATCH --nice=0",
+        "#SBATCH --no-requeue",
         'echo "Starting data processing job arithmetic-compute"',
         "source /shared/venv/bin/activate",
         "set -xe",

@@ -14,7 +14,6 @@ from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
-from datasets_builders.building.executors.ranks import RankExecutor
 from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter, document_id
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
 from datasets_builders.building.progress import ProgressMarker, progress_bar
@@ -25,6 +24,8 @@ from datasets_builders.building.steps import Step
 
 if TYPE_CHECKING:
     from datasets import Features
+
+    from datasets_builders.building.executors.ranks import RankExecutor
 
 WRITE_STAGE = "write"
 
@@ -197,7 +198,7 @@ class Builder:
             self.report(f"{name}: {counts[0].input + counts[0].created} in, {counts[-1].output} out, {lost}")
         return counts
 
-    def _executor(self, stage: str, steps: list[PipelineStep], tasks: int) -> RankExecutor:
+    def _executor(self, stage: str, steps: list[PipelineStep], tasks: int) -> "RankExecutor":
         folder = self.output_folder / ".build" / "executor" / stage
         return executor_of_stage(self.config, steps, tasks, folder, f"{self.name}-{stage}")
 

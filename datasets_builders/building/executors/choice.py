@@ -1,14 +1,19 @@
-"""From the config's `executor` to the executor of a stage. Slurm's and Ray's modules are imported when chosen."""
+"""From the config's `executor` to the executor of a stage. Each one's module is imported when it is chosen.
+
+datatrove's own executors import the Hub's client, which nothing needs that only describes a dataset.
+"""
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.config import BuilderConfig
-from datasets_builders.building.executors.local import LocalExecutor, start_fork_server
 from datasets_builders.building.executors.options import LocalOptions, RayOptions, SlurmOptions, executor_options
-from datasets_builders.building.executors.ranks import RankExecutor
+
+if TYPE_CHECKING:
+    from datasets_builders.building.executors.ranks import RankExecutor
 
 
 def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Collection[str]) -> None:
@@ -26,6 +31,8 @@ def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Collec
     """
     options = executor_options(config.executor)
     if isinstance(options, LocalOptions) and config.workers > 1:
+        from datasets_builders.building.executors.local import start_fork_server
+
         start_fork_server(modules)
     if isinstance(options, SlurmOptions):
         from datasets_builders.building.executors.slurm import check_slurm
@@ -58,7 +65,7 @@ def cancel_other_jobs(config: BuilderConfig, build_folder: Path, is_same_build: 
 
 def executor_of_stage(
     config: BuilderConfig, pipeline: list[PipelineStep], tasks: int, logging_dir: Path, job_name: str
-) -> RankExecutor:
+) -> "RankExecutor":
     """Return what runs a stage.
 
     Args:
@@ -79,4 +86,6 @@ def executor_of_stage(
         from datasets_builders.building.executors.ray import RayExecutor
 
         return RayExecutor(pipeline, tasks, workers, logging_dir, options)
+    from datasets_builders.building.executors.local import LocalExecutor
+
     return LocalExecutor(pipeline, tasks, workers, logging_dir=str(logging_dir))

@@ -1,12 +1,14 @@
 """Hostile programs in ten languages: each is contained and none passes; and honest ones pass afterwards."""
 
+import contextlib
+import ctypes
 import itertools
 import os
 import socket
-import subprocess
+import tempfile
 import time
-from pathlib import Path
 
+import psutil
 import pytest
 
 from evals.execution import Executor, Limits, Program, Verdict, probe_isolation
@@ -23,6 +25,7 @@ LIMITS = Limits(
     disk_bytes=128 << 20,
     num_processes=64,
 )
+PR_SET_CHILD_SUBREAPER = 36
 MARKER = "passed-fedcba9876543210"
 HONEST = {
     "python": "print('MARKER')",
@@ -57,7 +60,7 @@ def test_there_are_over_a_hundred_in_ten_languages():
 
 
 @pytest.mark.parametrize(("rung", "language"), RUNS)
-def test_no_hostile_program_passes_or_gets_out(rung, language, tmp_path, monkeypatch):
+def test_no_hostile_program_passes_or_gets_out(rung, language, tmp_path, monkeypatch, heir):
     needs(language)
     secret, outside = tmp_path / "secret", tmp_path / "outside"
     secret.write_text("s3cret-s3cret")
@@ -88,6 +91,17 @@ def test_no_hostile_program_passes_or_gets_out(rung, language, tmp_path, monkeyp
     assert gone(lambda: processes() - others)
 
 
+@pytest.fixture
+def heir():
+    """This process inherits what those that it started leave behind, so that the latter are known from others'."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def gone(found, seconds=10.0) -> bool:
     """Whether nothing is found any more: the kernel clears a killed namespace away a moment after its first process."""
     deadline = time.monotonic() + seconds
@@ -98,12 +112,14 @@ def gone(found, seconds=10.0) -> bool:
     return True
 
 
-def processes() -> set[str]:
-    """What runs on this machine that a hostile program left: what it starts, or what belongs to a sandbox's user."""
-    lines = subprocess.run(
-        ["ps", "-eo", "uid,pid,args"], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    return {line for line in lines if "sleep 61.25" in line or line.split()[0].startswith("15000")}
+def processes() -> set[psutil.Process]:
+    """The living descendants of this process."""
+    living = set()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                living.add(process)
+    return living
 
 
 def test_what_no_harness_of_this_kind_stops_is_known():
@@ -113,9 +129,11 @@ def test_what_no_harness_of_this_kind_stops_is_known():
         assert executor.run(Program(source)).verdict is Verdict.PASS
 
 
-def test_thousands_of_hostile_programs_leave_no_worker_hanging(tmp_path):
+def test_thousands_of_hostile_programs_leave_no_worker_hanging(tmp_path, monkeypatch):
     """500 by default; LING_HOSTILE_PROGRAMS=10000 for more."""
-    folders = set(Path("/tmp").glob("ling_sandbox_*"))
+    folder = tmp_path / "sandboxes"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     number = int(os.environ.get("LING_HOSTILE_PROGRAMS", "500"))
     quick = (
         "exit",
@@ -136,4 +154,4 @@ def test_thousands_of_hostile_programs_leave_no_worker_hanging(tmp_path):
         )
         assert executor.run(Program("print(1)")).verdict is Verdict.PASS
     assert {result.verdict for result in results} <= {Verdict.FAIL, Verdict.TIMEOUT}
-    assert gone(lambda: set(Path("/tmp").glob("ling_sandbox_*")) - folders)
+    assert gone(lambda: list(folder.iterdir()))

@@ -74,9 +74,7 @@ class Executor:
         """Run a program by a process that is there already: Java's compiler, or an interpreter that forks."""
         if program.language == "java":
             return self._java.run(program, limits)
-        result = run_once(self._sandbox, program, limits, servers=self._servers)
-        self._servers.count(program, failed=result.verdict is Verdict.INFRA_ERROR)
-        return result
+        return run_once(self._sandbox, program, limits, servers=self._servers)
 
     def run_batch(
         self,
@@ -144,28 +142,31 @@ if os.path.exists({secret!r}):
         pass
     else:
         raise SystemExit("files of the host are readable")
+try:
+    os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)
+except OSError:
+    pass
+else:
+    raise SystemExit("what steers the kernel is writable")
 """
 
 
 def probe_isolation(name: str) -> tuple[Sandbox | None, str]:
-    """Run a small program under a rung that tries to reach a socket and a file of this process.
+    """Run a small program under a rung that tries to reach a socket, a file of this process and the kernel's settings.
+
+    Root's bubblewrap has no user namespace: in one, a program stays root to the files of /proc.
 
     Returns:
         (the sandbox, "") if it works and contains the program, else (None, why not).
     """
     import socket
 
-    candidates = [Sandbox(name)]
-    if name == "bubblewrap" and os.geteuid() == 0:
-        candidates.insert(0, Sandbox(name, privileged=True))
-    reason = ""
+    sandbox = Sandbox(name, privileged=name == "bubblewrap" and os.geteuid() == 0)
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.NamedTemporaryFile("w") as secret:
         secret.write("secret")
         secret.flush()
         program = Program(PROBE.format(port=server.getsockname()[1], secret=secret.name))
-        for sandbox in candidates:
-            result = run_once(sandbox, program, Limits())
-            if result.verdict is Verdict.PASS:
-                return sandbox, ""
-            reason = (result.message or result.stderr.strip() or result.verdict.value).splitlines()[-1]
-    return None, reason
+        result = run_once(sandbox, program, Limits())
+    if result.verdict is Verdict.PASS:
+        return sandbox, ""
+    return None, (result.message or result.stderr.strip() or result.verdict.value).splitlines()[-1]

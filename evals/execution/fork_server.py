@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evals.execution import bubblewrap
@@ -31,7 +31,7 @@ MODULES = {name: (HERE / f"{name}.py").read_text(encoding="utf-8") for name in (
 START_SECONDS = 60
 MOST_IDLE = 8
 MOST_FAILURES = 3  # one after another; programs of that kind then get an interpreter each
-MESSAGE_BYTES = 64
+MESSAGE_BYTES = 256  # as in fork_server_inside.py
 Key = tuple[tuple[str, ...], int]  # packages, hash seed
 
 
@@ -39,7 +39,8 @@ class ForkServer:
     """A server that waits.
 
     Args:
-        folder (`str`): that its programs may write to, as they see it.
+        sandbox (`Sandbox`): that contains its programs.
+        key (`Key`): the packages that it imports, and its hash seed.
 
     Raises:
         OSError: it does not start: these namespaces cannot be made here, or a package does not lend itself to forking.
@@ -49,7 +50,7 @@ class ForkServer:
     def __init__(self, sandbox: Sandbox, key: Key) -> None:
         self.key = key
         packages, hash_seed = key
-        self._holder = None
+        self._holder = None  # of the folder that its programs may write to
         if sandbox.name != "bubblewrap":
             self._holder = tempfile.TemporaryDirectory(prefix="ling_sandbox_")
         self.folder = self._holder.name if self._holder else "/tmp"
@@ -85,8 +86,9 @@ class ForkServer:
     def _await_ready(self) -> None:
         self.control.settimeout(START_SECONDS)
         with self.process.stdout, self.process.stderr:
-            if self.control.recv(MESSAGE_BYTES) != b"ready":
-                last = self.process.stderr.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+            said = self.control.recv(MESSAGE_BYTES)
+            if said != b"ready":
+                last = (said or self.process.stderr.read()).decode("utf-8", "replace").strip().splitlines()[-1:]
                 raise OSError(f"the fork server did not start: {''.join(last)}")
 
     def send(self, descriptors: Sequence[int], joins: Sequence[str]) -> None:
@@ -100,21 +102,22 @@ class ForkServer:
         """Return the status of the program that was sent, None after `timeout` seconds.
 
         Raises:
-            OSError: the server is gone.
+            OSError: the server is gone, or could not isolate the program.
         """
         self.control.settimeout(timeout)
         try:
             said = self.control.recv(MESSAGE_BYTES)
         except (TimeoutError, BlockingIOError):
             return None
-        if not said:
-            raise OSError("the fork server ended before its program")
+        if not said.isdigit():
+            raise OSError(f"the fork server failed: {said.decode('utf-8', 'replace') or 'it ended before its program'}")
         return int(said)
 
     def kill(self) -> None:
         """End the server and, with the namespaces, every process below it."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.poll() is None:  # else its number may be another's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.control.close()
         if self._holder:
@@ -139,10 +142,8 @@ class ForkedProgram:
         readers, writers = zip(*(os.pipe() for _ in range(2)), strict=True)
         self.stdout, self.stderr = (os.fdopen(reader, "rb") for reader in readers)
         try:
-            server.send([payload, stdin, *writers, status], joins)
-        except OSError:
-            server.kill()
-            raise
+            with servers.counting_failures(server.key):
+                server.send([payload, stdin, *writers, status], joins)
         finally:
             for writer in writers:
                 os.close(writer)
@@ -150,7 +151,8 @@ class ForkedProgram:
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit status; the server is then free for others."""
         if self.returncode is None:
-            self.returncode = self._server.exit_status(timeout)
+            with self._servers.counting_failures(self._server.key):
+                self.returncode = self._server.exit_status(timeout)
             if self.returncode is None:
                 raise subprocess.TimeoutExpired("program", timeout)
             self._servers.give_back(self._server)
@@ -187,7 +189,8 @@ class ForkServers:
             if server.process.poll() is None:
                 return server
             server.kill()  # dead already: bubblewrap ends with the thread that started it
-        return ForkServer(self._sandbox, key)
+        with self.counting_failures(key):
+            return ForkServer(self._sandbox, key)
 
     def _take_idle(self, key: Key) -> ForkServer | None:
         with self._lock:
@@ -199,16 +202,22 @@ class ForkServers:
     def give_back(self, server: ForkServer) -> None:
         """Keep a server for the next program; the one that was not used for longest makes room."""
         with self._lock:
+            if self._failures[server.key] < MOST_FAILURES:
+                self._failures[server.key] = 0
             self._idle.append(server)
             ended = self._idle.pop(0) if len(self._idle) > MOST_IDLE else None
         if ended:
             ended.kill()
 
-    def count(self, program: Program, failed: bool) -> None:
-        """Keep in mind whether a server failed."""
-        key = (program.packages, program.hash_seed)
-        if self._failures[key] < MOST_FAILURES:
-            self._failures[key] = self._failures[key] + 1 if failed else 0
+    @contextlib.contextmanager
+    def counting_failures(self, key: Key) -> Iterator[None]:
+        """Keep in mind that a server of that kind failed."""
+        try:
+            yield
+        except OSError:
+            with self._lock:
+                self._failures[key] += 1
+            raise
 
     def close(self) -> None:
         """End all servers."""

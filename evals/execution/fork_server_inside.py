@@ -6,6 +6,7 @@ then shares nothing that can be written with the server or with the programs bef
 """
 
 import atexit
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -18,7 +19,7 @@ import socket
 import struct
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 NEW_CGROUP, NEW_USER = 0x02000000, 0x10000000
 NEW_OTHERS = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET
@@ -27,10 +28,10 @@ PR_SET_DUMPABLE = 4
 CAPABILITY_VERSION = 0x20080522
 MS_RDONLY, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 8, 32, 0x1000
 INTERFACE_UP, SET_INTERFACE_FLAGS = 1, 0x8914
-# What bubblewrap covers too: root's own files there could be written to by nobody else, but let nothing depend on it.
+# Root's own files there could be written to by nobody else, but let nothing depend on it.
 PROC_CONTROLS = ("sys", "sysrq-trigger", "irq", "bus")
 FLUSH_FAILED = 120  # the interpreter's exit status
-MESSAGE_BYTES, MOST_DESCRIPTORS = 64, 16
+MESSAGE_BYTES, MOST_DESCRIPTORS = 256, 16
 
 
 def load(name: str, text: str) -> types.ModuleType:
@@ -50,6 +51,7 @@ def import_packages(names: list, folder: str) -> None:
     for name in names:
         importlib.import_module(name)
     sys.path.remove(folder)
+    sys.stdout.flush()  # else each fork would
     threads = os.listdir("/proc/self/task")
     with open("/proc/self/maps") as maps:
         shared = [line.split() for line in maps if line.split()[1][1] == "w" and line.split()[1][3] == "s"]
@@ -57,11 +59,30 @@ def import_packages(names: list, folder: str) -> None:
         raise RuntimeError(f"{names} left {len(threads)} threads, {len(shared)} shared writable mappings")
 
 
+def silence() -> None:
+    """Let nobody have to read what packages print; programs get an output of their own."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+@contextlib.contextmanager
+def saying_why(control: socket.socket) -> Iterator[None]:
+    """Send an error to the executor before it ends this process."""
+    try:
+        yield
+    except BaseException as error:
+        control.send(f"{type(error).__name__}: {error}".encode()[:MESSAGE_BYTES])
+        raise
+
+
 class Server:
     """The loop, and what turns a fork of it into a program's process.
 
     Args:
-        control: one packet with descriptors comes in per program, one with its exit status goes out.
+        control: one packet with descriptors comes in per program, one with its exit status goes out, or one before it
+            with why it could not be isolated.
         options: `folder` that programs may write to; `packages` and their `package_folder`; whether it is `privileged`
             (started by root without a user namespace) and whether programs are to be `confined` by Landlock and
             seccomp, to what is `readable`.
@@ -86,7 +107,6 @@ class Server:
                 os._exit(0)
             first = self.fork_into_namespaces()
             if first == 0:
-                self.control.detach()
                 return self.prepare(*descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -111,7 +131,9 @@ class Server:
         for number, descriptor in enumerate((stdin, stdout, stderr)):
             os.dup2(descriptor, number)
         known = self.inside.read_payload(payload)
-        self.enter(known)
+        with saying_why(self.control):
+            self.enter(known)
+        self.control.detach()
         known["limits"]["num_processes"] += 1  # this one
         os.dup2(status, 3)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
@@ -158,10 +180,10 @@ class Server:
         self.check(self.libc.prctl(option, value, 0, 0, 0), f"prctl {option}")
 
     def cover_proc(self) -> None:
-        """Make what steers the kernel read-only, where this process could write to it."""
+        """Make what steers the kernel read-only."""
         for name in PROC_CONTROLS:
             path = f"/proc/{name}"
-            if os.access(path, os.W_OK):
+            if os.path.exists(path):
                 self.namespaces.mount(path, path, "", MS_BIND)
                 flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOEXEC
                 self.namespaces.mount("", path, "", flags | self.namespaces.MS_NOSUID | self.namespaces.MS_NODEV)
@@ -195,7 +217,8 @@ def exit_code(run: Callable[[], None]) -> int:
         run()
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
-            return (ended.code or 0) & 0xFF
+            code = ended.code or 0
+            return code & 0xFF if -(2**63) <= code < 2**63 else 0xFF  # as of a C long
         print(ended.code, file=sys.stderr)
         return 1
     except BaseException as error:
@@ -209,8 +232,11 @@ def end(code: int) -> None:
 
     Threads are waited for, exit functions called, the program's objects finalized, its output flushed.
     """
-    if "threading" in sys.modules:
-        sys.modules["threading"]._shutdown()
+    try:
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()
+    except BaseException as error:  # the program's own doing; no interpreter's status depends on it
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
     atexit._run_exitfuncs()
     flushed = flush()
     sys.modules.pop("__main__", None)
@@ -233,10 +259,13 @@ def flush() -> bool:
 
 def main() -> None:
     """Serve; in a program's process, become it."""
+    control = socket.socket(fileno=int(sys.argv[1]))
     options = json.loads(sys.argv[2])
     namespaces, inside = (load(name, options.pop(name)) for name in ("namespaces", "inside"))
-    import_packages(options["packages"], options["package_folder"])
-    server = Server(socket.socket(fileno=int(sys.argv[1])), options, namespaces, inside)
+    silence()
+    with saying_why(control):
+        import_packages(options["packages"], options["package_folder"])
+    server = Server(control, options, namespaces, inside)
     server.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)
     known, status = server.serve()
     end(exit_code(lambda: inside.run(known, status)))

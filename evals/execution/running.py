@@ -130,7 +130,7 @@ class SandboxedRun:
         server = self.servers.take(self.program) if self.servers else None
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as stack:
             if server:
-                undo.callback(self.servers.give_back, server)
+                undo.callback(server.kill)
                 self.inside_folder = server.folder
             status_reader, status_writer = os.pipe()
             undo.callback(os.close, status_reader)

@@ -1,6 +1,7 @@
 """The executor: every verdict, and hostile programs on every rung that this machine has."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -233,6 +234,23 @@ def test_a_machine_without_isolation_is_refused_with_advice():
     assert ended.returncode == 1
     assert IsolationUnavailableError.__name__ in ended.stderr
     assert "apt-get install bubblewrap" in ended.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or "bubblewrap" not in RUNGS, reason="needs root and bubblewrap")
+def test_root_in_a_user_namespace_is_refused_as_it_could_steer_the_kernel(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "geteuid", lambda: 1)  # so that bubblewrap makes one
+        sandbox, reason = probe_isolation("bubblewrap")
+    assert sandbox is None and reason == "what steers the kernel is writable"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or "bubblewrap" not in RUNGS, reason="needs root and bubblewrap")
+def test_root_gets_no_bubblewrap_where_it_works_in_a_user_namespace_alone(tmp_path, monkeypatch):
+    words = tmp_path / "bwrap"
+    words.write_text(f'#!/bin/sh\ncase "$*" in *--unshare-user*) exec {shutil.which("bwrap")} "$@"; esac\nexit 1\n')
+    words.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert probe_isolation("bubblewrap")[0] is None
 
 
 def test_limits_out_of_range_are_refused():

@@ -2,8 +2,9 @@
 
 import pytest
 
-from evals.execution import Executor, Limits, Program, Verdict, probe_isolation
+from evals.execution import Executor, Limits, Program, probe_isolation
 from evals.execution.executor import LADDER
+from evals.execution.fork_server import ForkServer
 from evals.execution.running import run_once
 
 LIMITS = Limits(wall_seconds=5.0, cpu_seconds=5.0, memory_bytes=1 << 30)
@@ -21,6 +22,7 @@ ENDINGS = {
     "output and input": ("print(input(), __name__)\nimport sys\nprint(sys.argv, file=sys.stderr)", "x"),
     "a message": ("import sys\nprint('out', end='')\nsys.exit('said')", ""),
     "a large status": ("raise SystemExit(513)", ""),
+    "a huge status": ("raise SystemExit(2**64)", ""),
     "no status": ("raise SystemExit", ""),
     "a traceback": ("def f():\n    raise ValueError('x')\ntry:\n    f()\nfinally:\n    f()", ""),
     "a syntax error": ("x = (", ""),
@@ -54,6 +56,7 @@ ENDINGS = {
         "    print(subprocess.run([sys.executable, '-c', 'print(7)'], capture_output=True).stdout)",
         "",
     ),
+    "no threads": ("import sys\nprint('x')\nsys.modules['threading'] = None", ""),
     "a hook": ("import sys\nsys.excepthook = lambda *args: print('hook', args[0].__name__)\n1 / 0", ""),
     "a failing hook": ("import sys\nsys.excepthook = lambda *args: 1 / 0\nraise ValueError('x')", ""),
     "closed output": ("import os\nprint('x')\nos.close(1)", ""),
@@ -67,15 +70,22 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_fork_ends_as_a_program_with_an_interpreter_of_its_own(executor, ending):
+def test_a_fork_ends_as_a_program_with_an_interpreter_of_its_own(executor, monkeypatch, ending):
     if executor.isolation == "namespaces" and ending in ("killed", "aborted"):
         pytest.skip("alone it is the first process of its namespace there, which signals do not end")
     source, stdin = ENDINGS[ending]
     program = Program(source, stdin=stdin)
+    forks, send = [], ForkServer.send
+    monkeypatch.setattr(ForkServer, "send", lambda server, *arguments: forks.append(server) or send(server, *arguments))
     forked = run_once(executor._sandbox, program, LIMITS, executor._servers)
     alone = run_once(executor._sandbox, program, LIMITS)
-    assert forked.verdict is not Verdict.INFRA_ERROR and not executor._servers._failures[(), 0], forked
+    assert forks == executor._servers._idle[-1:] and not executor._servers._failures[(), 0], forked
     for name in ("verdict", "exit_code", "stdout", "message"):
         assert getattr(forked, name) == getattr(alone, name), (forked, alone)
-    if ending not in ("a failing exit function", "a failing hook", "closed output"):  # same, in other words
+    if ending not in (
+        "no threads",
+        "a failing exit function",
+        "a failing hook",
+        "closed output",
+    ):  # same, in other words
         assert forked.stderr == alone.stderr

@@ -1,11 +1,12 @@
 """Programs as forks of one server: none sees anything of another's, and a server that is gone is replaced."""
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from evals.execution import Executor, Limits, Program, Verdict, probe_isolation
+from evals.execution import Executor, Limits, Program, Verdict, fork_server, probe_isolation
 from evals.execution.control_groups import usable_parent
 from evals.execution.executor import LADDER
 from evals.execution.fork_server import ForkServer
@@ -229,6 +230,75 @@ def test_a_server_that_dies_under_its_program_is_no_verdict(executor, monkeypatc
     assert len(killed) == 3  # and not tried any more
 
 
+def test_a_server_that_is_interrupted_serves_nobody_else(executor, monkeypatch):
+    run_in_turn(executor, "", packages=())
+    server, send = servers(executor)[-1], ForkServer.send
+
+    def send_and_stop(server, *arguments):
+        send(server, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ForkServer, "send", send_and_stop)
+        executor.run(Program("raise SystemExit(9)"))
+    assert server.process.poll() is not None and server not in servers(executor)
+    result = executor.run(Program("print('right')"))
+    assert (result.verdict, result.stdout) == (Verdict.PASS, "right\n")
+
+
+def test_the_number_of_a_server_that_is_gone_gets_no_signal(executor, monkeypatch):
+    run_in_turn(executor, "", packages=())
+    server = servers(executor)[-1]
+    server.process.kill()
+    server.process.wait()
+    signalled = []
+    monkeypatch.setattr(os, "killpg", lambda number, _: signalled.append(number))
+    assert executor.run(Program("print(1)")).verdict is Verdict.PASS
+    assert server.process.pid not in signalled
+
+
+@pytest.mark.parametrize("language", ["python", "bash"])
+def test_programs_that_cannot_start_cost_no_other_its_server(executor, language):
+    large, little = Program("", language, files={"x": b"x" * (1 << 20)}, hash_seed=8), Limits(disk_bytes=1 << 16)
+    for _ in range(3):
+        assert executor.run(large, little).verdict is Verdict.INFRA_ERROR
+    assert executor.run(Program("print(1)", hash_seed=8)).verdict is Verdict.PASS
+    assert servers(executor)[-1].key == ((), 8)
+
+
+def test_what_cannot_be_isolated_is_a_failure_of_the_server(executor, monkeypatch):
+    """Its text, with a step that fails in the program's first process."""
+    text = fork_server.INSIDE.replace('os.chdir(options["folder"])', 'os.chdir("/no_such_folder")')
+    assert text != fork_server.INSIDE
+    monkeypatch.setattr(fork_server, "INSIDE", text)
+    for _ in range(4):
+        assert executor.run(Program("print(1)", hash_seed=10)).stdout == "1\n"
+    assert executor._servers._failures[(), 10] == 3
+
+
+def test_what_steers_the_kernel_is_read_only(executor):
+    """Bubblewrap and Landlock see to that too; a fork of bubblewrap's has it covered whoever it is."""
+    source = (
+        "import os\ntry: os.open('/proc/sys/kernel/core_pattern', os.O_WRONLY)\nexcept OSError: pass\nelse: 1 / 0\n"
+    )
+    if executor.isolation == "bubblewrap":
+        source += "assert os.statvfs('/proc/sys').f_flag & os.ST_RDONLY"
+    (result,) = run_in_turn(executor, source, packages=())
+    assert result.verdict is Verdict.PASS, result
+
+
+def test_what_a_package_prints_holds_nobody_up_and_is_no_programs(executor, tmp_path, monkeypatch):
+    package = tmp_path / "loud_package"
+    package.mkdir()
+    text = "import sys\nfor file in (sys.stdout, sys.stderr): file.write('x' * 200_000)\nprint('y')\n"
+    (package / "__init__.py").write_text(text)
+    tmp_path.chmod(0o755)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(fork_server, "START_SECONDS", 10)
+    result, again = run_in_turn(executor, "print('ran')", "print('ran')", packages=("loud_package",))
+    assert result.stdout == again.stdout == "ran\n" and not result.stderr
+
+
 @pytest.mark.parametrize("statement", [
     "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
     "import mmap\nshared = mmap.mmap(-1, 4096)",
@@ -274,4 +344,6 @@ def test_threads_that_end_leave_servers_that_work_or_are_replaced(executor):
         thread = threading.Thread(target=lambda: results.append(executor.run(Program("print(1)", hash_seed=9))))
         thread.start()
         thread.join()
+        servers(executor)[-1].process.wait()  # with the thread that started it
     assert [result.stdout for result in results] == ["1\n"] * 3
+    assert not executor._servers._failures[(), 9]

@@ -50,10 +50,10 @@ class ForkServer:
     def __init__(self, sandbox: Sandbox, key: Key) -> None:
         self.key = key
         packages, hash_seed = key
-        self._holder = None  # of the folder that its programs may write to
+        self._holder = None
         if sandbox.name != "bubblewrap":
             self._holder = tempfile.TemporaryDirectory(prefix="ling_sandbox_")
-        self.folder = self._holder.name if self._holder else "/tmp"
+        self.folder = self._holder.name if self._holder else "/tmp"  # that its programs may write to, as they see it
         environment = bubblewrap.environment(hash_seed) | {"HOME": self.folder, "TMPDIR": self.folder}
         words = sandbox.server_command(packages, environment)
         options = {

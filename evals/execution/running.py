@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import selectors
 import shlex
 import subprocess
@@ -33,7 +34,7 @@ COMPILER_MEMORY = 2 << 30  # as in inside.py
 TAIL_BYTES = 4096
 FIRST_USER = 1_500_000_000  # user ids that no system gives out; each sandbox started by root has one of its own
 
-_users = itertools.count()
+_users = itertools.count(secrets.randbelow(100_000_000))  # so that another run of root's has others
 
 
 def run_once(

@@ -253,6 +253,13 @@ def test_root_gets_no_bubblewrap_where_it_works_in_a_user_namespace_alone(tmp_pa
     assert probe_isolation("bubblewrap")[0] is None
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or "bubblewrap" not in RUNGS, reason="needs root and bubblewrap")
+def test_two_runs_of_roots_do_not_share_users_and_so_limits():
+    run = "from evals.execution import *; print(Executor().run(Program('import os; print(os.getuid())')).stdout)"
+    users = {subprocess.check_output([sys.executable, "-c", run], cwd=ROOT) for _ in range(2)}
+    assert len(users) == 2
+
+
 def test_limits_out_of_range_are_refused():
     with pytest.raises(ValueError, match="wall_seconds is 0"):
         Limits(wall_seconds=0)

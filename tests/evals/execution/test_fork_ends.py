@@ -68,6 +68,8 @@ ENDINGS = {
     "exit": ("exit(4)", ""),
 }  # fmt: skip
 
+IN_OTHER_WORDS = ("a failing exit function", "a failing hook", "closed output", "no threads")  # on stderr
+
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_fork_ends_as_a_program_with_an_interpreter_of_its_own(executor, monkeypatch, ending):
@@ -77,15 +79,10 @@ def test_a_fork_ends_as_a_program_with_an_interpreter_of_its_own(executor, monke
     program = Program(source, stdin=stdin)
     forks, send = [], ForkServer.send
     monkeypatch.setattr(ForkServer, "send", lambda server, *arguments: forks.append(server) or send(server, *arguments))
-    forked = run_once(executor._sandbox, program, LIMITS, executor._servers)
+    forked = run_once(executor._sandbox, program, LIMITS, servers=executor._servers)
     alone = run_once(executor._sandbox, program, LIMITS)
-    assert forks == executor._servers._idle[-1:] and not executor._servers._failures[(), 0], forked
+    assert forks and forks == executor._servers._idle[-1:] and not executor._servers._failures[(), 0], forked
     for name in ("verdict", "exit_code", "stdout", "message"):
         assert getattr(forked, name) == getattr(alone, name), (forked, alone)
-    if ending not in (
-        "no threads",
-        "a failing exit function",
-        "a failing hook",
-        "closed output",
-    ):  # same, in other words
+    if ending not in IN_OTHER_WORDS:
         assert forked.stderr == alone.stderr

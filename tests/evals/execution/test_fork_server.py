@@ -31,6 +31,7 @@ def run_in_turn(executor, *sources, packages=NUMPY):
     """Run programs one after the other as forks of the same server."""
     executor.run(Program("", packages=packages))
     server = servers(executor)[-1]
+    assert server.key == (packages, 0), "none started"
     results = [executor.run(Program(source, packages=packages)) for source in sources]
     assert servers(executor)[-1] is server and server.process.poll() is None, "not all were forks of one server"
     return results
@@ -262,8 +263,9 @@ def test_programs_that_cannot_start_cost_no_other_its_server(executor, language)
     large, little = Program("", language, files={"x": b"x" * (1 << 20)}, hash_seed=8), Limits(disk_bytes=1 << 16)
     for _ in range(3):
         assert executor.run(large, little).verdict is Verdict.INFRA_ERROR
+    executor._servers.close()
     assert executor.run(Program("print(1)", hash_seed=8)).verdict is Verdict.PASS
-    assert servers(executor)[-1].key == ((), 8)
+    assert [server.key for server in servers(executor)] == [((), 8)]
 
 
 def test_what_cannot_be_isolated_is_a_failure_of_the_server(executor, monkeypatch):

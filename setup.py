@@ -30,6 +30,7 @@ BUILD = [
     "google-re2>=1.1",
     "license-expression>=30.4",
     "matplotlib>=3.9",
+    "orjson>=3.10",
     "pyahocorasick>=2.1",
     "rensa==0.5.0",  # another version may give other signatures, which a test would show
     "scipy>=1.13",

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 
 PACKAGES = ("datasets_builders", "evals")
@@ -63,12 +64,18 @@ def code_sha256(builder_class: type) -> str:
 def _path_of(module: str) -> Path | None:
     """Return the file of a module of ours. To ask importlib for `module.name` would import the module."""
     package, *names = module.split(".")
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
+    folder = _folder_of(package)
+    if folder is None:
         return None
-    path = Path(found.origin).parent.joinpath(*names)
+    path = folder.joinpath(*names)
     sources = (path / "__init__.py", path.with_name(f"{path.name}.py"))
     return next((source for source in sources if source.is_file()), None)
+
+
+@cache
+def _folder_of(package: str) -> Path | None:
+    found = importlib.util.find_spec(package)
+    return Path(found.origin).parent if found and found.origin else None
 
 
 def _data_in(package: Path) -> list[Path]:

@@ -6,12 +6,13 @@ them when the process dies.
 """
 
 import heapq
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
+
+from datasets_builders.building.json_lines import of_line, to_line
 
 MAX_BYTES = 32 << 20
 OVERHEAD_BYTES = 500  # of a value's Python objects, its key included, beside the characters of its line
@@ -31,13 +32,13 @@ class DiskSort:
 
     def __init__(self, key: Callable[[Any], Any], folder: Path | str | None = None) -> None:
         self.key, self.folder = key, folder
-        self._lines: list[tuple[Any, str]] = []
+        self._lines: list[tuple[Any, bytes]] = []
         self._num_bytes = 0
-        self._runs: list[IO[str]] = []
+        self._runs: list[IO[bytes]] = []
 
     def add(self, value: Any) -> None:
         """Take a value, which must be JSON."""
-        line = json.dumps(value) + "\n"
+        line = to_line(value)
         self._lines.append((self.key(value), line))
         self._num_bytes += len(line) + OVERHEAD_BYTES
         if self._num_bytes >= MAX_BYTES:
@@ -46,7 +47,7 @@ class DiskSort:
 
     def __iter__(self) -> Iterator[Any]:
         """Give all values in order; once, and `close` afterwards."""
-        return heapq.merge(*map(_values_of, self._runs), map(json.loads, self._sorted_lines()), key=self.key)
+        return heapq.merge(*map(_values_of, self._runs), map(of_line, self._sorted_lines()), key=self.key)
 
     def close(self) -> None:
         """Forget the values."""
@@ -54,24 +55,24 @@ class DiskSort:
             run.close()
         self._lines, self._num_bytes, self._runs = [], 0, []
 
-    def _sorted_lines(self) -> Iterator[str]:
+    def _sorted_lines(self) -> Iterator[bytes]:
         self._lines.sort(key=itemgetter(0))
         return (line for _, line in self._lines)
 
-    def _write_run(self, lines: Iterable[str]) -> None:
+    def _write_run(self, lines: Iterable[bytes]) -> None:
         if len(self._runs) >= MAX_RUNS:
             older, self._runs = self._runs, []
             values = heapq.merge(*map(_values_of, older), key=self.key)
-            self._write_run(json.dumps(value) + "\n" for value in values)
+            self._write_run(map(to_line, values))
             for run in older:
                 run.close()
         if self.folder is not None:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
-        file = tempfile.TemporaryFile("w+", encoding="ascii", dir=self.folder)  # noqa: SIM115 (closed by `close`)
+        file = tempfile.TemporaryFile("w+b", dir=self.folder)  # noqa: SIM115 (closed by `close`)
         self._runs.append(file)
         file.writelines(lines)
 
 
-def _values_of(run: IO[str]) -> Iterator[Any]:
+def _values_of(run: IO[bytes]) -> Iterator[Any]:
     run.seek(0)
-    return map(json.loads, run)
+    return map(of_line, run)

@@ -1,7 +1,6 @@
 """Documents between two stages: JSON lines under `.build/stages/<stage>/<bucket>/<rank>.jsonl`, renamed when whole."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -10,6 +9,7 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.atomic import temporary_name
+from datasets_builders.building.json_lines import of_line, to_line
 
 DEFAULT_SPLIT = "train"
 
@@ -77,24 +77,29 @@ class StageWriter(PipelineStep):
 
     def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Write all documents, then rename the files of this rank."""
-        files: dict[Path, IO[str]] = {}
+        files: dict[str, IO[bytes]] = {}
         try:
             for doc in data or ():
-                path = Path(self.folder) / self.bucket_of(doc) / f"{rank:05d}.jsonl"
-                if path not in files:
+                bucket = self.bucket_of(doc)
+                if bucket not in files:
+                    path = self._path(bucket, rank)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    files[path] = temporary_name(path).open("w", encoding="ascii")
-                files[path].write(json.dumps(values_of(doc)) + "\n")
+                    files[bucket] = temporary_name(path).open("wb")
+                files[bucket].write(to_line(values_of(doc)))
                 yield doc
             for file in files.values():
                 file.close()
-            for path in files:
+            for bucket in files:
+                path = self._path(bucket, rank)
                 temporary_name(path).replace(path)
         finally:
-            _close_and_remove(files)
+            _close_and_remove({self._path(bucket, rank): file for bucket, file in files.items()})
+
+    def _path(self, bucket: str, rank: int) -> Path:
+        return Path(self.folder) / bucket / f"{rank:05d}.jsonl"
 
 
-def _close_and_remove(files: dict[Path, IO[str]]) -> None:
+def _close_and_remove(files: dict[Path, IO[bytes]]) -> None:
     """Drop what was not renamed. Closing flushes, which fails again on a full disk: the first error is the one told."""
     for path, file in files.items():
         try:
@@ -126,5 +131,5 @@ class StageReader(PipelineStep):
     def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Give the documents of bucket number `rank`."""
         for path in sorted((Path(self.folder) / self.buckets[rank]).glob("*.jsonl")):
-            with path.open(encoding="ascii") as lines:
-                yield from map(document_of, map(json.loads, lines))
+            with path.open("rb") as lines:
+                yield from map(document_of, map(of_line, lines))

@@ -12,6 +12,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.atomic import temporary_name, write_json
 from datasets_builders.building.errors import BuildError
+from datasets_builders.building.json_lines import to_line
 
 EXAMPLES_PER_REASON = 3
 
@@ -129,7 +130,7 @@ class RemovedWriter:
         if into is not None:
             line["into"] = into
         line |= {"text": doc.text, "metadata": doc.metadata}
-        self._file.write(json.dumps(line, default=str).encode("ascii") + b"\n")
+        self._file.write(to_line(line, default=str))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

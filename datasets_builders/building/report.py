@@ -4,12 +4,12 @@
 """
 
 import gzip
-import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datasets_builders.building.json_lines import of_line
 from datasets_builders.building.ledger import Ledger
 from evals.report.page import Page
 
@@ -74,8 +74,13 @@ def _show_reasons(page: Page, ledger: Ledger, removed: Path) -> None:
     page.heading("Why documents ended")
     page.table(["step", "reason", "documents", "of the input"], [[*one, f"{one[2] / total:.1%}"] for one in reasons])
     page.heading("Examples of what was removed")
-    for step, reason, _ in reasons[:LARGEST_NUM_REASONS]:
-        for line in islice(_removed(removed / step, reason), EXAMPLES_PER_REASON):
+    shown = reasons[:LARGEST_NUM_REASONS]
+    reasons_of: dict[str, set[str]] = {}
+    for step, reason, _ in shown:
+        reasons_of.setdefault(step, set()).add(reason)
+    examples = {step: _examples(removed / step, wanted) for step, wanted in reasons_of.items()}
+    for step, reason, _ in shown:
+        for line in examples[step][reason]:
             place = f"{line['metadata'].get('repository', '')} {line['metadata'].get('path', line['id'])}".strip()
             detail = f" ({line['detail']})" if line.get("detail") else ""
             into = f" into {line['into']}" if line.get("into") else ""
@@ -93,13 +98,20 @@ def _show_changes(page: Page, ledger: Ledger) -> None:
         page.table(["step", "kind", "before", "after"], changes)
 
 
-def _removed(folder: Path, reason: str) -> Iterator[dict[str, Any]]:
-    """Give the first documents that a step removed for a reason."""
+def _examples(folder: Path, reasons: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the first documents that a step removed for each reason."""
+    found: dict[str, list[dict[str, Any]]] = {reason: [] for reason in reasons}
+    missing = set(reasons)
     for path in sorted(folder.glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in islice(lines, LINES_READ_PER_FILE):
-                if f'"reason": "{reason}"' in line:
-                    yield json.loads(line)
+        with gzip.open(path, "rb") as lines:
+            for line in map(of_line, islice(lines, LINES_READ_PER_FILE)):
+                if not missing:
+                    return found
+                if line["reason"] in missing:
+                    found[line["reason"]].append(line)
+                    if len(found[line["reason"]]) == EXAMPLES_PER_REASON:
+                        missing.remove(line["reason"])
+    return found
 
 
 def _without_ticks(text: str) -> str:

@@ -23,6 +23,11 @@ COMPRESSION = "zstd"
 COMPRESSION_LEVEL = 3
 
 
+def _content(doc: Document) -> tuple[str, str]:
+    """Return what decides between equal ids, so that the order of arrival does not."""
+    return doc.text, json.dumps(doc.metadata, sort_keys=True)
+
+
 def shard_name(split: str, number: int, num_shards: int) -> str:
     """Return the file name of a shard.
 
@@ -99,8 +104,9 @@ class ShardWriter(Step):
             group: list[dict[str, Any]] = []
             group_bytes = 0
             for identifier, same in groupby(map(document_of, self._documents), document_id):
-                # The text decides between equal ids, so that the order of arrival does not.
-                doc, *others = sorted(same, key=lambda doc: (doc.text, json.dumps(doc.metadata, sort_keys=True)))
+                doc, *others = same
+                if others:
+                    doc, *others = sorted([doc, *others], key=_content)
                 yield from (Merged(other, identifier, "same_id") for other in others)
                 group.append(self._row(doc))
                 group_bytes += len(doc.text)

@@ -42,15 +42,19 @@ class CodeFile:
     def num_letters(self) -> int:
         """Characters that are letters in any script."""
         if self.text.isascii():
-            return len(self.raw) - len(self.raw.translate(None, _LETTERS))
+            return len(self.raw) - len(self._without_letters)
         return sum(map(str.isalpha, self.text))
 
     @cached_property
     def num_letters_and_digits(self) -> int:
         """Characters that are letters or digits in any script."""
         if self.text.isascii():
-            return len(self.raw) - len(self.raw.translate(None, _LETTERS + _DIGITS))
+            return len(self.raw) - len(self._without_letters.translate(None, _DIGITS))
         return sum(map(str.isalnum, self.text))
+
+    @cached_property
+    def _without_letters(self) -> bytes:
+        return self.raw.translate(None, _LETTERS)
 
     def head(self, num_lines: int) -> str:
         """Return the first lines in small letters."""

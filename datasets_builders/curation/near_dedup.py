@@ -11,7 +11,6 @@ signatures, and keep an arbitrary member. Here each band is sorted as an array.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.intermediate import number_of
+from datasets_builders.building.json_lines import of_line, to_line
 from datasets_builders.building.steps import Arity, Merged, Outcome, Step
 from datasets_builders.curation.exact_dedup import best_of, preference
 from datasets_builders.curation.signature_files import SignatureFiles, SignatureFileWriter
@@ -176,8 +176,8 @@ def _write_clusters(folder: Path, clusters: Iterable[list[list[Any]]], num_tasks
     for rank in range(num_tasks):
         (folder / f"{rank:05d}.jsonl").touch()
     for rank, fates in groupby(by_rank, lambda value: value[0]):
-        with (folder / f"{rank:05d}.jsonl").open("w", encoding="ascii") as file:
-            file.writelines(json.dumps(fate) + "\n" for _, *fate in fates)
+        with (folder / f"{rank:05d}.jsonl").open("wb") as file:
+            file.writelines(to_line(fate) for _, *fate in fates)
     by_rank.close()
 
 
@@ -199,11 +199,11 @@ class NearDedup(Step):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = str(folder)
-        self._lines: IO[str] | None = None
+        self._lines: IO[bytes] | None = None
 
     def begin(self, rank: int, world_size: int) -> None:
         """Open what becomes of this rank's files."""
-        self._lines = (Path(self.folder) / "clusters" / f"{rank:05d}.jsonl").open(encoding="ascii")
+        self._lines = (Path(self.folder) / "clusters" / f"{rank:05d}.jsonl").open("rb")
         self._fate: list[Any] = ["", "", 0]
         self._last = ""
 
@@ -218,7 +218,7 @@ class NearDedup(Step):
         self._last = doc.id
         assert self._lines is not None
         while self._fate[0] < doc.id and (line := self._lines.readline()):
-            self._fate = json.loads(line)
+            self._fate = of_line(line)
         winner, size = self._fate[1:] if self._fate[0] == doc.id else (doc.id, 1)
         doc.metadata["cluster_size"] = size
         yield doc if winner == doc.id else Merged(doc, winner, "near_duplicate")

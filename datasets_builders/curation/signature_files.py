@@ -5,7 +5,6 @@ files, band by band within a block, so that one band can be read alone; `00000.j
 better than another. A file is known by its place: the ranks' files behind each other.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from datasets_builders.building.atomic import temporary_name
 from datasets_builders.building.disk_sort import DiskSort
+from datasets_builders.building.json_lines import of_line, to_line
 from datasets_builders.curation.signatures import NUM_BANDS, NUM_PERMUTATIONS, band_hashes
 
 BLOCK_ROWS = 4096
@@ -42,7 +42,7 @@ class SignatureFileWriter:
         """Add signatures, (files, 256), and of each file a list that starts with its id."""
         signatures, _, lines = self._files
         signatures.write(found.astype(_SIGNATURES, copy=False).tobytes())
-        lines.writelines(json.dumps(list(member)).encode("ascii") + b"\n" for member in members)
+        lines.writelines(to_line(list(member)) for member in members)
         self._block.append(band_hashes(found))
         if sum(map(len, self._block)) >= BLOCK_ROWS:
             rows = np.concatenate(self._block)
@@ -94,8 +94,8 @@ class SignatureFiles:
     def members(self) -> Iterator[list[Any]]:
         """Give what was added with each file, by place."""
         for path in self._lines:
-            with path.open(encoding="ascii") as lines:
-                yield from map(json.loads, lines)
+            with path.open("rb") as lines:
+                yield from map(of_line, lines)
 
     def order_of_ids(self) -> NDArray[np.int64]:
         """Return the places in the order of ids, so that nothing depends on which rank saw a file."""

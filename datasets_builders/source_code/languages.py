@@ -87,7 +87,7 @@ def candidates_of_name(path: str) -> tuple[str, ...]:
 
     Source: Linguist: whole names before extensions, long extensions (`.rest.txt`) before short ones.
     """
-    name = PurePosixPath(path).name
+    name = path.rpartition("/")[2]
     if name in _table().filenames:
         return _table().filenames[name]
     return _table().extensions.get(extension_of(path), ())
@@ -95,7 +95,7 @@ def candidates_of_name(path: str) -> tuple[str, ...]:
 
 def extension_of(path: str) -> str:
     """Return the longest extension of a path that Linguist knows, in small letters; else the last one."""
-    name = PurePosixPath(path).name.lower()
+    name = path.rpartition("/")[2].lower()
     dots = [at for at, character in enumerate(name) if character == "." and at > 0]
     return next((name[at:] for at in dots if name[at:] in _table().extensions), name[dots[-1] :] if dots else "")
 

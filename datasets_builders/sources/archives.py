@@ -13,7 +13,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -30,6 +30,8 @@ EXTENSIONS = (
 )
 MAX_ARCHIVE_BYTES = 8 << 30
 MIN_READ_LIMIT = 1 << 20
+# A smaller archive is decompressed once for its licence, its number of files and its files.
+KEPT_BYTES, ENTRY_BYTES = 32 << 20, 1_000
 # What the libraries raise for damaged archives; NotImplementedError is zipfile's for an unknown compression.
 _DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, EOFError, OSError),
@@ -76,11 +78,32 @@ class ArchiveSource(Source):
         self.max_bytes, self.max_archive_bytes = max_bytes, max_archive_bytes
         self.repository = archive_stem(path)
         self._license = license
+        self._kept: list[Entry] | None = None
 
     def entries(self, rank: int, world_size: int) -> Iterator[Entry]:
         """List all files where this rank is the archive's."""
         if self._is_of(rank, world_size):
-            yield from without_excluded(self._entries(), self.exclude)
+            yield from without_excluded(self._read_once(), self.exclude)
+
+    def _read_once(self) -> Iterator[Entry]:
+        """Give all entries; while they are given, a small archive's are kept for what else is asked about it."""
+        entries, first = self._read(), []
+        left = KEPT_BYTES
+        for entry in entries:
+            first.append(entry)
+            left -= ENTRY_BYTES + entry.size
+            if left < 0:
+                break
+        else:
+            self._kept = first
+        try:
+            yield from first
+            yield from entries
+        finally:
+            self._kept = None
+
+    def _entries(self) -> Iterable[Entry]:
+        return self._read() if self._kept is None else self._kept
 
     def weight(self, rank: int, world_size: int) -> int:
         """Return the size of the archive where this rank is the archive's."""
@@ -89,7 +112,7 @@ class ArchiveSource(Source):
     def _is_of(self, rank: int, world_size: int) -> bool:
         return rank_of(Path(self.path).name, world_size) == rank
 
-    def _entries(self) -> Iterator[Entry]:
+    def _read(self) -> Iterator[Entry]:
         name = Path(self.path).name
         try:
             with open(self.path, "rb") as file:

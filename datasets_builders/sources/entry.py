@@ -4,7 +4,6 @@ import fnmatch
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 
@@ -139,6 +138,6 @@ def path_problem(path: str) -> str:
 
     Source: ours.
     """
-    if path.startswith("/") or ".." in PurePosixPath(path).parts or (len(path) > 1 and path[1] == ":"):
+    if path.startswith("/") or ".." in path.split("/") or (len(path) > 1 and path[1] == ":"):
         return "path_outside"
     return "path_not_text" if "\0" in path or not path.strip() else ""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -265,7 +265,8 @@ def _histogram_svg(values: Sequence[float], x_label: str) -> str:
     high = max(high, low + (1 if is_count else 1e-9))
     num_bars = int(min(40, high - low + 1)) if is_count else 40
     counts, edges = np.histogram(np.minimum(numbers, high), bins=max(num_bars, 1), range=(low, high))
-    figure, axes = _empty_chart(2.4)
+    figure, axes = _empty_chart(2.4, layout=None)
+    figure.subplots_adjust(left=0.1, right=0.985, top=0.95, bottom=0.21)
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=COLOURS[0])
     axes.set_xlabel(x_label)
     axes.set_ylabel("rows")
@@ -292,12 +293,13 @@ def _matrix_svg(points: Mapping[str, Points], size: int, labels: tuple[str, str]
     return _svg(figure)
 
 
-def _empty_chart(height: float) -> tuple[Figure, Axes]:
+def _empty_chart(height: float, layout: Literal["constrained"] | None = "constrained") -> tuple[Figure, Axes]:
+    # To find the margins takes longer than to draw: a chart that is drawn often states its own.
     # Imported here: a caller that only writes tables should not wait for matplotlib.
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.5, height), layout="constrained")
+    figure = Figure(figsize=(8.5, height), layout=layout)
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
     axes.set_axisbelow(True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from datasets_builders.sources import archives
 from datasets_builders.sources.archives import ArchiveSource, archive_stem, is_archive
 
 FILES = {"src/a.py": b"a = 1\n", "src/b.py": b"b = 2\n", "LICENSE": b"Apache License\nVersion 2.0"}
@@ -165,3 +166,20 @@ def test_names_tell_archives_and_repositories():
     assert is_archive(Path("a.TAR.GZ")) and not is_archive(Path("a.gz"))
     assert archive_stem(Path("flask-3.0.0.tar.gz")) == "flask-3.0.0"
     assert archive_stem(Path("ruby-rack_2.2_all.deb")) == "ruby-rack"
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1 << 20])
+def test_a_small_archive_is_read_once_for_its_files_its_number_of_files_and_its_licence(
+    tmp_path, monkeypatch, kept_bytes
+):
+    monkeypatch.setattr(archives, "KEPT_BYTES", kept_bytes)
+    path = tmp_path / "project.tar.gz"
+    path.write_bytes(gzip.compress(tar_bytes(FILES)))
+    source = ArchiveSource(path)
+    entries = source.entries(0, 1)
+    first = next(entries)
+    if kept_bytes:
+        path.unlink()
+    assert (source.license(), source.num_files()) == ("Apache-2.0", 3)
+    assert [entry.path for entry in (first, *entries)] == list(FILES)
+    assert source.license() == ("unknown" if kept_bytes else "Apache-2.0")  # nothing is held afterwards

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -45,17 +45,39 @@ def normalise(text: str) -> bytes:
     return _NOT_A_WORD.sub(" ", text).encode("utf-8", "replace")
 
 
-def run_hashes(words: NDArray[np.uint64]) -> Iterator[tuple[int, NDArray[np.uint64]]]:
-    """Give (length, hashes of all runs of that many words) for three to ten words.
-
-    A run's hash is that of the run without its last word, and one product more.
-    """
+def run_hashes(words: NDArray[np.uint64], length: int, starts: NDArray[np.intp] | None = None) -> NDArray[np.uint64]:
+    """Return the hashes of the runs of so many words: of all, or of those that start at some words, in order."""
+    count = max(len(words) - length + 1, 0)
     with np.errstate(over="ignore"):
-        sums = np.zeros(len(words), np.uint64)
-        for length in range(1, min(RUN_WORDS, len(words)) + 1):
-            sums = sums[: len(words) - length + 1] + words[length - 1 :] * _PLACES[length - 1]
-            if length >= SHORT_WORDS.start:
-                yield length, mix(sums)
+        sums = np.zeros(count if starts is None else np.searchsorted(starts, count), np.uint64)
+        for place in range(length):
+            at = slice(place, place + count) if starts is None else starts[: len(sums)] + place
+            sums += words[at] * _PLACES[place]
+        return mix(sums)
+
+
+class _Hashes:
+    """Hashes that are sorted, and a table of their first bits.
+
+    Args:
+        sorted: different hashes.
+    """
+
+    def __init__(self, sorted: NDArray[np.uint64]) -> None:
+        self.sorted = sorted
+        # Much faster than a search, and of what is not known nearly all ends here.
+        bits = max(10, min(MAX_FILTER_BITS, 5 + len(sorted).bit_length()))
+        self._shift = np.uint64(64 - bits)
+        self._known_bits = np.zeros(1 << bits, bool)
+        self._known_bits[sorted >> self._shift] = True
+
+    def places_in(self, hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
+        """Return the places of those of some hashes that are known."""
+        found = np.flatnonzero(self._known_bits[hashes >> self._shift])
+        if not len(found) or not len(self.sorted):
+            return found[:0]
+        nearest = np.minimum(np.searchsorted(self.sorted, hashes[found]), len(self.sorted) - 1)
+        return found[self.sorted[nearest] == hashes[found]]
 
 
 class BenchmarkIndex:
@@ -64,54 +86,59 @@ class BenchmarkIndex:
     Args:
         hashes: by length in words, sorted.
         owners: of each hash, an index into `names`.
+        beginnings: hashes of the first three words of all runs of fewer than ten words, sorted.
         names: "benchmark: row".
     """
 
     def __init__(
-        self, hashes: Mapping[int, NDArray[np.uint64]], owners: Mapping[int, NDArray[np.int32]], names: list[str]
+        self,
+        hashes: Mapping[int, NDArray[np.uint64]],
+        owners: Mapping[int, NDArray[np.int32]],
+        beginnings: NDArray[np.uint64],
+        names: list[str],
     ) -> None:
-        self.hashes, self.owners, self.names = dict(hashes), dict(owners), names
-        self._filters: dict[int, NDArray[np.bool_]] = {}
-        for length, known in self.hashes.items():
-            # Much faster than a search, and of what is not known nearly all ends here.
-            bits = max(10, min(MAX_FILTER_BITS, 5 + len(known).bit_length()))
-            self._filters[length] = np.zeros(1 << bits, bool)
-            self._filters[length][known >> np.uint64(64 - bits)] = True
+        self.hashes, self.owners, self.names = dict(sorted(hashes.items())), dict(owners), names
+        self.beginnings = beginnings
+        self._known = {length: _Hashes(found) for length, found in self.hashes.items()}
+        self._known_beginnings = _Hashes(beginnings)
 
     @classmethod
     def build(cls, texts: Mapping[str, Iterable[ProtectedText]]) -> BenchmarkIndex:
         """Index the texts of benchmarks by name."""
         found: dict[int, list[tuple[NDArray[np.uint64], int]]] = {}
         names: dict[str, int] = {}
+        beginnings = [np.empty(0, np.uint64)]
         for benchmark, given in texts.items():
             for one in given:
                 owner = names.setdefault(f"{benchmark}: {one.row}", len(names))
-                for length, runs in _worth_indexing(normalise(one.text), one.is_question):
+                words, length, runs = _worth_indexing(normalise(one.text), one.is_question)
+                if len(runs):
                     found.setdefault(length, []).append((runs, owner))
+                    beginnings += [run_hashes(words[: SHORT_WORDS.start], SHORT_WORDS.start)] * (length < RUN_WORDS)
         hashes, owners = {}, {}
         for length, parts in found.items():
             every = np.concatenate([runs for runs, _ in parts])
             whose = np.concatenate([np.full(len(runs), owner, np.int32) for runs, owner in parts])
             hashes[length], first = np.unique(every, return_index=True)
             owners[length] = whose[first]
-        return cls(hashes, owners, list(names))
+        return cls(hashes, owners, np.unique(np.concatenate(beginnings)), list(names))
 
     def find(self, text: str) -> tuple[str, int] | None:
-        """Return ("benchmark: row", number of words) of the first protected text that a document holds, or None."""
-        for length, runs in run_hashes(token_hashes(normalise(text), PROSE)):
-            known = self.hashes.get(length)
-            if known is None or not len(known):
-                continue
-            runs = runs[self._may_be_known(length, runs)]
-            places = np.minimum(np.searchsorted(known, runs), len(known) - 1)
-            hits = np.flatnonzero(known[places] == runs)
-            if len(hits):
-                return self.names[self.owners[length][places[hits[0]]]], length
-        return None
+        """Return ("benchmark: row", number of words) of the first protected text that a document holds, or None.
 
-    def _may_be_known(self, length: int, runs: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        bits = len(self._filters[length]).bit_length() - 1
-        return self._filters[length][runs >> np.uint64(64 - bits)]
+        Runs of fewer than ten words are looked for where three words are the beginning of one.
+        """
+        words = token_hashes(normalise(text), PROSE)
+        starts = self._known_beginnings.places_in(run_hashes(words, SHORT_WORDS.start))
+        for length, known in self._known.items():
+            if length < RUN_WORDS and not len(starts):
+                continue
+            runs = run_hashes(words, length, starts if length < RUN_WORDS else None)
+            hits = known.places_in(runs)
+            if len(hits):
+                place = np.searchsorted(known.sorted, runs[hits[0]])
+                return self.names[self.owners[length][place]], length
+        return None
 
     def __len__(self) -> int:
         return sum(map(len, self.hashes.values()))
@@ -129,7 +156,7 @@ class BenchmarkIndex:
         arrays |= {f"owners_{n}": one for n, one in self.owners.items()}
         names = np.frombuffer(json.dumps(self.names).encode(), np.uint8)
         with written_whole(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, names=names, **arrays)
+            np.savez(file, names=names, beginnings=self.beginnings, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> BenchmarkIndex:
@@ -138,24 +165,25 @@ class BenchmarkIndex:
             lengths = [int(key.removeprefix("hashes_")) for key in file.files if key.startswith("hashes_")]
             hashes = {length: file[f"hashes_{length}"] for length in lengths}
             owners = {length: file[f"owners_{length}"] for length in lengths}
-            return cls(hashes, owners, json.loads(file["names"].tobytes()))
+            return cls(hashes, owners, file["beginnings"], json.loads(file["names"].tobytes()))
 
 
-def _worth_indexing(raw: bytes, is_question: bool) -> Iterator[tuple[int, NDArray[np.uint64]]]:
-    """Give the runs of ten words of a text, or a short question as a whole, where they have enough different words.
+def _worth_indexing(raw: bytes, is_question: bool) -> tuple[NDArray[np.uint64], int, NDArray[np.uint64]]:
+    """Return the words of a text, and length and hashes of its runs that have enough different words.
 
-    All numbers count as one word there: `0 1 2 3 4 5 6 7 8 9` says nothing either.
+    They are its runs of ten words, or a short question as a whole. All numbers count as one word there:
+    `0 1 2 3 4 5 6 7 8 9` says nothing either.
     """
     words = token_hashes(raw, PROSE)
+    length = min(RUN_WORDS, len(words))
     numbers = token_hashes(b" ".join(set(_NUMBERS.findall(raw))), PROSE)
     counted = np.where(np.isin(words, numbers), np.uint64(0), words)
-    if len(words) >= RUN_WORDS:
-        windows = np.sort(np.lib.stride_tricks.sliding_window_view(counted, RUN_WORDS), axis=1)
-        different = 1 + (windows[:, 1:] != windows[:, :-1]).sum(axis=1)
-        (runs,) = (hashes for length, hashes in run_hashes(words) if length == RUN_WORDS)
-        yield RUN_WORDS, runs[different >= MIN_DIFFERENT_WORDS]
-    elif is_question and len(words) in SHORT_WORDS and len(np.unique(counted)) >= MIN_DIFFERENT_WORDS_SHORT:
-        yield next((length, hashes) for length, hashes in run_hashes(words) if length == len(words))
+    if length < RUN_WORDS and not (is_question and length in SHORT_WORDS):
+        return words, length, words[:0]
+    windows = np.sort(np.lib.stride_tricks.sliding_window_view(counted, length), axis=1)
+    different = 1 + (windows[:, 1:] != windows[:, :-1]).sum(axis=1)
+    least = MIN_DIFFERENT_WORDS if length == RUN_WORDS else MIN_DIFFERENT_WORDS_SHORT
+    return words, length, run_hashes(words, length)[different >= least]
 
 
 class Decontamination(Step):

@@ -1,6 +1,7 @@
 """Decontamination: what is found, what is not, and that a benchmark that cannot be read stops the build."""
 
 import json
+import random
 
 import pytest
 from datatrove.data import Document
@@ -57,6 +58,24 @@ def test_a_short_question_is_found_as_a_whole_and_a_short_answer_is_not_looked_f
     assert index("How many singers are there?").find("how many singers are") is None
     assert index("return first + second", is_question=False).find("return first + second") is None
     assert len(index("a b")) == len(index("the the the the")) == 0
+
+
+def test_what_is_found_is_what_a_search_of_the_words_finds():
+    """Questions of all lengths that share their beginnings, in texts of few different words."""
+    choice = random.Random(1)
+    vocabulary = list("abcdef")
+    for _ in range(200):
+        questions = [choice.choices(vocabulary, k=choice.randint(3, 12)) for _ in range(4)]
+        words = choice.choices(vocabulary, k=choice.randint(0, 40))
+        runs = {
+            tuple(question[at : at + 10])
+            for question in questions
+            for at in range(max(1, len(question) - 9))
+            if len(set(question[at : at + 10])) >= (5 if len(question) >= 10 else 3)
+        }
+        lengths = {len(run) for run in runs for at in range(len(words)) if tuple(words[at : at + len(run)]) == run}
+        found = index(*map(" ".join, questions)).find(" ".join(words))
+        assert (found and found[1]) == min(lengths, default=None)
 
 
 def test_runs_that_say_nothing_are_left_out():

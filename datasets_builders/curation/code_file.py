@@ -59,3 +59,7 @@ class CodeFile:
     def head(self, num_lines: int) -> str:
         """Return the first lines in small letters."""
         return "\n".join(self.text.split("\n", num_lines)[:num_lines]).lower()
+
+    def tail(self, num_lines: int) -> str:
+        """Return the last lines; behind a line end at the end of the file an empty one."""
+        return "\n".join(self.text.rsplit("\n", num_lines)[-num_lines:])

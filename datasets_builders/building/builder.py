@@ -211,7 +211,9 @@ class Builder:
             raise BuildError(_nothing_left(WRITE_STAGE, ledger))
         write_json(self.output_folder / "ledger.json", ledger.as_dict())
         splits = sorted({split for split, _, _ in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
-        num_rows = write_card(self, ledger, splits, current)
+        done = [step for stage in stages for step in stage.pipeline]
+        summaries = {step.name: _summary(type(step)) for step in done} | {ShardWriter.name: _summary(ShardWriter)}
+        num_rows = write_card(self, ledger, splits, current, summaries)
         write_report(self, ledger, num_rows)
         state.finish({"num_rows": num_rows})
 
@@ -234,8 +236,7 @@ class Builder:
             )
             for step in stage.pipeline:
                 arity = step.arity if isinstance(step, Step) else "?"
-                words = (type(step).__doc__ or "").strip().partition("\n")[0]
-                lines.append(f"  step      {step.name} [{arity}] {words}")
+                lines.append(f"  step      {step.name} [{arity}] {_summary(type(step))}")
         sizes = {stage.name: stage.tasks for stage in self.stages()} | {WRITE_STAGE: self.config.num_shards}
         for name, tasks in sizes.items():
             script = self._executor(name, [], tasks).script()
@@ -245,6 +246,10 @@ class Builder:
         lines.append(f"output      {self.output_folder}/data/train_00000..{last:05d}_of_{last + 1:05d}.parquet")
         lines.append(f"output      {self.output_folder}/{{README.md,ledger.json,removed/,.build/}}")
         return lines
+
+
+def _summary(step: type) -> str:
+    return (step.__doc__ or "").strip().partition("\n")[0]
 
 
 def _check_names(stages: list[Stage]) -> None:

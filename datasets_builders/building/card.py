@@ -30,7 +30,12 @@ SIZE_CATEGORIES = [
     (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
     (100_000_000, "10M<n<100M"),
+    (1_000_000_000, "100M<n<1B"),
+    (10_000_000_000, "1B<n<10B"),
+    (100_000_000_000, "10B<n<100B"),
+    (1_000_000_000_000, "100B<n<1T"),
 ]
+SEVERAL_LICENSES = "other"
 LARGEST_COUNT_TABLE = 40
 ROWS_OF_A_BATCH = 256  # with their texts, which may be long
 
@@ -42,7 +47,7 @@ class CardParts:
     Args:
         title (`str`): first heading.
         description (`str`): Markdown under it: what a row is, where it comes from.
-        license (`str`): of the rows, which is the input's.
+        license (`str`): of the rows, which is the input's; `SEVERAL_LICENSES` where they have not one alone.
         columns (dict): a line on each column.
         tags (`list[str]`): for the Hub's search.
         task_categories (`list[str]`): Hub task categories.
@@ -58,7 +63,9 @@ class CardParts:
     sections: dict[str, str] = field(default_factory=dict)
 
 
-def write_card(builder: "Builder", ledger: Ledger, splits: list[str], lineage: dict[str, Any]) -> dict[str, int]:
+def write_card(
+    builder: "Builder", ledger: Ledger, splits: list[str], lineage: dict[str, Any], summaries: dict[str, str]
+) -> dict[str, int]:
     """Write README.md from the finished shards.
 
     Args:
@@ -66,6 +73,7 @@ def write_card(builder: "Builder", ledger: Ledger, splits: list[str], lineage: d
         ledger (`Ledger`): of the whole build.
         splits (`list[str]`): in the order of the card.
         lineage (dict): the build's fingerprint.
+        summaries (dict): a line on each step.
 
     Returns:
         dict: rows per split, as counted in the shards.
@@ -77,15 +85,9 @@ def write_card(builder: "Builder", ledger: Ledger, splits: list[str], lineage: d
     blocks = [f"# {parts.title}", parts.description.strip(), _usage(), _schema_table(builder, parts)]
     blocks.append(_table("Rows", ["split", "rows"], [[split, f"{count:,}"] for split, count in num_rows.items()]))
     if counted:
-        rows = [
-            [name, f"{count:,}", f"{size:,}"] for name, (count, size) in list(counted.items())[:LARGEST_COUNT_TABLE]
-        ]
-        # Rows of messages have no one text whose bytes could be counted.
-        num_columns = 3 if builder.text_column else 2
-        header = [builder.counted_column, "rows", "bytes"][:num_columns]
-        blocks.append(_table(f"Rows per {builder.counted_column}", header, [row[:num_columns] for row in rows]))
+        blocks.append(_count_table(builder, counted))
     blocks += [f"## {heading}\n\n{text.strip()}" for heading, text in parts.sections.items()]
-    blocks += [_ledger_tables(ledger), _lineage(builder, parts, lineage)]
+    blocks += [_ledger_tables(ledger, summaries), _lineage(builder, parts, lineage)]
     metadata = _metadata(builder, parts, num_rows)
     front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     with written_whole(builder.output_folder / "README.md") as temporary:
@@ -98,12 +100,14 @@ def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) ->
     license_id = parts.license.lower().removesuffix("-only").removesuffix("-or-later")
     metadata: dict[str, Any] = {"license": license_id if license_id in HUB_LICENSES else "other"}
     if metadata["license"] == "other":
-        metadata["license_name"] = license_id
+        several = parts.license == SEVERAL_LICENSES
+        # The Hub takes an id: no blanks, brackets or capital letters.
+        metadata["license_name"] = "several" if several else re.sub(r"[^a-z0-9.]+", "-", license_id).strip("-")
     total = sum(num_rows.values())
     metadata["language"] = [builder.config.language]
     metadata["task_categories"] = parts.task_categories
     metadata["tags"] = [*parts.tags, "ling-coder-recipes"]
-    metadata["size_categories"] = [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>100M")]
+    metadata["size_categories"] = [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>1T")]
     files = [{"split": split, "path": f"data/{split}_*.parquet"} for split in num_rows]
     # datasets keys its cache by this entry, not by the folder's path or content: without the digest of the shards,
     # two folders of one name, or one folder built twice, would load as the rows that were seen first.
@@ -135,6 +139,18 @@ def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[
     return num_rows, dict(sorted(counted.items(), key=lambda item: (-item[1][0], item[0])))
 
 
+def _count_table(builder: "Builder", counted: dict[str, tuple[int, int]]) -> str:
+    # Rows of messages have no one text whose bytes could be counted.
+    num_columns = 3 if builder.text_column else 2
+    shown = [[name, f"{rows:,}", f"{size:,}"] for name, (rows, size) in list(counted.items())[:LARGEST_COUNT_TABLE]]
+    left = list(counted.values())[LARGEST_COUNT_TABLE:]
+    if left:
+        rows, size = map(sum, zip(*left, strict=True))
+        shown.append([f"{len(left)} more", f"{rows:,}", f"{size:,}"])
+    header = [builder.counted_column or "", "rows", "bytes"][:num_columns]
+    return _table(f"Rows per {builder.counted_column}", header, [row[:num_columns] for row in shown])
+
+
 def _usage() -> str:
     return "\n".join(
         ["```python", "from datasets import load_dataset", "", 'dataset = load_dataset("path/or/org/name")', "```"]
@@ -155,10 +171,13 @@ def _type_of(kind: Any) -> str:
     return f"list of {_type_of(inner)}" if inner is not None else str(getattr(kind, "dtype", kind))
 
 
-def _ledger_tables(ledger: Ledger) -> str:
+def _ledger_tables(ledger: Ledger, summaries: dict[str, str]) -> str:
     numbers = ("input", "created", "removed", "merged", "output", "bytes_in", "bytes_out")
-    steps = [[step.name, step.arity, *(f"{getattr(step, key):,}" for key in numbers)] for step in ledger.steps]
-    heading = ["step", "arity", "input", "created", "removed", "merged", "output", "bytes in", "bytes out"]
+    steps = [
+        [step.name, *(f"{getattr(step, key):,}" for key in numbers), _plain(summaries.get(step.name, ""))]
+        for step in ledger.steps
+    ]
+    heading = ["step", "input", "created", "removed", "merged", "output", "bytes in", "bytes out", "what it does"]
     reasons = [
         [step.name, reason, f"{count:,}", ", ".join(f"`{_plain(one)}`" for one in step.examples.get(reason, []))]
         for step in ledger.steps
@@ -178,7 +197,7 @@ def _ledger_tables(ledger: Ledger) -> str:
 def _lineage(builder: "Builder", parts: CardParts, lineage: dict[str, Any]) -> str:
     rows = [["builder", f"`python -m datasets_builders {builder.name}`"]]
     rows += [["input", _without_home(_plain(line))] for line in builder.inputs()]
-    rows.append(["licence of the input", parts.license])
+    rows.append(["licence of the input", "several" if parts.license == SEVERAL_LICENSES else parts.license])
     rows.append(["config", f"`{digest(lineage['config'])}`"])
     rows.append(["input hash", f"`{digest(lineage['inputs'])}`"])
     rows.append(["code", f"`{lineage['code'][:16]}`, commit `{_commit()}`"])
@@ -212,5 +231,10 @@ def _plain(text: str) -> str:
 
 
 def _table(title: str, heading: list[str], rows: list[list[str]]) -> str:
-    lines = [f"## {title}", "", "| " + " | ".join(heading) + " |", "|" + " --- |" * len(heading)]
+    rules = ["---:" if rows and all(_is_number(row[place]) for row in rows) else "---" for place in range(len(heading))]
+    lines = [f"## {title}", "", "| " + " | ".join(heading) + " |", "| " + " | ".join(rules) + " |"]
     return "\n".join([*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)])
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(",", "").isdigit()

@@ -101,13 +101,13 @@ class Meter:
 
     def measure_tree(self, root: Node, source: bytes) -> CodeMetrics:
         """Measure a file that is parsed already."""
-        return _metrics_of(self._captures(root, has_strings=False), root, source)
+        return _metrics_of(self.language, self._captures(root, has_strings=False), root, source)
 
     def measure_with_prose(self, root: Node, source: bytes) -> dict[str, Any]:
         """Return as JSON the metrics of a parsed file and, under `PROSE`, the texts of its comments and strings."""
         found = self._captures(root, has_strings=True)
         spans = [_merged(_spans(found, name)) for name in ("comment", "string", "code")]
-        return asdict(_metrics_of(found, root, source)) | {PROSE: pieces_of_prose(source, *spans)}
+        return asdict(_metrics_of(self.language, found, root, source)) | {PROSE: pieces_of_prose(source, *spans)}
 
     def _captures(self, root: Node, has_strings: bool) -> dict[str, list[Node]]:
         from tree_sitter import QueryCursor
@@ -115,12 +115,12 @@ class Meter:
         return QueryCursor(_query(self.language, has_strings)).captures(root)
 
 
-def _metrics_of(found: Mapping[str, list[Node]], root: Node, source: bytes) -> CodeMetrics:
+def _metrics_of(language: str, found: Mapping[str, list[Node]], root: Node, source: bytes) -> CodeMetrics:
     comments = _merged(_spans(found, "comment"))
     blocks = sorted((node.start_byte, -node.end_byte) for node in found.get("block", ()))
     size = max(len(source), 1)
     return CodeMetrics(
-        error_fraction=error_fraction(root, size),
+        error_fraction=error_fraction(language, root, source),
         comment_fraction=sum(end - start for start, end in comments) / size,
         effective_lines=_effective_lines(source, comments),
         num_functions=len(found.get("function", ())),

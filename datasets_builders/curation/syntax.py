@@ -1,7 +1,10 @@
 """Section 2.2.1: does a file parse? By tree-sitter grammars, which never run the code and never stop at an error."""
 
 import importlib
+from functools import cache
 from typing import TYPE_CHECKING
+
+from datasets_builders.curation.grammar_gaps import without_gaps
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Tree
@@ -26,9 +29,10 @@ GRAMMARS = {
     "Scala": ("tree_sitter_scala", "language"),
     "Dart": ("tree_sitter_dart", "language"),
 }
-# A preprocessor's macros need not follow the grammar: valid C has places that no parser of C alone understands.
-PREPROCESSED_LANGUAGES = frozenset(("C", "C++", "C#"))
-MAX_ERROR_FRACTION_PREPROCESSED = 0.1
+# A preprocessor's macros need not follow the grammar, nor do a shell's patterns, which depend on what is set when they
+# are reached: valid files have places that no parser of the language alone understands.
+UNCERTAIN_LANGUAGES = frozenset(("C", "C++", "C#", "Shell"))
+MAX_ERROR_FRACTION_UNCERTAIN = 0.1
 REPORTS_PER_BYTE = 0.06
 REPORTS_OF_A_FILE = 500
 # A node's text is asked for by chunks too: large ones are copied for each name.
@@ -82,32 +86,51 @@ def parse(parser: "Parser", source: bytes) -> "Tree":
         raise ParseTooCostly(f"{len(source)} bytes") from None
 
 
-def error_fraction(root: "Node", num_bytes: int) -> float:
+def error_fraction(language: str, root: "Node", source: bytes) -> float:
     """Return which part of a file the grammar cannot understand: 0 for a file that parses.
 
     Args:
+        language (`str`): of the file; it has a grammar.
         root (`Node`): of the file's tree.
-        num_bytes (`int`): of the file.
+        source (`bytes`): the file.
 
     Returns:
-        `float`: bytes inside error nodes, and one per missing token, over all bytes.
+        `float`: bytes inside error nodes but outside whole constructs in them, and one per missing token, over all
+        bytes. One brace too many, behind an `#ifdef` say, makes an error node of all that follows it.
 
     Source: ours.
     """
-    return min(1.0, max(_error_bytes(root), 1) / max(num_bytes, 1)) if root.has_error else 0.0
+    if root.has_error:
+        rewritten = without_gaps(language, source)
+        if rewritten != source:
+            root = parse(_parser_of_gaps(language), rewritten).root_node
+    return min(1.0, max(_error_bytes(root), 1) / max(len(source), 1)) if root.has_error else 0.0
+
+
+@cache
+def _parser_of_gaps(language: str) -> "Parser":
+    parser = load_parser(language)
+    assert parser is not None, f"no grammar for {language}"
+    return parser
 
 
 def _error_bytes(root: "Node") -> int:
     total, waiting = 0, [root]
     while waiting:
         node = waiting.pop()
-        if node.is_error:
-            total += max(1, node.end_byte - node.start_byte)
-        elif node.is_missing:
+        if node.is_missing:
             total += 1
+        elif node.is_error:
+            parts = [part for part in node.children if part.is_error or (part.is_named and part.child_count)]
+            total += max(1, _size(node) - sum(map(_size, parts)))
+            waiting.extend(parts)
         elif node.has_error:
             waiting.extend(node.children)
     return total
+
+
+def _size(node: "Node") -> int:
+    return node.end_byte - node.start_byte
 
 
 def max_error_fraction(language: str) -> float:
@@ -115,4 +138,4 @@ def max_error_fraction(language: str) -> float:
 
     Source: ours.
     """
-    return MAX_ERROR_FRACTION_PREPROCESSED if language in PREPROCESSED_LANGUAGES else 0.0
+    return MAX_ERROR_FRACTION_UNCERTAIN if language in UNCERTAIN_LANGUAGES else 0.0

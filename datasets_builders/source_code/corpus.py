@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from datasets_builders.building.builder import Builder, Stage
-from datasets_builders.building.card import LARGEST_COUNT_TABLE
+from datasets_builders.building.card import LARGEST_COUNT_TABLE, SEVERAL_LICENSES
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.state import file_sha256
 from datasets_builders.building.steps import Step
@@ -190,9 +190,9 @@ class CodeCorpusBuilder(Builder):
         return found | {"benchmarks_sha256": self.benchmark_index.sha256()} | scores
 
     def license_of_card(self) -> tuple[str, str]:
-        """Return the licence of all rows, `other` for several, and a table of licences as Markdown."""
+        """Return the licence of all rows, `SEVERAL_LICENSES` for several, and a table of licences as Markdown."""
         licenses = count_values(self.output_folder / "data", "license")
-        return next(iter(licenses)) if len(licenses) == 1 else "other", licence_table(licenses)
+        return next(iter(licenses)) if len(licenses) == 1 else SEVERAL_LICENSES, licence_table(licenses)
 
 
 def count_values(folder: Path, column: str) -> dict[str, int]:

@@ -207,7 +207,9 @@ def _cell_text(cell: object) -> str:
         return "-" if cell is None else str(cell)
     if isinstance(cell, int):
         return f"{cell:,}"
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    if isinstance(cell, float):
+        return f"{cell:,.0f}" if 1_000 <= abs(cell) < 1e12 else f"{cell:.4g}"
+    return str(cell)
 
 
 def _table_cell(text: str) -> str:

@@ -109,7 +109,13 @@ def test_the_card_has_metadata_ledger_and_lineage(code_folder, tmp_path):
     assert metadata["license"] == "mit"
     assert metadata["configs"][0]["data_files"] == [{"split": "train", "path": "data/train_*.parquet"}]
     assert metadata["size_categories"] == ["n<1K"]
-    for expected in ("| exact_dedup | n:1 |", "same_content", "`json/decoder.py`", "| sha256 of train_00000"):
+    for expected in (
+        "removed | merged | output |",
+        "Merge documents with the same id",
+        "same_content",
+        "`json/decoder.py`",
+        "| sha256 of train_00000",
+    ):
         assert expected in card
 
 

@@ -1,9 +1,16 @@
 """What stands in names and texts of a build stays where the card shows it."""
 
-import pytest
+import json
+from pathlib import Path
+from typing import Any
 
-from datasets_builders.building.card import _ledger_tables
+import pytest
+import yaml
+
+from datasets_builders.building.card import _count_table, _ledger_tables
 from datasets_builders.building.ledger import Ledger, StepCounts
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
 
 
 @pytest.mark.parametrize(
@@ -13,10 +20,39 @@ def test_no_text_breaks_out_of_its_cell_and_code_span(breaking):
     text = f"a.py{breaking}<img src=x>{breaking}"
     step = StepCounts("rules", "1:1", reasons={"long_lines": 1}, examples={"long_lines": [text]})
     step.show_change("email", text, text)
-    lines = _ledger_tables(Ledger([step])).split("\n")
+    lines = _ledger_tables(Ledger([step]), {}).split("\n")
     rows = [line for line in lines if "<img" in line]
     assert [row.count("`") for row in rows] == [2, 4]
     for row in rows:
         assert len(row.splitlines()) == 1
         cells = row.replace("\\\\", "").replace("\\|", "").split("|")
         assert len(cells) == 6 and all(cell.count("`") in (0, 2) for cell in cells)
+
+
+def test_languages_beyond_the_table_are_summed_up_and_numbers_stand_to_the_right(tmp_path):
+    builder = SourceCodeBuilder(SourceCodeConfig(output_dir=str(tmp_path)))
+    rows = _count_table(builder, {f"language {number}": (50 - number, 2_000) for number in range(42)}).splitlines()
+    assert rows[2:5] == ["| language | rows | bytes |", "| --- | ---: | ---: |", "| language 0 | 50 | 2,000 |"]
+    assert rows[-2:] == ["| language 39 | 11 | 2,000 |", "| 2 more | 19 | 4,000 |"]
+
+
+@pytest.mark.parametrize(
+    ("licenses", "license", "name"),
+    [
+        (["MIT", "MIT"], "mit", None),
+        (["MIT", "Apache-2.0"], "other", "several"),
+        (["(MIT OR CC0-1.0)"] * 2, "other", "mit-or-cc0-1.0"),
+    ],
+)
+def test_the_license_of_the_card_is_one_that_the_hub_takes(licenses, license, name, tmp_path):
+    rows = [{"content": f"value = {one}", "path": f"{one}.py", "license": mine} for one, mine in enumerate(licenses)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    metadata = yaml.safe_load(built(tmp_path, sources=[str(tmp_path / "rows.jsonl")]).split("---\n")[1])
+    assert (metadata["license"], metadata.get("license_name")) == (license, name)
+
+
+def built(folder: Path, **fields: Any) -> str:
+    """Build source code and return its card."""
+    config = SourceCodeConfig(output_dir=str(folder / "out"), decontaminate=[], near_dedup_threshold=1.0, **fields)
+    SourceCodeBuilder(config).run()
+    return (folder / "out/README.md").read_text()

@@ -46,3 +46,35 @@ def test_one_mistake_in_a_long_python_file_is_found_and_one_macro_in_a_long_c_fi
     assert error_fraction("Python", python) > max_error_fraction("Python")
     c = VALID["C"] * 200 + "DECLARE_THING(int x; y) int z\n"
     assert 0 < error_fraction("C", c) <= max_error_fraction("C")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("TypeScript", 'export declare const add: import("./types.js").Fn<Date, import("./fp.js").Arg<Date>>;\n'),
+        ("TypeScript", "export default function (): { a: string };\n"),
+        ("TypeScript", "export type * from './types';\n"),
+        (
+            "TypeScript",
+            "interface Box<\n  /** of */\n  out Shape extends object,\n  in T = never,\n  in out U = T\n> {}\n",
+        ),
+        ("TSX", "export type * from './types';\n"),
+        ("JavaScript", "export { _null as null, _catch as catch };\n"),
+    ],
+)
+def test_valid_code_that_a_grammar_does_not_know_is_no_error(language, text):
+    assert load_parser(language).parse(text.encode()).root_node.has_error
+    assert error_fraction(language, text) == 0.0
+    assert error_fraction(language, text + ")}]") > 0
+
+
+def test_one_brace_behind_an_ifdef_makes_no_error_of_the_functions_that_follow_it():
+    opened = "#ifdef __cplusplus\nnamespace a\n{\n#endif\n" + VALID["C++"] * 20
+    assert load_parser("C++").parse(opened.encode()).root_node.children[0].is_error
+    assert 0 < error_fraction("C++", opened) <= max_error_fraction("C++")
+
+
+def test_a_pattern_of_bash_that_the_grammar_does_not_know_is_forgiven_but_not_a_file_of_them():
+    pattern = "[[ $1 == @(help|[h?]) ]] && return\n"
+    assert 0 < error_fraction("Shell", VALID["Shell"] * 20 + pattern) <= max_error_fraction("Shell")
+    assert error_fraction("Shell", pattern) > max_error_fraction("Shell")

@@ -44,3 +44,10 @@ def test_markdown_survives_pipes_fences_and_line_breaks(tmp_path):
 def test_a_row_that_does_not_fit_its_header_is_refused():
     with pytest.raises(ValueError, match="2 cells, the header 1"):
         Page("Title").table(["only"], [[1, 2]])
+
+
+def test_large_numbers_are_written_out():
+    page = Page("Title")
+    page.table(["bytes"], [[544_098.0], [999.96], [0.19882], [2e15]])
+    shown = [cell.partition("<")[0] for cell in page.to_html().split('class="number">')[1:]]
+    assert shown == ["544,098", "1000", "0.1988", "2e+15"]

@@ -27,17 +27,19 @@ from datasets_builders.building.steps import Outcome, Step
 
 EMAIL = re2.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
 ESCAPES = "abfnrtv"
-# Domains end so; `matrix@other.shape` does not.
+# Domains end so; `matrix@other.shape` does not, nor do countries' whose code is a name in programs, such as id or py.
 _DOMAINS = (
     "com org net edu gov mil int info biz name pro io ai app dev co me tv cc xyz tech cloud online site "
-    "ac at au be br ca ch cl cn cz de dk es eu fi fr gr hk hu ie il in ir is it jp kr lt lu lv mx my nl no nz ph pl pt "
-    "ro rs ru sa se sg si sk th tr tw ua uk us vn za"
+    "ac ae am ar at au ba bd be bg bo br by ca ch cl cn cr cy cz de dk ec ee eg es eu fi fr ge gr gt hk hr hu ie il in "
+    "ir is it jp ke kr kw kz li lk lt lu lv ma mk mt mx my ng nl no nz om pe ph pk pl pt qa re ro rs ru sa se sg si sk "
+    "su sv th tn tr tw ua uk us uy uz ve vn za zw"
 )
 TOP_LEVEL_DOMAINS = frozenset(_DOMAINS.split())
 KEPT_DOMAINS = re.compile(
     r"(?:^|\.)(?:example|test|invalid|localhost)(?:\.(?:com|org|net))?$|^users\.noreply\.github\.com$"
 )
-KEPT_NAMES = frozenset(("git", "noreply", "no-reply", "user", "username", "you", "your", "name", "email", "me"))
+KEPT_NAMES = frozenset(("noreply", "no-reply", "user", "username", "you", "your", "name"))
+GIT_NAME, GIT_HOSTS = "git", frozenset(("github.com", "gitlab.com", "bitbucket.org"))
 IPV4 = re2.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b")
 IPV6 = re2.compile(r"(?i)\b(?:[0-9a-f]{1,4}:{1,2}){3,7}[0-9a-f]{1,4}\b")
 _DNS_SERVERS = (
@@ -65,12 +67,14 @@ ASSIGNED = re.compile(
     r"(?i)(?:(?:api|access|auth|secret|private|client|encryption|signing)[_.-]?(?:key|token|secret)|passw(?:or)?d|secret)"
     r"[\w.-]{0,20}[\"']?\s{0,5}(?::=|=>|[:=])\s{0,5}([\"'])([^\"'\n]{8,200})\1"
 )
-# Of keys for which detect-secrets has no detector, or gives back the mark alone.
-MORE_TOKENS = re.compile(r"\b(?:hf_\w{30,}|gh[pousr]_\w{36,}|github_pat_\w{22,})\b")
+# Of keys for which detect-secrets has no detector, or gives back a part: the mark, or a JWT without its signature.
+MORE_TOKENS = re.compile(
+    r"\b(?:hf_\w{30,}|gh[pousr]_\w{36,}|github_pat_\w{22,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,})\b"
+)
 MIN_ENTROPY_BITS = 3.3  # per character of an assigned value: words of a language have less
 NOT_A_SECRET = re.compile(
     r"(?i)example|sample|placeholder|change.?me|your|xxx|\*\*\*|dummy|fake|test|none|null|undefined|env|config|\$\{|\{\{|%\(|"
-    r"<|\s|[(\[{]|^[a-z]+(?:[_.-][a-z]+)*$|/"
+    r"<|\s|[(\[{]|^--|^[a-z]+(?:[_.-][a-z]+)*$|/"
 )
 DETECTORS = {
     "aws": "AWSKeyDetector",
@@ -135,7 +139,8 @@ def _emails(text: str) -> Iterable[tuple[Finding, int]]:
             start, value = start + 1, value[1:]
         name, _, domain = value.rpartition("@")
         real = domain.rpartition(".")[2].lower() in TOP_LEVEL_DOMAINS and not KEPT_DOMAINS.search(domain.lower())
-        if real and name and name.lower() not in KEPT_NAMES:
+        is_remote = name == GIT_NAME and (domain in GIT_HOSTS or text[match.end() : match.end() + 1] in (":", "/"))
+        if real and name and not is_remote and name.lower() not in KEPT_NAMES:
             yield Finding("email", value), start
 
 
@@ -180,7 +185,8 @@ def _secrets_of_line(line: str) -> set[str]:
     for match in ASSIGNED.finditer(line):
         if not NOT_A_SECRET.search(match[2]) and entropy(match[2]) >= MIN_ENTROPY_BITS:
             values.add(match[2])
-    return {value for value in values if not re.search(r"(?i)example|xxxx|0{8}", value)}
+    values = {value for value in values if not re.search(r"(?i)example|xxxx|0{8}", value)}
+    return {value for value in values if not any(value in other and value != other for other in values)}
 
 
 def entropy(text: str) -> float:

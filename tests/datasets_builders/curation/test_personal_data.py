@@ -19,6 +19,7 @@ AWS = "AKIA" + "QYLPMN5HHHFPZAM2"
 GITHUB = "ghp_" + "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"
 SLACK = "xoxb-" + "263594206564-2343594206574-FGqddMF8t08v8N7Oq4i57vs1"
 STRIPE = "sk_live_" + "ReTllpYQYfIZu2Jnf2lAPFjD"
+JWT = "eyJ" + "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SflKxwRJ-MeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
 RANDOM = "q8Zt4vL1" + "xW7kP2mN"
 KEY = (
     "-----BEGIN RSA PRIVATE KEY-----\n"
@@ -35,7 +36,11 @@ KEY = (
         ('HOST = "93.184.216.34"', "ip", "93.184.216.34"),
         ("ping 203.0.114.7", "ip", "203.0.114.7"),
         ('HOST = "2606:2800:220:1:248:1893:25c8:1946"', "ip", "2606:2800:220:1:248:1893:25c8:1946"),
+        ("(c) <me@kennethreitz.org>", "email", "me@kennethreitz.org"),
+        ("author: lenar@city.ee, Tallinn", "email", "lenar@city.ee"),
+        ("by <git@flevour.net>", "email", "git@flevour.net"),
         (f'key = "{AWS}"', "secret", AWS),
+        (f'parse("{JWT}")', "secret", JWT),
         (f"TOKEN={GITHUB}", "secret", GITHUB),
         (f"slack: {SLACK}", "secret", SLACK),
         (f"stripe.api_key = '{STRIPE}'", "secret", STRIPE),
@@ -53,7 +58,9 @@ def test_personal_data_and_secrets_are_found(text, kind, value):
     "text",
     [
         "someone@example.com git@github.com x@users.noreply.github.com",
+        "git@git.company.com:team/project ssh://git@git.company.com/team/project",
         "product = matrix@other.shape",
+        'PRIVATEKEY="--private-key=$2"',
         "@decorator.method",
         "127.0.0.1 192.168.1.1 10.0.0.1 0.0.0.0 255.255.255.255 8.8.8.8 224.0.0.1 192.0.2.1",
         'version = "4.17.20.1"; v1.2.3.4; 1.2.3.4.5',

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import importlib
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -33,10 +34,16 @@ def run_command(
     Source: ours.
     """
     try:
-        return _run(arguments, builders, commands or {})
+        code = _run(arguments, builders, commands or {})
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("\ninterrupted. What is done is kept: run the same command again to continue", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of what is printed, such as head, has seen enough; what is not yet printed goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
 
 
 def _run(arguments: Sequence[str], builders: dict[str, tuple[str, str]], commands: dict[str, tuple[str, str]]) -> int:

@@ -60,6 +60,7 @@ class CodeFile:
         """Return the first lines in small letters."""
         return "\n".join(self.text.split("\n", num_lines)[:num_lines]).lower()
 
-    def tail(self, num_lines: int) -> str:
-        """Return the last lines; behind a line end at the end of the file an empty one."""
-        return "\n".join(self.text.rsplit("\n", num_lines)[-num_lines:])
+    @property
+    def last_line(self) -> str:
+        """The last line that is not blank."""
+        return self.text.rstrip().rpartition("\n")[2]

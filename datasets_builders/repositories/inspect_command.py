@@ -25,7 +25,7 @@ LONGEST_LIST = 20
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the graph of a repository; 0, or 2 when it cannot be read."""
+    """Print the graph of a repository; 0, 1 when no file of it can be ordered, or 2 when it cannot be read."""
     parser = argparse.ArgumentParser(
         prog="python -m datasets_builders repositories inspect",
         description=__doc__,
@@ -48,9 +48,14 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     repository = read_repository(sources[0], options.source, options.max_bytes)
     graph = build_graph(repository)
+    if not graph.files:
+        left_out = ", ".join(f"{path} ({why})" for path, why in list(repository.left_out.items())[:LONGEST_LIST])
+        print(f"error: {options.source} has no file to order; left out: {left_out or 'nothing'}", file=sys.stderr)
+        return 1
     ordering = graph.order(options.cycle_policy)
     if options.html:
         write_page(graph, ordering, repository, options.html)
+        print(f"wrote {options.html}", file=sys.stderr)
     if options.json:
         print(json.dumps(as_json(graph, ordering, repository.left_out), indent=1))
     else:
@@ -127,7 +132,7 @@ def as_lines(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str]
     for language, counts in graph.coverage().items():
         lines.append(f"{language:12s}" + "".join(f"{counts[reason]:11,}" for reason in REASONS))
     needs = _needs(graph)
-    lines += ["", "in this order (what a file needs stands below it, with the line of the import and the rule):"]
+    lines += ["", "in this order (under each file those that it needs, with the import's line and rule):"]
     for number, path in enumerate(_first(ordering.paths, longest), 1):
         breaks = "   breaks a cycle" if path in ordering.cycle_breakers else ""
         lines.append(f"{number:5d} {path}{breaks}")

@@ -94,3 +94,18 @@ def test_a_terminal_shows_a_bar_and_a_pipe_none(run_cli, command, environment, t
     piped = run_cli(*arguments, "seed=1")
     assert "docs/s" not in piped.stderr
     assert "starting over" in piped.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_traceback(command, environment, tmp_path):
+    for number in range(2_000):
+        (tmp_path / f"module_{number}.py").write_text("import module_0\n")
+    process = subprocess.Popen(
+        command("repositories", "inspect", str(tmp_path), "--json"),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 1

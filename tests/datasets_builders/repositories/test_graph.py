@@ -391,3 +391,9 @@ def test_the_command_shows_the_order_with_its_evidence(tmp_path, capsys):
     assert found["order"] == ["a.py", "b.py"] and found["broken_edges"] == [["b.py", "a.py"]]
     assert run_command(["repositories", "inspect", str(tmp_path / "none")], BUILDERS, COMMANDS) == 2
     assert "nothing lies at" in capsys.readouterr().err
+
+
+def test_the_command_says_when_there_is_nothing_to_order(tmp_path, capsys):
+    (tmp_path / "broken.tar.gz").write_text("no archive")
+    assert run_command(["repositories", "inspect", str(tmp_path / "broken.tar.gz")], BUILDERS, COMMANDS) == 1
+    assert "no file to order; left out: broken.tar.gz (damaged_archive)" in capsys.readouterr().err

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from datasets_builders.building.atomic import written_whole
+from datasets_builders.building.columns import (
+    CLUSTERS_HEADER,
+    PROFILE_HEADER,
+    largest_clusters,
+    numeric_values,
+    profile,
+    varied,
+)
 from datasets_builders.building.ledger import Ledger
 from datasets_builders.building.state import digest, file_sha256
+from evals.report.charts import as_png, histograms
 
 if TYPE_CHECKING:
     from datasets_builders.building.builder import Builder
@@ -37,6 +46,7 @@ SIZE_CATEGORIES = [
 ]
 SEVERAL_LICENSES = "other"
 LARGEST_COUNT_TABLE = 40
+PICTURE = "pictures/columns.png"
 ROWS_OF_A_BATCH = 256  # with their texts, which may be long
 
 
@@ -87,7 +97,7 @@ def write_card(
     if counted:
         blocks.append(_count_table(builder, counted))
     blocks += [f"## {heading}\n\n{text.strip()}" for heading, text in parts.sections.items()]
-    blocks += [_ledger_tables(ledger, summaries), _lineage(builder, parts, lineage)]
+    blocks += [*_columns(builder), _ledger_tables(ledger, summaries), _lineage(builder, parts, lineage)]
     metadata = _metadata(builder, parts, num_rows)
     front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     with written_whole(builder.output_folder / "README.md") as temporary:
@@ -149,6 +159,31 @@ def _count_table(builder: "Builder", counted: dict[str, tuple[int, int]]) -> str
         shown.append([f"{len(left)} more", f"{rows:,}", f"{size:,}"])
     header = [builder.counted_column or "", "rows", "bytes"][:num_columns]
     return _table(f"Rows per {builder.counted_column}", header, [row[:num_columns] for row in shown])
+
+
+def _columns(builder: "Builder") -> list[str]:
+    """Describe the numeric columns, draw them beside the card, and name the largest clusters."""
+    folder = builder.output_folder / "data"
+    values = numeric_values(folder, builder.features)
+    blocks = []
+    if values:
+        rows = [[_shown(cell) for cell in row] for row in profile(values)]
+        blocks.append(_table("What the rows are like", list(PROFILE_HEADER), rows))
+    if drawn := varied(values):
+        picture = builder.output_folder / PICTURE
+        with written_whole(picture) as temporary:
+            temporary.write_bytes(as_png(histograms(drawn)))
+        blocks.append(f"![Rows by value; the last bar holds all above the 99th percentile]({PICTURE})")
+    if "cluster_size" in builder.features and (largest := largest_clusters(folder)):
+        rows = [[f"{size:,}", _plain(repository), f"`{_plain(path)}`"] for size, repository, path in largest]
+        blocks.append(_table("Largest clusters of near-duplicates", list(CLUSTERS_HEADER), rows))
+    return blocks
+
+
+def _shown(cell: object) -> str:
+    if isinstance(cell, float):
+        return f"{cell:,.0f}" if cell.is_integer() or abs(cell) >= 1_000 else f"{cell:.3g}"
+    return f"{cell:,}" if isinstance(cell, int) else f"`{cell}`"
 
 
 def _usage() -> str:
@@ -237,4 +272,4 @@ def _table(title: str, heading: list[str], rows: list[list[str]]) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell.replace(",", "").isdigit()
+    return re.fullmatch(r"-?[\d.,]+(e[-+]\d+)?", cell) is not None

@@ -4,11 +4,20 @@
 """
 
 import gzip
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datasets_builders.building.columns import (
+    CLUSTERS_HEADER,
+    MAX_ROWS,
+    PROFILE_HEADER,
+    largest_clusters,
+    numeric_values,
+    profile,
+    varied,
+)
 from datasets_builders.building.json_lines import of_line
 from datasets_builders.building.ledger import Ledger
 from evals.report.page import Page
@@ -16,12 +25,10 @@ from evals.report.page import Page
 if TYPE_CHECKING:
     from datasets_builders.building.builder import Builder
 
-HISTOGRAM_ROWS = 1_000_000
 EXAMPLES_PER_REASON = 2
 LARGEST_NUM_REASONS = 40
 EXCERPT_CHARACTERS = 400
 LINES_READ_PER_FILE = 20_000
-NUM_CLUSTERS = 10
 
 
 def write_report(builder: "Builder", ledger: Ledger, num_rows: dict[str, int]) -> Path:
@@ -119,57 +126,17 @@ def _without_ticks(text: str) -> str:
 
 
 def _show_columns(page: Page, builder: "Builder") -> None:
-    import numpy as np
-
-    numeric = [name for name, kind in builder.features.items() if getattr(kind, "dtype", "") in ("int64", "float64")]
-    if not numeric:
+    values = numeric_values(builder.output_folder / "data", builder.features)
+    if not values:
         return
     page.heading("What the rows are like")
-    rows, charts = [], []
-    for name in numeric:
-        values = np.array([value for value in _values(builder, name) if value is not None], float)
-        if not len(values):
-            continue
-        low, middle, high = np.percentile(values, [5, 50, 95])
-        rows.append([name, len(values), float(low), float(middle), float(high), float(values.max())])
-        if values.min() < values.max():
-            charts.append((name, values))
-    if not rows:
-        return
-    caption = f"Of the first {HISTOGRAM_ROWS:,} rows" if rows[0][1] >= HISTOGRAM_ROWS else ""
-    page.table(["column", "rows with a value", "5 %", "median", "95 %", "largest"], rows, caption)
-    for name, values in charts:
-        page.histogram(name, values, caption=f"{name}; the last bar holds all above the 99th percentile", x_label=name)
-
-
-def _values(builder: "Builder", column: str) -> Iterator[Any]:
-    import pyarrow.parquet as pq
-
-    left = HISTOGRAM_ROWS
-    for path in sorted((builder.output_folder / "data").glob("*.parquet")):
-        with pq.ParquetFile(path) as shard:
-            for batch in shard.iter_batches(columns=[column]):
-                if left <= 0:
-                    return
-                yield from batch.column(0).to_pylist()[:left]
-                left -= batch.num_rows
+    rows = profile(values)
+    page.table(PROFILE_HEADER, rows, f"Of the first {MAX_ROWS:,} rows" if rows[0][1] == MAX_ROWS else "")
+    if drawn := varied(values):
+        page.histograms("columns", drawn, caption="Rows by value; the last bar holds all above the 99th percentile")
 
 
 def _show_clusters(page: Page, folder: Path) -> None:
-    """Show the rows that stand for most near-duplicates."""
-    import pyarrow.parquet as pq
-
-    largest: list[tuple[int, str, str]] = []
-    for path in sorted(folder.glob("*.parquet")):
-        with pq.ParquetFile(path) as shard:
-            columns = [name for name in ("cluster_size", "repository", "path") if name in shard.schema_arrow.names]
-            for batch in shard.iter_batches(columns=columns):
-                found = (
-                    (int(row["cluster_size"]), row["repository"], row.get("path", ""))
-                    for row in batch.to_pylist()
-                    if (row["cluster_size"] or 1) > 1
-                )
-                largest = sorted([*largest, *found], key=lambda one: (-one[0], one[1:]))[:NUM_CLUSTERS]
-    if largest:
+    if largest := largest_clusters(folder):
         page.heading("Largest clusters of near-duplicates")
-        page.table(["files", "repository", "the copy that stays"], largest)
+        page.table(CLUSTERS_HEADER, largest)

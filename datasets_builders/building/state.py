@@ -26,7 +26,7 @@ PACKAGES_WITH_EFFECT = (
     *("pyahocorasick", "rensa", "tree-sitter", *(f"tree-sitter-{name}" for name in GRAMMARS)),
 )
 # Everything that a build writes; what else lies in the folder is the user's.
-OUTPUTS = ("data", "removed", "ledger.json", "README.md")
+OUTPUTS = ("data", "removed", "pictures", "report_pictures", "ledger.json", "README.md", "report.html", "report.md")
 
 
 def file_sha256(path: Path) -> str:

@@ -7,18 +7,13 @@ this page so that they look alike. Charts are drawn by matplotlib as SVG: no scr
 from __future__ import annotations
 
 import html
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Points = Sequence[tuple[float, float]]
+from evals.report import charts
+from evals.report.charts import Points
 
 STYLE = """
 :root { color-scheme: light; }
@@ -41,10 +36,6 @@ figure svg { max-width: 100%; height: auto; }
 figcaption { color: #5a6576; font-size: .9rem; }
 """
 
-# Okabe-Ito: told apart with every common form of colour blindness.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444"]
-
-LARGEST_DRAWN = 2_000  # more dots of a matrix become pixels
 _NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( ?(%|s|GiB|MiB|kB|MB|B|tokens/s))?$")
 
 
@@ -125,7 +116,7 @@ class Page:
             caption, x_label, y_label (`str`): units belong into the labels.
             boundaries (`dict` of label to x, *optional*): vertical lines, such as the starts of stages.
         """
-        svg = _line_chart_svg(series, x_label, y_label, boundaries or {})
+        svg = charts.line_chart(series, x_label, y_label, boundaries or {})
         self._add_picture(name, svg, caption)
 
     def bar_chart(
@@ -144,17 +135,17 @@ class Page:
             series (`dict` of label to one value per group): None draws no bar.
             groups: named below the bars.
         """
-        svg = _bar_chart_svg(series, groups, y_label)
+        svg = charts.bar_chart(series, groups, y_label)
         self._add_picture(name, svg, caption)
 
-    def histogram(self, name: str, values: Sequence[float], *, caption: str, x_label: str) -> None:
-        """Add a histogram of up to 40 bars; the tail above the 99th percentile is drawn as part of the last bar.
+    def histograms(self, name: str, values: Mapping[str, Sequence[float]], *, caption: str) -> None:
+        """Add a picture of histograms; the tail above the 99th percentile is drawn as part of the last bar.
 
         Args:
             name (`str`): as for `line_chart`.
-            values: at least one finite number.
+            values (`dict` of label to numbers): at least one finite number each.
         """
-        self._add_picture(name, _histogram_svg(values, x_label), caption)
+        self._add_picture(name, charts.as_svg(charts.histograms(values)), caption)
 
     def matrix(
         self, name: str, points: Mapping[str, Points], size: int, *, caption: str, labels: tuple[str, str]
@@ -167,7 +158,7 @@ class Page:
             size (`int`): rows and columns.
             labels (tuple): of the columns and of the rows.
         """
-        self._add_picture(name, _matrix_svg(points, size, labels), caption)
+        self._add_picture(name, charts.matrix(points, size, labels), caption)
 
     def to_html(self) -> str:
         """Return the page as one HTML document that needs nothing else."""
@@ -220,98 +211,3 @@ def _table_cell(text: str) -> str:
 def _markdown_row(cells: Sequence[str]) -> str:
     # A pipe or a line break inside a cell would end it.
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-
-def _line_chart_svg(series: Mapping[str, Points], x_label: str, y_label: str, boundaries: Mapping[str, float]) -> str:
-    figure, axes = _empty_chart(3.6)
-    drawn = 0
-    for label, points in series.items():
-        if points:
-            xs, ys = zip(*points, strict=True)
-            axes.plot(xs, ys, label=label, color=COLOURS[drawn % len(COLOURS)], linewidth=1.6)
-            drawn += 1
-    for label, x in boundaries.items():
-        axes.axvline(x, color="#b9c2cf", linewidth=0.8, linestyle="--")
-        axes.annotate(label, (x, 1.0), xycoords=("data", "axes fraction"), fontsize=8, color="#5a6576", va="bottom")
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    if drawn > 1:
-        axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
-
-
-def _bar_chart_svg(series: Mapping[str, Sequence[float | None]], groups: Sequence[str], y_label: str) -> str:
-    figure, axes = _empty_chart(4.2)
-    width = 0.84 / max(len(series), 1)
-    for number, (label, values) in enumerate(series.items()):
-        bars = [
-            (group + (number - (len(series) - 1) / 2) * width, value)
-            for group, value in enumerate(values)
-            if value is not None
-        ]
-        xs, heights = zip(*bars, strict=True) if bars else ((), ())
-        axes.bar(xs, heights, width, label=label, color=COLOURS[number % len(COLOURS)])
-    axes.set_xticks(range(len(groups)), groups, rotation=35, ha="right", fontsize=8)
-    axes.set_ylabel(y_label)
-    if len(series) > 1:
-        axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.18))
-    return _svg(figure)
-
-
-def _histogram_svg(values: Sequence[float], x_label: str) -> str:
-    import numpy as np
-
-    numbers = np.asarray(values, float)
-    low, high = float(numbers.min()), float(np.percentile(numbers, 99))
-    is_count = bool((numbers == numbers.round()).all())
-    high = max(high, low + (1 if is_count else 1e-9))
-    num_bars = int(min(40, high - low + 1)) if is_count else 40
-    counts, edges = np.histogram(np.minimum(numbers, high), bins=max(num_bars, 1), range=(low, high))
-    figure, axes = _empty_chart(2.4, layout=None)
-    figure.subplots_adjust(left=0.1, right=0.985, top=0.95, bottom=0.21)
-    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=COLOURS[0])
-    axes.set_xlabel(x_label)
-    axes.set_ylabel("rows")
-    return _svg(figure)
-
-
-def _matrix_svg(points: Mapping[str, Points], size: int, labels: tuple[str, str]) -> str:
-    figure, axes = _empty_chart(8.0)
-    # Dots of a large square would vanish, those of a small one would hide it.
-    area = min(40.0, max(0.5, 40_000 / max(size, 1) ** 2))
-    for number, (label, places) in enumerate(points.items()):
-        if places:
-            columns, rows = zip(*places, strict=True)
-            color, is_picture = COLOURS[number % len(COLOURS)], len(places) > LARGEST_DRAWN
-            axes.scatter(columns, rows, area, color=color, label=label, marker="s", linewidths=0, rasterized=is_picture)
-    axes.plot([0, max(size - 1, 1)], [0, max(size - 1, 1)], color="#b9c2cf", linewidth=0.8)
-    axes.set_xlim(-0.5, max(size - 0.5, 1))
-    axes.set_ylim(max(size - 0.5, 1), -0.5)
-    axes.set_aspect("equal")
-    axes.set_xlabel(labels[0])
-    axes.set_ylabel(labels[1])
-    if any(points.values()):
-        axes.legend(frameon=False, fontsize=8, loc="upper right")
-    return _svg(figure)
-
-
-def _empty_chart(height: float, layout: Literal["constrained"] | None = "constrained") -> tuple[Figure, Axes]:
-    # To find the margins takes longer than to draw: a chart that is drawn often states its own.
-    # Imported here: a caller that only writes tables should not wait for matplotlib.
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.5, height), layout=layout)
-    FigureCanvasSVG(figure)
-    axes = figure.add_subplot()
-    axes.set_axisbelow(True)
-    axes.grid(axis="y", color="#e6eaf0")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]

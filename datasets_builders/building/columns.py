@@ -1,0 +1,88 @@
+"""Section 2.1: what the rows of finished shards are like, for the card and the report: numbers and clusters."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from datasets import Features
+    from numpy.typing import NDArray
+
+MAX_ROWS = 1_000_000
+NUM_CLUSTERS = 10
+NUMERIC_TYPES = ("int64", "float64")
+PROFILE_HEADER = ("column", "rows with a value", "5 %", "median", "95 %", "largest")
+CLUSTERS_HEADER = ("files", "repository", "the copy that stays")
+
+
+def numeric_values(folder: Path, features: "Features") -> dict[str, "NDArray[np.float64]"]:
+    """Return the values of each numeric column over the first million rows, without those that are null.
+
+    Args:
+        folder (`Path`): of the shards.
+        features: the columns.
+
+    Returns:
+        dict: column to values, (rows with one,); a column without any value is left out.
+
+    Source: ours.
+    """
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    columns = [name for name, kind in features.items() if getattr(kind, "dtype", "") in NUMERIC_TYPES]
+    parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in columns}
+    left = MAX_ROWS if columns else 0
+    for path in sorted(folder.glob("*.parquet")):
+        if left <= 0:
+            break
+        with pq.ParquetFile(path) as shard:
+            for batch in shard.iter_batches(columns=columns):
+                for name in columns:
+                    values = batch.column(name)[:left].drop_null()
+                    parts[name].append(values.to_numpy(zero_copy_only=False).astype(np.float64))
+                left -= batch.num_rows
+                if left <= 0:
+                    break
+    found = {name: np.concatenate([np.empty(0), *some]) for name, some in parts.items()}
+    return {name: values[np.isfinite(values)] for name, values in found.items() if np.isfinite(values).any()}
+
+
+def profile(values: dict[str, "NDArray[np.float64]"]) -> list[list[object]]:
+    """Return a row of `PROFILE_HEADER` per column."""
+    import numpy as np
+
+    rows: list[list[object]] = []
+    for name, found in values.items():
+        low, middle, high = np.percentile(found, [5, 50, 95])
+        rows.append([name, len(found), float(low), float(middle), float(high), float(found.max())])
+    return rows
+
+
+def varied(values: dict[str, "NDArray[np.float64]"]) -> dict[str, "NDArray[np.float64]"]:
+    """Return the columns of which there is a histogram to draw: those with more than one value."""
+    return {name: found for name, found in values.items() if found.min() < found.max()}
+
+
+def largest_clusters(folder: Path) -> list[tuple[int, str, str]]:
+    """Return a row of `CLUSTERS_HEADER` for each of the rows that stand for most near-duplicates.
+
+    Args:
+        folder (`Path`): of the shards; they have `cluster_size` and `repository`.
+
+    Source: ours.
+    """
+    import pyarrow.parquet as pq
+
+    largest: list[tuple[int, str, str]] = []
+    for path in sorted(folder.glob("*.parquet")):
+        with pq.ParquetFile(path) as shard:
+            columns = [name for name in ("cluster_size", "repository", "path") if name in shard.schema_arrow.names]
+            for batch in shard.iter_batches(columns=columns):
+                found = (
+                    (int(row["cluster_size"]), row["repository"], row.get("path", ""))
+                    for row in batch.to_pylist()
+                    if (row["cluster_size"] or 1) > 1
+                )
+                largest = sorted([*largest, *found], key=lambda one: (-one[0], one[1:]))[:NUM_CLUSTERS]
+    return largest

@@ -1,0 +1,165 @@
+"""Charts of reports and cards, drawn by matplotlib: no script, no font and no picture is fetched."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Points = Sequence[tuple[float, float]]
+
+# Okabe-Ito: told apart with every common form of colour blindness.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444"]
+
+LARGEST_DRAWN = 2_000  # more dots of a matrix become pixels
+COLUMNS_OF_HISTOGRAMS, HISTOGRAM_HEIGHT = 3, 1.6  # inches
+PNG_DPI = 120
+
+
+def line_chart(series: Mapping[str, Points], x_label: str, y_label: str, boundaries: Mapping[str, float]) -> str:
+    """Return an SVG of lines: series by label, and vertical lines by label."""
+    figure, axes = _empty_chart(3.6)
+    drawn = 0
+    for label, points in series.items():
+        if points:
+            xs, ys = zip(*points, strict=True)
+            axes.plot(xs, ys, label=label, color=COLOURS[drawn % len(COLOURS)], linewidth=1.6)
+            drawn += 1
+    for label, x in boundaries.items():
+        axes.axvline(x, color="#b9c2cf", linewidth=0.8, linestyle="--")
+        axes.annotate(label, (x, 1.0), xycoords=("data", "axes fraction"), fontsize=8, color="#5a6576", va="bottom")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    if drawn > 1:
+        axes.legend(frameon=False, fontsize=8)
+    return as_svg(figure)
+
+
+def bar_chart(series: Mapping[str, Sequence[float | None]], groups: Sequence[str], y_label: str) -> str:
+    """Return an SVG of bars, one per group and series; None draws no bar."""
+    figure, axes = _empty_chart(4.2)
+    width = 0.84 / max(len(series), 1)
+    for number, (label, values) in enumerate(series.items()):
+        bars = [
+            (group + (number - (len(series) - 1) / 2) * width, value)
+            for group, value in enumerate(values)
+            if value is not None
+        ]
+        xs, heights = zip(*bars, strict=True) if bars else ((), ())
+        axes.bar(xs, heights, width, label=label, color=COLOURS[number % len(COLOURS)])
+    axes.set_xticks(range(len(groups)), groups, rotation=35, ha="right", fontsize=8)
+    axes.set_ylabel(y_label)
+    if len(series) > 1:
+        axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.18))
+    return as_svg(figure)
+
+
+def histograms(values: Mapping[str, Sequence[float]]) -> Figure:
+    """Return histograms of up to 40 bars, three in a row; the last bar holds all above the 99th percentile.
+
+    Args:
+        values (`dict` of label to numbers): at least one finite number each.
+    """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    rows = -(-len(values) // COLUMNS_OF_HISTOGRAMS)
+    figure = _empty_figure(HISTOGRAM_HEIGHT * rows, layout=None)
+    # To find the margins takes longer than to draw.
+    below, above = 0.3 / (HISTOGRAM_HEIGHT * rows), 1 - 0.3 / (HISTOGRAM_HEIGHT * rows)
+    figure.subplots_adjust(left=0.05, right=0.985, bottom=below, top=above, wspace=0.18, hspace=0.5)
+    for number, (label, given) in enumerate(values.items()):
+        axes = figure.add_subplot(rows, COLUMNS_OF_HISTOGRAMS, number + 1)
+        numbers = np.asarray(given, float)
+        is_count = bool((numbers == numbers.round()).all())
+        counts, edges = _bars(numbers, is_count)
+        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=COLOURS[0])
+        axes.set_title(label, fontsize=9, loc="left")
+        for axis, has_integers in ((axes.xaxis, is_count), (axes.yaxis, True)):
+            axis.set_major_locator(MaxNLocator(4, integer=has_integers))
+            axis.set_major_formatter(FuncFormatter(_short_number))
+        _style(axes, 7)
+    return figure
+
+
+def _bars(numbers: NDArray[np.float64], is_count: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    low, high = float(numbers.min()), float(np.percentile(numbers, 99))
+    if is_count:  # a bar stands around its number
+        low, high = low - 0.5, max(high, low + 1) + 0.5
+    high = max(high, low + 1e-9)
+    num_bars = int(min(40, high - low)) if is_count else 40
+    return np.histogram(np.minimum(numbers, high), bins=num_bars, range=(low, high))
+
+
+def _short_number(value: float, place: int | None = None) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def matrix(points: Mapping[str, Points], size: int, labels: tuple[str, str]) -> str:
+    """Return an SVG of dots (column, row) by label in a square of `size`, row by row from the top."""
+    figure, axes = _empty_chart(8.0)
+    # Dots of a large square would vanish, those of a small one would hide it.
+    area = min(40.0, max(0.5, 40_000 / max(size, 1) ** 2))
+    for number, (label, places) in enumerate(points.items()):
+        if places:
+            columns, rows = zip(*places, strict=True)
+            color, is_picture = COLOURS[number % len(COLOURS)], len(places) > LARGEST_DRAWN
+            axes.scatter(columns, rows, area, color=color, label=label, marker="s", linewidths=0, rasterized=is_picture)
+    axes.plot([0, max(size - 1, 1)], [0, max(size - 1, 1)], color="#b9c2cf", linewidth=0.8)
+    axes.set_xlim(-0.5, max(size - 0.5, 1))
+    axes.set_ylim(max(size - 0.5, 1), -0.5)
+    axes.set_aspect("equal")
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+    if any(points.values()):
+        axes.legend(frameon=False, fontsize=8, loc="upper right")
+    return as_svg(figure)
+
+
+def as_svg(figure: Figure) -> str:
+    """Return a figure as SVG, the same for the same figure."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as PNG, which every viewer of a card shows."""
+    raw = io.BytesIO()
+    figure.savefig(raw, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    return raw.getvalue()
+
+
+def _empty_chart(height: float) -> tuple[Figure, Axes]:
+    figure = _empty_figure(height, layout="constrained")
+    axes = figure.add_subplot()
+    _style(axes)
+    return figure, axes
+
+
+def _empty_figure(height: float, layout: Literal["constrained"] | None) -> Figure:
+    # Imported here: a caller that only writes tables should not wait for matplotlib.
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.5, height), layout=layout)
+    FigureCanvasSVG(figure)
+    return figure
+
+
+def _style(axes: Axes, font_size: float | None = None) -> None:
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color="#e6eaf0")
+    axes.spines[["top", "right"]].set_visible(False)
+    if font_size:
+        axes.tick_params(labelsize=font_size)

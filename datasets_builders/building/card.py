@@ -10,7 +10,9 @@ import yaml
 
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.columns import (
+    CAPTION,
     CLUSTERS_HEADER,
+    PICTURE,
     PROFILE_HEADER,
     largest_clusters,
     numeric_values,
@@ -46,7 +48,6 @@ SIZE_CATEGORIES = [
 ]
 SEVERAL_LICENSES = "other"
 LARGEST_COUNT_TABLE = 40
-PICTURE = "pictures/columns.png"
 ROWS_OF_A_BATCH = 256  # with their texts, which may be long
 
 
@@ -173,7 +174,7 @@ def _columns(builder: "Builder") -> list[str]:
         picture = builder.output_folder / PICTURE
         with written_whole(picture) as temporary:
             temporary.write_bytes(as_png(histograms(drawn)))
-        blocks.append(f"![Rows by value; the last bar holds all above the 99th percentile]({PICTURE})")
+        blocks.append(f"![{CAPTION}]({PICTURE})")
     if "cluster_size" in builder.features and (largest := largest_clusters(folder)):
         rows = [[f"{size:,}", _plain(repository), f"`{_plain(path)}`"] for size, repository, path in largest]
         blocks.append(_table("Largest clusters of near-duplicates", list(CLUSTERS_HEADER), rows))

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets_builders.building.columns import (
+    CAPTION,
     CLUSTERS_HEADER,
     MAX_ROWS,
+    PICTURE,
     PROFILE_HEADER,
     largest_clusters,
     numeric_values,
     profile,
-    varied,
 )
 from datasets_builders.building.json_lines import of_line
 from datasets_builders.building.ledger import Ledger
@@ -132,8 +133,9 @@ def _show_columns(page: Page, builder: "Builder") -> None:
     page.heading("What the rows are like")
     rows = profile(values)
     page.table(PROFILE_HEADER, rows, f"Of the first {MAX_ROWS:,} rows" if rows[0][1] == MAX_ROWS else "")
-    if drawn := varied(values):
-        page.histograms("columns", drawn, caption="Rows by value; the last bar holds all above the 99th percentile")
+    picture = builder.output_folder / PICTURE
+    if picture.exists():
+        page.image(picture, caption=CAPTION)
 
 
 def _show_clusters(page: Page, folder: Path) -> None:

@@ -6,6 +6,7 @@ this page so that they look alike. Charts are drawn by matplotlib as SVG: no scr
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +33,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: 
 pre { background: #f5f7fa; border: 1px solid #e6eaf0; border-radius: 6px; padding: .75rem 1rem; overflow-x: auto; }
 pre, code { font: .85rem/1.45 ui-monospace, monospace; }
 figure { margin: 1rem 0; }
-figure svg { max-width: 100%; height: auto; }
+figure svg, figure img { max-width: 100%; height: auto; }
 figcaption { color: #5a6576; font-size: .9rem; }
 """
 
@@ -43,7 +44,7 @@ _NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( ?(%|s|GiB|MiB|kB|MB|B|tokens
 class _Block:
     html: str
     markdown: str
-    picture: tuple[str, str] | None = None  # file name, SVG text
+    picture: tuple[str, bytes] | None = None  # file name, content
 
 
 @dataclass
@@ -117,7 +118,7 @@ class Page:
             boundaries (`dict` of label to x, *optional*): vertical lines, such as the starts of stages.
         """
         svg = charts.line_chart(series, x_label, y_label, boundaries or {})
-        self._add_picture(name, svg, caption)
+        self._add_svg(name, svg, caption)
 
     def bar_chart(
         self,
@@ -136,16 +137,13 @@ class Page:
             groups: named below the bars.
         """
         svg = charts.bar_chart(series, groups, y_label)
-        self._add_picture(name, svg, caption)
+        self._add_svg(name, svg, caption)
 
-    def histograms(self, name: str, values: Mapping[str, Sequence[float]], *, caption: str) -> None:
-        """Add a picture of histograms; the tail above the 99th percentile is drawn as part of the last bar.
-
-        Args:
-            name (`str`): as for `line_chart`.
-            values (`dict` of label to numbers): at least one finite number each.
-        """
-        self._add_picture(name, charts.as_svg(charts.histograms(values)), caption)
+    def image(self, path: Path, *, caption: str) -> None:
+        """Add a PNG that exists already."""
+        raw = path.read_bytes()
+        tag = f'<img src="data:image/png;base64,{base64.b64encode(raw).decode()}" alt="{html.escape(caption)}">'
+        self._add_picture(path.name, raw, tag, caption)
 
     def matrix(
         self, name: str, points: Mapping[str, Points], size: int, *, caption: str, labels: tuple[str, str]
@@ -158,7 +156,7 @@ class Page:
             size (`int`): rows and columns.
             labels (tuple): of the columns and of the rows.
         """
-        self._add_picture(name, charts.matrix(points, size, labels), caption)
+        self._add_svg(name, charts.matrix(points, size, labels), caption)
 
     def to_html(self) -> str:
         """Return the page as one HTML document that needs nothing else."""
@@ -180,7 +178,7 @@ class Page:
             parts.append(block.markdown.replace("{pictures}", pictures.name) if block.picture else block.markdown)
             if block.picture:
                 pictures.mkdir(exist_ok=True)
-                (pictures / block.picture[0]).write_text(block.picture[1], encoding="utf-8")
+                (pictures / block.picture[0]).write_bytes(block.picture[1])
         markdown_path = html_path.with_suffix(".md")
         markdown_path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
         return html_path, markdown_path
@@ -188,9 +186,12 @@ class Page:
     def _add(self, html_text: str, markdown: str) -> None:
         self._blocks.append(_Block(html_text, markdown))
 
-    def _add_picture(self, name: str, svg: str, caption: str) -> None:
-        figure = f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"
-        self._blocks.append(_Block(figure, f"![{caption}]({{pictures}}/{name}.svg)", (f"{name}.svg", svg)))
+    def _add_svg(self, name: str, svg: str, caption: str) -> None:
+        self._add_picture(f"{name}.svg", svg.encode(), svg, caption)
+
+    def _add_picture(self, file_name: str, content: bytes, tag: str, caption: str) -> None:
+        figure = f"<figure>{tag}<figcaption>{html.escape(caption)}</figcaption></figure>"
+        self._blocks.append(_Block(figure, f"![{caption}]({{pictures}}/{file_name})", (file_name, content)))
 
 
 def _cell_text(cell: object) -> str:

@@ -124,7 +124,7 @@ class Builder:
         """
         self.check()
         state = BuildState(self.output_folder)
-        state.check_folder()
+        state.check_folder(self.name)
         stages = self.stages()
         _check_names(stages)
         modules = {type(step).__module__ for stage in stages for step in stage.pipeline}

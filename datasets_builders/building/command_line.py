@@ -76,7 +76,7 @@ def _run(arguments: Sequence[str], builders: dict[str, tuple[str, str]], command
 
 def _build(name: str, target: str, options: argparse.Namespace, overrides: list[str]) -> int:
     from datasets_builders.building.config import load_config
-    from datasets_builders.building.state import free_bytes
+    from datasets_builders.building.state import BuildState, free_bytes
 
     if options.workers is not None:
         overrides = [*(one for one in overrides if not one.startswith("workers=")), f"workers={options.workers}"]
@@ -86,6 +86,7 @@ def _build(name: str, target: str, options: argparse.Namespace, overrides: list[
     builder = builder_class(load_config(builder_class.config_class, options.config, overrides))
     if options.dry_run:
         builder.check()
+        BuildState(builder.output_folder).check_folder(builder.name)
         print("\n".join(builder.plan()))
         return EXIT_OK
     started = time.monotonic()

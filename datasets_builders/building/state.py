@@ -95,10 +95,16 @@ class BuildState:
         self.fingerprint_file = self.folder / "fingerprint.json"
         self.finished_file = self.folder / "finished.json"
 
-    def check_folder(self) -> None:
-        """Raise `ConfigError` when the output folder holds something that no build of ours has written."""
+    def check_folder(self, builder: str) -> None:
+        """Raise `ConfigError` when the output folder holds something that this builder has not written."""
         if self.output_folder.exists() and not self.output_folder.is_dir():
             raise ConfigError(f"output_dir {self.output_folder} is a file; name a folder")
+        previous = self._read(self.fingerprint_file)
+        if previous and previous["builder"] != builder:
+            raise ConfigError(
+                f"output_dir {self.output_folder} holds a dataset of {previous['builder']}, not of {builder}; "
+                "name another folder, or delete this one"
+            )
         if self.folder.is_dir() or not self.output_folder.exists():
             return
         if any(self.output_folder.iterdir()):

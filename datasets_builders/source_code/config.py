@@ -11,7 +11,7 @@ from datasets_builders.curation.rules import CODE_RULES, RuleLimits
 from datasets_builders.curation.scorers import read_scorers
 from datasets_builders.curation.toxicity import ToxicityLimits
 from datasets_builders.source_code.folder import FolderConfig
-from datasets_builders.source_code.languages import TYPES, type_of_language
+from datasets_builders.source_code.languages import TYPES, language_named, type_of_language
 from datasets_builders.source_code.tie_break import check_tie_break
 from datasets_builders.sources.opening import FORMS
 
@@ -139,7 +139,9 @@ class CodeCorpusConfig(FolderConfig):
                 raise ConfigError(f"language_types: unknown {name!r}; known: {', '.join(TYPES)}")
         for name in self.languages:
             if type_of_language(name) is None:
-                raise ConfigError(f"languages: Linguist knows no {name!r}; names are such as 'C++', 'C#', 'Shell'")
+                near = language_named(name)
+                hint = f"did you mean {near!r}?" if near else "names are such as 'C++', 'C#', 'Shell'"
+                raise ConfigError(f"languages: Linguist knows no {name!r}; {hint}")
 
     @property
     def score_columns(self) -> list[str]:

@@ -46,6 +46,7 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(run_cli, code_folder, tmp
         (["source_code", "output_dir=x", "--wrokers", "2"], "unknown option --wrokers"),
         (["source_code", "output_dir=x", "--push-to", "a/b/c"], "--push-to"),
         (["source_code", "output_dir=.", "input_dir=."], "the same folder"),
+        (["source_code", "output_dir=x", "languages=[python]"], "did you mean 'Python'?"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line_without_a_traceback(run_cli, tmp_path, arguments, message):
@@ -74,6 +75,16 @@ def test_a_folder_of_the_user_is_never_overwritten(run_cli, code_folder, tmp_pat
     assert done.returncode == 2
     assert "was not written by a builder" in done.stderr
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_dataset_of_another_builder_is_never_overwritten(run_cli, code_folder, tmp_path, more):
+    assert run_cli("arithmetic", "num_documents=50", "output_dir=sums").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    done = run_cli("source_code", "decontaminate=[]", f"input_dir={code_folder}", "output_dir=sums", *more)
+    assert done.returncode == 2
+    assert "holds a dataset of arithmetic, not of source_code" in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_a_terminal_shows_a_bar_and_a_pipe_none(run_cli, command, environment, tmp_path):

@@ -49,7 +49,7 @@ def add_endpoint_arguments(parser: argparse.ArgumentParser, required: bool) -> N
     )
     group.add_argument("--concurrency", type=int, default=Endpoint.concurrency, help="requests at once")
     group.add_argument("--max-tokens", type=int, default=Endpoint.max_tokens, help="of an answer, reasoning included")
-    group.add_argument("--temperature", type=float, default=Endpoint.temperature)
+    group.add_argument("--temperature", type=float, default=Endpoint.temperature, help="0 is greedy")
     group.add_argument("--timeout-seconds", type=float, default=Endpoint.timeout_seconds, help="for one answer")
     group.add_argument("--tries", type=int, default=TRIES, help="of a request, when the server fails")
 

@@ -244,7 +244,11 @@ class Builder:
         lines.append(f"columns     {', '.join(self.features)}")
         last = self.config.num_shards - 1
         lines.append(f"output      {self.output_folder}/data/train_00000..{last:05d}_of_{last + 1:05d}.parquet")
-        lines.append(f"output      {self.output_folder}/{{README.md,ledger.json,removed/,.build/}}")
+        lines.append(f"output      {self.output_folder}/{{README.md,ledger.json,report.html,removed/,.build/}}")
+        if (self.output_folder / "data").is_dir():
+            lines.append(
+                "output      holds a dataset: it stays when config, input and code are the same, else it is replaced"
+            )
         return lines
 
 

@@ -15,6 +15,17 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Shows a description as it stands, and behind the help of each option its default."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        # By identity: 0 is a default like any other.
+        has_default = action.option_strings and not any(
+            action.default is one for one in (None, False, argparse.SUPPRESS)
+        )
+        return f"{action.help or ''} (default: %(default)s)".lstrip() if has_default else action.help
+
+
 def run_command(
     arguments: Sequence[str],
     builders: dict[str, tuple[str, str]],

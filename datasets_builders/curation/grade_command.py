@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.asking import Endpoint, add_endpoint_arguments, check_endpoint, endpoint_of
-from datasets_builders.building.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from datasets_builders.building.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, HelpFormatter
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.curation.agreement import agreement_lines, score_columns
 from datasets_builders.curation.grading import (
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m datasets_builders grade",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--input", required=True, help=".parquet or .jsonl file, dataset folder, or ORG/NAME")
     parser.add_argument("--output", type=Path, required=True, help="FILE.jsonl or FILE.parquet of graded rows")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.asking.endpoint import add_endpoint_arguments, check_endpoint, endpoint_of
+from datasets_builders.building.command_line import HelpFormatter
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.curation import inspection
 from datasets_builders.curation.agreement import agreement_lines, columns_of_scores
@@ -37,14 +38,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m datasets_builders inspect",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("dataset", type=Path, help="folder of a finished dataset with `id` and `content` or `text`")
     parser.add_argument("--sample", type=int, default=50, help="rows that people and the LLM score")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--review", type=Path, help="review.json, saved by review.html")
     parser.add_argument("--llm-scores", type=Path, help="JSON Lines with id and score, 0 to 100")
-    parser.add_argument("--threshold", type=float, default=inspection.THRESHOLD)
+    parser.add_argument("--threshold", type=float, default=inspection.THRESHOLD, help="score from which it passes")
     parser.add_argument(
         "--weights",
         type=float,

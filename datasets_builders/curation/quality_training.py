@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from datasets_builders.building.command_line import HelpFormatter
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.state import file_sha256
 from datasets_builders.curation.fasttext_process import TrainingError, train_in_process
@@ -44,20 +45,20 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m datasets_builders train-quality-model",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--input", required=True, help=".parquet or .jsonl file, dataset folder, or ORG/NAME")
     parser.add_argument("--output", type=Path, required=True, help="folder of the model; replaced when it holds one")
-    parser.add_argument("--content-column", default="content")
+    parser.add_argument("--content-column", default="content", help="the code")
     parser.add_argument("--label-column", default="label", help="numbers, or true and false")
     parser.add_argument("--positive-at", type=float, default=1.0, help="labels from here on are high quality")
-    parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--word-ngrams", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--learning-rate", type=float, default=0.5)
+    parser.add_argument("--dim", type=int, default=64, help="of a vector")
+    parser.add_argument("--word-ngrams", type=int, default=2, help="longest run of words that is a feature")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the files")
+    parser.add_argument("--learning-rate", type=float, default=0.5, help="at the start")
     parser.add_argument("--buckets", type=int, default=200_000, help="of hashed n-grams; the model has dim x 4 B each")
     parser.add_argument("--threads", type=int, default=1, help="with more than one a second run gives another model")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the training")
     options = parser.parse_args(arguments)
     try:
         description = train(options)

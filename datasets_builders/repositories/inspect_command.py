@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from datasets_builders.building.command_line import HelpFormatter
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.repositories.files import MAX_FILE_BYTES, RepositoryFiles, read_repository
 from datasets_builders.repositories.graph import REASONS, ImportGraph, build_graph
@@ -29,11 +30,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m datasets_builders repositories inspect",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         epilog=f"languages: {', '.join(QUERIES)}",
     )
     parser.add_argument("source", help=FORMS)
-    parser.add_argument("--cycle-policy", choices=CYCLE_POLICIES, default="scc")
+    parser.add_argument("--cycle-policy", choices=CYCLE_POLICIES, default="scc", help="as the builder's field")
     parser.add_argument("--max-bytes", type=int, default=MAX_FILE_BYTES, help="larger files are left out")
     parser.add_argument("--json", action="store_true", help="everything, for machines")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with a picture of the graph")

@@ -125,11 +125,19 @@ def test_a_finished_build_is_found_and_a_changed_one_starts_over(code_folder, tm
             SourceCodeConfig(decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), **fields)
         ).run()
 
+    def build_plan(**fields) -> str:
+        config = SourceCodeConfig(
+            decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), **fields
+        )
+        return "\n".join(SourceCodeBuilder(config).plan())
+
+    assert "holds a dataset" not in build_plan()
     first = build()
     again = build(workers=2)
     assert (first.state, again.state) == ("new", "finished")
     assert again.num_rows == first.num_rows
     assert again.ledger == first.ledger
+    assert "holds a dataset" in build_plan(num_shards=2)
     assert build(num_shards=2).state == "changed: config"
     (code_folder / "extra.py").write_text("value = 1\nother_value = value\n")
     changed = build(num_shards=2)

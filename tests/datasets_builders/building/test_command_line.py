@@ -23,6 +23,12 @@ def test_help_of_a_builder_lists_its_fields_with_defaults(run_cli):
     assert "--push-to" in done.stdout
 
 
+@pytest.mark.parametrize("command_name", ["grade", "inspect", "train-quality-model"])
+def test_help_of_a_command_shows_the_defaults(run_cli, command_name):
+    shown = run_cli(command_name, "--help").stdout
+    assert "(default: 0)" in shown and "None" not in shown and "False" not in shown
+
+
 @pytest.mark.parametrize("flag", ["--dry-run", "--dry_run"])
 def test_a_dry_run_prints_the_plan_and_touches_nothing(run_cli, code_folder, tmp_path, flag):
     before = sorted(tmp_path.rglob("*"))

@@ -92,7 +92,7 @@ def arrange(
         graph (`ImportGraph`): of its code.
         code (sequence of `str`): paths of all code, also in languages whose imports are not found.
         documentation (sequence of `str`): paths; with the unit `component` they belong to none.
-        sizes (dict): bytes of each file.
+        sizes (dict): bytes of each file, its separator included.
         how (`Arrangement`): where what stands.
 
     Source: paper 2.2.2; components after DeepSeek-Coder 2.2.

@@ -11,11 +11,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-HASH = ("Python", "Ruby", "Shell", "Perl", "R", "Makefile", "Dockerfile", "CMake", "YAML", "TOML", "Elixir", "Julia")
+HASH = (
+    *("Python", "Ruby", "Shell", "Perl", "R", "Makefile", "Dockerfile", "CMake", "YAML", "TOML", "Elixir", "Julia"),
+    *(
+        "Awk",
+        "Crystal",
+        "Cython",
+        "GDScript",
+        "Gherkin",
+        "HCL",
+        "Meson",
+        "Nim",
+        "Nix",
+        "PowerShell",
+        "Raku",
+        "Starlark",
+    ),
+    *("Tcl", "fish", "sed"),
+)
 DASHES = ("Lua", "SQL", "Haskell", "Ada", "VHDL", "Elm")
 SEMICOLON = ("Common Lisp", "Scheme", "Clojure", "Emacs Lisp", "Racket", "Assembly")
 PERCENT = ("TeX", "Erlang", "MATLAB", "Prolog")
-MARKUP = ("HTML", "XML", "Markdown", "SVG", "Vue", "Svelte", "PHP", "XSLT")
+MARKUP = ("HTML", "HTML+ERB", "HTML+PHP", "XML", "Markdown", "SVG", "Vue", "Svelte", "PHP", "XSLT")
 BLOCK = ("CSS",)
 _COMMENTS = {
     **dict.fromkeys(HASH, "# {path}\n"),
@@ -25,6 +42,7 @@ _COMMENTS = {
     # Behind `<?php` a comment would no longer stand at the top.
     **dict.fromkeys(MARKUP, "<!-- {path} -->\n"),
     **dict.fromkeys(BLOCK, "/* {path} */\n"),
+    "Batchfile": ":: {path}\n",
     "reStructuredText": ".. {path}\n\n",
 }
 DEFAULT_COMMENT = "// {path}\n"

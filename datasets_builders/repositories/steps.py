@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
@@ -14,6 +14,7 @@ from datatrove.data import Document
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.intermediate import document_of, values_of
+from datasets_builders.building.ledger import num_bytes
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, one_line
 from datasets_builders.curation.agreement import MEAN_PREFIX, score_columns
 from datasets_builders.curation.code_steps import SyntaxCheck
@@ -141,9 +142,12 @@ class Concatenate(Step):
             return
         for language, counts in graph.coverage().items():
             self._coverage.setdefault(language, Counter()).update(counts)
-        sizes = {path: len(doc.text.encode("utf-8", "replace")) for path, doc in repository.documents.items()}
+        sizes = {path: self._size(path, doc) for path, doc in repository.documents.items()}
         left = dict(repository.documents)
-        samples = arrange(graph, repository.paths(CODE), repository.paths(TEXT), sizes, self.how)
+        # Each part starts with the repository's name.
+        start = num_bytes(SEPARATORS[self.how.separators].repository(repository.name))
+        how = replace(self.how, max_bytes=self.how.max_bytes - start)
+        samples = arrange(graph, repository.paths(CODE), repository.paths(TEXT), sizes, how)
         first = ""
         for sample in samples:
             made = self._document(repository, sample, graph)
@@ -155,6 +159,11 @@ class Concatenate(Step):
         for doc in left.values():
             is_project = doc.metadata["kind"] == PROJECT
             yield Merged(doc, first, "project_file") if is_project else Removed(doc, "in_no_sample", repository.name)
+
+    def _size(self, path: str, doc: Document) -> int:
+        """Return the bytes of a file in a sample, with its separator and the line end behind it."""
+        separator = SEPARATORS[self.how.separators].file(path, doc.metadata["language"])
+        return num_bytes(separator) + num_bytes(doc.text) + (not doc.text.endswith("\n"))
 
     def _graph(self, repository: _Repository) -> ImportGraph:
         contents = {path: doc.text for path, doc in repository.documents.items()}
@@ -179,7 +188,7 @@ class Concatenate(Step):
             "num_parts": sample.num_parts,
             "paths": sample.paths,
             "num_files": len(sample.paths),
-            "num_bytes": len(text.encode("utf-8", "replace")),
+            "num_bytes": num_bytes(text),
             "num_edges": sample.num_edges,
             "cycle_breakers": sample.cycle_breakers,
             "num_broken_edges": len(sample.broken_edges),

@@ -193,7 +193,7 @@ HEURISTICS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Terra", r"^\s*(?:local\s+\w+\s*=|terra\s+\w+)"),
         ("Turing", r"^\s*(?:var\s+\w+\s*:|put\s|end\s+if\b)"),
     ),
-    ".toc": (("World of Warcraft Addon Data", r"^## "), ("TeX", "")),
+    ".toc": (("World of Warcraft Addon Data", r"^## "), ("TeX", r"^\\\w")),
     ".tpl": (("Go Template", r"\{\{-?\s*(?:\.|if|range|end|include|define)"), ("Smarty", "")),
     ".ts": (("XML", _XML), ("TypeScript", "")),
     ".tsx": (("XML", _XML), ("TSX", "")),

@@ -141,6 +141,13 @@ def test_long_samples_end_between_files_and_markers_in_texts_are_no_separators(t
     assert paths.index("shop/z_base.py") < paths.index("shop/m_middle.py") < paths.index("shop/a_front.py")
     assert all(row["content"].startswith("<repo_name>shop<file_sep>") for row in parts)
     assert all(row["content"].count("<file_sep>") == len(row["paths"]) for row in parts)
+    assert all(row["num_bytes"] <= 300 or len(row["paths"]) == 1 for row in parts)
+    # With its separators a part is exactly as long as allowed, then a byte longer.
+    two = max((row for row in parts if len(row["paths"]) > 1), key=lambda row: row["num_bytes"])
+    for limit, is_kept in ((two["num_bytes"], True), (two["num_bytes"] - 1, False)):
+        result, _ = build(tmp_path, shop, out=str(limit), separators="starcoder2", max_sample_bytes=limit)
+        found = pq.read_table(result.output_dir / "data")["paths"].to_pylist()
+        assert (two["paths"] in found) == is_kept
     assert reasons(result)["marker_in_text"] == 1
 
 

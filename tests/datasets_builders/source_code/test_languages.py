@@ -90,6 +90,8 @@ def test_the_first_line_tells_the_language_of_a_script(line, language):
         ("a.cgi", "#!/usr/bin/python3\nprint(1)\n", "Python"),
         ("run", "#!/usr/bin/env bash\necho\n", "Shell"),
         ("a.py", "#!/bin/sh\n", "Python"),
+        ("book.toc", "\\contentsline {chapter}{\\numberline {1}A}{1}{}\n", "TeX"),
+        ("addon.toc", "Addon.lua\n", None),
         ("a.lp", "?\n", None),
         ("notes", "hello\n", None),
     ],

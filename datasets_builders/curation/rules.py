@@ -32,6 +32,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 import re2
@@ -104,6 +105,7 @@ GENERATED_NAMES = re.compile(
     r"(?:\.min\.(?:js|css)|[-.]bundle\.js|\.(?:js|css)\.map|_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h|dart)|\.pbobjc\.[hm]|"
     r"\.designer\.(?:cs|vb)|\.g\.(?:cs|dart)|\.freezed\.dart|\.nib|\.xcworkspacedata|\.feature\.cs|_generated\.h)\Z"
 )
+# Names of a folder, or of two within each other.
 VENDORED_FOLDERS = frozenset(
     (
         *("node_modules", "bower_components", "jspm_packages", "vendor", "vendors", "third_party", "third-party"),
@@ -207,7 +209,8 @@ def vendored(file: CodeFile, limits: RuleLimits) -> str | None:
     Source: Linguist's vendor.yml is the idea; the lists are ours.
     """
     *folders, name = file.path.lower().split("/")
-    inside = next((folder for folder in folders if folder in VENDORED_FOLDERS), None)
+    pairs = map("/".join, pairwise(folders))
+    inside = next((one for one in (*folders, *pairs) if one in VENDORED_FOLDERS), None)
     return inside or (name if VENDORED_NAMES.match(name) else None)
 
 

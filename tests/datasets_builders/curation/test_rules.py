@@ -101,6 +101,7 @@ def test_languages_that_a_rule_does_not_concern_are_left_alone(rule, language, t
     [
         (rules.vendored, "src/vendoring/a.c", "src/vendor/a.c"),
         (rules.vendored, "js/jquery_helper.js", "js/jquery-3.7.1.min.js"),
+        (rules.vendored, "lib/wwwroot/a.js", "web/wwwroot/lib/a.js"),
         (rules.vendored, "configure.py", "configure"),
         (rules.generated_file, "package.json", "web/package-lock.json"),
         (rules.generated_file, "a/mini.js", "a/app.min.js"),

@@ -214,6 +214,7 @@ def test_where_the_queue_cannot_be_asked_a_build_waits_until_its_parts_are_done(
     process = start_and_wait(tmp_path, slurm)
     process.kill()
     process.communicate()
+    environment = environment | {"PATH": str(tmp_path / "no_programs")}  # a machine with Slurm has its own squeue
     code, told = build(tmp_path, environment, "out", "{kind: local}")
     assert code == 1
     assert "Slurm jobs (1) may be writing in" in told and "there is no squeue here" in told

@@ -60,7 +60,6 @@ class CodeFile:
         """Return the first lines in small letters."""
         return "\n".join(self.text.split("\n", num_lines)[:num_lines]).lower()
 
-    @property
-    def last_line(self) -> str:
-        """The last line that is not blank."""
-        return self.text.rstrip().rpartition("\n")[2]
+    def tail(self, num_lines: int) -> str:
+        """Return the last lines, but for blank ones at the end."""
+        return "\n".join(self.text.rstrip().rsplit("\n", num_lines)[-num_lines:])

@@ -25,7 +25,6 @@ BUILD = [
     "httpx>=0.27",
     "openai>=2",
     "charset-normalizer>=3.4",
-    "detect-secrets>=1.5",
     "dulwich>=0.22",
     "google-re2>=1.1",
     "license-expression>=30.4",
@@ -60,11 +59,12 @@ MAGIKA = ["magika>=1,<2"]
 ADAPT = ["peft>=0.19", "bitsandbytes>=0.49; sys_platform == 'linux'"]
 # datatrove 0.10 asks for no version; 2.60 is the tested one.
 RAY = ["ray>=2.44"]
-# gguf: llama.cpp's own table of tensor names.
+# gguf: llama.cpp's own table of tensor names. detect-secrets: benchmarks compare with it.
 TEST = [
     *ADAPT,
     *RAY,
     *MAGIKA,
+    "detect-secrets>=1.5",
     "gguf>=0.17",
     "hypothesis>=6",
     "pytest>=8",

@@ -22,7 +22,7 @@ GRAMMARS = (
 # Libraries that some step's decision, or the form of a shard, hangs on. Those of models are in their own fingerprints.
 PACKAGES_WITH_EFFECT = (
     *("datatrove", "pyarrow", "datasets"),
-    *("charset-normalizer", "detect-secrets", "fasttext-numpy2-wheel", "google-re2", "license-expression"),
+    *("charset-normalizer", "fasttext-numpy2-wheel", "google-re2", "license-expression"),
     *("pyahocorasick", "rensa", "tree-sitter", *(f"tree-sitter-{name}" for name in GRAMMARS)),
 )
 # Everything that a build writes; what else lies in the folder is the user's.

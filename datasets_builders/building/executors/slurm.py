@@ -167,7 +167,7 @@ class SlurmExecutor(RankExecutor, SlurmPipelineExecutor):
 
     def get_sbatch_args(self, max_array: int = 1) -> dict[str, Any]:
         """Return the options of sbatch; unlike datatrove's, without making a folder, so that a dry run can ask."""
-        log = f"{self.slurm_logs_folder}/%A_%a.out"
+        log = f"{self.slurm_logs_folder.replace('%', '%%')}/%A_%a.out"
         chosen = {"qos": self.qos, "mail-user": self.mail_user, "mail-type": self.mail_user and self.mail_type}
         return _as_written(
             {
@@ -216,18 +216,21 @@ def check_slurm(output_folder: Path, modules: Collection[str]) -> None:
             "a step is defined in the script that is run, where the nodes cannot import it; "
             "move the builder to a module of its own, on the PYTHONPATH"
         )
-    if any(sign.isspace() for sign in str(output_folder)):
-        raise ConfigError(f"output_dir {output_folder} has a blank, which lines of #SBATCH cannot have")
+    if not str(output_folder).isprintable():
+        raise ConfigError(f"output_dir {str(output_folder)!r} has a line break or the like, which #SBATCH cannot have")
 
 
 def _as_written(options: dict[str, Any]) -> dict[str, str]:
-    """Return the options as datatrove writes them: what is true is a flag without a value, false and null are none."""
+    """Return the options as datatrove writes them: what is true is a flag without a value, false and null are none.
+
+    sbatch reads quotes in its lines as a shell does.
+    """
     if options["requeue"] is False:
         options["no-requeue"] = True  # a cluster may requeue by default
     if options.get("no-requeue"):
         options["requeue"] = None
     return {
-        name: "" if value is True else str(value)
+        name: "" if value is True else shlex.quote(str(value))
         for name, value in options.items()
         if value is not None and value is not False
     }

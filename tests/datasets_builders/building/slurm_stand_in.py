@@ -7,6 +7,7 @@ a folder per job, with a file per task that is not over.
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -35,9 +36,17 @@ def sbatch(*arguments: str) -> None:
 
 def array_of(job: Path) -> tuple[int, int]:
     """Return the number of tasks and how many run at once."""
-    found = re.search(r"^#SBATCH --array=0-(\d+)%(\d+)$", (job / "script").read_text(), re.M)
+    found = re.fullmatch(r"0-(\d+)%(\d+)", option_of(job, "array"))
     assert found
     return int(found[1]) + 1, int(found[2])
+
+
+def option_of(job: Path, name: str) -> str:
+    """Return an option of the script, read as sbatch does: with the quotes of a shell."""
+    found = re.search(rf"^#SBATCH (--{name}=.*)$", (job / "script").read_text(), re.M)
+    assert found
+    (option,) = shlex.split(found[1])
+    return option.partition("=")[2]
 
 
 def run(number: str, *options: str) -> None:
@@ -51,10 +60,10 @@ def run(number: str, *options: str) -> None:
 
     def run_task(index: int) -> None:
         (job / f"task_{index}").write_text("RUNNING")
-        output = re.search(r"^#SBATCH --output=(.*)$", (job / "script").read_text(), re.M)
-        assert output
+        known = {"%A": number, "%a": str(index), "%%": "%"}
+        output = re.sub("%.", lambda one: known[one.group()], option_of(job, "output"))
         variables = {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_JOB_ID": number}
-        with Path(output[1].replace("%A", number).replace("%a", str(index))).open("wb") as log:
+        with Path(output).open("wb") as log:
             environment = os.environ | exported | variables
             subprocess.run(["bash", str(job / "script")], env=environment, stdout=log, stderr=log)
         (job / f"task_{index}").unlink()
@@ -68,9 +77,8 @@ def squeue(*arguments: str) -> None:
     assert "--format=%F|%T %r|%j" in arguments
     for path in sorted(ROOT.glob("*/task_*")):
         with suppress(FileNotFoundError):
-            state, script = path.read_text() or "RUNNING", (path.parent / "script").read_text()
-            name = re.search(r"^#SBATCH --job-name=(.*)$", script, re.M)
-            print(path.parent.name, f"{state} None", name and name[1], sep="|")
+            state = path.read_text() or "RUNNING"
+            print(path.parent.name, f"{state} None", option_of(path.parent, "job-name"), sep="|")
 
 
 def scancel(*jobs: str) -> None:

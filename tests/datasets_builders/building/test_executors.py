@@ -106,6 +106,17 @@ def test_slurm_writes_the_bytes_of_the_local_executor(tmp_path, slurm, shard_has
     assert "lines-write_lines: 0 of 4 parts done; jobs 1:" in told
 
 
+def test_a_folder_may_have_any_printable_name_under_slurm(tmp_path, slurm, shard_hashes, expected):
+    name = 'it\'s 5%A of "$HOME"'
+    code, told = build(tmp_path, slurm, name, SLURM.replace("}", ", sbatch_args: {comment: two words}}"))
+    assert code == 0, told
+    assert shard_hashes(tmp_path / name) == expected
+    assert list((tmp_path / name).glob(".build/executor/*/slurm_logs/1_0.out"))
+    assert "#SBATCH --comment='two words'" in (tmp_path / "jobs/1/script").read_text()
+    code, told = build(tmp_path, slurm, '"two\\nlines"', SLURM)
+    assert code == 1 and "has a line break or the like" in told
+
+
 def test_more_parts_than_an_array_may_have_are_several_arrays(tmp_path, slurm, shard_hashes, expected):
     executor = SLURM.replace("}", ", max_array_size: 2, tasks_per_job: 1}")
     code, told = build(tmp_path, slurm, "out", executor)

@@ -11,8 +11,15 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.fasttext_process import train_in_process
 from datasets_builders.curation.metrics import measure_with_prose
 from datasets_builders.curation.prose import PROSE, STRINGS
+from datasets_builders.curation.quality_model import load_fasttext
 from datasets_builders.curation.syntax import GRAMMARS
-from datasets_builders.curation.toxicity import Toxicity, ToxicityLimits, ToxicWords, read_word_lists
+from datasets_builders.curation.toxicity import (
+    Toxicity,
+    ToxicityLimits,
+    ToxicityModel,
+    ToxicWords,
+    read_word_lists,
+)
 from datasets_builders.repositories.builder import RepositoriesBuilder
 from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.repositories.imports import metrics_imports_and_prose
@@ -166,6 +173,34 @@ def test_a_model_judges_comments_and_strings(folder, tmp_path, models):
     (folder / "short.py").write_text("# idiot\nx = 1\n# returns the sum of values\ny = x + 1\n")
     found = removed_by(build(folder, tmp_path, **model))
     assert "insult.py" in found["toxic_model"] and not {"names.py", "short.py"} & set(found["toxic_model"])
+
+
+def test_models_with_the_labels_of_dolmas_are_read_as_dolma_reads_them(tmp_path):
+    """Two labels to a model, `toxic` and `non-toxic` or `nsfw` and `non-nsfw`, of words and pairs of words."""
+    rude, neutral = "you are such an idiot", "returns the sum of both values"
+    for label in ("toxic", "nsfw"):
+        lines = f"__label__{label} {rude}\n__label__non-{label} {neutral}\n" * 200
+        (tmp_path / "train.txt").write_text(lines)
+        options = {"dim": 8, "bucket": 100, "minCount": 1, "verbose": 0, "thread": 1, "epoch": 5, "lr": 0.1}
+        path = tmp_path / f"jigsaw_fasttext_bigrams_{label}.bin"
+        train_in_process(tmp_path / "train.txt", path, wordNgrams=2, **options)
+        pieces = [rude, f"{rude}\n", neutral, "an idiot returns values", ""]
+        model = load_fasttext(path, "toxicity_model")
+        expected = []
+        for piece in pieces:
+            labels, scores = model.predict(piece.replace("\n", " ").strip(), k=-1)
+            expected.append(float(scores[int("non" in labels[0])]))
+        assert ToxicityModel(path, [label]).probabilities(pieces) == pytest.approx(expected, abs=1e-6)
+        assert expected[0] > 0.6 and expected[2] < 0.4
+        project = tmp_path / label
+        project.mkdir()
+        (project / "insult.py").write_text(f"# {rude}\nx = 1\n# {neutral}\ny = 2\n")
+        (project / "plain.py").write_text(f"# {neutral}\nz = 3\n")
+        # Dolma's own limit, and one that is not reached.
+        for probability, removed in ((0.4, {"toxic_model": ["insult.py"]}), (expected[0] + 1e-3, {})):
+            limits = {"hits": 1, "probability": probability}
+            model = {"toxicity_model": str(path), "toxicity_labels": [label], "toxicity_limits": limits}
+            assert removed_by(build(project, tmp_path, **model)) == removed
 
 
 @pytest.mark.parametrize(

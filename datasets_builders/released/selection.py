@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from datatrove.data import Document
 
+from datasets_builders.building.disk_sort import DiskSort
+from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.steps import Outcome, Removed, Step
 
 
@@ -55,18 +58,17 @@ class LimitKinds(Step):
     def __init__(self, max_rows: Mapping[str, int]) -> None:
         super().__init__()
         self.max_rows = dict(max_rows)
-        self._docs: list[Document] = []
 
     def begin(self, rank: int, world_size: int) -> None:
-        self._docs = []
+        self._documents = DiskSort(itemgetter(0), self.runs_folder)
 
     def process(self, doc: Document) -> Iterator[Outcome]:
-        self._docs.append(doc)
+        self._documents.add(values_of(doc))
         return iter(())
 
     def finish(self) -> Iterator[Outcome]:
         taken: dict[str, int] = {}
-        for doc in sorted(self._docs, key=lambda one: one.id):
+        for doc in map(document_of, self._documents):
             kind = doc.metadata["kind"]
             if doc.metadata["split"] == "train" and kind in self.max_rows:
                 taken[kind] = taken.get(kind, 0) + 1
@@ -74,3 +76,6 @@ class LimitKinds(Step):
                     yield Removed(doc, "enough_of_this_kind", kind)
                     continue
             yield doc
+
+    def end(self) -> None:
+        self._documents.close()

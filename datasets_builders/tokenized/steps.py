@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from datatrove.data import Document
 
+from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.ledger import num_bytes
 from datasets_builders.building.steps import Arity, Merged, Outcome, Reader, Removed, Step
 from datasets_builders.released.reading import shard_files
@@ -134,8 +136,7 @@ class EncodeRows(Step):
 class TokenFileWriter(Step):
     """Writes the token file of each source, its documents shuffled by a hash of seed and id.
 
-    All ids of a source are in memory at once, 4 bytes each: split a source of many billions of tokens into several
-    inputs, which a recipe's mixture reads as one.
+    Token ids that do not fit into memory are sorted on disk; ids and sizes of a source's documents are held.
 
     Args:
         data_folder (`Path`): where the files go.
@@ -155,39 +156,34 @@ class TokenFileWriter(Step):
         self.sources = {one["name"]: one for one in inputs}
         self.tokenizer_folder = tokenizer_folder
         self.seed = seed
-        self._docs: list[Document] = []
 
     def begin(self, rank: int, world_size: int) -> None:
         """Start without documents."""
-        self._docs = []
+        self._documents = DiskSort(itemgetter(0, 1), self.runs_folder)
 
     def end(self) -> None:
         """Let go of the documents."""
-        self._docs = []
+        self._documents.close()
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep the ids until the source is complete; the text is no longer needed."""
-        ids = np.frombuffer(base64.b64decode(doc.metadata["token_ids"]), dtype="<u4")
-        metadata = {"source": doc.metadata["source"], "num_tokens": len(ids), "num_bytes": num_bytes(doc.text)}
-        self._docs.append(Document(text="", id=doc.id, metadata={**metadata, "ids": ids}))
+        known = doc.metadata
+        self._documents.add(
+            [known["source"], self._place(doc.id), doc.id, num_bytes(doc.text), known["token_ids"]],
+        )
         return ()
 
     def finish(self) -> Iterable[Outcome]:
         """Write the files of this rank's sources and give one row per document."""
-        tokenizer = load_tokenizer(self.tokenizer_folder) if self._docs else None
-        # The ids' bytes decide between equal row ids, so that the order of arrival does not.
-        self._docs.sort(key=lambda doc: (doc.metadata["source"], self._place(doc.id), doc.metadata["ids"].tobytes()))
-        for source, group in groupby(self._docs, key=source_of):
-            kept: list[Document] = []
-            for doc in group:
-                if kept and kept[-1].id == doc.id:
-                    yield Merged(_row(doc), doc.id, "same_id")
-                else:
-                    kept.append(doc)
+        tokenizer = None
+        for source, group in groupby(self._documents, itemgetter(0)):
+            tokenizer = tokenizer or load_tokenizer(self.tokenizer_folder)
             one = self.sources[source]
+            rows: list[Document] = []
+            merged: list[Merged] = []
             write_token_store(
                 Path(self.data_folder) / f"{source}.ds",
-                (doc.metadata["ids"] for doc in kept),
+                _kept_ids(group, rows, merged),
                 {
                     "source": source,
                     "split": one["split"],
@@ -198,15 +194,28 @@ class TokenFileWriter(Step):
                     "vocabulary_size": len(tokenizer),
                 },
             )
-            for number, doc in enumerate(kept):
-                doc.metadata["document"] = number
-                yield _row(doc)
+            yield from merged
+            for number, row in enumerate(rows):
+                row.metadata["document"] = number
+                yield row
 
-    def _place(self, identifier: str) -> bytes:
-        return hashlib.blake2b(f"{self.seed}|{identifier}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    def _place(self, identifier: str) -> str:
+        return hashlib.blake2b(f"{self.seed}|{identifier}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _row(doc: Document) -> Document:
-    """The document without its ids, as it goes into the table."""
-    metadata = {key: value for key, value in doc.metadata.items() if key != "ids"}
-    return Document(text="", id=doc.id, metadata=metadata)
+def _kept_ids(group: Iterable[list[Any]], rows: list[Document], merged: list[Merged]) -> Iterator[np.ndarray]:
+    """Give the token ids of a source's documents in their order, and note the rows; of equal row ids one stays.
+
+    The ids' bytes decide between those, so that the order of arrival does not.
+    """
+    for identifier, same in groupby(group, itemgetter(2)):
+        found = sorted((base64.b64decode(token_ids), size, source) for source, _, _, size, token_ids in same)
+        for position, (raw, size, source) in enumerate(found):
+            ids = np.frombuffer(raw, dtype="<u4")
+            metadata = {"source": source, "num_tokens": len(ids), "num_bytes": size}
+            row = Document(text="", id=identifier, metadata=metadata)
+            if position:
+                merged.append(Merged(row, identifier, "same_id"))
+            else:
+                rows.append(row)
+                yield ids

@@ -11,7 +11,7 @@ import pytest
 from datasets import load_dataset
 from transformers import PreTrainedTokenizerFast
 
-from datasets_builders.building import ConfigError, load_config
+from datasets_builders.building import ConfigError, disk_sort, load_config
 from datasets_builders.tokenized.builder import TokenizedBuilder, TokenizedConfig
 from datasets_builders.tokenized.token_files import write_token_store
 from datasets_builders.tokenized.tokenization import (
@@ -137,6 +137,19 @@ def test_1_and_2_workers_and_any_number_of_tasks_give_the_same_bytes(inputs: Pat
     five = TokenizedBuilder(_config(inputs, tokenizer_folder, "five", num_tasks=5)).run().output_dir
     assert _hashes(one) == _hashes(two) == _hashes(five)
     assert {"code.ds", "code.ds.index", "code.ds.metadata", "train_00000_of_00001.parquet"} <= set(_hashes(one))
+
+
+def test_what_is_sorted_on_disk_gives_the_same_bytes_and_of_equal_ids_one_stays(
+    inputs: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = [{"id": "007", "content": f"def again{number}():\n    pass\n"} for number in range(3)]
+    _write(inputs / "code" / "data" / "train_00002_of_00003.parquet", again)
+    in_memory = TokenizedBuilder(_config(inputs, tokenizer_folder, "memory")).run()
+    monkeypatch.setattr(disk_sort, "MAX_BYTES", 4 * disk_sort.OVERHEAD_BYTES)
+    on_disk = TokenizedBuilder(_config(inputs, tokenizer_folder, "disk", num_tasks=2)).run()
+    assert _hashes(on_disk.output_dir) == _hashes(in_memory.output_dir)
+    for result in (in_memory, on_disk):
+        assert result.ledger.step("token_files").merged == 3 and len(_documents(result.output_dir, "code")) == 41
 
 
 def test_a_damaged_token_file_is_built_again(inputs: Path, tokenizer_folder: Path) -> None:

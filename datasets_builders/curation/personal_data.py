@@ -1,8 +1,8 @@
 """Section 2.1, "security sanitization": e-mail addresses, public IP addresses and secrets become typed placeholders.
 
 Same value, same placeholder within a file (`EMAIL_ADDRESS_1`, `IP_ADDRESS_2`, `SECRET_3`). Placeholders are names and
-not `<EMAIL>`: where a value stands outside a string, as in a shell script, the file still parses. What a
-secret is stands in `secret_values.py`.
+not `<EMAIL>`: where a value stands outside a string, as in a shell script, the file still parses. `secret_values.py`
+says what a secret is.
 
 What stays: addresses of documentation (example.com), private, loopback and reserved IP addresses, well-known DNS
 servers, version numbers, and values that are placeholders themselves. What is sanitised once is sanitised for ever.

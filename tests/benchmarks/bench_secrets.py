@@ -1,6 +1,6 @@
 """Secrets by provider that are found and wholly replaced, ours and detect-secrets'; and hits in files of real projects.
 
-python tests/benchmarks/bench_secrets.py outputs/corpus/*.tar.gz    # archives and folders, any sources
+python tests/benchmarks/bench_secrets.py outputs/corpus/*.*    # archives and folders, any sources
 
 Each value is planted alone in a file, in each of the PLACES. `found`: a hit overlaps the value. `replaced`: the value
 is gone when the hits are, nothing of it is left and no quote beside it is gone. detect-secrets runs by file with its
@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from datasets_builders.curation.personal_data import find_personal_data
+from datasets_builders.curation.personal_data import find_personal_data, sanitise
 from datasets_builders.sources.opening import open_sources
 from datasets_builders.sources.text import decode
 from tests.datasets_builders.curation.planted_values import SECRETS, TOLD_BY_CONTEXT
@@ -40,8 +40,8 @@ def main() -> None:
     """Print the table by provider, then hits per 1,000 files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="*", help="real projects, for hits per 1,000 files")
-    parser.add_argument("--every", type=int, default=10, help="of the files one in so many")
-    parser.add_argument("--show", action="store_true", help="print our hits on secrets in them")
+    parser.add_argument("--every", type=int, default=10, help="detect-secrets, which is slow, sees one file in so many")
+    parser.add_argument("--show", action="store_true", help="print the hits in them")
     options = parser.parse_args()
     finders = {"ours": ours, "detect-secrets, all": peer(()), "detect-secrets, providers": peer(BROAD_PLUGINS)}
     print(f"{'found/replaced, %':20s} " + " ".join(f"{name:>26s}" for name in finders))
@@ -50,14 +50,17 @@ def main() -> None:
         print(f"{provider:20s} " + " ".join(f"{found:>20.0f}/{replaced:<5.0f}" for found, replaced in shares))
     if not options.sources:
         return
-    texts = list(read(options.sources))[:: options.every]
-    print(f"{len(texts):,} files, {sum(len(text) for text in texts) / 1e6:.1f} MB; hits per 1,000 files:")
+    texts = list(read(options.sources))
+    clean = [sanitise(text)[0] for text in texts]
+    changed = [text for text, before in zip(clean, texts, strict=True) if text != before]
+    again = sum(sanitise(text)[0] != text for text in changed)
+    print(f"sanitising changes {len(changed):,} of {len(texts):,} files, a second pass {again} of these")
     for name, finder in finders.items():
-        hits = [(text, value) for text in texts for value in finder(text)]
-        print(f"{name:26s} {1000 * len(hits) / len(texts):8.2f}")
-        if options.show and name == "ours":
-            for text, value in hits:
-                print(f"    {text[max(0, text.find(value) - 40) :][: 40 + len(value)][:120]!r}")
+        seen = texts if finder is ours else texts[:: options.every]
+        hits = [(text, value) for text in seen for value in finder(text)]
+        print(f"{name:26s} {len(hits)} hits in {len(seen):,} files, {1000 * len(hits) / len(seen):.2f} per 1,000")
+        for text, value in hits if options.show else ():
+            print(f"    {text[max(0, text.find(value) - 40) :][: 40 + len(value)][:120]!r}")
 
 
 def planted() -> dict[str, list[tuple[str, str]]]:

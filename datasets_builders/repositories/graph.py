@@ -4,6 +4,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from datasets_builders.curation.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax import ParseTooCostly
@@ -21,8 +22,7 @@ WEAK_FORMS = frozenset(("typing", "lazy", IMPLICIT_FORM))
 PARSE = "datasets_builders.repositories.imports:imports_as_json"
 
 
-@dataclass(frozen=True, order=True)
-class Edge:
+class Edge(NamedTuple):
     """An import that was resolved: `importing` needs `imported`.
 
     Args:
@@ -41,8 +41,7 @@ class Edge:
     is_weak: bool = False
 
 
-@dataclass(frozen=True, order=True)
-class Unresolved:
+class Unresolved(NamedTuple):
     """An import that means no file of the repository, and why: see `Resolution.rule`."""
 
     path: str
@@ -110,10 +109,11 @@ def parse_imports(repository: RepositoryFiles, parser: ParserProcess) -> dict[st
 
 
 def _parsed(repository: RepositoryFiles, path: str, language: str, parser: ParserProcess) -> FileImports:
-    if not may_import(language, repository.contents[path]):
+    text = repository.contents[path]
+    if not may_import(language, text.encode("utf-8", "replace")):
         return FileImports()
     try:
-        found = parser.read(language, repository.contents[path])
+        found = parser.read(language, text)
         return FileImports.from_json(found) if found else FileImports()
     except ParseTooCostly:
         repository.left_out[path] = "parse_too_costly"

@@ -7,12 +7,13 @@ the `@package`, the names `@declared` and the names `@used`.
 A file with syntax errors still gives the imports that its tree holds.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import re2
 
 from datasets_builders.curation.metrics import meter_of
 from datasets_builders.curation.syntax import load_parser, parse
@@ -40,19 +41,24 @@ QUERIES = {
     "Dart": "dart",
     "Shell": "bash",
 }
-# A file without any of these words imports nothing, and need not be parsed. Languages whose files see each other
-# without imports are not here, nor is Shell, whose dot may stand anywhere.
-TOKENS = {
-    "Python": ("import",),
-    **dict.fromkeys(("JavaScript", "TypeScript", "TSX"), ("import", "require", "from")),
-    **dict.fromkeys(("C", "C++"), ("include",)),
-    "Ruby": ("require", "load"),
-    "Lua": ("require", "dofile", "loadfile"),
-    "Dart": ("import", "export", "part"),
+# A file in which this is not found imports nothing, and need not be parsed. Languages whose files see each other
+# without imports are not here, nor is Shell, whose dot may stand anywhere. Behind `from` stands a string, perhaps after
+# a comment or white space beyond ASCII.
+_JAVASCRIPT_WORDS = r"\b(?:import|require)\b|\bfrom\s*[\"'`/\x80-\xff]"
+WORDS = {
+    language: re2.compile(pattern.encode())
+    for language, pattern in {
+        "Python": r"\b(?:import|import_module|__import__)\b",
+        **dict.fromkeys(("JavaScript", "TypeScript", "TSX"), _JAVASCRIPT_WORDS),
+        **dict.fromkeys(("C", "C++"), r"#[ \t]*include"),
+        "Ruby": r"\b(?:require|require_relative|load)\b",
+        "Lua": r"\b(?:require|dofile|loadfile)\b",
+        "Dart": r"\b(?:import|export|part)\b",
+    }.items()
 }
 # Of these an import's node holds the word itself, so that the tree is asked for nodes around the words alone. Dart's
 # conditional imports have nodes of their own.
-ASKED_AT_WORDS = frozenset(TOKENS) - {"Dart"}
+ASKED_AT_WORDS = frozenset(WORDS) - {"Dart"}
 MAX_PLACES, PLACES_APART = 64, 512
 # The shell's words need no quotes, and may hold variables.
 SHELL_COMMANDS = ("source", ".")
@@ -77,8 +83,7 @@ class FileImports:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON."""
-        imports = [[one.line, one.target, one.form, one.names] for one in self.imports]
-        return vars(self) | {"imports": imports}
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> "FileImports":
@@ -94,7 +99,6 @@ class _Tools:
     parser: "Parser"
     of_file: "Query | None"
     anywhere: "Query"
-    words: re.Pattern[bytes] | None
 
 
 @cache
@@ -106,8 +110,7 @@ def _tools(language: str) -> _Tools:
     assert parser.language is not None
     text = Path(__file__).with_name("queries").joinpath(f"{QUERIES[language]}.scm").read_text(encoding="utf-8")
     of_file, _, anywhere = text.rpartition("; anywhere\n")
-    words = re.compile("|".join(TOKENS[language]).encode()) if language in ASKED_AT_WORDS else None
-    return _Tools(parser, Query(parser.language, of_file) if of_file else None, Query(parser.language, anywhere), words)
+    return _Tools(parser, Query(parser.language, of_file) if of_file else None, Query(parser.language, anywhere))
 
 
 def find_imports(language: str, text: str) -> FileImports:
@@ -122,15 +125,15 @@ def find_imports(language: str, text: str) -> FileImports:
 
     Source: paper 2.2.2.
     """
-    if not may_import(language, text):
-        return FileImports()
     source = text.encode("utf-8", "replace")
+    if not may_import(language, source):
+        return FileImports()
     return _imports_of(language, parse(_tools(language).parser, source).root_node, source)
 
 
-def may_import(language: str, text: str) -> bool:
+def may_import(language: str, source: bytes) -> bool:
     """Return whether a file holds a word without which it imports nothing."""
-    return language not in TOKENS or any(word in text for word in TOKENS[language])
+    return language not in WORDS or WORDS[language].search(source) is not None
 
 
 def imports_as_json(language: str, text: str) -> dict[str, Any]:
@@ -151,14 +154,14 @@ def metrics_imports_and_prose(language: str, text: str) -> dict[str, Any]:
 def _with_imports(language: str, text: str, measure: "Callable[[Node, bytes], dict[str, Any]]") -> dict[str, Any]:
     source = text.encode("utf-8", "replace")
     root = parse(_tools(language).parser, source).root_node
-    found = _imports_of(language, root, source) if may_import(language, text) else FileImports()
+    found = _imports_of(language, root, source) if may_import(language, source) else FileImports()
     return measure(root, source) | {"imports": found.as_json()}
 
 
 def _imports_of(language: str, root: "Node", source: bytes) -> FileImports:
     found: set[Import] = set()
     names: dict[str, list[Node]] = {"package": [], "declared": [], "used": []}
-    for captures in _matches(_tools(language), root, source):
+    for captures in _matches(language, root, source):
         if "target" in captures:
             function = captures.get("function")
             found.add(_of_target(captures["target"][0], text_of(function[0]) if function else "import"))
@@ -182,28 +185,29 @@ def _imports_of(language: str, root: "Node", source: bytes) -> FileImports:
     return FileImports(tuple(sorted(found)), package, tuple(sorted(declared)), tuple(sorted(used.items())))
 
 
-def _matches(tools: _Tools, root: "Node", source: bytes) -> "Iterator[dict[str, list[Node]]]":
+def _matches(language: str, root: "Node", source: bytes) -> "Iterator[dict[str, list[Node]]]":
     """Give the captures of each match of a language's queries; of a match at several places more than once."""
     from tree_sitter import QueryCursor
 
+    tools = _tools(language)
     if tools.of_file:
         cursor = QueryCursor(tools.of_file)
         cursor.set_max_start_depth(0)
         yield from (captures for _, captures in cursor.matches(root))
     cursor = QueryCursor(tools.anywhere)
-    if tools.words is None:
+    if language not in ASKED_AT_WORDS:
         yield from (captures for _, captures in cursor.matches(root))
         return
-    for start, end in _places(tools.words, source):
+    for start, end in _places(language, source):
         cursor.set_byte_range(start, end)
         yield from (captures for _, captures in cursor.matches(root))
 
 
-def _places(words: re.Pattern[bytes], source: bytes) -> list[tuple[int, int]]:
+def _places(language: str, source: bytes) -> list[tuple[int, int]]:
     """Return where words stand, those near each other as one place; at most some `MAX_PLACES`."""
     apart = max(PLACES_APART, len(source) // MAX_PLACES)
     places: list[tuple[int, int]] = []
-    for match in words.finditer(source):
+    for match in WORDS[language].finditer(source):
         is_near = places and match.start() - places[-1][1] < apart
         start = places.pop()[0] if is_near else match.start()
         places.append((start, match.end()))

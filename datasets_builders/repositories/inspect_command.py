@@ -9,7 +9,6 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,7 @@ def write_page(graph: ImportGraph, ordering: Ordering, repository: RepositoryFil
     )
     for title, headers, rows in (
         ("Imports whose file comes only later", ["file", "needed by"], ordering.broken_edges),
-        ("Not found", ["file", "line", "import", "why"], [[*vars(one).values()] for one in _internal(graph)]),
+        ("Not found", ["file", "line", "import", "why"], [[*one] for one in _internal(graph)]),
         ("Left out", ["file", "why"], list(repository.left_out.items())),
     ):
         if rows:
@@ -115,8 +114,8 @@ def as_json(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str])
         "order": ordering.paths,
         "cycle_breakers": ordering.cycle_breakers,
         "broken_edges": ordering.broken_edges,
-        "edges": [asdict(edge) for edge in graph.edges],
-        "unresolved": [asdict(one) for one in graph.unresolved],
+        "edges": [edge._asdict() for edge in graph.edges],
+        "unresolved": [one._asdict() for one in graph.unresolved],
         "coverage": graph.coverage(),
         "left_out": left_out,
     }

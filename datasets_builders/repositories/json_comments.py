@@ -15,9 +15,18 @@ def parse_json(text: str) -> Any:
 
     Source: ours, after TypeScript's handbook on tsconfig.json.
     """
-    plain = _TOKENS.sub(lambda match: match.group(1) or " ", text.removeprefix("\ufeff"))
-    plain = _LAST_COMMAS.sub(lambda match: match.group(1) or match.group(2), plain)
+    text = text.removeprefix("\ufeff")
+    # Most manifests are plain JSON, and package.json may have thousands of lines.
+    return _parsed(text) or _parsed(_without_comments(text))
+
+
+def _parsed(text: str) -> Any:
     try:
-        return json.loads(plain)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _without_comments(text: str) -> str:
+    plain = _TOKENS.sub(lambda match: match.group(1) or " ", text)
+    return _LAST_COMMAS.sub(lambda match: match.group(1) or match.group(2), plain)

@@ -13,7 +13,7 @@ between components; within one they give way, and what is left is ordered in the
 import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal
 
 import numpy as np
@@ -80,10 +80,10 @@ def order_files(
         twice = next(first for first, second in pairwise(names) if first == second)
         raise ValueError(f"the path {twice!r} stands twice")
     strong, weak = _keys(edges, ranks), _keys(weak_edges, ranks)
-    keys = np.union1d(strong, weak) if len(weak) else strong
+    keys = _distinct(np.concatenate((strong, weak)))
     is_weak = np.ones(len(keys), bool)
     is_weak[np.searchsorted(keys, strong)] = False
-    found = np.stack(np.divmod(keys, max(len(names), 1)), axis=1)
+    found = _pairs(keys, len(names))
     if cycle_policy == "paper":
         order = _by_fewest_imports(len(names), found)
     else:
@@ -102,10 +102,21 @@ def order_files(
 def _keys(edges: Iterable[tuple[str, str]], ranks: Mapping[str, int]) -> NDArray[np.int64]:
     """Return edges as sorted numbers, imported times the number of files plus importing."""
     try:
-        ends = np.fromiter((ranks[path] for edge in edges for path in edge), np.int64).reshape(-1, 2)
+        ends = np.fromiter(map(ranks.__getitem__, chain.from_iterable(edges)), np.int64).reshape(-1, 2)
     except KeyError as error:
         raise ValueError(f"an edge names {error.args[0]!r}, which is none of the files") from None
-    return np.unique(ends[ends[:, 0] != ends[:, 1]] @ np.array([len(ranks), 1]))
+    return _distinct(ends[ends[:, 0] != ends[:, 1]] @ np.array([len(ranks), 1]))
+
+
+def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return numbers from 0 on in order, each once. `np.unique` hashes numbers, which takes ten times as long."""
+    keys = np.sort(keys)
+    return keys[np.diff(keys, prepend=-1) != 0]
+
+
+def _pairs(keys: NDArray[np.int64], num_nodes: int) -> NDArray[np.int64]:
+    """Return (imported, importing) of edges that are numbers, see `_keys`."""
+    return np.stack(np.divmod(keys, max(num_nodes, 1)), axis=1)
 
 
 def _graph(num_nodes: int, pairs: NDArray[np.int64]) -> _Graph:
@@ -118,11 +129,12 @@ def _by_fewest_imports(num_nodes: int, pairs: NDArray[np.int64]) -> list[int]:
     """Apply the paper's rule: always the file with the fewest imports that are left, then the first by name."""
     graph = _graph(num_nodes, pairs)
     starts, followers, degrees = graph.starts.tolist(), graph.followers.tolist(), graph.degrees.tolist()
-    waiting = [(degree, node) for node, degree in enumerate(degrees)]
+    # A degree and a node as one number, which compares faster than a pair.
+    waiting = [degree * num_nodes + node for node, degree in enumerate(degrees)]
     heapq.heapify(waiting)
     order, is_placed = [], [False] * num_nodes
     while waiting:
-        degree, node = heapq.heappop(waiting)
+        degree, node = divmod(heapq.heappop(waiting), num_nodes)
         # Entries are not changed in the heap but pushed again: one with an older degree is passed over.
         if is_placed[node] or degree != degrees[node]:
             continue
@@ -131,7 +143,7 @@ def _by_fewest_imports(num_nodes: int, pairs: NDArray[np.int64]) -> list[int]:
         for follower in followers[starts[node] : starts[node + 1]]:
             if not is_placed[follower]:
                 degrees[follower] -= 1
-                heapq.heappush(waiting, (degrees[follower], follower))
+                heapq.heappush(waiting, degrees[follower] * num_nodes + follower)
     return order
 
 
@@ -148,7 +160,7 @@ def _by_components(num_nodes: int, pairs: NDArray[np.int64], is_weak: NDArray[np
     np.minimum.at(first, labels, np.arange(num_nodes))
     component = first[labels]
     outside = component[pairs[:, 0]] != component[pairs[:, 1]]
-    between = np.unique(component[pairs[outside]].reshape(-1, 2), axis=0)
+    between = _pairs(_distinct(component[pairs[outside]] @ np.array([num_nodes, 1])), num_nodes)
     inside, inside_is_weak = pairs[~outside], is_weak[~outside]
     members: dict[int, list[int]] = {}
     for node, name in enumerate(component.tolist()):

@@ -1,15 +1,13 @@
 """Section 2.2.2, phase 1: import statements that say more than one literal, taken apart, one function per language."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 
-@dataclass(frozen=True, order=True)
-class Import:
+class Import(NamedTuple):
     """One import of a file.
 
     Args:

@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from datasets_builders.repositories.files import RepositoryFiles
 from datasets_builders.repositories.imports import FileImports
@@ -12,8 +12,7 @@ from datasets_builders.repositories.statements import Import
 MAX_PACKAGE_FILES = 50
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(NamedTuple):
     """What an import means.
 
     Args:

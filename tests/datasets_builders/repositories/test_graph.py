@@ -10,6 +10,7 @@ from datasets_builders.__main__ import BUILDERS, COMMANDS
 from datasets_builders.building.command_line import run_command
 from datasets_builders.repositories.files import RepositoryFiles, within
 from datasets_builders.repositories.graph import build_graph
+from datasets_builders.repositories.imports import may_import
 
 
 def mini(name):
@@ -300,6 +301,42 @@ def test_ruby_lua_and_shell():
     assert {reason for _, _, reason in unresolved(graph)} == {"external", "dynamic"}
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.js", "export*from'./b.js'"),
+        ("a.js", 'export {x} from/*c*/"./b.js"'),
+        ("a.js", "export {x} from\u00a0'./b.js'"),
+        ("a.ts", "export type {x} from\t'./b.js'"),
+        ("a.ts", "import b=require('./b.js')"),
+        ("a.js", "const b = await import(`./b.js`)"),
+        ("a.py", "__import__('b')"),
+        ("a.py", "from b import\\\n c"),
+        ("a.py", "importlib.import_module('b')"),
+        ("a.c", '#\t include"b.h"'),
+        ("a.rb", "load('b.rb')"),
+        ("a.lua", "require'b'"),
+        ("a.dart", "part'b.dart';"),
+    ],
+)
+def test_a_lone_import_is_found_however_it_is_written(path, text):
+    others = dict.fromkeys(("b.js", "b.py", "b.h", "b.rb", "b.lua", "b.dart"), "")
+    assert [(edge.importing, edge.line) for edge in graph_of({path: text, **others}).edges] == [(path, 1)]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("Python", "important = 1  # imported"),
+        ("JavaScript", "Array.from(required)  // from the imports"),
+        ("C", "/* \\include b.h, included */"),
+        ("Ruby", "loaded = required"),
+    ],
+)
+def test_a_file_without_an_import_need_not_be_parsed(language, text):
+    assert not may_import(language, text.encode())
+
+
 def test_what_a_file_needs_comes_before_it_and_a_file_never_needs_itself():
     graph = graph_of({"a.py": "import b\nimport a\n", "b.py": "import c\n", "c.py": "x = 1\n", "z.py": "x = 1\n"})
     assert graph.order().paths == ["c.py", "b.py", "a.py", "z.py"]
@@ -316,7 +353,7 @@ def test_paths_never_lead_out_of_the_repository(folder, relative, expected):
 
 def test_a_file_made_to_keep_the_parser_busy_is_left_out():
     repository = RepositoryFiles(
-        "mini", {"a.cpp": "a<" * 100_000 + "include", "b.cpp": '#include "a.cpp"\n', "C.java": "a<" * 50_000}
+        "mini", {"a.cpp": "a<" * 100_000 + "\n#include", "b.cpp": '#include "a.cpp"\n', "C.java": "a<" * 50_000}
     )
     graph = build_graph(repository)
     assert repository.left_out == {"a.cpp": "parse_too_costly", "C.java": "parser_lost"}

@@ -3,7 +3,8 @@
 One query per language lies in `queries/`; patterns of the node of the whole file stand before its line `; anywhere`. It
 captures `@target` (a literal that names a file or module, with the `@function` that takes it) or a whole `@statement`,
 which `statements.py` takes apart; where a file also sees others without importing them (the same package or namespace),
-the `@package`, the names `@declared` and the names `@used`.
+the `@package`, the names `@declared` and the names `@used`; and the `@items` behind the name of a macro, which are
+tokens in the file's tree and are parsed in their turn.
 A file with syntax errors still gives the imports that its tree holds.
 """
 
@@ -62,6 +63,7 @@ ASKED_AT_WORDS = frozenset(WORDS) - {"Dart"}
 MAX_PLACES, PLACES_APART = 64, 512
 # The shell's words need no quotes, and may hold variables.
 SHELL_COMMANDS = ("source", ".")
+MAX_MACROS_WITHIN = 3
 NAMESPACES = frozenset(("namespace_declaration", "file_scoped_namespace_declaration"))
 
 
@@ -158,9 +160,9 @@ def _with_imports(language: str, text: str, measure: "Callable[[Node, bytes], di
     return measure(root, source) | {"imports": found.as_json()}
 
 
-def _imports_of(language: str, root: "Node", source: bytes) -> FileImports:
+def _imports_of(language: str, root: "Node", source: bytes, depth: int = 0) -> FileImports:
     found: set[Import] = set()
-    names: dict[str, list[Node]] = {"package": [], "declared": [], "used": []}
+    names: dict[str, list[Node]] = {"package": [], "declared": [], "used": [], "items": []}
     for captures in _matches(language, root, source):
         if "target" in captures:
             function = captures.get("function")
@@ -170,6 +172,10 @@ def _imports_of(language: str, root: "Node", source: bytes) -> FileImports:
         else:
             for name, nodes in captures.items():
                 names[name] += nodes
+    for node in names["items"] if depth < MAX_MACROS_WITHIN else ():
+        within = _parsed_within(language, node, source)
+        if not within.has_error:  # else it holds something that is no items
+            found.update(_imports_of(language, within, source, depth + 1).imports)
     declared = {_qualified(node) for node in names["declared"]}
     own = {name.rpartition(".")[2] for name in declared}
     used: dict[str, int] = {}
@@ -183,6 +189,19 @@ def _imports_of(language: str, root: "Node", source: bytes) -> FileImports:
     # Scala's clauses add up; of several namespaces in a PHP file the first is taken.
     package = ".".join(packages if language == "Scala" else packages[:1])
     return FileImports(tuple(sorted(found)), package, tuple(sorted(declared)), tuple(sorted(used.items())))
+
+
+def _parsed_within(language: str, braces: "Node", source: bytes) -> "Node":
+    """Return the tree of what stands in braces that the file's own tree does not take apart."""
+    from tree_sitter import Range
+
+    first, last = braces.children[0], braces.children[-1]
+    parser = _tools(language).parser
+    parser.included_ranges = [Range(first.end_point, last.start_point, first.end_byte, last.start_byte)]
+    try:
+        return parse(parser, source).root_node
+    finally:
+        parser.included_ranges = []
 
 
 def _matches(language: str, root: "Node", source: bytes) -> "Iterator[dict[str, list[Node]]]":

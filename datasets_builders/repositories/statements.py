@@ -156,7 +156,7 @@ def rust(node: "Node") -> Iterator[Import]:
             yield Import(line, within + path, form, (given,))
     elif name is not None and node.type == "mod_item":
         path = _path_attribute(node)
-        yield Import(line, path or within + text_of(name), "mod path" if path else "mod")
+        yield Import(line, within + (path or text_of(name)), "mod path" if path else "mod")
     elif name is not None:
         yield Import(line, text_of(name), "crate")
 

@@ -1,3 +1,6 @@
+(source_file (macro_invocation (token_tree . "{" "}" .) @items))
+(source_file (expression_statement (macro_invocation (token_tree . "{" "}" .) @items)))
+; anywhere
 (mod_item !body) @statement
 (use_declaration) @statement
 (extern_crate_declaration) @statement

@@ -33,9 +33,10 @@ class RustRules(Rules):
         """Return what a statement of a file means."""
         if found.form in ("include", "include_str"):
             return self.first([within(posixpath.dirname(path), found.target)], "rust_include") or MISSING
-        if found.form == "mod path":
-            return self.first([within(posixpath.dirname(path), found.target)], "rust_mod") or MISSING
         *inline, target = found.target.split(">")
+        if found.form == "mod path":
+            folder = posixpath.join(self._children(path), *inline) if inline else posixpath.dirname(path)
+            return self.first([within(folder, target)], "rust_mod") or MISSING
         if found.form == "mod":
             base = posixpath.join(self._children(path), *inline, target)
             return self.first(_module_files(base), "rust_mod") or MISSING

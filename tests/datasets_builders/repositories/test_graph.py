@@ -207,6 +207,27 @@ def test_rust():
     }
 
 
+def test_rust_modules_inside_macros_and_paths_inside_inline_modules():
+    graph = graph_of(
+        {
+            "Cargo.toml": "",
+            "src/lib.rs": 'on! {\n  mod a;\n  unix! { mod b; }\n}\nmod gen { #[path = "../made.rs"] mod made; }\n',
+            "src/a.rs": "table! { set, /// use crate::b;\n mod b; }\nfn f() { quote! { mod b; } }\n",
+            "src/b.rs": "on! { use crate::a; }\n",
+            "made.rs": "",
+            "src/made.rs": "",
+        }
+    )
+    assert edges(graph) == {
+        ("src/lib.rs", "src/a.rs", "rust_mod"),
+        ("src/lib.rs", "src/b.rs", "rust_mod"),
+        ("src/lib.rs", "src/made.rs", "rust_mod"),
+        ("src/b.rs", "src/a.rs", "rust_path"),
+    }
+    assert unresolved(graph) == set()
+    assert [edge.line for edge in graph.edges if edge.imported == "src/b.rs"] == [3]
+
+
 def test_php():
     graph = graph_of(mini("php"))
     assert edges(graph) == {

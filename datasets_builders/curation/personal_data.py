@@ -36,7 +36,8 @@ KEPT_DOMAINS = re.compile(
     r"(?:^|\.)(?:example|test|invalid|localhost)(?:\.(?:com|org|net))?$|^users\.noreply\.github\.com$|"
     r"^(?:openssh\.com|libssh\.org)$"  # names of algorithms: umac-64@openssh.com
 )
-KEPT_NAMES = frozenset("noreply no-reply user username you your name password passwd pass secret".split())
+_NAMES = "noreply no-reply user username you your name password passwd pass secret"
+KEPT_NAMES = frozenset(_NAMES.split())
 GIT_NAME, GIT_HOSTS = "git", frozenset(("github.com", "gitlab.com", "bitbucket.org"))
 # IPv6 of global unicast alone, 2000::/3: of other beginnings hardware addresses and fingerprints are far more frequent.
 IP_ADDRESS = re2.compile(

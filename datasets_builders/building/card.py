@@ -129,6 +129,7 @@ def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) ->
 
 def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
     """Count rows per split, and rows and text bytes per value of the counted column, over the shards."""
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -143,10 +144,11 @@ def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[
                 if column is None:
                     continue
                 for batch in shard.iter_batches(ROWS_OF_A_BATCH, columns=[column] + ([text] if text else [])):
-                    sizes = pc.binary_length(batch.column(1)).to_pylist() if text else [0] * batch.num_rows
-                    for value, size in zip(batch.column(0).to_pylist(), sizes, strict=True):
-                        rows, total = counted.get(value, (0, 0))
-                        counted[value] = (rows + 1, total + size)
+                    sizes = pc.binary_length(batch.column(text)) if text else pa.repeat(0, batch.num_rows)
+                    groups = pa.table({"value": batch.column(column), "size": sizes}).group_by("value")
+                    for row in groups.aggregate([([], "count_all"), ("size", "sum")]).to_pylist():
+                        rows, total = counted.get(row["value"], (0, 0))
+                        counted[row["value"]] = (rows + row["count_all"], total + row["size_sum"])
     return num_rows, dict(sorted(counted.items(), key=lambda item: (-item[1][0], item[0])))
 
 

@@ -75,7 +75,7 @@ class Builder:
     config_class: ClassVar[type[BuilderConfig]] = BuilderConfig
     id_column: ClassVar[str] = "id"
     text_column: ClassVar[str | None] = "text"
-    # Column by which the card counts rows, such as "language"; None counts nothing.
+    # Column by which card and ledger count rows, such as "language"; None counts nothing.
     counted_column: ClassVar[str | None] = None
 
     def __init__(self, config: BuilderConfig) -> None:
@@ -187,7 +187,7 @@ class Builder:
         progress = state.folder / "progress" / name
         for index, step in enumerate(steps):
             if isinstance(step, Step):
-                step.attach(name, index, state.folder, self.output_folder / "removed")
+                step.attach(name, index, state.folder, self.output_folder / "removed", self.counted_column)
         # Behind the first step, so that what a reader lists and what a stage is given is counted once.
         watched = [steps[0], ProgressMarker(progress), *steps[1:]]
         with progress_bar(f"{self.name}: {name}", progress, total):

@@ -98,7 +98,11 @@ def write_card(
     if counted:
         blocks.append(_count_table(builder, counted))
     blocks += [f"## {heading}\n\n{text.strip()}" for heading, text in parts.sections.items()]
-    blocks += [*_columns(builder), _ledger_tables(ledger, summaries), _lineage(builder, parts, lineage)]
+    blocks += [
+        *_columns(builder),
+        _ledger_tables(ledger, summaries, builder.counted_column),
+        _lineage(builder, parts, lineage),
+    ]
     metadata = _metadata(builder, parts, num_rows)
     front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     with written_whole(builder.output_folder / "README.md") as temporary:
@@ -209,7 +213,7 @@ def _type_of(kind: Any) -> str:
     return f"list of {_type_of(inner)}" if inner is not None else str(getattr(kind, "dtype", kind))
 
 
-def _ledger_tables(ledger: Ledger, summaries: dict[str, str]) -> str:
+def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: str | None = None) -> str:
     numbers = ("input", "created", "removed", "merged", "output", "bytes_in", "bytes_out")
     steps = [
         [step.name, *(f"{getattr(step, key):,}" for key in numbers), _plain(summaries.get(step.name, ""))]
@@ -223,6 +227,10 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str]) -> str:
     ]
     text = _table("Ledger: what became of every input", heading, steps)
     text += "\n\nEach step holds `input + created = output + removed + merged`."
+    names, groups = ledger.by_group()
+    if len(names) > 1:
+        rows = [[_plain(name), *(f"{count:,}" for count in counts)] for name, counts in groups]
+        text += "\n\n" + _table(f"What each step passed on, by {counted_column}", [counted_column or "", *names], rows)
     if reasons:
         text += "\n\n" + _table("Why documents ended", ["step", "reason", "documents", "examples"], reasons)
     changes = [[step, kind, *(f"`{_plain(one)}`" for one in texts)] for step, kind, *texts in ledger.changes()]

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -15,6 +16,7 @@ from datasets_builders.building.errors import BuildError
 from datasets_builders.building.json_lines import to_line
 
 EXAMPLES_PER_REASON = 3
+LARGEST_NUM_GROUPS = 25
 
 
 @dataclass
@@ -22,7 +24,8 @@ class StepCounts:
     """Counts of one step. `check` holds input + created = output + removed + merged.
 
     Bytes are those of the text in UTF-8. `examples` has a few names (path or id) per reason, `changes` a few pairs of
-    texts before and after, per kind of change. All of it is published: a secret must be masked in both.
+    texts before and after, per kind of change. All of it is published: a secret must be masked in both. `groups` counts
+    the documents passed on by value of the builder's counted column, such as the language, where they have one.
 
     Source: ours.
     """
@@ -39,16 +42,20 @@ class StepCounts:
     reasons: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
 
     def count_input(self, doc: Document) -> None:
         """Count a document that the step was given."""
         self.input += 1
         self.bytes_in += num_bytes(doc.text)
 
-    def count_output(self, doc: Document) -> None:
-        """Count a document that the step passes on."""
+    def count_output(self, doc: Document, counted_column: str | None = None) -> None:
+        """Count a document that the step passes on, by its value of a column too."""
         self.output += 1
         self.bytes_out += num_bytes(doc.text)
+        group = doc.metadata.get(counted_column) if counted_column else None
+        if group is not None:
+            self.groups[str(group)] = self.groups.get(str(group), 0) + 1
 
     def count_removed(self, doc: Document, reason: str, merged: bool = False) -> None:
         """Count a document that ends here."""
@@ -75,6 +82,7 @@ class StepCounts:
         for name in ("input", "created", "output", "removed", "merged", "bytes_in", "bytes_out"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons = dict(sorted((Counter(self.reasons) + Counter(other.reasons)).items()))
+        self.groups = dict(sorted((Counter(self.groups) + Counter(other.groups)).items()))
         for reason, examples in other.examples.items():
             kept = self.examples.setdefault(reason, [])
             kept.extend(examples[: EXAMPLES_PER_REASON - len(kept)])
@@ -168,6 +176,23 @@ class Ledger:
             for kind, examples in sorted(step.changes.items())
             for before, after in examples
         ]
+
+    def by_group(self) -> tuple[list[str], list[tuple[str, list[int]]]]:
+        """Return what each step passed on by value of the counted column: the steps, and counts per value.
+
+        Steps whose documents have no value yet are left out, and those that change none of the counts. The values are
+        sorted by their counts, beyond the `LARGEST_NUM_GROUPS` most frequent ones they are summed up.
+        """
+        told = [step for step in self.steps if step.output and sum(step.groups.values()) == step.output]
+        steps = told[:1] + [step for before, step in pairwise(told) if step.groups != before.groups]
+        names = {name for step in steps for name in step.groups}
+        rows = [(name, [step.groups.get(name, 0) for step in steps]) for name in names]
+        rows.sort(key=lambda row: ([-count for count in row[1]], row[0]))
+        shown, left = rows[:LARGEST_NUM_GROUPS], rows[LARGEST_NUM_GROUPS:]
+        if left:
+            sums = [sum(column) for column in zip(*(counts for _, counts in left), strict=True)]
+            shown.append((f"{len(left)} more", sums))
+        return [step.name for step in steps], shown
 
     def step(self, name: str) -> StepCounts:
         """Return the counts of the step called `name`."""

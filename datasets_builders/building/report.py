@@ -47,7 +47,7 @@ def write_report(builder: "Builder", ledger: Ledger, num_rows: dict[str, int]) -
     """
     total = ", ".join(f"{split}: {count:,} rows" for split, count in num_rows.items())
     page = Page(f"{builder.name}: {builder.output_folder.name}", f"{total}. For you alone: it shows removed texts.")
-    _show_steps(page, ledger)
+    _show_steps(page, ledger, builder.counted_column)
     _show_reasons(page, ledger, builder.output_folder / "removed")
     _show_changes(page, ledger)
     _show_columns(page, builder)
@@ -56,7 +56,7 @@ def write_report(builder: "Builder", ledger: Ledger, num_rows: dict[str, int]) -
     return page.save(builder.output_folder / "report.html")[0]
 
 
-def _show_steps(page: Page, ledger: Ledger) -> None:
+def _show_steps(page: Page, ledger: Ledger, counted_column: str | None) -> None:
     page.heading("What became of the input")
     names = [step.name for step in ledger.steps]
     counts: dict[str, list[float | None]] = {
@@ -70,6 +70,10 @@ def _show_steps(page: Page, ledger: Ledger) -> None:
         for step in ledger.steps
     ]
     page.table(["step", "in or made", "removed", "merged", "passed on", "text"], rows)
+    steps, groups = ledger.by_group()
+    if len(steps) > 1:
+        page.heading(f"What each step passed on, by {counted_column}", level=3)
+        page.table([counted_column or "", *steps], [[name, *counts] for name, counts in groups])
 
 
 def _show_reasons(page: Page, ledger: Ledger, removed: Path) -> None:

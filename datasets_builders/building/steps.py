@@ -83,6 +83,7 @@ class Step(PipelineStep):
         self.ledger_folder: str | None = None
         self.removed_folder: str | None = None
         self.runs_folder: str | None = None
+        self.counted_column: str | None = None
 
     def only_for(self, *kinds: str) -> Self:
         """Give the step documents of these kinds alone (metadata `kind`); others pass, counted but not looked at."""
@@ -107,8 +108,11 @@ class Step(PipelineStep):
         """Give what an n:1 step kept back."""
         return ()
 
-    def attach(self, stage_name: str, index: int, build_folder: Path, removed_folder: Path) -> None:
-        """Tell the step where its counts and its removed documents go; called by the builder."""
+    def attach(
+        self, stage_name: str, index: int, build_folder: Path, removed_folder: Path, counted_column: str | None = None
+    ) -> None:
+        """Tell the step where its counts and its removed documents go, and by what it counts; called by the builder."""
+        self.counted_column = counted_column
         self.stage_name = stage_name
         self.ledger_folder = str(build_folder / "ledger" / stage_name / f"{index:02d}_{self.name}")
         self.removed_folder = str(removed_folder / self.name)
@@ -123,7 +127,7 @@ class Step(PipelineStep):
                 self.begin(rank, world_size)
                 for outcome in self._outcomes(data, counts, rank, world_size):
                     if isinstance(outcome, Document):
-                        counts.count_output(outcome)
+                        counts.count_output(outcome, self.counted_column)
                         self.stat_update("passed")
                         yield outcome
                         continue

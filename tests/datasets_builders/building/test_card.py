@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from datasets_builders.building import ledger
 from datasets_builders.building.card import _count_table, _ledger_tables
 from datasets_builders.building.ledger import Ledger, StepCounts
 from datasets_builders.source_code.builder import SourceCodeBuilder
@@ -56,3 +57,13 @@ def built(folder: Path, **fields: Any) -> str:
     config = SourceCodeConfig(output_dir=str(folder / "out"), decontaminate=[], near_dedup_threshold=1.0, **fields)
     SourceCodeBuilder(config).run()
     return (folder / "out/README.md").read_text()
+
+
+def test_groups_of_each_step_are_summed_up_beyond_the_most_frequent(monkeypatch):
+    monkeypatch.setattr(ledger, "LARGEST_NUM_GROUPS", 2)
+    steps = [StepCounts("list", "1:1", output=9), StepCounts("read", "1:1", output=6, groups={"C": 1, "D": 2, "Go": 3})]
+    same, fewer = StepCounts("look", "1:1", output=6, groups=steps[1].groups), StepCounts("rules", "1:1", output=3)
+    fewer.groups = {"Go": 2, "C": 1}
+    told = Ledger([*steps, same, fewer]).by_group()
+    assert told == (["read", "rules"], [("Go", [3, 2]), ("D", [2, 0]), ("1 more", [1, 1])])
+    assert Ledger([]).by_group() == ([], [])

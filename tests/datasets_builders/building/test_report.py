@@ -18,12 +18,15 @@ def test_a_report_has_the_ledger_examples_histograms_and_clusters(tmp_path):
     for heading in ("What became of the input", "Why documents ended", "What the rows are like", "Largest clusters"):
         assert heading in page
     assert "syntax: syntax_error" in page and "project broken.py" in page and "near_dedup: near_duplicate into" in page
+    assert "What each step passed on, by language" in page
     assert "<script>" not in page and page.count("<svg") == page.count('<img src="data:image/png') == 1
     published = {
         path.relative_to(tmp_path / "out").parts[0] for path in _files_to_publish(tmp_path / "out", DEFAULT_IGNORE)
     }
     assert published == {"README.md", "data", "ledger.json", "pictures"}
     card = (tmp_path / "out/README.md").read_text()
+    table = "| language | read_code | syntax | near_dedup |\n| --- | ---: | ---: | ---: |\n| Python | 4 | 3 | 2 |\n"
+    assert f"## What each step passed on, by language\n\n{table}" in card
     assert "| `num_lines` | 2 | " in card and "](pictures/columns.png)" in card
     assert (tmp_path / "out/pictures/columns.png").read_bytes().startswith(b"\x89PNG")
     assert "](report_pictures/columns.png)" in (tmp_path / "out/report.md").read_text()

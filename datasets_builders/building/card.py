@@ -242,7 +242,7 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: st
 
 def _lineage(builder: "Builder", parts: CardParts, lineage: dict[str, Any]) -> str:
     rows = [["builder", f"`python -m datasets_builders {builder.name}`"]]
-    rows += [["input", _without_home(_plain(line))] for line in builder.inputs()]
+    rows += [["input", _without_own_folders(_plain(line))] for line in builder.inputs()]
     rows.append(["licence of the input", "several" if parts.license == SEVERAL_LICENSES else parts.license])
     rows.append(["config", f"`{digest(lineage['config'])}`"])
     rows.append(["input hash", f"`{digest(lineage['inputs'])}`"])
@@ -251,7 +251,7 @@ def _lineage(builder: "Builder", parts: CardParts, lineage: dict[str, Any]) -> s
     for path in sorted((builder.output_folder / "data").glob("*.parquet")):
         rows.append([f"sha256 of {path.name}", f"`{file_sha256(path)}`"])
     text = _table("Lineage", ["what", "value"], rows)
-    config = _without_home(yaml.safe_dump(lineage["config"], sort_keys=True))
+    config = _without_own_folders(yaml.safe_dump(lineage["config"], sort_keys=True))
     return f"{text}\n\n```yaml\n{config}```"
 
 
@@ -265,9 +265,12 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _without_home(text: str) -> str:
-    """Return text without the home folder's path: a card is published, a user's name need not be."""
-    return text.replace(str(Path.home()), "~")
+def _without_own_folders(text: str) -> str:
+    """Return text without the paths of the working folder and of the home: a card is published, these need not be."""
+    for folder, shown in ((f"{Path.cwd()}/", ""), (str(Path.home()), "~")):
+        if folder.strip("/"):  # in a container either may be the root
+            text = text.replace(folder, shown)
+    return text
 
 
 def _plain(text: str) -> str:

@@ -67,3 +67,16 @@ def test_groups_of_each_step_are_summed_up_beyond_the_most_frequent(monkeypatch)
     told = Ledger([*steps, same, fewer]).by_group()
     assert told == (["read", "rules"], [("Go", [3, 2]), ("D", [2, 0]), ("1 more", [1, 1])])
     assert Ledger([]).by_group() == ([], [])
+
+
+def test_a_card_names_neither_the_working_folder_nor_the_home(tmp_path, monkeypatch):
+    for folder in ("home/one", "work/two"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.py").write_text(f"NAME = {folder!r}\nprint(NAME)\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "work")
+    config = SourceCodeConfig(output_dir="out", sources=["two", "~/one"], decontaminate=[])
+    SourceCodeBuilder(config).run()
+    card = Path("out/README.md").read_text()
+    assert str(tmp_path) not in card
+    assert "| input | two: two " in card and "| input | one: ~/one " in card

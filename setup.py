@@ -67,10 +67,12 @@ TEST = [
     "detect-secrets>=1.5",
     "gguf>=0.17",
     "hypothesis>=6",
+    "mypy>=1.18",
     "pytest>=8",
     "pytest-xdist>=3.6",
     "ruff>=0.12",
     "starlette>=0.40",
+    "types-PyYAML>=6",
     "uvicorn>=0.30",
 ]
 

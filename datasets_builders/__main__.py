@@ -43,11 +43,11 @@ BUILDERS = {
 # Name -> (module:function of the arguments, what it does).
 COMMANDS = {
     "grade": (
-        "datasets_builders.curation.grade_command:main",
+        "datasets_builders.curation.quality.grade_command:main",
         "files graded by a teacher LLM, for train-quality-model to learn from (section 2.2.1)",
     ),
     "train-quality-model": (
-        "datasets_builders.curation.quality_training:main",
+        "datasets_builders.curation.quality.quality_training:main",
         "fastText quality model from labelled files (section 2.2.1)",
     ),
     "repositories inspect": (
@@ -55,7 +55,7 @@ COMMANDS = {
         "the import graph of one repository and the order of its files (section 2.2.2)",
     ),
     "inspect": (
-        "datasets_builders.curation.inspection_command:main",
+        "datasets_builders.curation.assessment.inspection_command:main",
         "quality inspection of a finished dataset: rules, sample, score out of 100 (section 2.1)",
     ),
 }

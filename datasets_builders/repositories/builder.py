@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, cast
 from datasets_builders.building.builder import Stage
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.steps import Step
-from datasets_builders.curation.code_steps import CodeRules, QualityLimits
-from datasets_builders.curation.exact_dedup import ExactDedup
-from datasets_builders.curation.quality_model import QualityScore
+from datasets_builders.curation.deduplication.exact import ExactDedup
+from datasets_builders.curation.quality.limits import QualityLimits
+from datasets_builders.curation.quality.quality_model import QualityScore
+from datasets_builders.curation.rules.steps import CodeRules, TextRules
 from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.repositories.graph import REASONS
 from datasets_builders.repositories.reader import CODE, TEXT, RepositoryReader
-from datasets_builders.repositories.steps import Concatenate, SyntaxAndImports, TextRules, repository_of
+from datasets_builders.repositories.steps import Concatenate, SyntaxAndImports, repository_of
 from datasets_builders.source_code.corpus import CodeCorpusBuilder
 
 if TYPE_CHECKING:

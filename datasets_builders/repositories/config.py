@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.agreement import MEAN_PREFIX
+from datasets_builders.curation.quality.agreement import MEAN_PREFIX
 from datasets_builders.repositories.concatenation import DOCUMENTATION, TESTS, UNITS, Arrangement
 from datasets_builders.repositories.ordering import CYCLE_POLICIES
 from datasets_builders.repositories.separators import SEPARATORS

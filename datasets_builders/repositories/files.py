@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from datasets_builders.source_code.languages import language_of
+from datasets_builders.languages.detection import language_of
+from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.entry import Source
-from datasets_builders.sources.text import decode
 
 MAX_FILE_BYTES = 1_000_000
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from datasets_builders.curation.parser_process import ParserLost, ParserProcess
-from datasets_builders.curation.syntax import ParseTooCostly
+from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
+from datasets_builders.curation.syntax.parsing import ParseTooCostly
 from datasets_builders.repositories.files import RepositoryFiles
 from datasets_builders.repositories.imports import QUERIES, FileImports, may_import
 from datasets_builders.repositories.ordering import CyclePolicy, Ordering, order_files

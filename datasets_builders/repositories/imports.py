@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
-from datasets_builders.curation.metrics import meter_of
-from datasets_builders.curation.syntax import load_parser, parse
+from datasets_builders.curation.syntax.metrics import meter_of
+from datasets_builders.curation.syntax.parsing import load_parser, parse
 from datasets_builders.repositories.statements import STATEMENTS, Import, line_of, text_of
 
 if TYPE_CHECKING:

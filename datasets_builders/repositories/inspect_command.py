@@ -18,7 +18,7 @@ from datasets_builders.repositories.files import MAX_FILE_BYTES, RepositoryFiles
 from datasets_builders.repositories.graph import REASONS, ImportGraph, build_graph
 from datasets_builders.repositories.imports import QUERIES
 from datasets_builders.repositories.ordering import CYCLE_POLICIES, Ordering
-from datasets_builders.source_code.folder import ALWAYS_EXCLUDED
+from datasets_builders.sources.folder_config import ALWAYS_EXCLUDED
 from datasets_builders.sources.opening import FORMS, open_sources
 
 LONGEST_LIST = 20

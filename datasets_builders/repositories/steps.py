@@ -16,10 +16,8 @@ from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.ledger import num_bytes
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, one_line
-from datasets_builders.curation.agreement import MEAN_PREFIX, score_columns
-from datasets_builders.curation.code_steps import SyntaxCheck
-from datasets_builders.curation.licenses import all_of, license_type
-from datasets_builders.curation.text_rules import first_broken_text_rule
+from datasets_builders.curation.quality.agreement import MEAN_PREFIX, score_columns
+from datasets_builders.curation.syntax.steps import SyntaxCheck
 from datasets_builders.repositories.concatenation import Arrangement, Sample, arrange, failure, join_files
 from datasets_builders.repositories.files import RepositoryFiles
 from datasets_builders.repositories.graph import ImportGraph, build_graph
@@ -27,6 +25,7 @@ from datasets_builders.repositories.imports import FileImports
 from datasets_builders.repositories.reader import CODE, PROJECT, TEXT
 from datasets_builders.repositories.separators import SEPARATORS
 from datasets_builders.source_code.reader import content_id
+from datasets_builders.sources.licenses import all_of, license_type
 
 
 class SyntaxAndImports(SyntaxCheck):
@@ -38,20 +37,6 @@ class SyntaxAndImports(SyntaxCheck):
     name = "syntax_and_imports"
     function = "datasets_builders.repositories.imports:metrics_and_imports"
     function_with_prose = "datasets_builders.repositories.imports:metrics_imports_and_prose"
-
-
-class TextRules(Step):
-    """Remove documentation that breaks a rule for text, with the rule as the reason.
-
-    Source: paper 2.1.
-    """
-
-    name = "text_rules"
-
-    def process(self, doc: Document) -> Iterable[Outcome]:
-        """Pass on a text that keeps all rules."""
-        broken = first_broken_text_rule(doc.text)
-        yield Removed(doc, *broken) if broken else doc
 
 
 @dataclass

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from datasets_builders.building.builder import Stage
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.steps import Step
-from datasets_builders.curation.code_steps import QualityLimits, SyntaxCheck
-from datasets_builders.curation.exact_dedup import ExactDedup
+from datasets_builders.curation.deduplication.exact import ExactDedup
+from datasets_builders.curation.quality.limits import QualityLimits
+from datasets_builders.curation.syntax.steps import SyntaxCheck
 from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.source_code.corpus import CodeCorpusBuilder
 from datasets_builders.source_code.reader import CodeReader

@@ -4,15 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.licenses import LICENSE_TYPES, spdx_expression
-from datasets_builders.curation.near_dedup import THRESHOLD
-from datasets_builders.curation.protected_data import ProtectedData
-from datasets_builders.curation.rules import CODE_RULES, RuleLimits
-from datasets_builders.curation.scorers import read_scorers
-from datasets_builders.curation.toxicity import ToxicityLimits
-from datasets_builders.source_code.folder import FolderConfig
-from datasets_builders.source_code.languages import TYPES, language_named, type_of_language
-from datasets_builders.source_code.tie_break import check_tie_break
+from datasets_builders.curation.decontamination.protected_data import ProtectedData
+from datasets_builders.curation.deduplication.near import THRESHOLD
+from datasets_builders.curation.quality.scorers import read_scorers
+from datasets_builders.curation.rules.code_rules import CODE_RULES, RuleLimits
+from datasets_builders.curation.sanitization.toxicity import ToxicityLimits
+from datasets_builders.languages.detection import TYPES, language_named, type_of_language
+from datasets_builders.languages.tie_break import check_tie_break
+from datasets_builders.sources.folder_config import FolderConfig
+from datasets_builders.sources.licenses import LICENSE_TYPES, spdx_expression
 from datasets_builders.sources.opening import FORMS
 
 REPOSITORY_FILES = "repository_files"  # limited like a column; counted for that alone
@@ -51,7 +51,8 @@ class CodeCorpusConfig(FolderConfig):
     )
 
     rule_limits: dict[str, float] = field(
-        default_factory=dict, metadata={"help": "instead of the defaults in curation/rules.py: {max_lines: 5000}"}
+        default_factory=dict,
+        metadata={"help": "instead of the defaults of curation/rules: {max_lines: 5000}"},
     )
     decontaminate: list[str] = field(
         default_factory=lambda: ["all"],

@@ -12,26 +12,27 @@ from datasets_builders.building.card import LARGEST_COUNT_TABLE, SEVERAL_LICENSE
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.state import file_sha256
 from datasets_builders.building.steps import Step
-from datasets_builders.curation.code_steps import CodeRules
-from datasets_builders.curation.decontamination import BenchmarkIndex, Decontamination
-from datasets_builders.curation.licenses import LicenseFilter, license_type
-from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter, find_clusters
-from datasets_builders.curation.personal_data import Sanitising
-from datasets_builders.curation.quality_model import QualityScore, read_description
-from datasets_builders.curation.rules import RuleLimits
-from datasets_builders.curation.scorers import ModelScores, Scorer, read_scorers, scorers_fingerprint
-from datasets_builders.curation.toxicity import Toxicity, ToxicityLimits
+from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex, Decontamination
+from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, find_clusters
+from datasets_builders.curation.license_filter import LicenseFilter
+from datasets_builders.curation.quality.quality_model import QualityScore, read_description
+from datasets_builders.curation.quality.scorers import ModelScores, Scorer, read_scorers, scorers_fingerprint
+from datasets_builders.curation.rules.code_rules import RuleLimits
+from datasets_builders.curation.rules.steps import CodeRules
+from datasets_builders.curation.sanitization.personal_data import Sanitising
+from datasets_builders.curation.sanitization.toxicity import Toxicity, ToxicityLimits
+from datasets_builders.languages.detection import languages_of_type
 from datasets_builders.source_code.config import CodeCorpusConfig, protected_data
-from datasets_builders.source_code.folder import (
+from datasets_builders.sources.entry import Source
+from datasets_builders.sources.folder_config import (
     ALWAYS_EXCLUDED,
     check_folder,
     exclusions,
     folder_source,
     repository_name,
 )
-from datasets_builders.source_code.languages import languages_of_type
-from datasets_builders.sources.entry import Source
 from datasets_builders.sources.folders import FolderSource
+from datasets_builders.sources.licenses import license_type
 from datasets_builders.sources.opening import open_sources
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Removed
-from datasets_builders.source_code.config import REPOSITORY_FILES, CodeCorpusConfig
-from datasets_builders.source_code.languages import (
+from datasets_builders.languages.detection import (
     candidates_of_name,
     is_wanted,
     language_named,
     language_of,
     language_of_head,
 )
-from datasets_builders.source_code.tie_break import language_by_magika
+from datasets_builders.languages.tie_break import language_by_magika
+from datasets_builders.source_code.config import REPOSITORY_FILES, CodeCorpusConfig
 from datasets_builders.sources.entry import Entry, Source
 from datasets_builders.sources.opt_out import read_opt_outs
 from datasets_builders.sources.reader import SourceReader

@@ -19,10 +19,10 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
-from datasets_builders.curation.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
 from datasets_builders.sources.decompression import decompressed
 from datasets_builders.sources.entry import Content, Entry, Source, count_files, path_problem, rank_of, without_excluded
 from datasets_builders.sources.forward import ForwardStream, TooMuchData
+from datasets_builders.sources.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
 
 EXTENSIONS = (
     *(".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".crate", ".gem"),

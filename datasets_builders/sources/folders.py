@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datasets_builders.curation.licenses import license_of_folder
 from datasets_builders.sources.entry import Entry, Source, count_files, excluded_by, rank_of
+from datasets_builders.sources.licenses import license_of_folder
 
 
 class FolderSource(Source):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
 from datasets_builders.sources.entry import Content, Entry, Source, count_files, rank_of, without_excluded
+from datasets_builders.sources.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
 
 if TYPE_CHECKING:
     from dulwich.objects import Commit

@@ -9,9 +9,9 @@ from typing import Any
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Reader, Removed
+from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.entry import Entry, Source
 from datasets_builders.sources.opt_out import OptOuts
-from datasets_builders.sources.text import decode
 
 HEAD_BYTES = 4096
 

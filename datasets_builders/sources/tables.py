@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.licenses import all_of
 from datasets_builders.sources.decompression import decompressed
 from datasets_builders.sources.entry import Content, Entry, Source, path_problem, rank_of, without_excluded
+from datasets_builders.sources.licenses import all_of
 
 PARQUET, JSON_LINES = (".parquet",), (".jsonl", ".ndjson", ".jsonl.gz", ".jsonl.zst", ".json.gz")
 ROWS_OF_A_BATCH = 64

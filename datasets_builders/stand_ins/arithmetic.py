@@ -13,7 +13,7 @@ from datasets_builders.building.card import CardParts
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Generator, Outcome
-from datasets_builders.curation.exact_dedup import ExactDedup
+from datasets_builders.curation.deduplication.exact import ExactDedup
 from datasets_builders.stand_ins.problems import PROBLEMS
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from datasets_builders.building.builder import Builder, Stage
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Arity, Outcome, Reader, Removed, Step
-from datasets_builders.curation.exact_dedup import ExactDedup
-from datasets_builders.source_code.folder import (
+from datasets_builders.curation.deduplication.exact import ExactDedup
+from datasets_builders.sources.entry import Entry
+from datasets_builders.sources.folder_config import (
     FolderConfig,
     check_folder,
     exclusions,
@@ -25,7 +26,6 @@ from datasets_builders.source_code.folder import (
     license_name,
     repository_name,
 )
-from datasets_builders.sources.entry import Entry
 from datasets_builders.sources.folders import folder_fingerprint
 from datasets_builders.sources.reader import SourceReader
 

@@ -22,13 +22,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from datasets_builders.curation.code_file import CodeFile
-from datasets_builders.curation.decontamination import BenchmarkIndex
-from datasets_builders.curation.metrics import Meter
-from datasets_builders.curation.near_dedup import THRESHOLD
-from datasets_builders.curation.personal_data import find_personal_data, sanitise
-from datasets_builders.curation.rules import CODE_RULES, DEFAULT_LIMITS, ENCODED_PATTERNS, first_broken_rule
-from datasets_builders.curation.signatures import run_hashes, signatures
+from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex
+from datasets_builders.curation.deduplication.near import THRESHOLD
+from datasets_builders.curation.deduplication.signatures import run_hashes, signatures
+from datasets_builders.curation.rules.code_file import CodeFile
+from datasets_builders.curation.rules.code_rules import CODE_RULES, DEFAULT_LIMITS, ENCODED_PATTERNS, first_broken_rule
+from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitise
+from datasets_builders.curation.syntax.metrics import Meter
 from evals.benchmarks.protected import PROTECTED, protected_texts
 from evals.benchmarks.rows import BenchmarkDataError
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from datasets_builders.repositories.files import read_repository
 from datasets_builders.repositories.graph import ImportGraph, build_graph
-from datasets_builders.source_code.folder import ALWAYS_EXCLUDED
+from datasets_builders.sources.folder_config import ALWAYS_EXCLUDED
 from datasets_builders.sources.folders import FolderSource
 from tests.benchmarks.import_tools import (
     TOOLS,

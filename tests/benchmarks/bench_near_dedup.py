@@ -35,8 +35,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Merged
-from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter, find_clusters
-from datasets_builders.curation.signatures import run_hashes
+from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, find_clusters
+from datasets_builders.curation.deduplication.signatures import run_hashes
 
 BYTES_OF_A_FILE = range(2_000, 30_000)
 NAME = re.compile(r"\b[A-Za-z_]\w{3,}\b")

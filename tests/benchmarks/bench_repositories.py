@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from datasets_builders.curation.parser_process import ParserProcess
+from datasets_builders.curation.syntax.parser_process import ParserProcess
 from datasets_builders.repositories.files import RepositoryFiles, read_repository
 from datasets_builders.repositories.graph import PARSE, build_graph, parse_imports
 from datasets_builders.repositories.imports import QUERIES
-from datasets_builders.source_code.folder import ALWAYS_EXCLUDED
+from datasets_builders.sources.folder_config import ALWAYS_EXCLUDED
 from datasets_builders.sources.opening import open_sources
 
 ROOT = Path(__file__).resolve().parents[2]

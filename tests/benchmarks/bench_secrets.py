@@ -18,9 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from datasets_builders.curation.personal_data import find_personal_data, sanitise
+from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitise
+from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.opening import open_sources
-from datasets_builders.sources.text import decode
 from tests.datasets_builders.curation.planted_values import SECRETS, TOLD_BY_CONTEXT
 
 VALUES_PER_PLACE = 20

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning
 
 FIND_AND_SCORE = """
 from huggingface_hub import HfApi
-from datasets_builders.curation.scorer_models import load_scorer
-from datasets_builders.curation.scorers import Scorer, read_scorers
+from datasets_builders.curation.quality.scorer_models import load_scorer
+from datasets_builders.curation.quality.scorers import Scorer, read_scorers
 
 whole, half = read_scorers([
     {"kind": "classifier", "model": "acme/grader"},

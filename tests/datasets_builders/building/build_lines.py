@@ -21,7 +21,7 @@ from datasets_builders.building import (
     Stage,
     load_config,
 )
-from datasets_builders.curation.exact_dedup import ExactDedup
+from datasets_builders.curation.deduplication.exact import ExactDedup
 
 
 class Lines(Generator):

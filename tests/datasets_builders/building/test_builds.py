@@ -10,7 +10,7 @@ from datasets import load_dataset
 
 from datasets_builders.building.builder import BuildResult
 from datasets_builders.building.state import fingerprint
-from datasets_builders.curation.syntax import GRAMMARS
+from datasets_builders.curation.syntax.parsing import GRAMMARS
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 
@@ -61,8 +61,8 @@ def test_the_code_of_a_dataset_is_what_decides_its_bytes_with_the_data_beside_it
         "    before = code_sha256(builder); open(path, 'a').write('\\n'); print(path, code_sha256(builder) != before)"
     )
     changed = [
-        *("repositories/queries/python.scm", "source_code/linguist.json", "curation/prompts/ask_llm.txt"),
-        *("curation/near_dedup.py", "building/executors/ranks.py"),
+        *("repositories/queries/python.scm", "languages/linguist.json", "curation/quality/prompts/ask_llm.txt"),
+        *("curation/deduplication/near.py", "building/executors/ranks.py"),
     ]
     same = [
         *("repositories/configs/corpus.yaml", "README.md", "building/report.py"),

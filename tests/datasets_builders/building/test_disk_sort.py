@@ -7,7 +7,7 @@ import pytest
 
 from datasets_builders.building import disk_sort
 from datasets_builders.building.disk_sort import OVERHEAD_BYTES, DiskSort
-from datasets_builders.curation import signature_files
+from datasets_builders.curation.deduplication import signature_files
 from datasets_builders.repositories.builder import RepositoriesBuilder
 from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.source_code.builder import SourceCodeBuilder

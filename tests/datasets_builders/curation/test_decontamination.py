@@ -8,8 +8,8 @@ from datatrove.data import Document
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Removed
-from datasets_builders.curation.decontamination import BenchmarkIndex, Decontamination, normalise
-from datasets_builders.curation.protected_data import ProtectedData
+from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex, Decontamination, normalise
+from datasets_builders.curation.decontamination.protected_data import ProtectedData
 from evals.benchmarks.protected import PROTECTED, ProtectedText
 
 QUESTION = "Write a function that returns the two numbers of a list that are closest to each other."

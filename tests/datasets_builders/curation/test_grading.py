@@ -15,9 +15,9 @@ from datasets_builders.__main__ import BUILDERS, COMMANDS
 from datasets_builders.asking import Endpoint, MalformedAnswerError, ask_all, parse_integers, until_valid
 from datasets_builders.building.command_line import run_command
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.agreement import agreement_lines
-from datasets_builders.curation.grading import PROMPT_FILE, RESPECTS, Rubric, as_document, grade_files
-from datasets_builders.curation.review import read_llm_scores
+from datasets_builders.curation.assessment.review import read_llm_scores
+from datasets_builders.curation.quality.agreement import agreement_lines
+from datasets_builders.curation.quality.grading import PROMPT_FILE, RESPECTS, Rubric, as_document, grade_files
 from tests.openai_server import MODEL, RuleServer, transformers_serve
 
 COMMAND = [sys.executable, "-m", "datasets_builders"]

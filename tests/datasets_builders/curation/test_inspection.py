@@ -12,8 +12,8 @@ from datasets_builders.building.command_line import run_command
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.publishing import PublishError, publish_folder
 from datasets_builders.building.verdicts import refusal_of_inspection
-from datasets_builders.curation.inspection import Part, Sample, composite, dataset_digest
-from datasets_builders.curation.review import read_llm_scores, read_review, review_page
+from datasets_builders.curation.assessment.inspection import Part, Sample, composite, dataset_digest
+from datasets_builders.curation.assessment.review import read_llm_scores, read_review, review_page
 
 GOOD = "def function_{0}(first, second):\n    return first * {0} + second\n"
 FAULTS = {

@@ -4,8 +4,8 @@ import pytest
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Removed
-from datasets_builders.curation.licenses import (
-    LicenseFilter,
+from datasets_builders.curation.license_filter import LicenseFilter
+from datasets_builders.sources.licenses import (
     is_statement_of_license,
     license_of_files,
     license_type,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from datasets_builders.curation.metrics import QUERIES, Meter
-from datasets_builders.curation.syntax import GRAMMARS
+from datasets_builders.curation.syntax.metrics import QUERIES, Meter
+from datasets_builders.curation.syntax.parsing import GRAMMARS
 
 # language: (text, comment bytes, effective lines, functions, nesting)
 FILES = {

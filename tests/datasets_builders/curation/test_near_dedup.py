@@ -11,9 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets_builders.building.steps import Merged
-from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter, best_of, find_clusters
-from datasets_builders.curation.signature_files import BLOCK_ROWS, SignatureFiles, SignatureFileWriter
-from datasets_builders.curation.signatures import NUM_BANDS, NUM_PERMUTATIONS, band_hashes, run_hashes, signatures
+from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, best_of, find_clusters
+from datasets_builders.curation.deduplication.signature_files import BLOCK_ROWS, SignatureFiles, SignatureFileWriter
+from datasets_builders.curation.deduplication.signatures import (
+    NUM_BANDS,
+    NUM_PERMUTATIONS,
+    band_hashes,
+    run_hashes,
+    signatures,
+)
 from datasets_builders.curation.tokens import token_hashes
 
 GOLDEN_SIGNATURE = [3398165124, 3285786180, 3237928827, 3328780941]

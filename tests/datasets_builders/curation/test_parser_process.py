@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from datasets_builders.curation.metrics import measure
-from datasets_builders.curation.parser_process import ParserLost, ParserProcess
-from datasets_builders.curation.syntax import ParseTooCostly
+from datasets_builders.curation.syntax.metrics import measure
+from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
+from datasets_builders.curation.syntax.parsing import ParseTooCostly
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 
-MEASURE = "datasets_builders.curation.metrics:measure"
+MEASURE = "datasets_builders.curation.syntax.metrics:measure"
 GOOD = "class A { int add(int a, int b) { return a + b; } }\n"
 
 
@@ -43,7 +43,7 @@ def test_a_child_that_was_killed_is_told_apart_from_an_answer():
 
 
 def test_a_child_that_has_read_much_is_replaced(monkeypatch):
-    monkeypatch.setattr("datasets_builders.curation.parser_process.BYTES_OF_A_CHILD", 2 * len(GOOD))
+    monkeypatch.setattr("datasets_builders.curation.syntax.parser_process.BYTES_OF_A_CHILD", 2 * len(GOOD))
     with ParserProcess(MEASURE) as parser:
         pids = []
         for _ in range(7):

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets_builders.curation.personal_data import (
+from datasets_builders.curation.sanitization.personal_data import (
     examples_of_changes,
     find_personal_data,
     masked,
     sanitise,
 )
-from datasets_builders.curation.secret_values import entropy
-from datasets_builders.curation.syntax import GRAMMARS, load_parser
+from datasets_builders.curation.sanitization.secret_values import entropy
+from datasets_builders.curation.syntax.parsing import GRAMMARS, load_parser
 
 # In two parts, so that no scanner takes this file for a leak.
 AWS = "AKIA" + "QYLPMN5HHHFPZAM2"

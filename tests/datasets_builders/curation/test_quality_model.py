@@ -12,9 +12,9 @@ from datasets_builders.__main__ import BUILDERS, COMMANDS
 from datasets_builders.building.command_line import run_command
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Removed
-from datasets_builders.curation.code_steps import QualityLimits
-from datasets_builders.curation.quality_model import QualityModel, QualityScore, model_text, read_description
-from datasets_builders.curation.quality_training import calibration_error, fit_platt, measure
+from datasets_builders.curation.quality.limits import QualityLimits
+from datasets_builders.curation.quality.quality_model import QualityModel, QualityScore, model_text, read_description
+from datasets_builders.curation.quality.quality_training import calibration_error, fit_platt, measure
 from datasets_builders.source_code.config import SourceCodeConfig
 
 

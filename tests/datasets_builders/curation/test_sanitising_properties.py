@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets_builders.curation.personal_data import find_personal_data, sanitise
-from datasets_builders.curation.secret_values import NOT_A_SECRET, NOT_A_TOKEN
-from datasets_builders.curation.syntax import load_parser
+from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitise
+from datasets_builders.curation.sanitization.secret_values import NOT_A_SECRET, NOT_A_TOKEN
+from datasets_builders.curation.syntax.parsing import load_parser
 from tests.datasets_builders.curation.planted_values import ADDRESSES, SECRETS, TOLD_BY_CONTEXT, private_key
 
 PLACEHOLDERS = ("SECRET_1", "EMAIL_ADDRESS_2", "IP_ADDRESS_31", "MY_SECRET_7")

@@ -15,9 +15,9 @@ from datatrove.data import Document
 
 from datasets_builders.building.config import load_config
 from datasets_builders.building.errors import BuildError, ConfigError
-from datasets_builders.curation.agreement import columns_of_scores
-from datasets_builders.curation.scorer_models import load_scorer
-from datasets_builders.curation.scorers import (
+from datasets_builders.curation.quality.agreement import columns_of_scores
+from datasets_builders.curation.quality.scorer_models import load_scorer
+from datasets_builders.curation.quality.scorers import (
     COLUMNS,
     ModelScores,
     Scorer,

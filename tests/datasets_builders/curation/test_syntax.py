@@ -2,8 +2,8 @@
 
 import pytest
 
-from datasets_builders.curation.metrics import Meter
-from datasets_builders.curation.syntax import GRAMMARS, load_parser, max_error_fraction
+from datasets_builders.curation.syntax.metrics import Meter
+from datasets_builders.curation.syntax.parsing import GRAMMARS, load_parser, max_error_fraction
 
 VALID = {
     "Python": "def add(a, b):\n    return a + b\n",

@@ -8,18 +8,18 @@ import re
 import pytest
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.fasttext_process import train_in_process
-from datasets_builders.curation.metrics import measure_with_prose
-from datasets_builders.curation.prose import PROSE, STRINGS
-from datasets_builders.curation.quality_model import load_fasttext
-from datasets_builders.curation.syntax import GRAMMARS
-from datasets_builders.curation.toxicity import (
+from datasets_builders.curation.quality.fasttext_process import train_in_process
+from datasets_builders.curation.quality.quality_model import load_fasttext
+from datasets_builders.curation.sanitization.toxicity import (
     Toxicity,
     ToxicityLimits,
     ToxicityModel,
     ToxicWords,
     read_word_lists,
 )
+from datasets_builders.curation.syntax.metrics import measure_with_prose
+from datasets_builders.curation.syntax.parsing import GRAMMARS
+from datasets_builders.curation.syntax.prose import PROSE, STRINGS
 from datasets_builders.repositories.builder import RepositoriesBuilder
 from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.repositories.imports import metrics_imports_and_prose

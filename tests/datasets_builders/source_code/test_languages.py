@@ -6,10 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.source_code.ambiguous import HEURISTICS
-from datasets_builders.source_code.builder import SourceCodeBuilder
-from datasets_builders.source_code.config import SourceCodeConfig
-from datasets_builders.source_code.languages import (
+from datasets_builders.languages.ambiguous import HEURISTICS
+from datasets_builders.languages.detection import (
     _table,
     candidates_of_name,
     extension_of,
@@ -18,7 +16,9 @@ from datasets_builders.source_code.languages import (
     language_of_shebang,
     type_of_language,
 )
-from datasets_builders.source_code.tie_break import LINGUIST_NAMES, language_by_magika
+from datasets_builders.languages.tie_break import LINGUIST_NAMES, language_by_magika
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import json
 import pytest
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.licenses import license_of_folder, recognise_license
-from datasets_builders.curation.near_dedup import NearDedup, SignatureWriter
+from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
-from datasets_builders.source_code.folder import exclusions, input_folder
+from datasets_builders.sources.folder_config import exclusions, input_folder
+from datasets_builders.sources.licenses import license_of_folder, recognise_license
 
 PYTHON = "def add(first, second):\n    return first + second\n"
 MIT = (

@@ -10,10 +10,10 @@ import pytest
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
+from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.git_trees import GitSource
 from datasets_builders.sources.opening import open_sources
 from datasets_builders.sources.opt_out import OptOuts, read_opt_outs
-from datasets_builders.sources.text import decode
 from tests.datasets_builders.sources.test_archives import tar_bytes
 
 ADD = b"def add(first, second):\n    return first + second\n"

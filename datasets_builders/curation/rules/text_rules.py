@@ -1,0 +1,103 @@
+"""Section 2.1, rules for code-related text: web pages, Markdown, notebooks, pull requests, issues, question and answer.
+
+The rules of source code on line lengths do not fit text, and are not here. The paper names image references, links and
+placeholders, without limits: samples "that contain" them are removed. Read to the letter that would leave no page with
+a link, so that here a sample may consist of them up to a limit; set it to 0 for the letter.
+
+| rule | drops a text when | origin |
+| --- | --- | --- |
+| image_references | over 10 % of its lines are images of Markdown or HTML | Ling-Coder 2.1; the limit is ours |
+| links | over 30 % of its characters are URLs | Ling-Coder 2.1; the limit is ours |
+| placeholders | one of the phrases that stand for text that is not there yet | Ling-Coder 2.1; the list is ours |
+| garbled, addresses, contacts, encoded_data, repeated_lines, repeated_words | as in source code | Ling-Coder 2.1 |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import re2
+
+from datasets_builders.curation.rules import code_rules
+from datasets_builders.curation.rules.code_file import CodeFile
+from datasets_builders.curation.rules.code_rules import RuleLimits
+
+
+@dataclass(frozen=True)
+class TextLimits:
+    """The limits of the rules for text; `shared` holds those of the rules that source code has too."""
+
+    max_image_line_fraction: float = 0.1
+    max_link_fraction: float = 0.3
+    max_placeholders: int = 0
+    shared: RuleLimits = field(default_factory=RuleLimits)
+
+
+TextRule = Callable[[CodeFile, TextLimits], str | None]
+
+IMAGES = re2.compile(rb"(?i)!\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])|<img\b[^>]*>")
+LINKS = re2.compile(rb"(?i)\bhttps?://[^\s<>\"'`)\]]+|\bwww\.[\w-]+\.[^\s<>\"'`)\]]+")
+PLACEHOLDERS = re2.compile(
+    rb"(?i)\blorem ipsum\b|\[(?:image|picture|insert [^\]\n]{1,40}|your [^\]\n]{1,40}|placeholder|redacted)\]|"
+    rb"\b(?:content|page) (?:coming soon|under construction)\b|\bthis page (?:is )?intentionally left blank\b|"
+    rb"<(?:insert|your)[ _-][^>\n]{1,40} here>|\[object Object\]|\{\{\s*(?:content|title|body|page\.\w+)\s*\}\}"
+)
+SHARED_RULES = (
+    code_rules.garbled,
+    code_rules.addresses,
+    code_rules.contacts,
+    code_rules.encoded_data,
+    code_rules.repeated_lines,
+    code_rules.repeated_words,
+)
+
+
+def image_references(file: CodeFile, limits: TextLimits) -> str | None:
+    """Drop texts of which over 10 % of the lines hold images. Source: paper 2.1; the limit is ours."""
+    count = sum(1 for _ in IMAGES.finditer(file.raw))
+    fraction = count / max(len(file.lines), 1)
+    return f"{count} images, {fraction:.2f} of the lines" if fraction > limits.max_image_line_fraction else None
+
+
+def links(file: CodeFile, limits: TextLimits) -> str | None:
+    """Drop texts that are over 30 % URLs. Source: paper 2.1; the limit is ours."""
+    fraction = code_rules.matched_fraction(LINKS, file)
+    return f"{fraction:.2f}" if fraction > limits.max_link_fraction else None
+
+
+def placeholders(file: CodeFile, limits: TextLimits) -> str | None:
+    """Drop texts with phrases that stand for text that is not there. Source: paper 2.1; the list is ours."""
+    found = [match.group().decode("utf-8", "replace") for match in PLACEHOLDERS.finditer(file.raw)]
+    return f"{len(found)}: {found[0][:60]}" if len(found) > limits.max_placeholders else None
+
+
+def _shared(rule: code_rules.Rule) -> TextRule:
+    return lambda file, limits: rule(file, limits.shared)
+
+
+TEXT_RULES: dict[str, TextRule] = {
+    "image_references": image_references,
+    "links": links,
+    "placeholders": placeholders,
+    **{rule.__name__: _shared(rule) for rule in SHARED_RULES},
+}
+
+
+def first_broken_text_rule(
+    text: str, limits: TextLimits | None = None, skipped: Collection[str] = ()
+) -> tuple[str, str] | None:
+    """Return (name of the rule, what it measured) of the first rule that drops a text, or None.
+
+    Args:
+        skipped: names of rules that are not applied.
+
+    Source: paper 2.1.
+    """
+    file = CodeFile(text, "Text")
+    for name, rule in TEXT_RULES.items():
+        if name not in skipped:
+            measured = rule(file, limits or TextLimits())
+            if measured is not None:
+                return name, measured
+    return None

@@ -1,0 +1,189 @@
+"""Section 2.2.1: metrics of a code file by one parse: comments, effective lines, errors, functions, nesting.
+
+Peers count comments with pygments, and Python's docstrings apart with `ast`; here one query per language finds
+comments, functions and blocks in the tree that the syntax check has anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from datasets_builders.curation.syntax.parsing import error_fraction, load_parser, parse
+from datasets_builders.curation.syntax.prose import PROSE, STRINGS, pieces_of_prose
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser, Query
+
+_C_LIKE = "(comment) @comment"
+_JAVASCRIPT = (
+    "(comment) @comment (statement_block) @block [(function_declaration) (function_expression) (arrow_function) "
+    "(method_definition) (generator_function_declaration)] @function"
+)
+# Language -> its comments, blocks (one level of nesting each) and functions. In Python a string that stands alone
+# counts as a comment, as in StarCoder.
+QUERIES = {
+    "Python": "(comment) @comment (expression_statement . (string) @comment .) (block) @block "
+    "(function_definition) @function",
+    "JavaScript": _JAVASCRIPT,
+    "TypeScript": _JAVASCRIPT,
+    "TSX": _JAVASCRIPT,
+    "Java": "[(line_comment) (block_comment)] @comment (block) @block "
+    "[(method_declaration) (constructor_declaration) (lambda_expression)] @function",
+    "C": f"{_C_LIKE} (compound_statement) @block (function_definition) @function",
+    "C++": f"{_C_LIKE} (compound_statement) @block [(function_definition) (lambda_expression)] @function",
+    "C#": f"{_C_LIKE} (block) @block [(method_declaration) (constructor_declaration) (local_function_statement) "
+    "(lambda_expression)] @function",
+    "Go": f"{_C_LIKE} (block) @block [(function_declaration) (method_declaration) (func_literal)] @function",
+    "Rust": "[(line_comment) (block_comment)] @comment (block) @block [(function_item) (closure_expression)] @function",
+    "Ruby": f"{_C_LIKE} [(body_statement) (then) (block)] @block [(method) (singleton_method)] @function",
+    "PHP": f"{_C_LIKE} (compound_statement) @block [(function_definition) (method_declaration) (anonymous_function) "
+    "(arrow_function)] @function",
+    "Shell": f"{_C_LIKE} [(compound_statement) (do_group) (if_statement) (case_statement)] @block "
+    "(function_definition) @function",
+    "Lua": f"{_C_LIKE} (block) @block [(function_declaration) (function_definition)] @function",
+    "Kotlin": "[(line_comment) (block_comment)] @comment (block) @block "
+    "[(function_declaration) (secondary_constructor) (lambda_literal) (anonymous_function)] @function",
+    "Scala": "[(comment) (block_comment)] @comment (block) @block "
+    "[(function_definition) (lambda_expression)] @function",
+    "Dart": "[(comment) (documentation_comment)] @comment (block) @block [(function_signature) "
+    "(getter_signature) (setter_signature) (constructor_signature) (function_expression)] @function",
+}
+
+
+@dataclass(frozen=True)
+class CodeMetrics:
+    """What one parse tells of a file.
+
+    Args:
+        error_fraction (`float`): bytes that the grammar cannot understand, over all.
+        comment_fraction (`float`): bytes in comments (and docstrings), over all.
+        effective_lines (`int`): lines that are neither blank nor comment alone.
+        num_functions (`int`): functions, methods and closures.
+        max_nesting (`int`): blocks within blocks, the body of a function being the first.
+    """
+
+    error_fraction: float
+    comment_fraction: float
+    effective_lines: int
+    num_functions: int
+    max_nesting: int
+
+
+class Meter:
+    """Measures files of one language.
+
+    Raises:
+        ImportError: the grammar's wheel is not installed.
+    """
+
+    def __init__(self, language: str, parser: Parser) -> None:
+        self.language, self.parser = language, parser
+
+    @classmethod
+    def of(cls, language: str) -> Meter | None:
+        """Return the language's meter, or None where there is no grammar."""
+        parser = load_parser(language)
+        return cls(language, parser) if parser else None
+
+    def measure(self, text: str) -> CodeMetrics:
+        """Parse a file once and measure it.
+
+        Raises:
+            ParseTooCostly: the file was made to keep a parser busy.
+
+        Source: paper 2.2.1 names comment ratio and effective lines; the definitions are ours.
+        """
+        source = text.encode("utf-8", "replace")
+        return self.measure_tree(parse(self.parser, source).root_node, source)
+
+    def measure_tree(self, root: Node, source: bytes) -> CodeMetrics:
+        """Measure a file that is parsed already."""
+        return _metrics_of(self.language, self._captures(root, has_strings=False), root, source)
+
+    def measure_with_prose(self, root: Node, source: bytes) -> dict[str, Any]:
+        """Return as JSON the metrics of a parsed file and, under `PROSE`, the texts of its comments and strings."""
+        found = self._captures(root, has_strings=True)
+        spans = [_merged(_spans(found, name)) for name in ("comment", "string", "code")]
+        return asdict(_metrics_of(self.language, found, root, source)) | {PROSE: pieces_of_prose(source, *spans)}
+
+    def _captures(self, root: Node, has_strings: bool) -> dict[str, list[Node]]:
+        from tree_sitter import QueryCursor
+
+        return QueryCursor(_query(self.language, has_strings)).captures(root)
+
+
+def _metrics_of(language: str, found: Mapping[str, list[Node]], root: Node, source: bytes) -> CodeMetrics:
+    comments = _merged(_spans(found, "comment"))
+    blocks = sorted((node.start_byte, -node.end_byte) for node in found.get("block", ()))
+    size = max(len(source), 1)
+    return CodeMetrics(
+        error_fraction=error_fraction(language, root, source),
+        comment_fraction=sum(end - start for start, end in comments) / size,
+        effective_lines=_effective_lines(source, comments),
+        num_functions=len(found.get("function", ())),
+        max_nesting=_deepest([(start, -end) for start, end in blocks]),
+    )
+
+
+def _spans(found: Mapping[str, list[Node]], name: str) -> Iterator[tuple[int, int]]:
+    return ((node.start_byte, node.end_byte) for node in found.get(name, ()))
+
+
+@cache
+def meter_of(language: str) -> Meter:
+    """Return the meter of a language with a grammar."""
+    meter = Meter.of(language)
+    assert meter is not None, f"no grammar for {language}"
+    return meter
+
+
+def measure(language: str, text: str) -> dict[str, Any]:
+    """Return the metrics of a file as JSON; for `ParserProcess`."""
+    return asdict(meter_of(language).measure(text))
+
+
+def measure_with_prose(language: str, text: str) -> dict[str, Any]:
+    """Return the metrics and the prose of a file as JSON; for `ParserProcess`."""
+    meter, source = meter_of(language), text.encode("utf-8", "replace")
+    return meter.measure_with_prose(parse(meter.parser, source).root_node, source)
+
+
+@cache
+def _query(language: str, has_strings: bool) -> Query:
+    from tree_sitter import Query
+
+    text = QUERIES[language] + (f" {STRINGS[language]}" if has_strings else "")
+    return Query(load_parser(language).language, text)
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return spans in order, one inside another left out."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if not merged or start >= merged[-1][1]:
+            merged.append((start, end))
+    return merged
+
+
+def _effective_lines(source: bytes, comments: list[tuple[int, int]]) -> int:
+    """Return how many lines hold something beside white space and comments."""
+    kept, last = [], 0
+    for start, end in comments:
+        kept += [source[last:start], b"\n" if b"\n" in source[start:end] else b" "]
+        last = end
+    kept.append(source[last:])
+    return sum(1 for line in b"".join(kept).split(b"\n") if line.strip())
+
+
+def _deepest(spans: list[tuple[int, int]]) -> int:
+    """Return how many spans, given in order, lie within each other at most."""
+    deepest, open_ends = 0, []
+    for start, end in spans:
+        while open_ends and open_ends[-1] <= start:
+            open_ends.pop()
+        open_ends.append(end)
+        deepest = max(deepest, len(open_ends))
+    return deepest

@@ -1,0 +1,141 @@
+"""Section 2.2.1: does a file parse? By tree-sitter grammars, which never run the code and never stop at an error."""
+
+import importlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+from datasets_builders.curation.syntax.grammar_gaps import without_gaps
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser, Tree
+
+# Language -> (module of its wheel, entry point). Single wheels: the language pack downloads its parsers at run time.
+GRAMMARS = {
+    "Python": ("tree_sitter_python", "language"),
+    "JavaScript": ("tree_sitter_javascript", "language"),
+    "TypeScript": ("tree_sitter_typescript", "language_typescript"),
+    "TSX": ("tree_sitter_typescript", "language_tsx"),
+    "Java": ("tree_sitter_java", "language"),
+    "C": ("tree_sitter_c", "language"),
+    "C++": ("tree_sitter_cpp", "language"),
+    "C#": ("tree_sitter_c_sharp", "language"),
+    "Go": ("tree_sitter_go", "language"),
+    "Rust": ("tree_sitter_rust", "language"),
+    "Ruby": ("tree_sitter_ruby", "language"),
+    "PHP": ("tree_sitter_php", "language_php"),
+    "Shell": ("tree_sitter_bash", "language"),
+    "Lua": ("tree_sitter_lua", "language"),
+    "Kotlin": ("tree_sitter_kotlin", "language"),
+    "Scala": ("tree_sitter_scala", "language"),
+    "Dart": ("tree_sitter_dart", "language"),
+}
+# A preprocessor's macros need not follow the grammar, nor do a shell's patterns, which depend on what is set when they
+# are reached: valid files have places that no parser of the language alone understands.
+UNCERTAIN_LANGUAGES = frozenset(("C", "C++", "C#", "Shell"))
+MAX_ERROR_FRACTION_UNCERTAIN = 0.1
+REPORTS_PER_BYTE = 0.06
+REPORTS_OF_A_FILE = 500
+# A node's text is asked for by chunks too: large ones are copied for each name.
+CHUNK_BYTES = 1 << 11
+
+
+def load_parser(language: str) -> "Parser | None":
+    """Return a parser, or None for a language without a grammar.
+
+    Raises:
+        ImportError: the grammar's wheel is not installed; `pip install -e '.[build]'` installs it.
+
+    Source: ours.
+    """
+    if language not in GRAMMARS:
+        return None
+    from tree_sitter import Language, Parser
+
+    module, entry_point = GRAMMARS[language]
+    return Parser(Language(getattr(importlib.import_module(module), entry_point)()))
+
+
+class ParseTooCostly(Exception):
+    """A file makes the parser work far more than source code does."""
+
+
+def parse(parser: "Parser", source: bytes) -> "Tree":
+    """Return the tree of a file, within a budget of the parser's own steps.
+
+    A generalised parser follows all readings of an ambiguous text at once: 200 kB of `a<a<a<` take C#'s more memory
+    than a machine has, and a C library cannot be interrupted. tree-sitter reports its progress every so many steps;
+    files of code need at most 0.03 reports per byte. Reports are counted and not seconds, so that every machine keeps
+    the same files.
+
+    Raises:
+        ParseTooCostly: the budget is spent.
+
+    Source: ours.
+    """
+    left = REPORTS_OF_A_FILE + int(REPORTS_PER_BYTE * len(source))
+
+    def is_spent(*progress: object) -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0
+
+    try:
+        return parser.parse(lambda at, point: source[at : at + CHUNK_BYTES], progress_callback=is_spent)
+    except ValueError:
+        parser.reset()
+        raise ParseTooCostly(f"{len(source)} bytes") from None
+
+
+def error_fraction(language: str, root: "Node", source: bytes) -> float:
+    """Return which part of a file the grammar cannot understand: 0 for a file that parses.
+
+    Args:
+        language (`str`): of the file; it has a grammar.
+        root (`Node`): of the file's tree.
+        source (`bytes`): the file.
+
+    Returns:
+        `float`: bytes inside error nodes but outside whole constructs in them, and one per missing token, over all
+        bytes. One brace too many, behind an `#ifdef` say, makes an error node of all that follows it.
+
+    Source: ours.
+    """
+    if root.has_error:
+        rewritten = without_gaps(language, source)
+        if rewritten != source:
+            root = parse(_parser_of_gaps(language), rewritten).root_node
+    return min(1.0, max(_error_bytes(root), 1) / max(len(source), 1)) if root.has_error else 0.0
+
+
+@cache
+def _parser_of_gaps(language: str) -> "Parser":
+    parser = load_parser(language)
+    assert parser is not None, f"no grammar for {language}"
+    return parser
+
+
+def _error_bytes(root: "Node") -> int:
+    total, waiting = 0, [root]
+    while waiting:
+        node = waiting.pop()
+        if node.is_missing:
+            total += 1
+        elif node.is_error:
+            parts = [part for part in node.children if part.is_error or (part.is_named and part.child_count)]
+            total += max(1, _size(node) - sum(map(_size, parts)))
+            waiting.extend(parts)
+        elif node.has_error:
+            waiting.extend(node.children)
+    return total
+
+
+def _size(node: "Node") -> int:
+    return node.end_byte - node.start_byte
+
+
+def max_error_fraction(language: str) -> float:
+    """Return up to which error fraction a file is kept.
+
+    Source: ours.
+    """
+    return MAX_ERROR_FRACTION_UNCERTAIN if language in UNCERTAIN_LANGUAGES else 0.0

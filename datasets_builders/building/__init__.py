@@ -24,7 +24,7 @@
             doc.text = doc.text.upper()
             yield doc
 
-    class ShoutBuilder(Builder):
+    class ShoutBuilder(Builder[ShoutConfig]):
         name, summary, config_class = "shout", "capital lines", ShoutConfig
         @property
         def features(self):
@@ -41,10 +41,11 @@ document or new ids to all: parents are filled in. With `workers` above 1 in a s
 `if __name__ == "__main__":`.
 '''
 
-from datasets_builders.building.builder import Builder, BuildResult, Stage
+from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.config import BuilderConfig, load_config
 from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.building.stages import BuildResult, Stage
 from datasets_builders.building.steps import Generator, Merged, Reader, Removed, Step
 
 __all__ = [

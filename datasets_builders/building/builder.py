@@ -1,24 +1,23 @@
 """Section 2: what every dataset builder shares: its stages run in order, its shards, its ledger and its card."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.atomic import write_json
 from datasets_builders.building.card import CardParts, write_card
 from datasets_builders.building.code_version import code_sha256
-from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.config import BuilderConfig, ConfigType
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
-from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter, document_id
+from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
 from datasets_builders.building.progress import ProgressMarker, progress_bar
 from datasets_builders.building.report import write_report
 from datasets_builders.building.shards import ShardWriter
+from datasets_builders.building.stages import BuildResult, Stage
 from datasets_builders.building.state import BuildState, digest, fingerprint
 from datasets_builders.building.steps import Step
 
@@ -30,44 +29,10 @@ if TYPE_CHECKING:
 WRITE_STAGE = "write"
 
 
-@dataclass
-class Stage:
-    """Steps that run one after another on each document, over `tasks` ranks.
-
-    Args:
-        name (`str`): unique within the builder; a folder name.
-        pipeline (list of `PipelineStep`): the first stage starts with a `Reader` or a `Generator`; a later one is
-            given the documents of the stage before.
-        tasks (`int`): ranks. Part of the result: take it from the config, never from the number of processors.
-        key (function): of the documents of the stage before, those with the same key meet in the same rank;
-            the default spreads them by id.
-        before (function, *optional*): called once when the stage before is complete, for what needs all of its
-            documents at once; called again in a run that continues, so that it finds out itself what is done.
-    """
-
-    name: str
-    pipeline: list[PipelineStep]
-    tasks: int = 1
-    key: Callable[[Document], str] = document_id
-    before: Callable[[], None] | None = None
-
-
-@dataclass
-class BuildResult:
-    """What a build gave: the folder, rows per split, the ledger, and what had been there before ("new", ...)."""
-
-    output_dir: Path
-    num_rows: dict[str, int]
-    ledger: Ledger
-    state: str = "new"
-    fingerprint: str = ""
-    lineage: dict[str, Any] = field(default_factory=dict)
-
-
-class Builder:
+class Builder(Generic[ConfigType]):
     """Base of every builder: set the class attributes, define `features`, `stages` and `card`.
 
-    Source: ours.
+    Generic in its config: `class ShoutBuilder(Builder[ShoutConfig])` with `config_class = ShoutConfig`.
     """
 
     name: ClassVar[str] = ""
@@ -78,7 +43,7 @@ class Builder:
     # Column by which card and ledger count rows, such as "language"; None counts nothing.
     counted_column: ClassVar[str | None] = None
 
-    def __init__(self, config: BuilderConfig) -> None:
+    def __init__(self, config: ConfigType) -> None:
         self.config = config
         if not config.output_dir:
             raise ConfigError("output_dir is not set; give it in the YAML file or as output_dir=FOLDER")

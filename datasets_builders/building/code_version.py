@@ -6,6 +6,7 @@ import inspect
 import re
 from functools import cache
 from pathlib import Path
+from typing import Generic
 
 PACKAGES = ("datasets_builders", "evals")
 # Modules whose change cannot change a shard.
@@ -36,10 +37,11 @@ def code_sha256(builder_class: type) -> str:
 
     Source: ours.
     """
-    waiting = {base.__module__ for base in builder_class.__mro__ if base is not object}
+    bases = [base for base in builder_class.__mro__ if base not in (object, Generic)]
+    waiting = {base.__module__ for base in bases}
     sources = {}
-    for base in builder_class.__mro__:
-        if base is not object and not base.__module__.startswith(PACKAGES):
+    for base in bases:
+        if not base.__module__.startswith(PACKAGES):
             sources[base.__module__] = Path(inspect.getfile(base)).read_bytes()
     folders: dict[str, Path] = {}
     seen: set[str] = set()

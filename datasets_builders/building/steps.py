@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
@@ -54,7 +54,7 @@ class Merged:
     reason: str = "merged"
 
 
-Outcome = Document | Removed | Merged
+Outcome: TypeAlias = Document | Removed | Merged
 
 
 class Step(PipelineStep):

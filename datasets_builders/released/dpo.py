@@ -45,7 +45,7 @@ class DPOConfig(BuilderConfig):
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
 
 
-class DPOBuilder(Builder):
+class DPOBuilder(Builder[DPOConfig]):
     """Preference pairs of a right and a wrong answer, both verified by running them.
 
     Source: paper 3.2.4 and the released schema; execution in place of a reward model is ours.
@@ -57,7 +57,6 @@ class DPOBuilder(Builder):
     id_column: ClassVar[str] = "mid"
     text_column: ClassVar[str | None] = None
     counted_column: ClassVar[str | None] = "kind"
-    config: DPOConfig
 
     @property
     def features(self) -> Features:

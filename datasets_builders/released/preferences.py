@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from datatrove.data import Document
 
+from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.synthesis.program_analysis.observation import (
     FAILED_CHECK,
@@ -21,7 +22,6 @@ from datasets_builders.synthesis.program_analysis.observation import (
     run_jobs,
 )
 from datasets_builders.synthesis.program_analysis.questions import as_code_block
-from evals.execution import Executor
 
 _FENCE_START, _FENCE_END = "```python\n", "\n```"
 
@@ -85,7 +85,7 @@ class MakePairs(Step):
             yield made if num_chars <= self.max_chars else Removed(made, "too_long", f"{num_chars} characters")
 
 
-class VerifyPairs(Step):
+class VerifyPairs(SandboxStep):
     """Runs both sides of every pair once more; a pair stays if the chosen one is right and the rejected one wrong.
 
     Args:
@@ -97,26 +97,10 @@ class VerifyPairs(Step):
     name = "verify_pairs"
     batch_size = 128
 
-    def __init__(self, isolation: str = "auto") -> None:
-        super().__init__()
-        self.isolation = isolation
-        self._executor: Executor | None = None
-
-    def begin(self, rank: int, world_size: int) -> None:
-        self._executor = Executor(isolation=self.isolation, workers=1)
-        self._executor.__enter__()
-
-    def end(self) -> None:
-        if self._executor is not None:
-            self._executor.__exit__(None, None, None)
-            self._executor = None
-
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
-        if self._executor is None:
-            raise RuntimeError("begin() opens the sandbox before process_batch() uses it")
         jobs = [Job([], [], pair_checks(doc)) for doc in docs]
         answers: list[Iterable[Outcome]] = []
-        for doc, result in zip(docs, run_jobs(self._executor, jobs, ObservationSettings(), hash_seed=3), strict=True):
+        for doc, result in zip(docs, run_jobs(self.sandbox, jobs, ObservationSettings(), hash_seed=3), strict=True):
             chosen, rejected = (result.checks.get(number, CallResult("not run")).status for number in (0, 1))
             if chosen != "passed":
                 answers.append([Removed(doc, "chosen_answer_not_verified", chosen)])

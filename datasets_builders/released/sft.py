@@ -43,7 +43,7 @@ class SFTConfig(BuilderConfig):
             raise ConfigError(f"max_rows is {self.max_rows}, but its numbers must be at least 0")
 
 
-class SFTBuilder(Builder):
+class SFTBuilder(Builder[SFTConfig]):
     """Chat examples for supervised fine-tuning; the split of the input, by clusters of functions, is kept.
 
     Source: paper 3.2.3; the released schema; the choice of rows is ours.
@@ -55,7 +55,6 @@ class SFTBuilder(Builder):
     id_column: ClassVar[str] = "mid"
     text_column: ClassVar[str | None] = None
     counted_column: ClassVar[str | None] = "kind"
-    config: SFTConfig
 
     @property
     def features(self) -> Features:

@@ -91,7 +91,7 @@ class SyntheticQAConfig(BuilderConfig):
             raise ConfigError(f"validation_fraction is {self.validation_fraction}, but must be from 0 to 0.5")
 
 
-class SyntheticQABuilder(Builder):
+class SyntheticQABuilder(Builder[SyntheticQAConfig]):
     """Questions about functions, whose answers are known because they were computed.
 
     Source: paper 2.4 for the scenarios and the schema; computing the answers is ours.
@@ -103,7 +103,6 @@ class SyntheticQABuilder(Builder):
     id_column: ClassVar[str] = "mid"
     text_column: ClassVar[str | None] = None
     counted_column: ClassVar[str | None] = "kind"
-    config: SyntheticQAConfig
 
     @property
     def features(self) -> Features:

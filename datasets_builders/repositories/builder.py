@@ -7,8 +7,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, cast
 
-from datasets_builders.building.builder import Stage
 from datasets_builders.building.card import CardParts
+from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Step
 from datasets_builders.curation.deduplication.exact import ExactDedup
 from datasets_builders.curation.quality.limits import QualityLimits

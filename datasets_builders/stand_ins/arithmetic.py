@@ -4,14 +4,15 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from datatrove.data import Document
 
-from datasets_builders.building.builder import Builder, Stage
+from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Generator, Outcome
 from datasets_builders.curation.deduplication.exact import ExactDedup
 from datasets_builders.stand_ins.problems import PROBLEMS
@@ -73,7 +74,7 @@ class ProblemGenerator(Generator):
             yield Document(text=text, id=identifier, metadata={"source": "computed", "path": f"{kind}/{number:08d}"})
 
 
-class ArithmeticBuilder(Builder):
+class ArithmeticBuilder(Builder[ArithmeticConfig]):
     """Computed word problems.
 
     Source: ours; Table 1 mixes mathematics, of which this is a stand-in.
@@ -93,7 +94,7 @@ class ArithmeticBuilder(Builder):
 
     def stages(self) -> list[Stage]:
         """Compute, then keep one of equal problems."""
-        config = cast(ArithmeticConfig, self.config)
+        config = self.config
         return [
             Stage("compute", [ProblemGenerator(config.seed, config.num_documents)], tasks=config.num_tasks),
             Stage("deduplicate", [ExactDedup()], tasks=config.num_tasks),

@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from datatrove.data import Document
 
-from datasets_builders.building.builder import Builder, Stage
+from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Arity, Outcome, Reader, Removed, Step
 from datasets_builders.curation.deduplication.exact import ExactDedup
 from datasets_builders.sources.entry import Entry
@@ -194,7 +195,7 @@ class ProseRules(Step):
         yield Removed(doc, "little_prose", f"{fraction:.2f}") if fraction < MIN_PROSE_FRACTION else doc
 
 
-class DocumentationBuilder(Builder):
+class DocumentationBuilder(Builder[DocumentationConfig]):
     """Prose of docstrings and documentation files.
 
     Source: ours; Table 1 mixes natural language, of which this is a stand-in.
@@ -214,21 +215,21 @@ class DocumentationBuilder(Builder):
 
     def stages(self) -> list[Stage]:
         """Take the texts out of the files, then keep one of each."""
-        config = cast(DocumentationConfig, self.config)
+        config = self.config
         return [
             Stage("extract", [self._reader(), Prose(), ProseRules(config.min_characters)], tasks=config.num_tasks),
             Stage("deduplicate", [ExactDedup()], tasks=config.num_tasks),
         ]
 
     def _reader(self) -> Reader:
-        config = cast(DocumentationConfig, self.config)
+        config = self.config
         if config.source_code_dir:
             return CodeDatasetReader(Path(config.source_code_dir).expanduser())
         return DocumentationReader([folder_source(config, self.output_folder)], config.max_bytes)
 
     def _license(self) -> str:
         """Return the licence of the folder, or the one that all rows of the dataset have."""
-        config = cast(DocumentationConfig, self.config)
+        config = self.config
         if not config.source_code_dir or config.license:
             return license_name(config)
         import pyarrow.parquet as pq
@@ -240,7 +241,7 @@ class DocumentationBuilder(Builder):
 
     def check(self) -> None:
         """Raise `ConfigError` when there is nothing to read."""
-        config = cast(DocumentationConfig, self.config)
+        config = self.config
         if not config.source_code_dir:
             check_folder(config, self.output_folder)
             return
@@ -251,7 +252,7 @@ class DocumentationBuilder(Builder):
 
     def inputs(self) -> list[str]:
         """Return what is read."""
-        config = cast(DocumentationConfig, self.config)
+        config = self.config
         if config.source_code_dir:
             return [f"docstrings of the dataset {config.source_code_dir}"]
         return [
@@ -261,14 +262,14 @@ class DocumentationBuilder(Builder):
 
     def input_fingerprint(self) -> dict[str, Any]:
         """Return the identity of the folder or of the dataset's shards."""
-        config = cast(DocumentationConfig, self.config)
+        config = self.config
         if config.source_code_dir:
             return folder_fingerprint(Path(config.source_code_dir).expanduser() / "data", [])
         return folder_fingerprint(input_folder(config), exclusions(config, self.output_folder))
 
     def card(self) -> CardParts:
         """Return the card's text."""
-        config = cast(DocumentationConfig, self.config)
+        config = self.config
         name = Path(config.source_code_dir).name if config.source_code_dir else repository_name(config)
         return CardParts(
             title=f"Documentation of {name}",

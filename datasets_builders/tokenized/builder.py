@@ -74,7 +74,7 @@ class TokenizedConfig(BuilderConfig):
         ]
 
 
-class TokenizedBuilder(Builder):
+class TokenizedBuilder(Builder[TokenizedConfig]):
     """Token files with a document index; see the module."""
 
     name = "tokenized"
@@ -82,7 +82,6 @@ class TokenizedBuilder(Builder):
     config_class = TokenizedConfig
     text_column = None
     counted_column = "source"
-    config: TokenizedConfig
 
     @property
     def features(self) -> Features:

@@ -10,6 +10,7 @@ from typing import Any
 
 from datatrove.data import Document
 
+from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.synthesis.program_analysis.balance import capped
 from datasets_builders.synthesis.program_analysis.clusters import assign_splits, cluster_functions
@@ -28,7 +29,6 @@ from datasets_builders.synthesis.program_analysis.observation import (
     observe,
 )
 from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
-from evals.execution import Executor
 
 
 def _digest(*parts: str) -> str:
@@ -68,7 +68,7 @@ class ExtractFunctions(Step):
                 yield Document(found.function, identifier, metadata={**origin, "sample": asdict(found)})
 
 
-class ObserveFunctions(Step):
+class ObserveFunctions(SandboxStep):
     """Runs functions and their mutants in the sandbox; impure functions are removed.
 
     A function none of whose calls gave an answer is kept: its docstring still makes questions.
@@ -84,23 +84,11 @@ class ObserveFunctions(Step):
     batch_size = 64
 
     def __init__(self, settings: ObservationSettings, isolation: str = "auto") -> None:
-        super().__init__()
-        self.settings, self.isolation = settings, isolation
-        self._executor: Executor | None = None
-
-    def begin(self, rank: int, world_size: int) -> None:
-        self._executor = Executor(isolation=self.isolation, workers=1)
-        self._executor.__enter__()
-
-    def end(self) -> None:
-        if self._executor is not None:
-            self._executor.__exit__(None, None, None)
-            self._executor = None
+        super().__init__(isolation)
+        self.settings = settings
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
-        if self._executor is None:
-            raise RuntimeError("begin() opens the sandbox before process_batch() uses it")
-        observations = observe(self._executor, [sample_of(doc) for doc in docs], self.settings)
+        observations = observe(self.sandbox, [sample_of(doc) for doc in docs], self.settings)
         answers: list[Iterable[Outcome]] = []
         for doc, observation in zip(docs, observations, strict=True):
             for status, count in sorted(observation.statuses.items()):

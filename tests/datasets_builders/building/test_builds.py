@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from datasets import load_dataset
 
-from datasets_builders.building.builder import BuildResult
+from datasets_builders.building.stages import BuildResult
 from datasets_builders.building.state import fingerprint
 from datasets_builders.curation.syntax.parsing import GRAMMARS
 from datasets_builders.source_code.builder import SourceCodeBuilder

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex
 from datasets_builders.curation.deduplication.near import THRESHOLD
 from datasets_builders.curation.deduplication.signatures import run_hashes, signatures
-from datasets_builders.curation.rules.code_file import CodeFile
 from datasets_builders.curation.rules.code_rules import CODE_RULES, DEFAULT_LIMITS, ENCODED_PATTERNS, first_broken_rule
+from datasets_builders.curation.rules.document_view import DocumentView
 from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitise
 from datasets_builders.curation.syntax.metrics import Meter
 from evals.benchmarks.protected import PROTECTED, protected_texts
@@ -102,13 +102,13 @@ def speed(work: Callable[[list[str]], object], texts: list[str]) -> float:
 def rules(texts: list[str]) -> None:
     """Apply all rules."""
     for text in texts:
-        first_broken_rule(CodeFile(text, "Python", "a.py"))
+        first_broken_rule(DocumentView(text, "Python", "a.py"))
 
 
 def encoded(texts: list[str]) -> None:
     """Apply the rule on encoded data alone."""
     for text in texts:
-        CODE_RULES["encoded_data"](CodeFile(text, "Python"), DEFAULT_LIMITS)
+        CODE_RULES["encoded_data"](DocumentView(text, "Python"), DEFAULT_LIMITS)
 
 
 def peer_encoded(texts: list[str]) -> None:

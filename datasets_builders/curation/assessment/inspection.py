@@ -17,8 +17,8 @@ from typing import Any
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.state import digest, file_sha256
 from datasets_builders.building.verdicts import INSPECTION_FILE
-from datasets_builders.curation.rules.code_file import CodeFile
 from datasets_builders.curation.rules.code_rules import first_broken_rule
+from datasets_builders.curation.rules.document_view import DocumentView
 from datasets_builders.curation.rules.text_rules import first_broken_text_rule
 from datasets_builders.curation.sanitization.personal_data import find_personal_data
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
@@ -28,7 +28,9 @@ from evals.report.statistics import bootstrap_interval
 THRESHOLD = 85.0
 WEIGHTS = {"rules": 0.4, "llm": 0.3, "human": 0.3}
 EXAMPLES_PER_REASON = 5
-TEXT_COLUMNS = ("content", "text")
+ID_COLUMNS = ("id", "mid")
+# Columns that hold the text of a row: of code, of prose, of chat, of preferences.
+TEXT_COLUMNS = (("content",), ("text",), ("messages",), ("prompt", "chosen", "rejected"))
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def dataset_digest(folder: Path) -> str:
 
 
 def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give the rows of a dataset folder as {id, text, language, path, repository}; language None for prose.
+    """Give the rows of a dataset folder as {id, text, language, path, repository}; language None for prose and chat.
 
     Raises:
         ConfigError: the dataset has no column of text.
@@ -85,13 +87,37 @@ def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted((folder / "data").glob("*.parquet")):
         with pq.ParquetFile(path) as shard:
             names = shard.schema_arrow.names
-            text = next((name for name in TEXT_COLUMNS if name in names), None)
-            if text is None or "id" not in names:
-                raise ConfigError(f"{path} needs `id` and one of {', '.join(TEXT_COLUMNS)}; it has {', '.join(names)}")
-            wanted = ["id", text, *(name for name in ("language", "path", "repository") if name in names)]
-            for batch in shard.iter_batches(64, columns=wanted):
+            identifier = next((name for name in ID_COLUMNS if name in names), None)
+            texts = next((columns for columns in TEXT_COLUMNS if set(columns) <= set(names)), None)
+            if identifier is None or texts is None:
+                known = ", ".join(" and ".join(columns) for columns in TEXT_COLUMNS)
+                raise ConfigError(
+                    f"{path} needs a column {' or '.join(ID_COLUMNS)} and one of {known}; it has {', '.join(names)}"
+                )
+            known_columns = [name for name in ("language", "path", "repository") if name in names]
+            for batch in shard.iter_batches(64, columns=[identifier, *texts, *known_columns]):
                 for row in batch.to_pylist():
-                    yield {"language": None, "path": "", "repository": ""} | row | {"text": row[text]}
+                    known_values = {name: row[name] for name in known_columns}
+                    text = text_of([row[name] for name in texts])
+                    yield (
+                        {"language": None, "path": "", "repository": ""}
+                        | known_values
+                        | {
+                            "id": row[identifier],
+                            "text": text,
+                        }
+                    )
+
+
+def text_of(values: Sequence[Any]) -> str | None:
+    """Return the text of a row: texts and the contents of messages with a blank line between, None without any."""
+    pieces: list[str] = []
+    for value in values:
+        if isinstance(value, str):
+            pieces.append(value)
+        elif value:
+            pieces += [message["content"] or "" for message in value]
+    return "\n\n".join(pieces) if pieces else None
 
 
 class Verification:
@@ -126,8 +152,8 @@ class Verification:
         if key in self._seen:
             return "same_content"
         self._seen.add(key)
-        file = CodeFile(text, language or "Markdown", row["path"])
-        broken = first_broken_rule(file) if language else first_broken_text_rule(file)
+        document = DocumentView(text, language or "", row["path"])
+        broken = first_broken_rule(document) if language else first_broken_text_rule(document)
         if broken:
             return broken[0]
         if any(True for _ in find_personal_data(text)):

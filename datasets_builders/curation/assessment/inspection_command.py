@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         description=__doc__,
         formatter_class=HelpFormatter,
     )
-    parser.add_argument("dataset", type=Path, help="folder of a finished dataset with `id` and `content` or `text`")
+    parser.add_argument("dataset", type=Path, help="folder of a finished dataset: of code, prose, chat or preferences")
     parser.add_argument("--sample", type=int, default=50, help="rows that people and the LLM score")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--review", type=Path, help="review.json, saved by review.html")

@@ -15,26 +15,25 @@ a link, so that here a sample may consist of them up to a limit; set it to 0 for
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import re2
 
 from datasets_builders.curation.rules import code_rules
-from datasets_builders.curation.rules.code_file import CodeFile
 from datasets_builders.curation.rules.code_rules import RuleLimits
+from datasets_builders.curation.rules.document_view import DocumentView, first_broken
 
 
 @dataclass(frozen=True)
-class TextLimits:
-    """The limits of the rules for text; `shared` holds those of the rules that source code has too."""
+class TextLimits(RuleLimits):
+    """The limits of the rules for text: three of their own, and those of the rules that source code has too."""
 
     max_image_line_fraction: float = 0.1
     max_link_fraction: float = 0.3
     max_placeholders: int = 0
-    shared: RuleLimits = field(default_factory=RuleLimits)
 
 
-TextRule = Callable[[CodeFile, TextLimits], str | None]
+TextRule = Callable[[DocumentView, TextLimits], str | None]
 
 IMAGES = re2.compile(rb"(?i)!\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])|<img\b[^>]*>")
 LINKS = re2.compile(rb"(?i)\bhttps?://[^\s<>\"'`)\]]+|\bwww\.[\w-]+\.[^\s<>\"'`)\]]+")
@@ -53,51 +52,36 @@ SHARED_RULES = (
 )
 
 
-def image_references(file: CodeFile, limits: TextLimits) -> str | None:
+def image_references(document: DocumentView, limits: TextLimits) -> str | None:
     """Drop texts of which over 10 % of the lines hold images. Source: paper 2.1; the limit is ours."""
-    count = sum(1 for _ in IMAGES.finditer(file.raw))
-    fraction = count / max(len(file.lines), 1)
+    count = sum(1 for _ in IMAGES.finditer(document.raw))
+    fraction = count / max(len(document.lines), 1)
     return f"{count} images, {fraction:.2f} of the lines" if fraction > limits.max_image_line_fraction else None
 
 
-def links(file: CodeFile, limits: TextLimits) -> str | None:
+def links(document: DocumentView, limits: TextLimits) -> str | None:
     """Drop texts that are over 30 % URLs. Source: paper 2.1; the limit is ours."""
-    fraction = code_rules.matched_fraction(LINKS, file)
+    fraction = code_rules.matched_fraction(LINKS, document)
     return f"{fraction:.2f}" if fraction > limits.max_link_fraction else None
 
 
-def placeholders(file: CodeFile, limits: TextLimits) -> str | None:
+def placeholders(document: DocumentView, limits: TextLimits) -> str | None:
     """Drop texts with phrases that stand for text that is not there. Source: paper 2.1; the list is ours."""
-    found = [match.group().decode("utf-8", "replace") for match in PLACEHOLDERS.finditer(file.raw)]
+    found = [match.group().decode("utf-8", "replace") for match in PLACEHOLDERS.finditer(document.raw)]
     return f"{len(found)}: {found[0][:60]}" if len(found) > limits.max_placeholders else None
-
-
-def _shared(rule: code_rules.Rule) -> TextRule:
-    return lambda file, limits: rule(file, limits.shared)
 
 
 TEXT_RULES: dict[str, TextRule] = {
     "image_references": image_references,
     "links": links,
     "placeholders": placeholders,
-    **{rule.__name__: _shared(rule) for rule in SHARED_RULES},
+    **{rule.__name__: rule for rule in SHARED_RULES},
 }
+DEFAULT_TEXT_LIMITS = TextLimits()
 
 
 def first_broken_text_rule(
-    text: str, limits: TextLimits | None = None, skipped: Collection[str] = ()
+    document: DocumentView, limits: TextLimits = DEFAULT_TEXT_LIMITS, skipped: Collection[str] = ()
 ) -> tuple[str, str] | None:
-    """Return (name of the rule, what it measured) of the first rule that drops a text, or None.
-
-    Args:
-        skipped: names of rules that are not applied.
-
-    Source: paper 2.1.
-    """
-    file = CodeFile(text, "Text")
-    for name, rule in TEXT_RULES.items():
-        if name not in skipped:
-            measured = rule(file, limits or TextLimits())
-            if measured is not None:
-                return name, measured
-    return None
+    """Return (name, measurement) of the first rule for text that drops a document, or None; see `first_broken`."""
+    return first_broken(TEXT_RULES, document, limits, skipped)

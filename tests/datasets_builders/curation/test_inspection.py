@@ -49,6 +49,39 @@ def inspect(folder, *options):
     return code, json.loads((folder / "inspection.json").read_text())
 
 
+def written(folder, columns):
+    (folder / "data").mkdir(parents=True)
+    pq.write_table(pa.table(columns), folder / "data" / "train_00000_of_00001.parquet")
+    return folder
+
+
+def test_prose_is_held_against_the_rules_for_text(tmp_path):
+    texts = ["Apples are sold by the basket, pears by weight.", "Lorem ipsum dolor sit amet.", "word " * 99]
+    ids = [str(number) for number in range(len(texts))]
+    folder = written(tmp_path / "prose", {"id": ids, "text": texts, "source": ["file"] * 3, "path": ids})
+    code, verdict = inspect(folder)
+    assert code == 1 and dict(verdict["worst"]) == {"placeholders": 1, "repeated_words": 1}
+
+
+def test_chat_and_preferences_are_inspected_as_text(tmp_path):
+    def turns(answer):
+        return [{"role": "user", "content": "Who wrote this?"}, {"role": "assistant", "content": answer}]
+
+    messages = [turns("Nobody knows."), turns("[insert name of the author]")]
+    chat = written(tmp_path / "chat", {"mid": ["a", "b"], "messages": messages, "languages": [["Python"]] * 2})
+    assert dict(inspect(chat)[1]["worst"]) == {"placeholders": 1}
+    sample = [json.loads(line) for line in (chat / "review.sample.jsonl").read_text().splitlines()]
+    assert {row["text"] for row in sample} >= {"Who wrote this?\n\nNobody knows."}
+    pairs = {"mid": ["a"], "prompt": ["Say two."], "chosen": ["two"], "rejected": ["mail jane.doe@company.com"]}
+    assert dict(inspect(written(tmp_path / "pairs", pairs))[1]["worst"]) == {"personal_data_or_secret": 1}
+
+
+def test_a_dataset_without_text_says_which_columns_it_has(tmp_path, capsys):
+    folder = written(tmp_path / "tokens", {"id": ["a"], "num_tokens": [3]})
+    assert run_command(["inspect", str(folder)], BUILDERS, COMMANDS) == 2
+    assert "needs a column id or mid and one of content, text, messages" in capsys.readouterr().err
+
+
 def test_a_clean_dataset_passes_and_says_what_was_not_scored(good, capsys):
     code, verdict = inspect(good)
     assert code == 0 and verdict["passed"] and verdict["score"] == 100

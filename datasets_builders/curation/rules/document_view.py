@@ -1,26 +1,31 @@
-"""Section 2.1: a file as the rules see it: what several rules need is measured once."""
+"""Section 2.1, rule-based filtering: a document as the rules for code and for text see it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = b"0123456789"
 
 
+Limits = TypeVar("Limits")
+
+
 @dataclass(frozen=True)
-class CodeFile:
-    """A file that rules judge.
+class DocumentView:
+    """A document that rules judge; what several rules need is measured once.
 
     Args:
         text (`str`): its content.
-        language (`str`): Linguist's name.
+        language (`str`): Linguist's name; empty for text.
         path (`str`): below its repository, with forward slashes; may be empty.
     """
 
     text: str
-    language: str
+    language: str = ""
     path: str = ""
 
     @cached_property
@@ -63,3 +68,25 @@ class CodeFile:
     def tail(self, num_lines: int) -> str:
         """Return the last lines, but for blank ones at the end."""
         return "\n".join(self.text.rstrip().rsplit("\n", num_lines)[-num_lines:])
+
+
+def first_broken(
+    rules: Mapping[str, Callable[[DocumentView, Limits], str | None]],
+    document: DocumentView,
+    limits: Limits,
+    skipped: Collection[str] = (),
+) -> tuple[str, str] | None:
+    """Return (name of the rule, what it measured) of the first rule that drops a document, or None.
+
+    Args:
+        rules (dict): by name; they are tried in their order.
+        document (`DocumentView`): what is judged.
+        limits: of the rules.
+        skipped: names of rules that are not applied.
+    """
+    for name, rule in rules.items():
+        if name not in skipped:
+            measured = rule(document, limits)
+            if measured is not None:
+                return name, measured
+    return None

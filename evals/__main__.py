@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    from evals import held_out_loss
     from evals.efficiency import command
+    from evals.scoring import held_out_loss
 
     parser = argparse.ArgumentParser(
         prog="python -m evals", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -104,9 +104,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.limit is not None and options.limit < 1:
         raise SystemExit(f"--limit {options.limit}: at least 1 row is needed")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from evals.endpoint import EndpointError
     from evals.execution import IsolationUnavailableError
-    from evals.running import RunOptions, print_results, run
+    from evals.models.openai_server import EndpointError
+    from evals.scoring.options import RunOptions
+    from evals.scoring.results import print_results
+    from evals.scoring.run import run
     from evals.tasks.scoring import TooManyInfraErrorsError
 
     values = {name: value for name, value in vars(options).items() if name in RunOptions.__dataclass_fields__}
@@ -116,7 +118,7 @@ def _run(options: argparse.Namespace) -> int:
         raise SystemExit(str(error)) from None
     print_results(results)
     if options.push_to:
-        from evals.publishing import push_results
+        from evals.scoring.publishing import push_results
 
         try:
             print(push_results(options.output, options.push_to, results))
@@ -127,8 +129,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _score(options: argparse.Namespace) -> int:
     from evals.execution import IsolationUnavailableError
-    from evals.rescoring import score_again
-    from evals.running import print_results
+    from evals.scoring.rescore import score_again
+    from evals.scoring.results import print_results
 
     try:
         results = score_again(options.output, options.data_dir)
@@ -183,7 +185,7 @@ def chosen_tasks(text: str, with_held_out: bool) -> tuple[str, ...]:
 
 
 def _selfcheck(options: argparse.Namespace) -> int:
-    from evals.selfcheck import selfcheck
+    from evals.scoring.selfcheck import selfcheck
 
     tasks = chosen_tasks(options.tasks, with_held_out=True)
     return selfcheck(options.data_dir, options.held_out, options.limit, tasks)

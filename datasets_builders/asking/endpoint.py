@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 
 from datasets_builders.building.errors import ConfigError
-from evals.openai_server import TRIES, EndpointError, api_key, check_server
+from evals.models.openai_server import TRIES, EndpointError, api_key, check_server
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from datasets_builders.asking.answers import BAD_REQUEST, Result, Rollout, encod
 from datasets_builders.asking.endpoint import Endpoint
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.state import digest, locked
-from evals.openai_server import api_key
+from evals.models.openai_server import api_key
 
 RECORDS_PER_CHUNK = 1000
 RESULTS_KEY = "rollout_results"

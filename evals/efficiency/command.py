@@ -198,7 +198,7 @@ def _show(lines: Sequence[dict[str, Any]], output: Path | None, more: dict[str, 
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     if output:
-        from evals.running import write_json
+        from evals.scoring.results import write_json
 
         write_json(output, {"lines": list(lines), **more})
 

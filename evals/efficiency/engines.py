@@ -33,7 +33,7 @@ def measure_transformers(name: str, plan: Plan) -> tuple[list[dict[str, Any]], d
     import transformers
 
     import modeling_ling  # noqa: F401 - registers the architecture
-    from evals.models import check_model
+    from evals.models.accelerate import check_model
 
     check_model(name)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

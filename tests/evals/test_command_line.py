@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evals.__main__ import HELD_OUT, chosen_tasks
-from evals.models import check_model, model_fingerprint
+from evals.models.accelerate import check_model, model_fingerprint
 from evals.tasks.all_tasks import BENCHMARKS
 from tests.evals.tasks.test_benchmarks import HELD
 

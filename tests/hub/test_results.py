@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.publishing import push_results
+from evals.scoring.publishing import push_results
 from tests.hub_server import HubServer
 
 

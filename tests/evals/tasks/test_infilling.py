@@ -5,7 +5,7 @@ import json
 import pytest
 
 from evals.benchmarks.rows import BenchmarkDataError
-from evals.summary import summarise
+from evals.scoring.summary import summarise
 from evals.tasks.infilling import MARKERS_VARIABLE, HumanEvalInfilling, fim_markers_of, single_lines
 from tests.evals.conftest import PROBLEMS
 
@@ -70,7 +70,8 @@ def test_a_known_familys_markers_are_found_and_none_is_an_error(tmp_path):
 
 
 def test_a_base_model_is_asked_and_its_exact_matches_are_counted(models, tmp_path, monkeypatch):
-    from evals.running import RunOptions, run
+    from evals.scoring.options import RunOptions
+    from evals.scoring.run import run
 
     monkeypatch.setenv(MARKERS_VARIABLE, "")
     rows = [infilling for problem in PROBLEMS for infilling in single_lines(problem)]

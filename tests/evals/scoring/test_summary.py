@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from evals.report.statistics import bootstrap_interval, pass_at_k, wilson_interval
-from evals.running import PreparedTask, write_samples
-from evals.summary import summarise
+from evals.scoring.results import PreparedTask, write_samples
+from evals.scoring.summary import summarise
 from evals.tasks.scoring import SampleRecord
 
 

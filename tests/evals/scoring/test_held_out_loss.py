@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from evals.held_out_loss import load_model, load_rows, row_losses, tokenize_row, tokenize_rows
 from evals.report.statistics import paired_bootstrap
+from evals.scoring.held_out_loss import load_model, load_rows, row_losses, tokenize_row, tokenize_rows
 
 
 @pytest.fixture(scope="module")

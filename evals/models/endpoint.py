@@ -20,26 +20,21 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 from tqdm import tqdm
 
-from evals.openai_server import TRIES, EndpointError, api_key, check_server
-
-
-class NoLogLikelihoodsError(EndpointError):
-    """The server does not say how likely a given continuation is; tasks that need it are unscorable."""
+from evals.models.openai_server import TRIES, EndpointError, NoLogLikelihoodsError, api_key, check_server
+from evals.models.options import ModelOptions
 
 
 class EndpointModel(LightevalModel):
     """lighteval's interface over a server's /v1.
 
     Args:
-        options (`RunOptions`): `base_url` with /v1; `api_key_variable` names the environment variable that holds the
-            key, so that it stands in no command line; `base` asks /completions, else /chat/completions; `concurrency`
-            requests at once.
+        options: `base` asks /completions, else /chat/completions.
 
     Raises:
         EndpointError: no server there, or not this model.
     """
 
-    def __init__(self, options: Any) -> None:
+    def __init__(self, options: ModelOptions) -> None:
         import openai
 
         if not options.base_url:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from evals.running import entry_of, prepared, write_json, write_samples
+from evals.scoring.results import entry_of, prepared, write_json, write_samples
 
 
 def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:

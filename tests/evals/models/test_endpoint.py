@@ -13,7 +13,8 @@ import torch
 from lighteval.tasks.requests import Doc
 
 from evals.__main__ import main
-from evals.endpoint import AnswerFile, EndpointError, EndpointModel, NoLogLikelihoodsError, cut
+from evals.models.endpoint import AnswerFile, EndpointModel, cut
+from evals.models.openai_server import EndpointError, NoLogLikelihoodsError
 from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.humaneval import HumanEval
 from tests.evals.conftest import PROBLEMS

@@ -16,6 +16,10 @@ class EndpointError(RuntimeError):
     """The server cannot be reached, refuses, or lacks what is needed; the message says which."""
 
 
+class NoLogLikelihoodsError(EndpointError):
+    """The server does not say how likely a given continuation is; tasks that need it are unscorable."""
+
+
 def api_key(variable: str) -> str:
     """Return the key in an environment variable, or a word that servers without keys ignore.
 

@@ -1,4 +1,4 @@
-"""Section 4: what answers: a model loaded here (accelerate), or an OpenAI-compatible server (endpoint)."""
+"""Section 4: a model loaded here by transformers, and asked by lighteval."""
 
 from __future__ import annotations
 
@@ -7,22 +7,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-BACKENDS = ("accelerate", "endpoint")
+from evals.models.options import ModelOptions
 
-
-def load_model(options: Any) -> Any:
-    """Return lighteval's model for `RunOptions`; `cleanup` is left to the process's end.
-
-    Raises:
-        EndpointError: the server cannot be reached, or does not have the model.
-    """
-    if options.backend == "endpoint":
-        from evals.endpoint import EndpointModel
-
-        return EndpointModel(options)
-    return load_accelerate(options)
+if TYPE_CHECKING:
+    from lighteval.models.abstract_model import LightevalModel
 
 
 @contextlib.contextmanager
@@ -41,7 +31,7 @@ def gradients_kept() -> Iterator[None]:
         torch.set_grad_enabled(enabled)
 
 
-def load_accelerate(options: Any) -> Any:
+def load_accelerate(options: ModelOptions) -> LightevalModel:
     """Load a folder or a model of the Hub with transformers."""
     import torch
     from lighteval.models.model_input import GenerationParameters

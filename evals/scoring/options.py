@@ -1,0 +1,30 @@
+"""Section 4.1: what a run is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.models.options import ModelOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ModelOptions):
+    """What `python -m evals run` was asked for; fields as its flags."""
+
+    tasks: tuple[str, ...]
+    baseline_model: str | None = None
+    held_out: Path | None = None
+    data_dir: Path | None = None
+    preset: str = "standard"
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_samples > 1 and self.temperature <= 0:
+            raise ValueError(
+                f"--num-samples {self.num_samples} needs --temperature above 0: greedy answers are all the same"
+            )
+        if self.backend == "endpoint" and self.baseline_model:
+            raise ValueError(
+                "--baseline-model is compared with --backend accelerate only; `evals report` compares runs"
+            )

@@ -27,7 +27,8 @@ from tqdm import tqdm
 from datasets_builders.asking.answers import BAD_REQUEST, Result, Rollout, encodable
 from datasets_builders.asking.endpoint import Endpoint
 from datasets_builders.building.errors import BuildError
-from datasets_builders.building.state import digest, locked
+from datasets_builders.building.identity import digest
+from datasets_builders.building.state import locked
 from evals.models.openai_server import api_key
 
 RECORDS_PER_CHUNK = 1000

@@ -12,13 +12,14 @@ from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig, ConfigType
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
+from datasets_builders.building.identity import digest
 from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
 from datasets_builders.building.progress import ProgressMarker, progress_bar
 from datasets_builders.building.report import write_report
 from datasets_builders.building.shards import ShardWriter
 from datasets_builders.building.stages import BuildResult, Stage
-from datasets_builders.building.state import BuildState, digest, fingerprint
+from datasets_builders.building.state import BuildState, fingerprint
 from datasets_builders.building.steps import Step
 
 if TYPE_CHECKING:

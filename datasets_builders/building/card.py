@@ -19,8 +19,9 @@ from datasets_builders.building.columns import (
     profile,
     varied,
 )
+from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.identity import digest
 from datasets_builders.building.ledger import Ledger
-from datasets_builders.building.state import digest, file_sha256
 from evals.report.charts import as_png, histograms
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ SIZE_CATEGORIES = [
 ]
 SEVERAL_LICENSES = "other"
 LARGEST_COUNT_TABLE = 40
-ROWS_OF_A_BATCH = 256  # with their texts, which may be long
 
 
 @dataclass
@@ -126,8 +126,8 @@ def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) ->
     files = [{"split": split, "path": f"data/{split}_*.parquet"} for split in num_rows]
     # datasets keys its cache by this entry, not by the folder's path or content: without the digest of the shards,
     # two folders of one name, or one folder built twice, would load as the rows that were seen first.
-    shards = digest([file_sha256(path) for path in sorted((builder.output_folder / "data").glob("*.parquet"))])
-    metadata["configs"] = [{"config_name": "default", "description": f"build {shards}", "data_files": files}]
+    build = DatasetFolder(builder.output_folder).digest()
+    metadata["configs"] = [{"config_name": "default", "description": f"build {build}", "data_files": files}]
     return metadata
 
 
@@ -135,24 +135,21 @@ def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[
     """Count rows per split, and rows and text bytes per value of the counted column, over the shards."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     num_rows: dict[str, int] = {}
     counted: dict[str, tuple[int, int]] = {}
     column, text = builder.counted_column, builder.text_column
+    folder = DatasetFolder(builder.output_folder)
     for split in splits:
-        num_rows[split] = 0
-        for path in sorted((builder.output_folder / "data").glob(f"{split}_*.parquet")):
-            with pq.ParquetFile(path) as shard:
-                num_rows[split] += shard.metadata.num_rows
-                if column is None:
-                    continue
-                for batch in shard.iter_batches(ROWS_OF_A_BATCH, columns=[column] + ([text] if text else [])):
-                    sizes = pc.binary_length(batch.column(text)) if text else pa.repeat(0, batch.num_rows)
-                    groups = pa.table({"value": batch.column(column), "size": sizes}).group_by("value")
-                    for row in groups.aggregate([([], "count_all"), ("size", "sum")]).to_pylist():
-                        rows, total = counted.get(row["value"], (0, 0))
-                        counted[row["value"]] = (rows + row["count_all"], total + row["size_sum"])
+        num_rows[split] = sum(shard.num_rows for shard in folder.shards_of(split))
+        if column is None:
+            continue
+        for batch in folder.batches([column] + ([text] if text else []), split):
+            sizes = pc.binary_length(batch.column(text)) if text else pa.repeat(0, batch.num_rows)
+            groups = pa.table({"value": batch.column(column), "size": sizes}).group_by("value")
+            for row in groups.aggregate([([], "count_all"), ("size", "sum")]).to_pylist():
+                rows, total = counted.get(row["value"], (0, 0))
+                counted[row["value"]] = (rows + row["count_all"], total + row["size_sum"])
     return num_rows, dict(sorted(counted.items(), key=lambda item: (-item[1][0], item[0])))
 
 
@@ -170,7 +167,7 @@ def _count_table(builder: "Builder", counted: dict[str, tuple[int, int]]) -> str
 
 def _columns(builder: "Builder") -> list[str]:
     """Describe the numeric columns, draw them beside the card, and name the largest clusters."""
-    folder = builder.output_folder / "data"
+    folder = DatasetFolder(builder.output_folder)
     values = numeric_values(folder, builder.features)
     blocks = []
     if values:
@@ -248,8 +245,8 @@ def _lineage(builder: "Builder", parts: CardParts, lineage: dict[str, Any]) -> s
     rows.append(["input hash", f"`{digest(lineage['inputs'])}`"])
     rows.append(["code", f"`{lineage['code'][:16]}`, commit `{_commit()}`"])
     rows.append(["versions", ", ".join(f"{name} {number}" for name, number in lineage["versions"].items())])
-    for path in sorted((builder.output_folder / "data").glob("*.parquet")):
-        rows.append([f"sha256 of {path.name}", f"`{file_sha256(path)}`"])
+    shards = DatasetFolder(builder.output_folder).fingerprint()
+    rows += [[f"sha256 of {name}", f"`{sha256}`"] for name, sha256 in shards.items()]
     text = _table("Lineage", ["what", "value"], rows)
     config = _without_own_folders(yaml.safe_dump(lineage["config"], sort_keys=True))
     return f"{text}\n\n```yaml\n{config}```"

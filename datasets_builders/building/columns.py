@@ -1,7 +1,8 @@
 """Section 2.1: what the rows of finished shards are like, for the card and the report: numbers and clusters."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from datasets_builders.building.dataset_folder import DatasetFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_ROWS = 1_000_000
+NUMBERS_PER_BATCH = 1 << 16
 NUM_CLUSTERS = 10
 NUMERIC_TYPES = ("int64", "float64")
 PROFILE_HEADER = ("column", "rows with a value", "5 %", "median", "95 %", "largest")
@@ -16,11 +18,11 @@ PICTURE, CAPTION = "pictures/columns.png", "Rows by value; the last bar holds al
 CLUSTERS_HEADER = ("files", "repository", "the copy that stays")
 
 
-def numeric_values(folder: Path, features: "Features") -> dict[str, "NDArray[np.float64]"]:
+def numeric_values(folder: DatasetFolder, features: "Features") -> dict[str, "NDArray[np.float64]"]:
     """Return the values of each numeric column over the first million rows, without those that are null.
 
     Args:
-        folder (`Path`): of the shards.
+        folder (`DatasetFolder`): the dataset.
         features: the columns.
 
     Returns:
@@ -29,22 +31,17 @@ def numeric_values(folder: Path, features: "Features") -> dict[str, "NDArray[np.
     Source: ours.
     """
     import numpy as np
-    import pyarrow.parquet as pq
 
     columns = [name for name, kind in features.items() if getattr(kind, "dtype", "") in NUMERIC_TYPES]
     parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in columns}
-    left = MAX_ROWS if columns else 0
-    for path in sorted(folder.glob("*.parquet")):
+    left = MAX_ROWS
+    for batch in folder.batches(columns, batch_rows=NUMBERS_PER_BATCH) if columns else ():
+        for name in columns:
+            values = batch.column(name)[:left].drop_null()
+            parts[name].append(values.to_numpy(zero_copy_only=False).astype(np.float64))
+        left -= batch.num_rows
         if left <= 0:
             break
-        with pq.ParquetFile(path) as shard:
-            for batch in shard.iter_batches(columns=columns):
-                for name in columns:
-                    values = batch.column(name)[:left].drop_null()
-                    parts[name].append(values.to_numpy(zero_copy_only=False).astype(np.float64))
-                left -= batch.num_rows
-                if left <= 0:
-                    break
     found = {name: np.concatenate([np.empty(0), *some]) for name, some in parts.items()}
     return {name: values[np.isfinite(values)] for name, values in found.items() if np.isfinite(values).any()}
 
@@ -65,25 +62,22 @@ def varied(values: dict[str, "NDArray[np.float64]"]) -> dict[str, "NDArray[np.fl
     return {name: found for name, found in values.items() if found.min() < found.max()}
 
 
-def largest_clusters(folder: Path) -> list[tuple[int, str, str]]:
+def largest_clusters(folder: DatasetFolder) -> list[tuple[int, str, str]]:
     """Return a row of `CLUSTERS_HEADER` for each of the rows that stand for most near-duplicates.
 
     Args:
-        folder (`Path`): of the shards; they have `cluster_size` and `repository`.
+        folder (`DatasetFolder`): the dataset, which has `cluster_size` and `repository`.
 
     Source: ours.
     """
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     largest: list[tuple[int, str, str]] = []
-    for path in sorted(folder.glob("*.parquet")):
-        with pq.ParquetFile(path) as shard:
-            columns = [name for name in ("cluster_size", "repository", "path") if name in shard.schema_arrow.names]
-            for batch in shard.iter_batches(columns=columns):
-                found = (
-                    (int(row["cluster_size"]), row["repository"], row.get("path", ""))
-                    for row in batch.filter(pc.greater(batch.column("cluster_size"), 1)).to_pylist()
-                )
-                largest = sorted([*largest, *found], key=lambda one: (-one[0], one[1:]))[:NUM_CLUSTERS]
+    columns = [name for name in ("cluster_size", "repository", "path") if name in folder.columns]
+    for batch in folder.batches(columns, batch_rows=NUMBERS_PER_BATCH):
+        found = (
+            (int(row["cluster_size"]), row["repository"], row.get("path", ""))
+            for row in batch.filter(pc.greater(batch.column("cluster_size"), 1)).to_pylist()
+        )
+        largest = sorted([*largest, *found], key=lambda row: (-row[0], row[1:]))[:NUM_CLUSTERS]
     return largest

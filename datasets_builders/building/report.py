@@ -19,6 +19,7 @@ from datasets_builders.building.columns import (
     numeric_values,
     profile,
 )
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.json_lines import of_line
 from datasets_builders.building.ledger import Ledger
 from evals.report.page import Page
@@ -52,7 +53,7 @@ def write_report(builder: "Builder", ledger: Ledger, num_rows: dict[str, int]) -
     _show_changes(page, ledger)
     _show_columns(page, builder)
     if "cluster_size" in builder.features:
-        _show_clusters(page, builder.output_folder / "data")
+        _show_clusters(page, DatasetFolder(builder.output_folder))
     return page.save(builder.output_folder / "report.html")[0]
 
 
@@ -131,7 +132,7 @@ def _without_ticks(text: str) -> str:
 
 
 def _show_columns(page: Page, builder: "Builder") -> None:
-    values = numeric_values(builder.output_folder / "data", builder.features)
+    values = numeric_values(DatasetFolder(builder.output_folder), builder.features)
     if not values:
         return
     page.heading("What the rows are like")
@@ -142,7 +143,7 @@ def _show_columns(page: Page, builder: "Builder") -> None:
         page.image(picture, caption=CAPTION)
 
 
-def _show_clusters(page: Page, folder: Path) -> None:
+def _show_clusters(page: Page, folder: DatasetFolder) -> None:
     if largest := largest_clusters(folder):
         page.heading("Largest clusters of near-duplicates")
         page.table(CLUSTERS_HEADER, largest)

@@ -1,7 +1,6 @@
 """What a build remembers in `.build/`, so that a killed run can continue and a changed one starts over."""
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -29,12 +28,6 @@ PACKAGES_WITH_EFFECT = (
 OUTPUTS = ("data", "removed", "pictures", "report_pictures", "ledger.json", "README.md", "report.html", "report.md")
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def fingerprint(builder: str, config: dict[str, Any], inputs: dict[str, Any], code: str) -> dict[str, Any]:
     """Return all that decides the bytes of a dataset, as JSON.
 
@@ -54,11 +47,6 @@ def _version_of(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "none"
-
-
-def digest(value: object) -> str:
-    """Return a short hash of a JSON value, independent of the order of keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from datasets_builders.building.state import digest, file_sha256
+from datasets_builders.building.dataset_folder import DatasetFolder
 
 INSPECTION_FILE = "inspection.json"
 NUM_WORST = 5
@@ -25,8 +25,7 @@ def refusal_of_inspection(folder: Path) -> str | None:
         score, threshold = float(verdict["score"]), float(verdict["threshold"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{path} cannot be read ({error}); inspect the dataset again, or remove the file"
-    shards = [file_sha256(one) for one in sorted((folder / "data").glob("*.parquet"))]
-    if passed or dataset != digest(shards):
+    if passed or dataset != DatasetFolder(folder).digest():
         return None
     reasons = ", ".join(f"{reason}: {count}" for reason, count in worst[:NUM_WORST])
     return (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.building.dataset_folder import DatasetFolder, ReadRows
 from datasets_builders.released.preferences import MakePairs, VerifyPairs
-from datasets_builders.released.reading import ReadDatasetRows, folder_fingerprint, input_license, shard_files
 from datasets_builders.synthesis.program_analysis.observation import DRIVER
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class DPOBuilder(Builder[DPOConfig]):
             Stage(
                 "pairs",
                 [
-                    ReadDatasetRows(config.input, id_column="mid", text_column=None),
+                    ReadRows([config.input], id_column="mid", text_column=None),
                     MakePairs(config.max_pairs_per_question, config.max_chars),
                     VerifyPairs(config.isolation),
                 ],
@@ -82,19 +81,19 @@ class DPOBuilder(Builder[DPOConfig]):
     def check(self) -> None:
         if not self.config.input:
             raise ConfigError("input is not set; give the output folder of the synthetic_qa builder")
-        shard_files(Path(self.config.input))
+        DatasetFolder(self.config.input).check()
 
     def inputs(self) -> list[str]:
         return [f"dataset {self.config.input}"]
 
     def input_fingerprint(self) -> dict[str, Any]:
-        return {"shards": folder_fingerprint(Path(self.config.input)), "sandbox_program": DRIVER}
+        return {"shards": DatasetFolder(self.config.input).fingerprint(), "sandbox_program": DRIVER}
 
     def card(self) -> CardParts:
         return CardParts(
             title="DPO: preference pairs verified by execution",
             description=_DESCRIPTION,
-            license=self.config.license or input_license(Path(self.config.input)),
+            license=self.config.license or DatasetFolder(self.config.input).license,
             columns=COLUMNS,
             tags=["code", "dpo"],
         )

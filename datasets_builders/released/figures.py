@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from datasets_builders.released.reading import shard_files
-
-
-def _rows(folder: Path, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    import pyarrow.parquet as parquet
-
-    for split, path in shard_files(folder):
-        for row in parquet.read_table(path, columns=columns).to_pylist():
-            yield split, row
+from datasets_builders.building.dataset_folder import DatasetFolder
 
 
 def figures_section(folder: Path) -> str:
@@ -28,9 +19,10 @@ def figures_section(folder: Path) -> str:
     """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     everything = []
-    for split, row in _rows(folder, ["kind", "function", "module", "path", "messages"]):
-        groups.setdefault((row["kind"], split), []).append(row)
-        everything.append(row)
+    for shard in DatasetFolder(folder).shards:
+        for row in shard.rows(["kind", "function", "module", "path", "messages"]):
+            groups.setdefault((row["kind"], shard.split), []).append(row)
+            everything.append(row)
     lines = [
         "| kind | split | rows | functions | modules | commonest answer |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -57,7 +49,6 @@ def held_out_functions(folder: Path) -> list[dict[str, Any]]:
     Source: ours.
     """
     names = ("path", "module", "function", "cluster")
-    counts = Counter(
-        tuple(row[name] for name in names) for split, row in _rows(folder, list(names)) if split == "validation"
-    )
+    rows = DatasetFolder(folder).rows(names, "validation")
+    counts = Counter(tuple(row[name] for name in names) for row in rows)
     return [dict(zip(names, key, strict=True)) | {"num_questions": count} for key, count in sorted(counts.items())]

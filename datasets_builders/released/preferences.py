@@ -6,12 +6,12 @@ one was seen to be wrong, and both are run once more before the pair is kept.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 
 from datatrove.data import Document
 
+from datasets_builders.building.identity import content_id
 from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.synthesis.program_analysis.observation import (
@@ -69,7 +69,7 @@ class MakePairs(Step):
         for wrong in row["wrong_answers"][: self.max_pairs_per_question]:
             rejected = wrong if by_value else as_code_block(wrong)
             pair = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
-            identifier = hashlib.sha256(json.dumps(pair, sort_keys=True).encode()).hexdigest()[:32]
+            identifier = content_id(json.dumps(pair, sort_keys=True))
             made = Document(
                 prompt,
                 identifier,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.building.dataset_folder import DatasetFolder, ReadRows
 from datasets_builders.released.figures import figures_section
-from datasets_builders.released.reading import ReadDatasetRows, folder_fingerprint, input_license, shard_files
 from datasets_builders.released.selection import LimitKinds, SelectRows
 from datasets_builders.released.synthetic_qa import COLUMNS, question_features
 from datasets_builders.synthesis.program_analysis.questions import KINDS
@@ -62,7 +61,7 @@ class SFTBuilder(Builder[SFTConfig]):
 
     def stages(self) -> list[Stage]:
         config = self.config
-        reader = ReadDatasetRows(config.input, id_column="mid", text_column=None)
+        reader = ReadRows([config.input], id_column="mid", text_column=None)
         return [
             Stage("select", [reader, SelectRows(config.kinds, config.max_chars)], tasks=config.num_tasks),
             Stage("limit", [LimitKinds(config.max_rows)], tasks=1),
@@ -71,19 +70,19 @@ class SFTBuilder(Builder[SFTConfig]):
     def check(self) -> None:
         if not self.config.input:
             raise ConfigError("input is not set; give the output folder of the synthetic_qa builder")
-        shard_files(Path(self.config.input))
+        DatasetFolder(self.config.input).check()
 
     def inputs(self) -> list[str]:
         return [f"dataset {self.config.input}"]
 
     def input_fingerprint(self) -> dict[str, Any]:
-        return {"shards": folder_fingerprint(Path(self.config.input))}
+        return {"shards": DatasetFolder(self.config.input).fingerprint()}
 
     def card(self) -> CardParts:
         return CardParts(
             title="SFT: chat examples with verified answers",
             description=_DESCRIPTION,
-            license=self.config.license or input_license(Path(self.config.input)),
+            license=self.config.license or DatasetFolder(self.config.input).license,
             columns=COLUMNS,
             tags=["code"],
             sections={"Figures": figures_section(self.output_folder)},

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from datasets_builders.building import Builder, BuilderConfig, BuildResult, CardParts, ConfigError, Stage
 from datasets_builders.building.atomic import write_json
+from datasets_builders.building.dataset_folder import DatasetFolder, ReadRows
 from datasets_builders.released.figures import figures_section, held_out_functions
-from datasets_builders.released.reading import ReadDatasetRows, folder_fingerprint, input_license, shard_files
 from datasets_builders.synthesis.program_analysis.extraction import ExtractionLimits
 from datasets_builders.synthesis.program_analysis.observation import DRIVER, ObservationSettings
 from datasets_builders.synthesis.program_analysis.questions import PROMPT_FOLDER, QuestionLimits
@@ -122,7 +122,7 @@ class SyntheticQABuilder(Builder[SyntheticQAConfig]):
             Stage(
                 "extract",
                 [
-                    ReadDatasetRows(config.input, "id", "content", config.more_inputs),
+                    ReadRows([config.input, *config.more_inputs]),
                     ExtractFunctions(ExtractionLimits(config.max_code_chars, config.max_function_lines)),
                 ],
                 tasks=config.num_tasks,
@@ -149,7 +149,7 @@ class SyntheticQABuilder(Builder[SyntheticQAConfig]):
         if not self.config.input:
             raise ConfigError("input is not set; give the output folder of the source_code builder")
         for folder in self.input_folders:
-            shard_files(folder)
+            DatasetFolder(folder).check()
 
     @property
     def input_folders(self) -> list[Path]:
@@ -163,7 +163,7 @@ class SyntheticQABuilder(Builder[SyntheticQAConfig]):
         # Prompts and the sandbox program are data, which the hash of the code does not cover.
         texts = [DRIVER, *(path.read_text(encoding="utf-8") for path in sorted(PROMPT_FOLDER.glob("*.txt")))]
         prompts = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-        return {"shards": [folder_fingerprint(folder) for folder in self.input_folders], "prompts": prompts}
+        return {"shards": [DatasetFolder(folder).fingerprint() for folder in self.input_folders], "prompts": prompts}
 
     def run(self) -> BuildResult:
         """Build the dataset and list the held-out functions beside it."""
@@ -176,7 +176,7 @@ class SyntheticQABuilder(Builder[SyntheticQAConfig]):
             title="SyntheticQA computed by program analysis",
             description=_DESCRIPTION,
             license=self.config.license
-            or " AND ".join(sorted({input_license(folder) for folder in self.input_folders})),
+            or " AND ".join(sorted({DatasetFolder(folder).license for folder in self.input_folders})),
             columns=COLUMNS,
             tags=["code", "synthetic"],
             sections={

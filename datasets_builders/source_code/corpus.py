@@ -10,8 +10,8 @@ from typing import Any, cast
 from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import LARGEST_COUNT_TABLE, SEVERAL_LICENSES
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.identity import file_sha256
 from datasets_builders.building.stages import Stage
-from datasets_builders.building.state import file_sha256
 from datasets_builders.building.steps import Step
 from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex, Decontamination
 from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, find_clusters

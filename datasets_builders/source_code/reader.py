@@ -1,11 +1,11 @@
 """Section 2.2.1: read code files from any source and tell their language."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from datatrove.data import Document
 
+from datasets_builders.building.identity import content_id
 from datasets_builders.building.steps import Outcome, Removed
 from datasets_builders.languages.detection import (
     candidates_of_name,
@@ -19,16 +19,6 @@ from datasets_builders.source_code.config import REPOSITORY_FILES, CodeCorpusCon
 from datasets_builders.sources.entry import Entry, Source
 from datasets_builders.sources.opt_out import read_opt_outs
 from datasets_builders.sources.reader import SourceReader
-
-ID_CHARACTERS = 32
-
-
-def content_id(content: str) -> str:
-    """Return the id of a file: the first 32 hex digits of the SHA-256 of its content.
-
-    Source: ours.
-    """
-    return hashlib.sha256(content.encode("utf-8")).hexdigest()[:ID_CHARACTERS]
 
 
 class CodeReader(SourceReader):

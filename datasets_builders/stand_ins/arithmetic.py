@@ -1,6 +1,5 @@
 """Section 3.2, Table 1 (mathematics): computed word problems with worked answers, a stand-in in the small."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -12,6 +11,7 @@ from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.identity import content_id
 from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Generator, Outcome
 from datasets_builders.curation.deduplication.exact import ExactDedup
@@ -70,8 +70,8 @@ class ProblemGenerator(Generator):
         """Give every problem number `rank` modulo `world_size`."""
         for number in range(rank, self.num_documents, world_size):
             kind, text = write_problem(self.seed, number)
-            identifier = hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
-            yield Document(text=text, id=identifier, metadata={"source": "computed", "path": f"{kind}/{number:08d}"})
+            place = {"source": "computed", "path": f"{kind}/{number:08d}"}
+            yield Document(text=text, id=content_id(text), metadata=place)
 
 
 class ArithmeticBuilder(Builder[ArithmeticConfig]):

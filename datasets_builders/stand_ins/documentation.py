@@ -1,7 +1,6 @@
 """Section 3.2, Table 1 (natural language): prose of docstrings and documentation files, a stand-in in the small."""
 
 import ast
-import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,9 @@ from datatrove.data import Document
 
 from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import CardParts
+from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE, DatasetFolder, ReadRows
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.identity import content_id
 from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Arity, Outcome, Reader, Removed, Step
 from datasets_builders.curation.deduplication.exact import ExactDedup
@@ -112,34 +113,17 @@ class DocumentationReader(SourceReader):
         return "docstring" if extension == ".py" else None
 
 
-class CodeDatasetReader(Reader):
-    """Read the Python rows of a `source_code` dataset folder.
-
-    Source: ours.
-    """
+class ReadPythonRows(ReadRows):
+    """Read the Python rows of a `source_code` dataset folder."""
 
     name = "read_source_code"
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = str(folder)
-
-    def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
-        """Give every row number `rank` modulo `world_size`."""
-        import pyarrow.parquet as pq
-
-        number = 0
-        for path in sorted((Path(self.folder) / "data").glob("*.parquet")):
-            with pq.ParquetFile(path) as shard:
-                for batch in shard.iter_batches(64, columns=["id", "content", "path", "language"]):
-                    for row in batch.to_pylist():
-                        if number % world_size == rank:
-                            kind = {"path": row["path"], "kind": "docstring", "language": row["language"]}
-                            yield Document(text=row["content"], id=row["id"], metadata=kind)
-                        number += 1
+    def __init__(self, folder: Path | str) -> None:
+        super().__init__([folder], columns=["path", "language"])
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep Python."""
+        doc.metadata["kind"] = "docstring"
         yield doc if doc.metadata["language"] == "Python" else Removed(doc, "no_docstrings", doc.metadata["language"])
 
 
@@ -170,8 +154,7 @@ class Prose(Step):
 
 
 def _text_document(text: str, source: str, path: str) -> Document:
-    identifier = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return Document(text=text, id=identifier, metadata={"source": source, "path": path})
+    return Document(text=text, id=content_id(text), metadata={"source": source, "path": path})
 
 
 class ProseRules(Step):
@@ -224,7 +207,7 @@ class DocumentationBuilder(Builder[DocumentationConfig]):
     def _reader(self) -> Reader:
         config = self.config
         if config.source_code_dir:
-            return CodeDatasetReader(Path(config.source_code_dir).expanduser())
+            return ReadPythonRows(config.source_code_dir)
         return DocumentationReader([folder_source(config, self.output_folder)], config.max_bytes)
 
     def _license(self) -> str:
@@ -232,12 +215,8 @@ class DocumentationBuilder(Builder[DocumentationConfig]):
         config = self.config
         if not config.source_code_dir or config.license:
             return license_name(config)
-        import pyarrow.parquet as pq
-
-        folder = Path(config.source_code_dir).expanduser() / "data"
-        paths = sorted(folder.glob("*.parquet"))
-        found = {name for path in paths for name in pq.read_table(path, columns=["license"])["license"].to_pylist()}
-        return found.pop() if len(found) == 1 else "unknown"
+        licenses = DatasetFolder(config.source_code_dir).counts("license")
+        return next(iter(licenses)) if len(licenses) == 1 else UNKNOWN_LICENSE
 
     def check(self) -> None:
         """Raise `ConfigError` when there is nothing to read."""
@@ -247,8 +226,7 @@ class DocumentationBuilder(Builder[DocumentationConfig]):
             return
         if config.input_dir:
             raise ConfigError("input_dir and source_code_dir are both set; keep one")
-        if not list((Path(config.source_code_dir).expanduser() / "data").glob("*.parquet")):
-            raise ConfigError(f"source_code_dir {config.source_code_dir} has no data/*.parquet; build it first")
+        DatasetFolder(config.source_code_dir).check()
 
     def inputs(self) -> list[str]:
         """Return what is read."""
@@ -264,7 +242,7 @@ class DocumentationBuilder(Builder[DocumentationConfig]):
         """Return the identity of the folder or of the dataset's shards."""
         config = self.config
         if config.source_code_dir:
-            return folder_fingerprint(Path(config.source_code_dir).expanduser() / "data", [])
+            return {"shards": DatasetFolder(config.source_code_dir).fingerprint()}
         return folder_fingerprint(input_folder(config), exclusions(config, self.output_folder))
 
     def card(self) -> CardParts:

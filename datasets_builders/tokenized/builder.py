@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
-from datasets_builders.released.reading import folder_fingerprint, input_license, shard_files
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.tokenized.steps import EncodeRows, ReadInputs, TokenFileWriter, source_of
 from datasets_builders.tokenized.tokenization import MESSAGES_KEY, load_tokenizer, tokenizer_fingerprint
 
@@ -112,13 +111,11 @@ class TokenizedBuilder(Builder[TokenizedConfig]):
             self._check_input(one)
 
     def _check_input(self, one: dict[str, str]) -> None:
-        import pyarrow.parquet as pq
-
-        files = [path for split, path in shard_files(Path(one["path"])) if split == one["split"]]
-        if not files:
-            splits = sorted({split for split, _ in shard_files(Path(one["path"]))})
-            raise ConfigError(f"input {one['path']} has no split {one['split']!r}; it has {', '.join(splits)}")
-        columns = pq.read_schema(files[0]).names
+        folder = DatasetFolder(one["path"])
+        shards = folder.shards_of(one["split"])
+        if not shards:
+            raise ConfigError(f"input {one['path']} has no split {one['split']!r}; it has {', '.join(folder.splits)}")
+        columns = shards[0].columns
         wanted = {"text_key": one["text_key"], "where": one["where"].partition("=")[0]}
         for key, column in wanted.items():
             if column and column not in columns:
@@ -135,7 +132,7 @@ class TokenizedBuilder(Builder[TokenizedConfig]):
     def input_fingerprint(self) -> dict[str, Any]:
         """Return the hashes of all inputs and of the tokenizer."""
         hashes: dict[str, Any] = {
-            one["name"]: folder_fingerprint(Path(one["path"])) for one in self.config.complete_inputs()
+            one["name"]: DatasetFolder(one["path"]).fingerprint() for one in self.config.complete_inputs()
         }
         return {"datasets": hashes, "tokenizer": tokenizer_fingerprint(load_tokenizer(self.config.tokenizer))}
 
@@ -154,7 +151,7 @@ class TokenizedBuilder(Builder[TokenizedConfig]):
 
     def card(self) -> CardParts:
         """Return the words of the card."""
-        licenses = sorted({input_license(Path(one["path"])) for one in self.config.complete_inputs()})
+        licenses = sorted({DatasetFolder(one["path"]).license for one in self.config.complete_inputs()})
         conversations = any(one["text_key"] == MESSAGES_KEY for one in self.config.complete_inputs())
         return CardParts(
             "Token files",

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from datatrove.data import Document
 
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.disk_sort import DiskSort
+from datasets_builders.building.identity import content_id
 from datasets_builders.building.ledger import num_bytes
 from datasets_builders.building.steps import Arity, Merged, Outcome, Reader, Removed, Step
-from datasets_builders.released.reading import shard_files
 from datasets_builders.tokenized.token_files import write_token_store
 from datasets_builders.tokenized.tokenization import (
     MESSAGES_KEY,
@@ -55,39 +56,31 @@ class ReadInputs(Reader):
 
     def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
         """Give the rows of this rank, conversations as JSON."""
-        import pyarrow.parquet as pq
-
         number = 0
-        for one in self.inputs:
-            where, _, values = one["where"].partition("=")
-            for split, path in shard_files(Path(one["path"])):
-                if split != one["split"]:
+        for source in self.inputs:
+            where, _, values = source["where"].partition("=")
+            folder = DatasetFolder(source["path"])
+            columns = [name for name in (*ID_COLUMNS, source["text_key"], where) if name in folder.columns]
+            for row in folder.rows(columns, source["split"]):
+                if where and str(row[where]) not in values.split("|"):
                     continue
-                with pq.ParquetFile(path) as shard:
-                    columns = [
-                        name for name in (*ID_COLUMNS, one["text_key"], where) if name in shard.schema_arrow.names
-                    ]
-                    for batch in shard.iter_batches(batch_size=256, columns=columns):
-                        for row in batch.to_pylist():
-                            if where and str(row[where]) not in values.split("|"):
-                                continue
-                            if number % world_size == rank:
-                                yield _document(row, one)
-                            number += 1
+                if number % world_size == rank:
+                    yield _document(row, source)
+                number += 1
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass the row on."""
         yield doc
 
 
-def _document(row: Mapping[str, Any], one: Mapping[str, str]) -> Document:
-    value = row[one["text_key"]]
-    is_chat = one["text_key"] == MESSAGES_KEY
+def _document(row: Mapping[str, Any], source: Mapping[str, str]) -> Document:
+    value = row[source["text_key"]]
+    is_chat = source["text_key"] == MESSAGES_KEY
     text = json.dumps(value) if is_chat else value or ""
     row_id = next((row[column] for column in ID_COLUMNS if row.get(column)), None)
     if row_id is None:
-        row_id = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return Document(text=text, id=f"{one['name']}/{row_id}", metadata={"source": one["name"], "is_chat": is_chat})
+        row_id = content_id(text)
+    return Document(text=text, id=f"{source['name']}/{row_id}", metadata={"source": source["name"], "is_chat": is_chat})
 
 
 class EncodeRows(Step):

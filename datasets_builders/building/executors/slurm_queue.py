@@ -14,7 +14,7 @@ from pathlib import Path
 
 from datasets_builders.building.atomic import write_json
 from datasets_builders.building.errors import BuildError
-from datasets_builders.building.state import digest
+from datasets_builders.building.identity import digest
 
 JOBS_FILE = "jobs.json"
 CANCEL_SECONDS = 120.0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.building.state import digest, file_sha256
+from datasets_builders.building.identity import digest, file_sha256
 from datasets_builders.building.verdicts import INSPECTION_FILE
 from datasets_builders.curation.rules.code_rules import first_broken_rule
 from datasets_builders.curation.rules.document_view import DocumentView

@@ -8,7 +8,6 @@ OUTPUT.answers keeps the answers. A file without a usable answer stands in OUTPU
 """
 
 import argparse
-import hashlib
 import math
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ from typing import Any
 from datasets_builders.asking import Endpoint, add_endpoint_arguments, check_endpoint, endpoint_of
 from datasets_builders.building.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, HelpFormatter
 from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.building.identity import content_id
 from datasets_builders.curation.assessment.inspection import TEXT_COLUMNS, Sample
 from datasets_builders.curation.quality.agreement import agreement_lines, score_columns
 from datasets_builders.curation.quality.grading import (
@@ -125,7 +125,7 @@ def sampled_rows(options: argparse.Namespace) -> tuple[list[Row], Counter[str]]:
         if not isinstance(text, str) or not text.strip():
             left_out["empty"] += 1
             continue
-        identifier = str(row.get("id") or hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32])
+        identifier = str(row.get("id") or content_id(text))
         if identifier in seen:
             left_out["same_id"] += 1
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.building.state import digest, file_sha256
+from datasets_builders.building.identity import digest, file_sha256
 
 CONFIG_FILE = "config.json"
 WEIGHTS = ".safetensors"

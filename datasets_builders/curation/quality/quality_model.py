@@ -14,7 +14,7 @@ from typing import Any
 from datatrove.data import Document
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.building.state import file_sha256
+from datasets_builders.building.identity import file_sha256
 from datasets_builders.building.steps import Outcome, Removed, Step
 
 MODEL_FILE, DESCRIPTION_FILE = "model.bin", "quality_model.json"

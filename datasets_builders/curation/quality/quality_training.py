@@ -18,7 +18,7 @@ from typing import Any
 
 from datasets_builders.building.command_line import HelpFormatter
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.building.state import file_sha256
+from datasets_builders.building.identity import file_sha256
 from datasets_builders.curation.quality.fasttext_process import TrainingError, train_in_process
 from datasets_builders.curation.quality.labelled_rows import rows_of
 from datasets_builders.curation.quality.quality_model import (

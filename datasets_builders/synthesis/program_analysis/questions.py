@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
+from datasets_builders.building.identity import content_id
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 from datasets_builders.synthesis.program_analysis.observation import (
     FailingMutant,
@@ -66,7 +67,7 @@ class Question:
     def mid(self) -> str:
         """Content hash, 32 hex digits: the same question has the same id in every build."""
         text = json.dumps([self.kind, self.prompt, self.content], ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return content_id(text)
 
 
 @cache

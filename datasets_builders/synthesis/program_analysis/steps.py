@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from typing import Any
 
 from datatrove.data import Document
 
+from datasets_builders.building.identity import content_id
 from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.synthesis.program_analysis.balance import capped
@@ -29,10 +29,6 @@ from datasets_builders.synthesis.program_analysis.observation import (
     observe,
 )
 from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class ExtractFunctions(Step):
@@ -61,7 +57,7 @@ class ExtractFunctions(Step):
             "license": str(doc.metadata.get("license") or ""),
         }
         for found in extract_functions(doc.text, path, self.limits):
-            identifier = _digest(doc.id, found.name)
+            identifier = content_id(doc.id, found.name)
             if isinstance(found, Refusal):
                 yield Removed(Document(found.name, identifier, metadata=origin), found.reason, found.detail)
             else:
@@ -156,7 +152,7 @@ class SplitFunctions(Step):
 
     def process(self, doc: Document) -> Iterator[Outcome]:
         sample = sample_of(doc)
-        key = _digest(sample.code)
+        key = content_id(sample.code)
         other = self._kept.setdefault(key, doc)
         if other is not doc:
             # The one with the smaller id stays, whatever the order of arrival.
@@ -169,7 +165,7 @@ class SplitFunctions(Step):
         samples = [sample_of(doc) for doc in docs]
         clusters = cluster_functions(samples)
         weights = [min(len(doc.metadata["observation"]["calls"]), self.max_calls) for doc in docs]
-        keys = [_digest(sample.code) for sample in samples]
+        keys = [content_id(sample.code) for sample in samples]
         splits = assign_splits(clusters, keys, weights, self.validation_fraction, self.min_validation_calls, self.seed)
         for doc, cluster, split in zip(docs, clusters, splits, strict=True):
             doc.metadata.update(split=split, cluster=docs[cluster].id)

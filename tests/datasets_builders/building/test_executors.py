@@ -21,8 +21,8 @@ import pytest
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.executors.local import LocalExecutor
 from datasets_builders.building.executors.options import executor_options
+from datasets_builders.building.identity import digest
 from datasets_builders.building.intermediate import StageReader
-from datasets_builders.building.state import digest
 from datasets_builders.sources.archives import ArchiveSource
 from datasets_builders.sources.entry import rank_of
 from datasets_builders.sources.reader import SourceReader

@@ -96,5 +96,5 @@ def test_docstrings_can_come_from_a_source_code_dataset(folder, tmp_path):
 
 def test_a_folder_that_is_no_dataset_is_refused(folder, tmp_path):
     config = DocumentationConfig(output_dir=str(tmp_path / "out"), source_code_dir=str(folder))
-    with pytest.raises(ConfigError, match=r"has no data/\*\.parquet"):
+    with pytest.raises(ConfigError, match=r"holds no data/\*\.parquet"):
         DocumentationBuilder(config).run()

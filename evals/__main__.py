@@ -109,7 +109,7 @@ def _run(options: argparse.Namespace) -> int:
     from evals.scoring.options import RunOptions
     from evals.scoring.results import print_results
     from evals.scoring.run import run
-    from evals.tasks.scoring import TooManyInfraErrorsError
+    from evals.tasks.records import TooManyInfraErrorsError
 
     values = {name: value for name, value in vars(options).items() if name in RunOptions.__dataclass_fields__}
     try:

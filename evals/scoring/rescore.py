@@ -27,7 +27,7 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
     """
     from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import UNSCORABLE
-    from evals.tasks.scoring import numbered
+    from evals.tasks.records import numbered
 
     path = output / "results.json"
     if not path.is_file():

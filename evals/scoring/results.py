@@ -19,7 +19,7 @@ from evals.scoring.summary import summarise
 
 if TYPE_CHECKING:
     from evals.tasks.benchmark import Benchmark
-    from evals.tasks.scoring import SampleRecord
+    from evals.tasks.records import SampleRecord
 
 
 @dataclass(frozen=True)

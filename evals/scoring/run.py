@@ -24,7 +24,7 @@ from evals.scoring.results import PreparedTask, add_baselines, entry_of, prepare
 if TYPE_CHECKING:
     from lighteval.models.abstract_model import LightevalModel
 
-    from evals.tasks.scoring import SampleRecord
+    from evals.tasks.records import SampleRecord
 
 PACKAGES = ("lighteval", "transformers", "torch")
 
@@ -146,7 +146,8 @@ def score_model(
     from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
 
     from evals.models.openai_server import NoLogLikelihoodsError
-    from evals.tasks.scoring import MAX_NEW_TOKENS_VARIABLE, NUM_SAMPLES_VARIABLE, take_records
+    from evals.tasks.lighteval_tasks import take_records
+    from evals.tasks.records import MAX_NEW_TOKENS_VARIABLE, NUM_SAMPLES_VARIABLE
 
     os.environ[NUM_SAMPLES_VARIABLE] = str(options.num_samples)
     if options.max_new_tokens:
@@ -199,4 +200,4 @@ def register_our_tasks_only() -> None:
 
 def our_tasks_module() -> Path:
     """Return the file that names all of our tasks."""
-    return Path(__file__).parents[1] / "tasks" / "all_tasks.py"
+    return Path(__file__).parents[1] / "tasks" / "lighteval_table.py"

@@ -10,7 +10,7 @@ from pathlib import Path
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out
 from evals.execution import Executor, Limits, Program
-from evals.tasks.scoring import SampleRecord, record_of
+from evals.tasks.records import SampleRecord, record_of
 
 LIMITS = Limits(wall_seconds=20.0, cpu_seconds=20.0, memory_bytes=2 << 30)
 

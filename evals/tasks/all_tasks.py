@@ -1,9 +1,5 @@
-"""Section 4: every task of this folder in one table, which lighteval loads as custom tasks.
+"""Section 4.2: every benchmark of this folder in one table. Importing it needs neither lighteval nor torch."""
 
-Their rows are those that `evals run` laid out: checked, and with the few-shot examples that prompts need.
-"""
-
-from evals.tasks import held_out_execution
 from evals.tasks.bbh import Bbh
 from evals.tasks.bigcodebench import BIGCODEBENCH
 from evals.tasks.choices import CEval, Cmmlu, Mmlu
@@ -45,9 +41,3 @@ BENCHMARKS = {
         Math(),
     )
 }
-
-# Asked for anew: lighteval runs this file each time it is named, the modules above only once.
-TASKS_TABLE = [
-    *(task for benchmark in BENCHMARKS.values() for task in benchmark.tasks()),
-    *held_out_execution.tasks_table(),
-]

@@ -9,7 +9,7 @@ from evals.benchmarks.bbh import BBH, load_bbh
 from evals.benchmarks.rows import Row
 from evals.execution import Verdict
 from evals.tasks.benchmark import Benchmark
-from evals.tasks.scoring import SampleRecord
+from evals.tasks.records import SampleRecord
 
 MARK = "the answer is"
 

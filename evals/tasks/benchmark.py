@@ -6,15 +6,10 @@ every preset, for base and for instruct models.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-from lighteval.models.model_output import ModelResponse
-from lighteval.tasks.lighteval_task import LightevalTaskConfig
-from lighteval.tasks.requests import Doc
 
 from evals.benchmarks.rows import BenchmarkDataError, Row
 from evals.benchmarks.source import BenchmarkSource
@@ -30,7 +25,7 @@ from evals.execution import (
 )
 from evals.execution.packages import locate
 from evals.tasks.answers import Extraction, extract
-from evals.tasks.scoring import JudgedSamples, SampleRecord, generation_size, judged_metric, record_of
+from evals.tasks.records import SampleRecord, record_of
 
 # Why a task cannot be scored: its data, a package that its tests import, or a language's tools are not there.
 UNSCORABLE = (BenchmarkDataError, MissingPackageError, MissingToolchainError)
@@ -55,6 +50,7 @@ class Benchmark(ABC):
         metric (`str`): what the mean over the rows is called.
         max_new_tokens (`int`): of an answer.
         base_stops: strings that end a base model's completion.
+        options: what is compared by log-likelihood instead of being written; empty where a model writes.
     """
 
     name: str
@@ -65,6 +61,7 @@ class Benchmark(ABC):
     metric = "pass@1"
     max_new_tokens = 1024
     base_stops: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     def identify(self, row: Row) -> str:
         """Return the row's id, unique in the benchmark."""
@@ -112,6 +109,10 @@ class Benchmark(ABC):
     def gold(self, row: Row) -> str | None:
         """Return what a base model would have to write to be right; None where that is not known."""
 
+    def continuation_of(self, option: str) -> str:
+        """Return an option as it follows the prompt."""
+        return option
+
     def task_name(self, preset: str, instruct: bool) -> str:
         """Return the name of the task in lighteval."""
         return f"ling_{self.name}_{preset}_{'instruct' if instruct else 'base'}"
@@ -120,35 +121,6 @@ class Benchmark(ABC):
     def folder_variable(self) -> str:
         """The environment variable with a folder that has the rows as test.jsonl; lighteval reads them there."""
         return f"LING_{self.name.upper()}_FOLDER"
-
-    def tasks(self) -> list[LightevalTaskConfig]:
-        """Return lighteval's tasks; where the rows lie is read from the environment at each call."""
-        return [self._task(preset, instruct) for preset in PRESETS for instruct in (True, False)]
-
-    def _task(self, preset: str, instruct: bool) -> LightevalTaskConfig:
-        def to_doc(row: Row, task_name: str) -> Doc:
-            query = self.prompt(row, preset, instruct)
-            return Doc(task_name=task_name, query=query, choices=[""], gold_index=0, specific=dict(row))
-
-        name = self.task_name(preset, instruct)
-        folder = os.environ.get(self.folder_variable)
-        config = LightevalTaskConfig(
-            name=name,
-            prompt_function=to_doc,
-            hf_repo=folder or self.source.hub_id,
-            hf_subset="default" if folder else self.source.hub_config,
-            hf_avail_splits=["test"] if folder else [self.source.split],
-            evaluation_splits=["test"] if folder else [self.source.split],
-            metrics=[judged_metric(self.metric, _Judged(self, name, instruct))],
-            generation_size=generation_size(self.max_new_tokens),
-            stop_sequence=[] if instruct else list(self.base_stops),
-            version=1,
-        )
-        return self.task_of(config, name)
-
-    def task_of(self, config: LightevalTaskConfig, name: str) -> LightevalTaskConfig:
-        """Return the task as lighteval shall have it; a subclass may ask for something else than text."""
-        return config
 
 
 class ExecutedBenchmark(Benchmark):
@@ -225,15 +197,3 @@ class ExecutedBenchmark(Benchmark):
                 results[index] = replace(results[index], verdict=Verdict.INFRA_ERROR, message=message)
             elif gold.verdict is Verdict.PASS and GOLD_FACTOR * gold.wall_seconds > self.limits.wall_seconds:
                 results[index] = executor.run(programs[index], self.limits.with_time(GOLD_FACTOR * gold.wall_seconds))
-
-
-class _Judged(JudgedSamples):
-    """lighteval's computation for a benchmark."""
-
-    def __init__(self, benchmark: Benchmark, task: str, instruct: bool) -> None:
-        self.benchmark, self.task, self.instruct = benchmark, task, instruct
-
-    def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
-        asked = zip(docs, responses, strict=True)
-        pairs = [(doc.specific, answer) for doc, response in asked for answer in response.final_text]
-        return self.benchmark.judge([row for row, _ in pairs], [answer for _, answer in pairs], self.instruct)

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lighteval.models.model_output import ModelResponse
-from lighteval.tasks.lighteval_task import LightevalTaskConfig
-from lighteval.tasks.requests import Doc, SamplingMethod
-
 from evals.benchmarks.choices import CEVAL, CMMLU, MMLU, load_csv_subjects, load_mmlu
 from evals.benchmarks.rows import Row
 from evals.execution import Verdict
 from evals.tasks.benchmark import Benchmark
-from evals.tasks.scoring import JudgedSamples, SampleRecord, judged_metric
-
-LETTERS = "ABCD"
+from evals.tasks.records import SampleRecord
 
 
 class Choices(Benchmark):
@@ -26,18 +20,22 @@ class Choices(Benchmark):
     heading: str
     answer_mark: str
     continuation = " {letter}"
+    options = ("A", "B", "C", "D")
 
     def subsets(self, row: Row) -> dict[str, str]:
         return {"subject": row["subject"]}
 
     def question(self, row: Row) -> str:
         """Return a question with its options, up to where the letter follows."""
-        options = "".join(f"{letter}. {text}\n" for letter, text in zip(LETTERS, row["options"], strict=True))
-        return f"{row['question']}\n{options}{self.answer_mark}"
+        lines = "".join(f"{letter}. {text}\n" for letter, text in zip(self.options, row["options"], strict=True))
+        return f"{row['question']}\n{lines}{self.answer_mark}"
+
+    def continuation_of(self, option: str) -> str:
+        return self.continuation.format(letter=option)
 
     def prompt(self, row: Row, preset: str, instruct: bool) -> str:
         heading = self.heading.format(subject=row["subject"].replace("_", " "))
-        shots = [self.question(shot) + self.continuation.format(letter=shot["answer"]) for shot in row["shots"]]
+        shots = [self.question(shot) + self.continuation_of(shot["answer"]) for shot in row["shots"]]
         return "\n\n".join([heading, *shots, self.question(row)])
 
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
@@ -49,35 +47,6 @@ class Choices(Benchmark):
 
     def gold(self, row: Row) -> str:
         return row["answer"]
-
-    def task_of(self, config: LightevalTaskConfig, name: str) -> LightevalTaskConfig:
-        """Return lighteval's task with the letters as choices and log-likelihoods as answers."""
-        to_doc = config.prompt_function
-
-        def with_choices(row: Row, task_name: str) -> Doc:
-            doc = to_doc(row, task_name)
-            doc.choices = [self.continuation.format(letter=letter) for letter in LETTERS]
-            doc.gold_index = LETTERS.index(row["answer"])
-            return doc
-
-        config.prompt_function = with_choices
-        config.metrics = [judged_metric(self.metric, _Likeliest(self, name), SamplingMethod.LOGPROBS)]
-        config.generation_size = None
-        return config
-
-
-class _Likeliest(JudgedSamples):
-    """Takes the letter with the highest log-likelihood as the answer."""
-
-    def __init__(self, benchmark: Choices, task: str) -> None:
-        self.benchmark, self.task = benchmark, task
-
-    def num_samples(self) -> int:
-        return 1
-
-    def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
-        letters = [LETTERS[max(range(len(LETTERS)), key=response.logprobs.__getitem__)] for response in responses]
-        return self.benchmark.judge([doc.specific for doc in docs], letters, False)
 
 
 class Mmlu(Choices):

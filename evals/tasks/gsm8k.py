@@ -11,7 +11,7 @@ from evals.benchmarks.gsm8k import GSM8K, GSM8K_TRAIN
 from evals.benchmarks.rows import Row
 from evals.execution import Verdict
 from evals.tasks.benchmark import Benchmark
-from evals.tasks.scoring import SampleRecord
+from evals.tasks.records import SampleRecord
 
 NUM_SHOTS = 4
 NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?")

@@ -1,17 +1,11 @@
-"""Section 4.4.2 in the small: held-out execution prediction as a task of lighteval, scored by exact value."""
+"""Section 4.4.2 in the small: held-out execution prediction, scored by exact value."""
 
 from __future__ import annotations
 
 import ast
-import os
-from collections.abc import Sequence
-
-from lighteval.models.model_output import ModelResponse
-from lighteval.tasks.lighteval_task import LightevalTaskConfig
-from lighteval.tasks.requests import Doc
 
 from evals.execution import Verdict
-from evals.tasks.scoring import JudgedSamples, SampleRecord, generation_size, judged_metric
+from evals.tasks.records import SampleRecord
 
 DATA_FOLDER_VARIABLE = "LING_HELD_OUT_FOLDER"  # a folder with test.jsonl
 NAME = "ling_held_out_execution"
@@ -52,44 +46,3 @@ def judge_answer(identifier: str, prediction: str, truth: str) -> SampleRecord:
             right = same_value(value, parse_literal(truth)[1])
             return SampleRecord(identifier, prediction, (Verdict.PASS if right else Verdict.FAIL).value)
     return SampleRecord(identifier, prediction, Verdict.FAIL.value, "not a literal")
-
-
-class ExactValue(JudgedSamples):
-    """Exact match of the predicted value."""
-
-    task = NAME
-
-    def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
-        """Compare each prediction with what the call returned."""
-        return [
-            judge_answer(doc.specific["mid"], answer, doc.specific["answer"])
-            for response, doc in zip(responses, docs, strict=True)
-            for answer in response.final_text
-        ]
-
-
-def to_doc(line: dict, task_name: str) -> Doc:
-    """Return the question as it was asked in training; lighteval puts it into the chat template."""
-    specific = {"mid": line["mid"], "answer": line["answer"]}
-    return Doc(task_name=task_name, query=line["question"], choices=[""], gold_index=0, specific=specific)
-
-
-def tasks_table() -> list[LightevalTaskConfig]:
-    """Return the task; where its rows lie is read from the environment at each call."""
-    return [
-        LightevalTaskConfig(
-            name=NAME,
-            prompt_function=to_doc,
-            hf_repo=os.environ.get(DATA_FOLDER_VARIABLE, DATA_FOLDER_VARIABLE),
-            hf_subset="default",
-            hf_avail_splits=["test"],
-            evaluation_splits=["test"],
-            metrics=[judged_metric("exact_match", ExactValue())],
-            generation_size=generation_size(MAX_NEW_TOKENS),
-            stop_sequence=[],
-            version=1,
-        )
-    ]
-
-
-TASKS_TABLE = tasks_table()

@@ -10,7 +10,7 @@ from evals.benchmarks.hendrycks_math import MATH
 from evals.benchmarks.rows import Row
 from evals.execution import Executor, Limits, Program, Verdict
 from evals.tasks.benchmark import Benchmark
-from evals.tasks.scoring import SampleRecord
+from evals.tasks.records import SampleRecord
 
 SHOTS = (Path(__file__).with_name("prompts") / "math.txt").read_text(encoding="utf-8")
 # Whether two answers in LaTeX are the same value; texts are parsed as LaTeX, in the sandbox, never as Python.

@@ -18,7 +18,7 @@ from evals.benchmarks.rows import BenchmarkDataError, Row
 from evals.execution import Program
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.marked import marked_program
-from evals.tasks.scoring import SampleRecord
+from evals.tasks.records import SampleRecord
 
 MARKERS_VARIABLE = "LING_FIM_MARKERS"  # JSON of prefix, suffix, middle, for the process that asks
 # Prefix, suffix and middle markers of models whose tokenizer does not say which of its tokens they are.

@@ -16,7 +16,7 @@ from evals.benchmarks.rows import Row
 from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
 from evals.tasks.answers import Extraction
 from evals.tasks.benchmark import ExecutedBenchmark
-from evals.tasks.scoring import SampleRecord, record_of
+from evals.tasks.records import SampleRecord, record_of
 
 SYSTEM = "You are an AI programming assistant, you answer questions related to computer science."
 TASK = (

@@ -15,7 +15,7 @@ from evals.benchmarks.spider import SPIDER, SPIDER_DEV, load_spider
 from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
 from evals.tasks.answers import Extraction, extract
 from evals.tasks.benchmark import ExecutedBenchmark
-from evals.tasks.scoring import SampleRecord, record_of
+from evals.tasks.records import SampleRecord, record_of
 
 PROMPT = (
     "{schema}\n\n\n-- Using valid SQLite, answer the following questions for the tables provided above.\n"

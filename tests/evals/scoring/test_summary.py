@@ -9,7 +9,7 @@ import pytest
 from evals.report.statistics import bootstrap_interval, pass_at_k, wilson_interval
 from evals.scoring.results import PreparedTask, write_samples
 from evals.scoring.summary import summarise
-from evals.tasks.scoring import SampleRecord
+from evals.tasks.records import SampleRecord
 
 
 def records(*verdicts):

@@ -314,7 +314,9 @@ def test_choices_take_the_five_examples_of_their_subject(tmp_path, monkeypatch):
     )
     assert prompt.count("Answer: B\n\n") == 5 and prompt.endswith("1 + 1?\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer:")
     assert verdicts(benchmark, rows, ["B", "B"]) == ["pass", "fail"]
-    (task,) = [task for task in benchmark.tasks() if task.name == "ling_mmlu_standard_base"]
+    from evals.tasks.lighteval_tasks import task_of
+
+    task = task_of(benchmark, "standard", instruct=False)
     assert task.prompt_function(rows[1], "x").choices == [" A", " B", " C", " D"]
 
 

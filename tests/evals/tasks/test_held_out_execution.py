@@ -6,7 +6,7 @@ from evals.benchmarks.held_out_execution import load_held_out, majority_answer
 from evals.benchmarks.rows import BenchmarkDataError
 from evals.execution import Verdict
 from evals.tasks.held_out_execution import judge_answer
-from evals.tasks.scoring import SampleRecord, mean_without_nan, score
+from evals.tasks.records import SampleRecord, mean_without_nan, score
 
 
 @pytest.mark.parametrize(

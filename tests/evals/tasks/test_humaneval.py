@@ -63,7 +63,9 @@ def test_prompts_of_the_presets_are_what_defines_them(problem_file):
 
 
 def test_every_preset_is_a_task_of_lighteval_with_a_stable_name():
-    names = [task.name for task in BENCHMARK.tasks()]
+    from evals.tasks.lighteval_tasks import tasks_of
+
+    names = [task.name for task in tasks_of(BENCHMARK)]
     assert names == [
         "ling_humaneval_standard_instruct",
         "ling_humaneval_standard_base",

@@ -1,7 +1,7 @@
 # Every target makes .venv first if it is missing or older than setup.py or constraints.txt.
 #   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
 #   make corpus                    # real projects in many languages, for source_code/configs/corpus.yaml
-#   make test | lint | format | benchmark | check-released | check-engines | clean
+#   make test | test-fast | lint | format | benchmark | check-released | check-engines | clean
 # Without a GPU, on a machine whose index offers CUDA builds first:
 #   make quickstart TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 
@@ -13,12 +13,13 @@ CODE ?=
 MODEL ?= inclusionAI/Ling-Coder-lite
 WEIGHTS ?=
 TORCH_INDEX_URL ?=
-# As many tests at once as there are cores, four at most; PYTEST_ARGS=-x runs them one after another.
-PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One test more at once than there are cores (some wait), six at most; PYTEST_ARGS=-x runs them one after another.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 6 ? n + 1 : 6)))
+PYTEST_ARGS ?= -n $(JOBS) --dist loadgroup
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart corpus test lint format benchmark check-released check-engines clean install
+.PHONY: quickstart corpus test test-fast lint format benchmark check-released check-engines clean install
 
 $(STAMP): setup.py constraints.txt
 	@echo "Installing the pinned set into $(VENV): about 0.8 GB to download with a CPU build of torch, 2.7 GB on disk."
@@ -41,13 +42,17 @@ quickstart: $(STAMP)
 corpus:
 	bash tests/corpus/fetch.sh outputs/corpus
 
-test: $(STAMP)
+test: lint
 	@bash .ci/system_packages.sh
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: lint
+	@bash .ci/system_packages.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not slow"
 
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -9,6 +9,8 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +33,66 @@ os.environ.update(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first: whole files go to one worker, and the longest shall not be the last to start."""
+    """Spread tests over the workers one by one, those that share a fixture of their file together, the costly first."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def _shares_a_fixture(item: pytest.Function) -> bool:
+    """Return whether a test needs a fixture that lives as long as its file."""
+    found = item._fixtureinfo.name2fixturedefs
+    return any(fixtures[-1].scope in ("module", "class", "package") for fixtures in found.values())
+
+
+SLOWEST_ROWS = 20
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes `tests/SLOWEST.md`."""
+    parser.addoption("--slowest", metavar="FILE", help=f"write a table of the {SLOWEST_ROWS} costliest tests there")
+
+
+def _processor_seconds() -> float:
+    """Return the processor time of this process and of the children that it has waited for."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Note what a test costs with the fixtures that it is the first to need. Reports travel to xdist's main process."""
+    item.stash[_STARTED] = _processor_seconds()
+    return (yield)
+
+
+_STARTED = pytest.StashKey[float]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Put the processor time up to the end of each phase on its report."""
+    report = yield
+    report.processor_seconds = _processor_seconds() - item.stash[_STARTED]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write the table when it is asked for."""
+    if not config.getoption("--slowest"):
+        return
+    seconds: dict[str, float] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if hasattr(report, "processor_seconds"):
+                seconds[report.nodeid] = max(seconds.get(report.nodeid, 0.0), report.processor_seconds)
+    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:SLOWEST_ROWS]
+    rows = "".join(f"| {spent:.1f} | `{name}` |\n" for name, spent in slowest)
+    Path(config.getoption("--slowest")).write_text(
+        f"# The {SLOWEST_ROWS} costliest tests\n\nProcessor seconds, children and first use of a fixture included, of "
+        f'{sum(seconds.values()):,.0f} in {len(seconds):,} tests: `make test PYTEST_ARGS="-n 2 --slowest '
+        f'{config.getoption("--slowest")}"`.\n\n| seconds | test |\n| ---: | --- |\n{rows}',
+        encoding="utf-8",
+    )

@@ -1,0 +1,236 @@
+"""The form of every command line of the project: a table of commands, one set of exit codes, errors of one line.
+
+A command is a module, or an object, with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(options) -> int`. A
+program's `__main__` is a table of them and a call:
+
+    >>> COMMANDS = {"describe": "modeling_ling.commands.describe"}
+    >>> def main(arguments=None):
+    ...     return run_program("modeling_ling", "The model's command line.", {"commands": COMMANDS}, arguments)
+
+Only the command that was asked for is imported, and for the list of commands all of them: a command's module imports
+what is heavy inside `run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import difflib
+import gc
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+class Command(Protocol):
+    """What a command has; a module that defines the four names is one."""
+
+    HELP: str  # one line for the list of commands
+    EXAMPLE: str  # a command line that works
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options; flags are written with hyphens."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+# What the list of commands shows under a heading: name to a module's path, or to a command object.
+Sections = Mapping[str, Mapping[str, "str | Command"]]
+
+
+class CommandFailedError(Exception):
+    """What was asked for was understood and did not succeed: one line for stderr, exit code 1."""
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Show a description as it stands, and behind the help of each option its default."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        # By identity: 0 is a default like any other.
+        absent = any(action.default is value for value in (None, False, argparse.SUPPRESS))
+        if not action.option_strings or absent or "%(default)" in (action.help or ""):
+            return action.help
+        return f"{action.help or ''} (default: %(default)s)".lstrip()
+
+
+def run_program(
+    package: str,
+    description: str,
+    sections: Sections,
+    arguments: Sequence[str] | None = None,
+    *,
+    user_errors: tuple[type[Exception], ...] = (ValueError, OSError),
+    failures: tuple[type[Exception], ...] = (),
+    interrupted: str = "interrupted",
+) -> int:
+    """Run the command that the arguments name.
+
+    Args:
+        package (`str`): the program is `python -m PACKAGE`.
+        description (`str`): stands above the list of commands.
+        sections: commands under headings. A name may have several words ("repositories inspect").
+        arguments (sequence of `str`, *optional*): without the program's name; by default `sys.argv[1:]`.
+        user_errors: raised for what the user has to mend: one line on stderr, exit code 2.
+        failures: raised when it was understood and did not succeed: one line on stderr, exit code 1.
+        interrupted (`str`): what to say on Ctrl-C.
+
+    Returns:
+        `int`: exit code: 0 done, 1 the check says no or the work failed, 2 the user's mistake, 130 interrupted.
+    """
+    program = f"python -m {package}"
+    given = with_hyphens(sys.argv[1:] if arguments is None else arguments)
+    commands = {name: command for section in sections.values() for name, command in section.items()}
+    found = _find(given, commands)
+    label = program if found is None else f"{program} {found[0]}"
+
+    def run() -> int:
+        if found is None:
+            return _without_command(program, description, sections, given)
+        name, rest = found
+        command = load_command(commands[name])
+        parser = make_parser(f"{program} {name}", command)
+        return command.run(parser.parse_intermixed_args(rest))
+
+    return guarded(run, label, user_errors=user_errors, failures=failures, interrupted=interrupted)
+
+
+def guarded(
+    run: Callable[[], int],
+    program: str,
+    *,
+    user_errors: tuple[type[Exception], ...] = (ValueError, OSError),
+    failures: tuple[type[Exception], ...] = (),
+    interrupted: str = "interrupted",
+) -> int:
+    """Return the exit code of `run()`; an expected error is one line on stderr, any other keeps its traceback.
+
+    A reader of what is printed that has seen enough, such as `head`, ends it quietly.
+    """
+    # Else the interpreter looks for garbage in all that it is about to throw away: half a second.
+    atexit.register(gc.freeze)
+    failed: tuple[type[Exception], ...] = (CommandFailedError, *failures)
+    try:
+        code = run()
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:
+        return _exit_code(stop)
+    except KeyboardInterrupt:
+        print(f"\n{interrupted}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not yet printed goes nowhere
+        return EXIT_FAILED
+    except failed as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except user_errors as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _exit_code(stop: SystemExit) -> int:
+    """Return the code of argparse's `exit`, having printed what is still held back (its help text, say)."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if stop.code is None or isinstance(stop.code, int):
+        return stop.code or EXIT_OK
+    print(stop.code, file=sys.stderr)
+    return EXIT_FAILED
+
+
+def make_parser(program: str, command: Command) -> argparse.ArgumentParser:
+    """Return the parser of one command."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=command.__doc__ or command.HELP,
+        epilog=f"example:\n  {command.EXAMPLE}",
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    return parser
+
+
+def load_command(command: str | Command) -> Command:
+    """Return a command of a table: a module's path is imported now."""
+    return importlib.import_module(command) if isinstance(command, str) else command
+
+
+def with_hyphens(arguments: Iterable[str]) -> list[str]:
+    """Return arguments with every flag written with hyphens: flags are accepted with underscores too.
+
+    Only the name of a flag changes: what follows "=", other arguments, and all behind a bare "--" stay as they are.
+    """
+    result = []
+    rest_is_literal = False
+    for argument in arguments:
+        rest_is_literal |= argument == "--"
+        if argument.startswith("--") and not rest_is_literal:
+            flag, separator, value = argument.partition("=")
+            argument = flag.replace("_", "-") + separator + value
+        result.append(argument)
+    return result
+
+
+def _find(arguments: Sequence[str], commands: Mapping[str, object]) -> tuple[str, list[str]] | None:
+    """Return the command that the first words name, the longest such name, and the arguments behind it."""
+    names = {_canonical(name): name for name in commands}
+    for num_words in range(max((len(name.split()) for name in commands), default=0), 0, -1):
+        words = " ".join(arguments[:num_words])
+        if len(arguments) >= num_words and _canonical(words) in names:
+            return names[_canonical(words)], list(arguments[num_words:])
+    return None
+
+
+def _canonical(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _without_command(program: str, description: str, sections: Sections, arguments: Sequence[str]) -> int:
+    text = overview(program, description, sections)
+    if "-h" in arguments or "--help" in arguments:
+        print(text)
+        return EXIT_OK
+    if arguments:
+        names = [name for section in sections.values() for name in section]
+        near = difflib.get_close_matches(arguments[0], names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        print(f"{program}: error: there is no command {arguments[0]!r}{hint}\n", file=sys.stderr)
+    print(text, file=sys.stderr)
+    return EXIT_USAGE
+
+
+def overview(program: str, description: str, sections: Sections) -> str:
+    """Return the list of commands, each with its line of help."""
+    width = max(len(name) for section in sections.values() for name in section)
+    lines = [f"usage: {program} COMMAND [--option value ...]", "", description.strip()]
+    for heading, section in sections.items():
+        lines += ["", f"{heading}:"]
+        lines += [f"  {name:<{width}}  {load_command(command).HELP}" for name, command in section.items()]
+    lines += ["", f"{program} COMMAND --help says what a command takes."]
+    return "\n".join(lines)
+
+
+__all__ = [
+    "EXIT_FAILED",
+    "EXIT_INTERRUPTED",
+    "EXIT_OK",
+    "EXIT_USAGE",
+    "Command",
+    "CommandFailedError",
+    "HelpFormatter",
+    "guarded",
+    "load_command",
+    "make_parser",
+    "overview",
+    "run_program",
+    "with_hyphens",
+]

@@ -1,0 +1,104 @@
+"""The form that every command line of the project has: a table of commands, exit codes, one line for a mistake."""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+import pytest
+
+from modeling_ling.command_line import CommandFailedError, run_program, with_hyphens
+
+
+@dataclass
+class Repeat:
+    """Print a word."""
+
+    HELP: str = "print a word some times"
+    EXAMPLE: str = "python -m words repeat hello --num-times 2"
+    seen: list[argparse.Namespace] = field(default_factory=list)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("words", nargs="*")
+        parser.add_argument("--num-times", type=int, default=0, help="how often")
+        parser.add_argument("--loud", action="store_true", help="in capitals")
+
+    def run(self, options: argparse.Namespace) -> int:
+        self.seen.append(options)
+        if options.words == ["missing"]:
+            raise FileNotFoundError("no such word")
+        if options.words == ["false"]:
+            raise CommandFailedError("not a word")
+        if options.words == ["bug"]:
+            raise KeyError("a bug of the program")
+        if options.words == ["interrupt"]:
+            raise KeyboardInterrupt
+        print(*options.words)
+        return 0
+
+
+def run(*arguments: str) -> tuple[int, list[argparse.Namespace]]:
+    command = Repeat()
+    sections = {"commands": {"repeat": command, "repeat twice-over": command}}
+    return run_program("words", "Words, printed.", sections, arguments), command.seen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["repeat", "hello"], 0),
+        (["repeat", "false"], 1),
+        (["repeat", "missing"], 2),
+        (["repeat", "hello", "--num-times", "many"], 2),
+        (["repeat", "hello", "--num", "2"], 2),  # no abbreviations: they would break when an option is added
+        (["repeat", "interrupt"], 130),
+        (["repaet"], 2),
+        ([], 2),
+        (["--help"], 0),
+        (["repeat", "--help"], 0),
+    ],
+)
+def test_exit_codes(arguments: list[str], code: int) -> None:
+    assert run(*arguments)[0] == code
+
+
+def test_a_mistake_is_one_line_and_a_bug_is_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    run("repeat", "missing")
+    assert capsys.readouterr().err == "python -m words repeat: error: no such word\n"
+    with pytest.raises(KeyError):
+        run("repeat", "bug")
+
+
+def test_a_command_of_two_words_is_found_first_and_near_names_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("repeat", "twice-over", "hello")[1][0].words == ["hello"]
+    assert run("repeat", "twice_over", "hello")[1][0].words == ["hello"]
+    assert run("repeat", "over")[1][0].words == ["over"]
+    run("repaet", "hello")
+    assert "did you mean 'repeat'?" in capsys.readouterr().err
+
+
+def test_options_may_stand_between_positional_arguments() -> None:
+    _, (options,) = run("repeat", "a_b=1", "--num_times=3", "c_d=2", "--loud")
+    assert (options.words, options.num_times, options.loud) == (["a_b=1", "c_d=2"], 3, True)
+
+
+def test_only_names_of_flags_get_hyphens() -> None:
+    given = ["--push_to=my_org/a_b", "--dry_run", "a_b=c_d", "-x_y", "--", "--not_a_flag"]
+    assert with_hyphens(given) == ["--push-to=my_org/a_b", "--dry-run", "a_b=c_d", "-x_y", "--", "--not_a_flag"]
+
+
+def test_help_shows_defaults_that_say_something(capsys: pytest.CaptureFixture[str]) -> None:
+    run("repeat", "--help")
+    text = capsys.readouterr().out
+    assert "how often (default: 0)" in text
+    assert "in capitals\n" in text
+    assert "python -m words repeat hello --num-times 2" in text
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error() -> None:
+    script = "import sys; from modeling_ling.__main__ import main; sys.exit(main(['--help']))"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.wait(timeout=120)

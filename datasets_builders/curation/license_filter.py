@@ -1,9 +1,12 @@
 """Sections 2.1 and 2.2.1: only files whose licence allows it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
 from datatrove.data import Document
 
+from datasets_builders.building.card import LARGEST_COUNT_TABLE, SEVERAL_LICENSES
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.sources.licenses import UNKNOWN, license_type, spdx_of_head
 
@@ -30,3 +33,18 @@ class LicenseFilter(Step):
         kind = license_type(license)
         doc.metadata |= {"license": license, "license_type": kind}
         yield doc if kind in self.types or license in self.allowed else Removed(doc, kind, license)
+
+
+def license_of_card(output_folder: Path) -> tuple[str, str]:
+    """Return the licence of all rows, `SEVERAL_LICENSES` for several, and a table of licences as Markdown."""
+    licenses = DatasetFolder(output_folder).counts("license")
+    return next(iter(licenses)) if len(licenses) == 1 else SEVERAL_LICENSES, _license_table(licenses)
+
+
+def _license_table(licenses: Mapping[str, int]) -> str:
+    """Return licences and their types as Markdown."""
+    lines = ["| licence | type | rows |", "| --- | --- | ---: |"]
+    shown = list(licenses.items())[:LARGEST_COUNT_TABLE]
+    lines += [f"| {name} | {license_type(name)} | {count:,} |" for name, count in shown]
+    rest = len(licenses) - len(shown)
+    return "\n".join(lines) + (f"\n\nand {rest} more" if rest else "")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -143,18 +142,26 @@ def language_of_head(path: str, content: str) -> str | None:
     return "C++" if "." not in PurePosixPath(path).name and _HEADER.match(head) else None
 
 
-def is_wanted(language: str, types: Sequence[str], languages: Sequence[str]) -> bool:
-    """Return whether a language belongs into a corpus.
+@dataclass(frozen=True)
+class WantedLanguages:
+    """Which languages belong into a corpus: `language in wanted`.
 
     Args:
-        types: of `TYPES`; "programming" brings CODE_AMONG_DATA along.
-        languages: if any are named, those alone.
-
-    Source: ours.
+        types (tuple of `str`): of `TYPES`; "programming" brings CODE_AMONG_DATA along.
+        names (tuple of `str`): if any are named, those alone.
+        tie_break (`str`): asked where the rules leave several languages; empty for none.
     """
-    if languages:
-        return language in languages
-    return type_of_language(language) in types or (language in CODE_AMONG_DATA and "programming" in types)
+
+    types: tuple[str, ...] = ("programming", "markup")
+    names: tuple[str, ...] = ()
+    tie_break: str = ""
+
+    def __contains__(self, language: str | None) -> bool:
+        if self.names:
+            return language in self.names
+        if language is None:
+            return False
+        return type_of_language(language) in self.types or (language in CODE_AMONG_DATA and "programming" in self.types)
 
 
 def language_of(path: str, content: str) -> str | None:

@@ -5,28 +5,27 @@ python -m datasets_builders repositories --config datasets_builders/repositories
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
+from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.stages import Stage
-from datasets_builders.building.steps import Step
-from datasets_builders.curation.deduplication.exact import ExactDedup
-from datasets_builders.curation.quality.limits import QualityLimits
-from datasets_builders.curation.quality.quality_model import QualityScore
-from datasets_builders.curation.rules.steps import CodeRules, TextRules
+from datasets_builders.curation.license_filter import license_of_card
+from datasets_builders.curation.pipeline import Curation
+from datasets_builders.curation.rules.steps import TextRules
 from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.repositories.graph import REASONS
 from datasets_builders.repositories.reader import CODE, TEXT, RepositoryReader
 from datasets_builders.repositories.steps import Concatenate, SyntaxAndImports, repository_of
-from datasets_builders.source_code.corpus import CodeCorpusBuilder
+from datasets_builders.sources.configured import ConfiguredSources
 
 if TYPE_CHECKING:
     from datasets import Features
 
-SIGNATURES_AT_ONCE = 4  # a sample may have ten megabytes
+SIGNATURE_BATCH_SIZE = 4  # a sample may have ten megabytes
 
 
-class RepositoriesBuilder(CodeCorpusBuilder):
+class RepositoriesBuilder(Builder[RepositoriesConfig]):
     """Repositories as samples.
 
     Source: paper 2.2.2.
@@ -35,6 +34,77 @@ class RepositoriesBuilder(CodeCorpusBuilder):
     name = "repositories"
     summary = "one sample per repository: files in the order of their imports"
     config_class = RepositoriesConfig
+    text_column = "content"
+    counted_column = "language"
+
+    def __init__(self, config: RepositoriesConfig) -> None:
+        super().__init__(config)
+        self.sources = ConfiguredSources(config, self.output_folder)
+        self.curation = Curation(config, self.output_folder)
+        self.coverage_folder = self.curation.stage_folder / "coverage"
+
+    def stages(self) -> list[Stage]:
+        """Curate each file; let the files of a repository meet and join them; keep one of equal or similar samples."""
+        config, samples = self.config, self.curation
+        code, files = self.curation.of(CODE), self.curation.of(CODE, TEXT)
+        stages = [
+            Stage(
+                "filter",
+                [
+                    RepositoryReader(self.sources, config.wanted_languages()),
+                    *files.license(),
+                    *code.rules(),
+                    TextRules().only_for(TEXT),
+                    *files.sanitization(),
+                    *code.syntax(SyntaxAndImports),
+                    *files.toxicity(),
+                    *code.quality(),
+                    *files.decontamination(),
+                    *code.scores(),
+                ],
+                tasks=config.num_tasks,
+                before=samples.index_benchmarks,
+            ),
+            Stage(
+                "concatenate",
+                [
+                    Concatenate(
+                        config.arrangement(),
+                        config.min_files,
+                        config.min_resolved,
+                        config.implicit_imports,
+                        self.coverage_folder,
+                    ),
+                    *samples.quality_limits(),
+                ],
+                tasks=config.num_tasks,
+                key=repository_of,
+            ),
+        ]
+        if not config.near_dedup:
+            return [*stages, Stage("deduplicate", samples.exact_dedup(), tasks=config.num_tasks)]
+        return [
+            *stages,
+            Stage(
+                "deduplicate",
+                [*samples.exact_dedup(), *samples.signatures(SIGNATURE_BATCH_SIZE)],
+                tasks=config.num_tasks,
+            ),
+            Stage("near_deduplicate", samples.near_dedup(), tasks=config.num_tasks, before=samples.find_clusters),
+        ]
+
+    def check(self) -> None:
+        """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
+        self.curation.inputs.check()
+        self.sources.check()
+
+    def inputs(self) -> list[str]:
+        """Return the sources, what is left out of them, and what is kept out."""
+        return [*self.sources.describe(), *self.curation.inputs.describe()]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return what identifies the sources, lists, models and benchmarks, as hashes."""
+        return self.sources.fingerprint() | self.curation.inputs.fingerprint()
 
     @property
     def features(self) -> "Features":
@@ -67,51 +137,21 @@ class RepositoriesBuilder(CodeCorpusBuilder):
                 "mean_effective_lines": fraction,
                 "cluster_size": number,
             }
-            | dict.fromkeys(self.code.score_columns, fraction)
+            | dict.fromkeys(self.config.score_columns, fraction)
         )
-
-    def stages(self) -> list[Stage]:
-        """Curate each file; let the files of a repository meet and join them; keep one of equal or similar samples."""
-        config = cast(RepositoriesConfig, self.config)
-        limits: list[Step] = [QualityLimits(config.quality_limits)] if config.quality_limits else []
-        concatenate = Concatenate(
-            config.arrangement(),
-            config.min_files,
-            config.min_resolved,
-            config.implicit_imports,
-            self.stage_folder / "coverage",
-        )
-        steps = [RepositoryReader(config, self.sources), *self.file_steps()]
-        signatures, near_deduplicate = self.near_deduplication(config.num_tasks, SIGNATURES_AT_ONCE)
-        return [
-            Stage("filter", steps, tasks=config.num_tasks, before=self.prepare_curation()),
-            Stage("concatenate", [concatenate, *limits], tasks=config.num_tasks, key=repository_of),
-            Stage("deduplicate", [ExactDedup(), *([signatures] if config.near_dedup else [])], tasks=config.num_tasks),
-            *([near_deduplicate] if config.near_dedup else []),
-        ]
-
-    def file_steps(self) -> list[Step]:
-        """Return the curation of single files, each step for the files that it is meant for."""
-        found: list[Step] = []
-        for step in self.curation([], SyntaxAndImports(self.code.judges_toxicity)):
-            is_for_code = isinstance(step, CodeRules | SyntaxAndImports | QualityScore)
-            found.append(step.only_for(CODE) if is_for_code else step.only_for(CODE, TEXT))
-            if isinstance(step, CodeRules):
-                found.append(TextRules().only_for(TEXT))
-        return found + [step.only_for(CODE) for step in self.scoring()]
 
     def card(self) -> CardParts:
         """Return the card's text."""
-        config = cast(RepositoriesConfig, self.config)
-        license, licenses = self.license_of_card()
+        config = self.config
+        license, licenses = license_of_card(self.output_folder)
         return CardParts(
-            title=f"Repositories of {self.title}",
+            title=f"Repositories of {self.sources.title}",
             description=(
-                f"Code of {self.title}, one row per {config.unit}: its files behind each other, so that what a file "
-                "imports comes before it as far as cycles allow (section 2.2.2 of arXiv 2503.17793). Imports are found "
-                f"in syntax trees. Cycles: {config.cycle_policy}; tests: {config.tests}; documentation: "
+                f"Code of {self.sources.title}, one row per {config.unit}: its files behind each other, so that what a "
+                "file imports comes before it as far as cycles allow (section 2.2.2 of arXiv 2503.17793). Imports are "
+                f"found in syntax trees. Cycles: {config.cycle_policy}; tests: {config.tests}; documentation: "
                 f"{config.documentation}; separators: {config.separators}. Decontaminated against: "
-                f"{self.clean_of or 'nothing, as the config asks for'}."
+                f"{self.curation.inputs.decontaminated_against}."
             ),
             license=license,
             tags=["code", "repository-level"],
@@ -139,14 +179,14 @@ class RepositoriesBuilder(CodeCorpusBuilder):
                 "mean_effective_lines": "mean over the files of code",
                 "cluster_size": "near-duplicates that this sample stands for, itself included; null: not looked for",
             }
-            | self.score_descriptions(),
+            | self.curation.inputs.score_descriptions(),
             sections={"Imports": self._coverage_table(), "Licences": licenses},
         )
 
     def _coverage_table(self) -> str:
         """Return, per language, how many imports were resolved, as Markdown."""
         total: dict[str, Counter[str]] = {}
-        for path in sorted((self.stage_folder / "coverage").glob("*.json")):
+        for path in sorted(self.coverage_folder.glob("*.json")):
             for language, counts in json.loads(path.read_text(encoding="ascii")).items():
                 total.setdefault(language, Counter()).update(counts)
         lines = [
@@ -156,5 +196,5 @@ class RepositoriesBuilder(CodeCorpusBuilder):
         for language, counts in sorted(total.items()):
             inside = counts["resolved"] + counts["missing"] + counts["ambiguous"]
             share = f"{counts['resolved'] / inside:.1%}" if inside else ""
-            lines.append(f"| {language} | {' | '.join(f'{counts[one]:,}' for one in REASONS)} | {share} |")
+            lines.append(f"| {language} | {' | '.join(f'{counts[reason]:,}' for reason in REASONS)} | {share} |")
         return "\n".join(lines)

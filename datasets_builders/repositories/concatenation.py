@@ -6,15 +6,13 @@ a place that the config names, and a sample that would be too long ends between 
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from datasets_builders.repositories.graph import Edge, ImportGraph
-from datasets_builders.repositories.ordering import CyclePolicy, Ordering
+from datasets_builders.repositories.ordering import Ordering
 from datasets_builders.repositories.roles import is_readme, is_test
 from datasets_builders.repositories.separators import Separators
 
-Unit = Literal["repository", "component"]
-UNITS: tuple[Unit, ...] = ("repository", "component")
+UNITS = ("repository", "component")
 TESTS = ("last", "with_tested", "in_order")
 DOCUMENTATION = ("readme_first", "first", "last", "none")
 
@@ -32,8 +30,8 @@ class Arrangement:
         max_bytes (`int`): of a sample; a file that is longer alone is one.
     """
 
-    cycle_policy: CyclePolicy = "scc"
-    unit: Unit = "repository"
+    cycle_policy: str = "scc"
+    unit: str = "repository"
     tests: str = "last"
     documentation: str = "readme_first"
     separators: str = "comment"

@@ -4,19 +4,34 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.config import (
+    DecontaminationFields,
+    LanguageFields,
+    LicenseFields,
+    NearDedupFields,
+    QualityFields,
+    RuleFields,
+    ToxicityFields,
+)
 from datasets_builders.curation.quality.agreement import MEAN_PREFIX
 from datasets_builders.repositories.concatenation import DOCUMENTATION, TESTS, UNITS, Arrangement
 from datasets_builders.repositories.ordering import CYCLE_POLICIES
 from datasets_builders.repositories.separators import SEPARATORS
-from datasets_builders.source_code.config import CodeCorpusConfig
+from datasets_builders.sources.configured import SourcesFields
 
 
 @dataclass
-class RepositoriesConfig(CodeCorpusConfig):
-    """Configuration of `repositories`.
-
-    Source: ours.
-    """
+class RepositoriesConfig(
+    NearDedupFields,
+    DecontaminationFields,
+    QualityFields,
+    ToxicityFields,
+    RuleFields,
+    LanguageFields,
+    LicenseFields,
+    SourcesFields,
+):
+    """Configuration of `repositories`."""
 
     cycle_policy: str = field(
         default="scc", metadata={"help": "paper: its rule to the letter; scc: never breaks an import outside a cycle"}
@@ -64,5 +79,10 @@ class RepositoriesConfig(CodeCorpusConfig):
     def arrangement(self) -> Arrangement:
         """Return how files are placed."""
         return Arrangement(
-            self.cycle_policy, self.unit, self.tests, self.documentation, self.separators, self.max_sample_bytes
-        )  # type: ignore[arg-type]  # checked by validate
+            cycle_policy=self.cycle_policy,
+            unit=self.unit,
+            tests=self.tests,
+            documentation=self.documentation,
+            separators=self.separators,
+            max_bytes=self.max_sample_bytes,
+        )

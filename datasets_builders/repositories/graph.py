@@ -10,7 +10,7 @@ from datasets_builders.curation.syntax.parser_process import ParserLost, ParserP
 from datasets_builders.curation.syntax.parsing import ParseTooCostly
 from datasets_builders.repositories.files import RepositoryFiles
 from datasets_builders.repositories.imports import QUERIES, FileImports, may_import
-from datasets_builders.repositories.ordering import CyclePolicy, Ordering, order_files
+from datasets_builders.repositories.ordering import Ordering, order_files
 from datasets_builders.repositories.resolution import Resolution, Resolver
 from datasets_builders.repositories.resolution.c import CRules
 from datasets_builders.repositories.statements import Import
@@ -67,7 +67,7 @@ class ImportGraph:
     unresolved: list[Unresolved] = field(default_factory=list)
     num_resolved: Counter[str] = field(default_factory=Counter)
 
-    def order(self, cycle_policy: CyclePolicy = "scc") -> Ordering:
+    def order(self, cycle_policy: str = "scc") -> Ordering:
         """Return the files so that what a file imports comes before it."""
         strong = {(edge.imported, edge.importing) for edge in self.edges if not edge.is_weak}
         weak = {(edge.imported, edge.importing) for edge in self.edges} - strong

@@ -2,10 +2,11 @@
 
 from datatrove.data import Document
 
+from datasets_builders.building.identity import content_id
 from datasets_builders.building.steps import Outcome
 from datasets_builders.languages.detection import language_of
 from datasets_builders.repositories.roles import is_documentation, is_project_file
-from datasets_builders.source_code.reader import CodeReader, content_id
+from datasets_builders.sources.code_reader import CodeReader
 from datasets_builders.sources.entry import Entry
 
 CODE, TEXT, PROJECT = "code", "documentation", "project"

@@ -13,6 +13,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.disk_sort import DiskSort
+from datasets_builders.building.identity import content_id
 from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.ledger import num_bytes
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, one_line
@@ -24,7 +25,6 @@ from datasets_builders.repositories.graph import ImportGraph, build_graph
 from datasets_builders.repositories.imports import FileImports
 from datasets_builders.repositories.reader import CODE, PROJECT, TEXT
 from datasets_builders.repositories.separators import SEPARATORS
-from datasets_builders.source_code.reader import content_id
 from datasets_builders.sources.licenses import all_of, license_type
 
 

@@ -1,22 +1,21 @@
 """Sections 2.1 and 2.2.1: file-level source code, from any source to deduplicated, decontaminated, sanitised rows."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import CardParts
 from datasets_builders.building.stages import Stage
-from datasets_builders.building.steps import Step
-from datasets_builders.curation.deduplication.exact import ExactDedup
-from datasets_builders.curation.quality.limits import QualityLimits
-from datasets_builders.curation.syntax.steps import SyntaxCheck
-from datasets_builders.source_code.config import SourceCodeConfig
-from datasets_builders.source_code.corpus import CodeCorpusBuilder
-from datasets_builders.source_code.reader import CodeReader
+from datasets_builders.curation.license_filter import license_of_card
+from datasets_builders.curation.pipeline import Curation
+from datasets_builders.source_code.config import REPOSITORY_FILES, SourceCodeConfig
+from datasets_builders.sources.code_reader import CodeReader
+from datasets_builders.sources.configured import ConfiguredSources
 
 if TYPE_CHECKING:
     from datasets import Features
 
 
-class SourceCodeBuilder(CodeCorpusBuilder):
+class SourceCodeBuilder(Builder[SourceCodeConfig]):
     """Code files of any source.
 
     Source: paper 2.1 and 2.2.1; repositories are another builder's work.
@@ -25,6 +24,56 @@ class SourceCodeBuilder(CodeCorpusBuilder):
     name = "source_code"
     summary = "code files of folders, archives, git, tables or the Hub: curated and deduplicated"
     config_class = SourceCodeConfig
+    text_column = "content"
+    counted_column = "language"
+
+    def __init__(self, config: SourceCodeConfig) -> None:
+        super().__init__(config)
+        self.sources = ConfiguredSources(config, self.output_folder)
+        self.curation = Curation(config, self.output_folder)
+
+    def stages(self) -> list[Stage]:
+        """Read and filter each file; keep one of equal files, then the best of near-duplicates; score what is left."""
+        config, curation = self.config, self.curation
+        counts_files = REPOSITORY_FILES in config.quality_limits
+        return [
+            Stage(
+                "filter",
+                [
+                    CodeReader(self.sources, config.wanted_languages(), counts_files),
+                    *curation.license(),
+                    *curation.rules(),
+                    *curation.sanitization(),
+                    *curation.syntax(),
+                    *curation.toxicity(),
+                    *curation.metric_limits(),
+                    *curation.quality(),
+                    *curation.decontamination(),
+                ],
+                tasks=config.num_tasks,
+                before=curation.index_benchmarks,
+            ),
+            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
+            Stage(
+                "near_deduplicate",
+                [*curation.near_dedup(), *curation.scores(), *curation.score_limits()],
+                tasks=config.num_tasks,
+                before=curation.find_clusters,
+            ),
+        ]
+
+    def check(self) -> None:
+        """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
+        self.curation.inputs.check()
+        self.sources.check()
+
+    def inputs(self) -> list[str]:
+        """Return the sources, what is left out of them, and what is kept out."""
+        return [*self.sources.describe(), *self.curation.inputs.describe()]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return what identifies the sources, lists, models and benchmarks, as hashes."""
+        return self.sources.fingerprint() | self.curation.inputs.fingerprint()
 
     @property
     def features(self) -> "Features":
@@ -56,40 +105,18 @@ class SourceCodeBuilder(CodeCorpusBuilder):
                 "num_placeholders": number,
                 "cluster_size": number,
             }
-            | dict.fromkeys(self.code.score_columns, fraction)
+            | dict.fromkeys(self.config.score_columns, fraction)
         )
-
-    def stages(self) -> list[Stage]:
-        """Read and filter each file; keep one of equal files, then the best of near-duplicates; score what is left."""
-        config = self.code
-        limits = self._limits(of_scores=False)
-        signatures, near_deduplicate = self.near_deduplication(config.num_tasks)
-        steps = [CodeReader(config, self.sources), *self.curation(limits, SyntaxCheck(config.judges_toxicity))]
-        return [
-            Stage("filter", steps, tasks=config.num_tasks, before=self.prepare_curation()),
-            Stage("deduplicate", [ExactDedup(), signatures], tasks=config.num_tasks),
-            self._scored(near_deduplicate),
-        ]
-
-    def _scored(self, stage: Stage) -> Stage:
-        """Return the last stage with the scores behind it: dear ones, for files that have no duplicates any more."""
-        stage.pipeline += [*self.scoring(), *self._limits(of_scores=True)]
-        return stage
-
-    def _limits(self, of_scores: bool) -> list[Step]:
-        scores = self.code.score_columns
-        limits = {name: one for name, one in self.code.quality_limits.items() if (name in scores) == of_scores}
-        return [QualityLimits(limits, "score_limits" if of_scores else QualityLimits.name)] if limits else []
 
     def card(self) -> CardParts:
         """Return the card's text."""
-        license, licenses = self.license_of_card()
+        license, licenses = license_of_card(self.output_folder)
         return CardParts(
-            title=f"Source code of {self.title}",
+            title=f"Source code of {self.sources.title}",
             description=(
-                f"Code files of {self.title}, one per row, after the rules, a syntax check and exact and "
+                f"Code files of {self.sources.title}, one per row, after the rules, a syntax check and exact and "
                 "near-deduplication (sections 2.1 and 2.2.1 of arXiv 2503.17793). Decontaminated against: "
-                f"{self.clean_of or 'nothing, as the config asks for'}."
+                f"{self.curation.inputs.decontaminated_against}."
             ),
             license=license,
             tags=["code"],
@@ -116,6 +143,6 @@ class SourceCodeBuilder(CodeCorpusBuilder):
                 "num_placeholders": "different values that were replaced",
                 "cluster_size": "near-duplicates that this file stands for, itself included",
             }
-            | self.score_descriptions(),
+            | self.curation.inputs.score_descriptions(),
             sections={"Licences": licenses},
         )

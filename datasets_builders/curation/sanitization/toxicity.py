@@ -1,7 +1,8 @@
 """Section 2.1: toxic language in what code says to people, by the user's word lists and fastText model.
 
 Only comments and string literals are judged, as the parse of the syntax check found them: a function called `kill` is
-no insult. Files in languages without a grammar are not judged, but for prose such as Markdown, which is judged whole.
+no insult. Files in languages without a grammar are not judged, but for prose such as Markdown and documents without a
+language, which are judged whole.
 """
 
 from __future__ import annotations
@@ -192,7 +193,8 @@ class Toxicity(Step):
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a file that says nothing toxic to people."""
         pieces = doc.metadata.pop(PROSE, None)
-        if pieces is None and doc.metadata["language"] in self.prose_languages:
+        language = doc.metadata.get("language")
+        if pieces is None and (language is None or language in self.prose_languages):
             pieces = doc.text.split("\n\n")
         if pieces is None:
             self.stat_update("not_judged")

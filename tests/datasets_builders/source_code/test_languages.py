@@ -8,10 +8,10 @@ import pytest
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.languages.ambiguous import HEURISTICS
 from datasets_builders.languages.detection import (
+    WantedLanguages,
     _table,
     candidates_of_name,
     extension_of,
-    is_wanted,
     language_of,
     language_of_shebang,
     type_of_language,
@@ -110,8 +110,9 @@ def test_every_heuristic_decides_between_languages_that_share_the_extension():
 def test_types_say_what_belongs_into_a_corpus():
     assert type_of_language("Python") == "programming" and type_of_language("JSON") == "data"
     assert type_of_language("No such language") is None
-    assert is_wanted("SQL", ["programming"], []) and not is_wanted("JSON", ["programming"], [])
-    assert is_wanted("JSON", [], ["JSON"]) and not is_wanted("Python", ["programming"], ["JSON"])
+    programming, json = WantedLanguages(("programming",)), WantedLanguages(names=("JSON",))
+    assert "SQL" in programming and "JSON" not in programming and None not in programming
+    assert "JSON" in json and "Python" not in json
 
 
 def test_the_longest_known_extension_counts():

@@ -3,15 +3,17 @@
 import os
 import socket
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Removed
 from datasets_builders.source_code.config import SourceCodeConfig
-from datasets_builders.source_code.reader import CodeReader
+from datasets_builders.sources.code_reader import CodeReader
+from datasets_builders.sources.configured import ConfiguredSources
 from datasets_builders.sources.entry import excluded_by
-from datasets_builders.sources.folders import FolderSource, folder_fingerprint
+from datasets_builders.sources.folders import folder_fingerprint
 
 GOOD = "value = 1\n"
 
@@ -25,8 +27,8 @@ def folder(tmp_path):
 
 
 def reader_of(folder, exclude, max_bytes):
-    config = SourceCodeConfig(output_dir="unused", input_dir=str(folder), max_bytes=max_bytes, license="MIT")
-    return CodeReader(config, [FolderSource(folder, list(exclude))])
+    config = SourceCodeConfig(input_dir=str(folder), exclude=list(exclude), max_bytes=max_bytes, license="MIT")
+    return CodeReader(ConfiguredSources(config, Path("unused")), config.wanted_languages())
 
 
 def outcomes(folder, exclude=(), max_bytes=1_000_000, world_size=1):

@@ -1,0 +1,88 @@
+"""Section 2.1: what the curation reads beside documents: lists, models and benchmarks, each found once."""
+
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.identity import file_sha256
+from datasets_builders.curation.config import DecontaminationFields, LanguageFields, QualityFields, ToxicityFields
+from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex
+from datasets_builders.curation.quality.quality_model import read_description
+from datasets_builders.curation.quality.scorers import Scorer, read_scorers, scorers_fingerprint
+
+
+class CurationInputs:
+    """The lists, models and benchmarks that a config names.
+
+    Args:
+        config: of a builder; groups of fields that it does not have name nothing.
+    """
+
+    def __init__(self, config: BuilderConfig) -> None:
+        self.config = config
+
+    @cached_property
+    def scorers(self) -> list[Scorer]:
+        """The models that score documents.
+
+        Raises:
+            ConfigError: one is missing, or cannot score so.
+        """
+        entries = self.config.scorers if isinstance(self.config, QualityFields) else []
+        return [Scorer.found(fields) for fields in read_scorers(entries)]
+
+    @property
+    def protected_names(self) -> list[str]:
+        """The benchmarks and files that the dataset is kept clear of."""
+        return self.config.protected_data().names if isinstance(self.config, DecontaminationFields) else []
+
+    @cached_property
+    def benchmark_index(self) -> BenchmarkIndex:
+        """Their texts.
+
+        Raises:
+            ConfigError: one cannot be read.
+        """
+        if isinstance(self.config, DecontaminationFields):
+            return self.config.protected_data().index()
+        return BenchmarkIndex.build({})
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what identifies lists, models and benchmarks, as hashes.
+
+        Raises:
+            ConfigError: one of them cannot be read.
+        """
+        config, found = self.config, dict[str, Any]()
+        if isinstance(config, LanguageFields) and config.language_tie_break:
+            found[config.language_tie_break] = version(config.language_tie_break)
+        if isinstance(config, ToxicityFields):
+            if config.toxicity_words:
+                found["toxicity_words_sha256"] = [file_sha256(path) for path in config.word_list_paths]
+            if config.toxicity_model_path:
+                found["toxicity_model_sha256"] = file_sha256(config.toxicity_model_path)
+        if isinstance(config, QualityFields) and config.quality_model_path:
+            found["quality_model_sha256"] = read_description(config.quality_model_path).sha256
+        if self.scorers:
+            found["scorers"] = scorers_fingerprint(self.scorers)
+        return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
+
+    def check(self) -> None:
+        """Raise `ConfigError` when a scorer cannot be used."""
+        _ = self.scorers
+
+    def describe(self) -> list[str]:
+        """Return a line on what is kept out, for `--dry-run` and the card."""
+        return [f"decontaminated against: {self.decontaminated_against}"]
+
+    @property
+    def decontaminated_against(self) -> str:
+        """The benchmarks and files in words."""
+        return ", ".join(self.protected_names) or "nothing, as the config asks for"
+
+    def score_descriptions(self) -> dict[str, str]:
+        """Return the columns of scores with what they hold, for the card."""
+        columns = self.config.score_columns if isinstance(self.config, QualityFields) else []
+        told = [scorer.describe() for scorer in self.scorers for _ in scorer.fields.columns]
+        return dict(zip(columns, told, strict=True))

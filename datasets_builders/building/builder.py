@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.atomic import write_json
-from datasets_builders.building.card import CardParts, write_card
+from datasets_builders.building.card import CardParts, DatasetDescription, write_card
 from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig, ConfigType
 from datasets_builders.building.errors import BuildError, ConfigError
@@ -179,9 +179,22 @@ class Builder(Generic[ConfigType]):
         splits = sorted({split for split, _, _ in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
         done = [step for stage in stages for step in stage.pipeline]
         summaries = {step.name: _summary(type(step)) for step in done} | {ShardWriter.name: _summary(ShardWriter)}
-        num_rows = write_card(self, ledger, splits, current, summaries)
-        write_report(self, ledger, num_rows)
+        dataset = self._description()
+        num_rows = write_card(dataset, ledger, splits, current, summaries)
+        write_report(dataset, ledger, num_rows)
         state.finish({"num_rows": num_rows})
+
+    def _description(self) -> DatasetDescription:
+        return DatasetDescription(
+            builder=self.name,
+            folder=self.output_folder,
+            features=self.features,
+            text_column=self.text_column,
+            counted_column=self.counted_column,
+            language=self.config.language,
+            inputs=self.inputs(),
+            parts=self.card(),
+        )
 
     def _result(self, state: BuildState, stages: list[Stage], found: str, current: dict[str, Any]) -> BuildResult:
         ledger = read_ledger(state.folder, [*(stage.name for stage in stages), WRITE_STAGE])

@@ -25,7 +25,7 @@ from datasets_builders.building.ledger import Ledger
 from evals.report.charts import as_png, histograms
 
 if TYPE_CHECKING:
-    from datasets_builders.building.builder import Builder
+    from datasets import Features
 
 # Licence identifiers that the Hub knows and that our inputs have; any other is written as `other` with its name.
 HUB_LICENSES = frozenset(
@@ -74,13 +74,43 @@ class CardParts:
     sections: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class DatasetDescription:
+    """A finished dataset, for its card and its report.
+
+    Args:
+        builder (`str`): name of the builder that made it.
+        folder (`Path`): its folder, the shards complete.
+        features (`Features`): its columns.
+        text_column (`str`, *optional*): whose bytes are counted.
+        counted_column (`str`, *optional*): by which rows are counted.
+        language (`str`): natural language.
+        inputs (list of `str`): a line per input.
+        parts (`CardParts`): the builder's own words.
+    """
+
+    builder: str
+    folder: Path
+    features: "Features"
+    text_column: str | None
+    counted_column: str | None
+    language: str
+    inputs: list[str]
+    parts: CardParts
+
+    @property
+    def rows(self) -> DatasetFolder:
+        """The rows of the dataset."""
+        return DatasetFolder(self.folder)
+
+
 def write_card(
-    builder: "Builder", ledger: Ledger, splits: list[str], lineage: dict[str, Any], summaries: dict[str, str]
+    dataset: DatasetDescription, ledger: Ledger, splits: list[str], lineage: dict[str, Any], summaries: dict[str, str]
 ) -> dict[str, int]:
     """Write README.md from the finished shards.
 
     Args:
-        builder (`Builder`): whose shards are complete.
+        dataset (`DatasetDescription`): the dataset.
         ledger (`Ledger`): of the whole build.
         splits (`list[str]`): in the order of the card.
         lineage (dict): the build's fingerprint.
@@ -91,26 +121,27 @@ def write_card(
 
     Source: ours.
     """
-    parts = builder.card()
-    num_rows, counted = _count(builder, splits)
-    blocks = [f"# {parts.title}", parts.description.strip(), _usage(), _schema_table(builder, parts)]
+    parts = dataset.parts
+    num_rows, counted = _count(dataset, splits)
+    blocks = [f"# {parts.title}", parts.description.strip(), _usage(), _schema_table(dataset)]
     blocks.append(_table("Rows", ["split", "rows"], [[split, f"{count:,}"] for split, count in num_rows.items()]))
     if counted:
-        blocks.append(_count_table(builder, counted))
+        blocks.append(_count_table(dataset, counted))
     blocks += [f"## {heading}\n\n{text.strip()}" for heading, text in parts.sections.items()]
     blocks += [
-        *_columns(builder),
-        _ledger_tables(ledger, summaries, builder.counted_column),
-        _lineage(builder, parts, lineage),
+        *_columns(dataset),
+        _ledger_tables(ledger, summaries, dataset.counted_column),
+        _lineage(dataset, lineage),
     ]
-    metadata = _metadata(builder, parts, num_rows)
+    metadata = _metadata(dataset, num_rows)
     front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
-    with written_whole(builder.output_folder / "README.md") as temporary:
+    with written_whole(dataset.folder / "README.md") as temporary:
         temporary.write_text(f"---\n{front}---\n\n" + "\n\n".join(blocks) + "\n", encoding="utf-8")
     return num_rows
 
 
-def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) -> dict[str, Any]:
+def _metadata(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str, Any]:
+    parts = dataset.parts
     # The Hub knows GPL-3.0-only and GPL-3.0-or-later as gpl-3.0.
     license_id = parts.license.lower().removesuffix("-only").removesuffix("-or-later")
     metadata: dict[str, Any] = {"license": license_id if license_id in HUB_LICENSES else "other"}
@@ -119,32 +150,31 @@ def _metadata(builder: "Builder", parts: CardParts, num_rows: dict[str, int]) ->
         # The Hub takes an id: no blanks, brackets or capital letters.
         metadata["license_name"] = "several" if several else re.sub(r"[^a-z0-9.]+", "-", license_id).strip("-")
     total = sum(num_rows.values())
-    metadata["language"] = [builder.config.language]
+    metadata["language"] = [dataset.language]
     metadata["task_categories"] = parts.task_categories
     metadata["tags"] = [*parts.tags, "ling-coder-recipes"]
     metadata["size_categories"] = [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>1T")]
     files = [{"split": split, "path": f"data/{split}_*.parquet"} for split in num_rows]
     # datasets keys its cache by this entry, not by the folder's path or content: without the digest of the shards,
     # two folders of one name, or one folder built twice, would load as the rows that were seen first.
-    build = DatasetFolder(builder.output_folder).digest()
+    build = dataset.rows.digest()
     metadata["configs"] = [{"config_name": "default", "description": f"build {build}", "data_files": files}]
     return metadata
 
 
-def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
+def _count(dataset: DatasetDescription, splits: list[str]) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
     """Count rows per split, and rows and text bytes per value of the counted column, over the shards."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     num_rows: dict[str, int] = {}
     counted: dict[str, tuple[int, int]] = {}
-    column, text = builder.counted_column, builder.text_column
-    folder = DatasetFolder(builder.output_folder)
+    column, text = dataset.counted_column, dataset.text_column
     for split in splits:
-        num_rows[split] = sum(shard.num_rows for shard in folder.shards_of(split))
+        num_rows[split] = sum(shard.num_rows for shard in dataset.rows.shards_of(split))
         if column is None:
             continue
-        for batch in folder.batches([column] + ([text] if text else []), split):
+        for batch in dataset.rows.batches([column] + ([text] if text else []), split):
             sizes = pc.binary_length(batch.column(text)) if text else pa.repeat(0, batch.num_rows)
             groups = pa.table({"value": batch.column(column), "size": sizes}).group_by("value")
             for row in groups.aggregate([([], "count_all"), ("size", "sum")]).to_pylist():
@@ -153,32 +183,31 @@ def _count(builder: "Builder", splits: list[str]) -> tuple[dict[str, int], dict[
     return num_rows, dict(sorted(counted.items(), key=lambda item: (-item[1][0], item[0])))
 
 
-def _count_table(builder: "Builder", counted: dict[str, tuple[int, int]]) -> str:
+def _count_table(dataset: DatasetDescription, counted: dict[str, tuple[int, int]]) -> str:
     # Rows of messages have no one text whose bytes could be counted.
-    num_columns = 3 if builder.text_column else 2
+    num_columns = 3 if dataset.text_column else 2
     shown = [[name, f"{rows:,}", f"{size:,}"] for name, (rows, size) in list(counted.items())[:LARGEST_COUNT_TABLE]]
     left = list(counted.values())[LARGEST_COUNT_TABLE:]
     if left:
         rows, size = map(sum, zip(*left, strict=True))
         shown.append([f"{len(left)} more", f"{rows:,}", f"{size:,}"])
-    header = [builder.counted_column or "", "rows", "bytes"][:num_columns]
-    return _table(f"Rows per {builder.counted_column}", header, [row[:num_columns] for row in shown])
+    header = [dataset.counted_column or "", "rows", "bytes"][:num_columns]
+    return _table(f"Rows per {dataset.counted_column}", header, [row[:num_columns] for row in shown])
 
 
-def _columns(builder: "Builder") -> list[str]:
+def _columns(dataset: DatasetDescription) -> list[str]:
     """Describe the numeric columns, draw them beside the card, and name the largest clusters."""
-    folder = DatasetFolder(builder.output_folder)
-    values = numeric_values(folder, builder.features)
+    values = numeric_values(dataset.rows, dataset.features)
     blocks = []
     if values:
         rows = [[_shown(cell) for cell in row] for row in profile(values)]
         blocks.append(_table("What the rows are like", list(PROFILE_HEADER), rows))
     if drawn := varied(values):
-        picture = builder.output_folder / PICTURE
+        picture = dataset.folder / PICTURE
         with written_whole(picture) as temporary:
             temporary.write_bytes(as_png(histograms(drawn)))
         blocks.append(f"![{CAPTION}]({PICTURE})")
-    if "cluster_size" in builder.features and (largest := largest_clusters(folder)):
+    if "cluster_size" in dataset.features and (largest := largest_clusters(dataset.rows)):
         rows = [[f"{size:,}", _plain(repository), f"`{_plain(path)}`"] for size, repository, path in largest]
         blocks.append(_table("Largest clusters of near-duplicates", list(CLUSTERS_HEADER), rows))
     return blocks
@@ -196,8 +225,9 @@ def _usage() -> str:
     )
 
 
-def _schema_table(builder: "Builder", parts: CardParts) -> str:
-    rows = [[f"`{name}`", _type_of(kind), parts.columns.get(name, "")] for name, kind in builder.features.items()]
+def _schema_table(dataset: DatasetDescription) -> str:
+    told = dataset.parts.columns
+    rows = [[f"`{name}`", _type_of(kind), told.get(name, "")] for name, kind in dataset.features.items()]
     return _table("Columns", ["column", "type", "what it holds"], rows)
 
 
@@ -237,15 +267,16 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: st
     return text
 
 
-def _lineage(builder: "Builder", parts: CardParts, lineage: dict[str, Any]) -> str:
-    rows = [["builder", f"`python -m datasets_builders {builder.name}`"]]
-    rows += [["input", _without_own_folders(_plain(line))] for line in builder.inputs()]
-    rows.append(["licence of the input", "several" if parts.license == SEVERAL_LICENSES else parts.license])
+def _lineage(dataset: DatasetDescription, lineage: dict[str, Any]) -> str:
+    license = dataset.parts.license
+    rows = [["builder", f"`python -m datasets_builders {dataset.builder}`"]]
+    rows += [["input", _without_own_folders(_plain(line))] for line in dataset.inputs]
+    rows.append(["licence of the input", "several" if license == SEVERAL_LICENSES else license])
     rows.append(["config", f"`{digest(lineage['config'])}`"])
     rows.append(["input hash", f"`{digest(lineage['inputs'])}`"])
     rows.append(["code", f"`{lineage['code'][:16]}`, commit `{_commit()}`"])
     rows.append(["versions", ", ".join(f"{name} {number}" for name, number in lineage["versions"].items())])
-    shards = DatasetFolder(builder.output_folder).fingerprint()
+    shards = dataset.rows.fingerprint()
     rows += [[f"sha256 of {name}", f"`{sha256}`"] for name, sha256 in shards.items()]
     text = _table("Lineage", ["what", "value"], rows)
     config = _without_own_folders(yaml.safe_dump(lineage["config"], sort_keys=True))

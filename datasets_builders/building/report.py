@@ -7,8 +7,9 @@ import gzip
 from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from datasets_builders.building.card import DatasetDescription
 from datasets_builders.building.columns import (
     CAPTION,
     CLUSTERS_HEADER,
@@ -24,20 +25,17 @@ from datasets_builders.building.json_lines import of_line
 from datasets_builders.building.ledger import Ledger
 from evals.report.page import Page
 
-if TYPE_CHECKING:
-    from datasets_builders.building.builder import Builder
-
 EXAMPLES_PER_REASON = 2
 LARGEST_NUM_REASONS = 40
 EXCERPT_CHARACTERS = 400
 LINES_READ_PER_FILE = 20_000
 
 
-def write_report(builder: "Builder", ledger: Ledger, num_rows: dict[str, int]) -> Path:
+def write_report(dataset: DatasetDescription, ledger: Ledger, num_rows: dict[str, int]) -> Path:
     """Write report.html (and .md) beside the card.
 
     Args:
-        builder (`Builder`): whose shards are complete.
+        dataset (`DatasetDescription`): the dataset.
         ledger (`Ledger`): of the whole build.
         num_rows (dict): rows per split.
 
@@ -47,14 +45,14 @@ def write_report(builder: "Builder", ledger: Ledger, num_rows: dict[str, int]) -
     Source: ours.
     """
     total = ", ".join(f"{split}: {count:,} rows" for split, count in num_rows.items())
-    page = Page(f"{builder.name}: {builder.output_folder.name}", f"{total}. For you alone: it shows removed texts.")
-    _show_steps(page, ledger, builder.counted_column)
-    _show_reasons(page, ledger, builder.output_folder / "removed")
+    page = Page(f"{dataset.builder}: {dataset.folder.name}", f"{total}. For you alone: it shows removed texts.")
+    _show_steps(page, ledger, dataset.counted_column)
+    _show_reasons(page, ledger, dataset.folder / "removed")
     _show_changes(page, ledger)
-    _show_columns(page, builder)
-    if "cluster_size" in builder.features:
-        _show_clusters(page, DatasetFolder(builder.output_folder))
-    return page.save(builder.output_folder / "report.html")[0]
+    _show_columns(page, dataset)
+    if "cluster_size" in dataset.features:
+        _show_clusters(page, dataset.rows)
+    return page.save(dataset.folder / "report.html")[0]
 
 
 def _show_steps(page: Page, ledger: Ledger, counted_column: str | None) -> None:
@@ -131,14 +129,14 @@ def _without_ticks(text: str) -> str:
     return text.replace("`", "'")
 
 
-def _show_columns(page: Page, builder: "Builder") -> None:
-    values = numeric_values(DatasetFolder(builder.output_folder), builder.features)
+def _show_columns(page: Page, dataset: DatasetDescription) -> None:
+    values = numeric_values(dataset.rows, dataset.features)
     if not values:
         return
     page.heading("What the rows are like")
     rows = profile(values)
     page.table(PROFILE_HEADER, rows, f"Of the first {MAX_ROWS:,} rows" if rows[0][1] == MAX_ROWS else "")
-    picture = builder.output_folder / PICTURE
+    picture = dataset.folder / PICTURE
     if picture.exists():
         page.image(picture, caption=CAPTION)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from datasets_builders.building.atomic import remove_temporary_files, write_json
 from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.building.executors.slurm_queue import jobs_left
 
 GRAMMARS = (
     *("bash", "c", "c-sharp", "cpp", "dart", "go", "java", "javascript"),
@@ -138,8 +139,6 @@ class BuildState:
 
     def remove_temporary_files(self) -> None:
         """Remove what is half written, unless jobs of Slurm may be writing it: they outlive the driver."""
-        from datasets_builders.building.executors.slurm_queue import jobs_left
-
         if not jobs_left(self.folder):
             remove_temporary_files(self.output_folder)
 

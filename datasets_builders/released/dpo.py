@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
-from datasets_builders.building.dataset_folder import DatasetFolder, ReadRows
+from datasets_builders.building import BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.building.dataset_folder import ReadRows
+from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.released.preferences import MakePairs, VerifyPairs
 from datasets_builders.synthesis.program_analysis.observation import DRIVER
 
@@ -44,7 +45,7 @@ class DPOConfig(BuilderConfig):
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
 
 
-class DPOBuilder(Builder[DPOConfig]):
+class DPOBuilder(DerivedBuilder[DPOConfig]):
     """Preference pairs of a right and a wrong answer, both verified by running them.
 
     Source: paper 3.2.4 and the released schema; execution in place of a reward model is ours.
@@ -53,6 +54,7 @@ class DPOBuilder(Builder[DPOConfig]):
     name: ClassVar[str] = "dpo"
     summary: ClassVar[str] = "preference pairs, chosen verified right and rejected verified wrong"
     config_class: ClassVar[type[BuilderConfig]] = DPOConfig
+    input_builder: ClassVar[str] = "synthetic_qa"
     id_column: ClassVar[str] = "mid"
     text_column: ClassVar[str | None] = None
     counted_column: ClassVar[str | None] = "kind"
@@ -70,7 +72,7 @@ class DPOBuilder(Builder[DPOConfig]):
             Stage(
                 "pairs",
                 [
-                    ReadRows([config.input], id_column="mid", text_column=None),
+                    ReadRows(self.input_paths, id_column="mid", text_column=None),
                     MakePairs(config.max_pairs_per_question, config.max_chars),
                     VerifyPairs(config.isolation),
                 ],
@@ -78,22 +80,20 @@ class DPOBuilder(Builder[DPOConfig]):
             )
         ]
 
-    def check(self) -> None:
-        if not self.config.input:
-            raise ConfigError("input is not set; give the output folder of the synthetic_qa builder")
-        DatasetFolder(self.config.input).check()
-
-    def inputs(self) -> list[str]:
-        return [f"dataset {self.config.input}"]
+    @property
+    def input_paths(self) -> list[str]:
+        """The dataset of questions."""
+        return [self.config.input]
 
     def input_fingerprint(self) -> dict[str, Any]:
-        return {"shards": DatasetFolder(self.config.input).fingerprint(), "sandbox_program": DRIVER}
+        """Return the hashes of the inputs, and the program that runs in the sandbox."""
+        return super().input_fingerprint() | {"sandbox_program": DRIVER}
 
     def card(self) -> CardParts:
         return CardParts(
             title="DPO: preference pairs verified by execution",
             description=_DESCRIPTION,
-            license=self.config.license or DatasetFolder(self.config.input).license,
+            license=self.license,
             columns=COLUMNS,
             tags=["code", "dpo"],
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
-from datasets_builders.building.dataset_folder import DatasetFolder, ReadRows
+from datasets_builders.building import BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.building.dataset_folder import ReadRows
+from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.released.figures import figures_section
 from datasets_builders.released.selection import LimitKinds, SelectRows
 from datasets_builders.released.synthetic_qa import COLUMNS, question_features
@@ -42,7 +43,7 @@ class SFTConfig(BuilderConfig):
             raise ConfigError(f"max_rows is {self.max_rows}, but its numbers must be at least 0")
 
 
-class SFTBuilder(Builder[SFTConfig]):
+class SFTBuilder(DerivedBuilder[SFTConfig]):
     """Chat examples for supervised fine-tuning; the split of the input, by clusters of functions, is kept.
 
     Source: paper 3.2.3; the released schema; the choice of rows is ours.
@@ -51,6 +52,7 @@ class SFTBuilder(Builder[SFTConfig]):
     name: ClassVar[str] = "sft"
     summary: ClassVar[str] = "chat examples with a split held out by function"
     config_class: ClassVar[type[BuilderConfig]] = SFTConfig
+    input_builder: ClassVar[str] = "synthetic_qa"
     id_column: ClassVar[str] = "mid"
     text_column: ClassVar[str | None] = None
     counted_column: ClassVar[str | None] = "kind"
@@ -61,28 +63,22 @@ class SFTBuilder(Builder[SFTConfig]):
 
     def stages(self) -> list[Stage]:
         config = self.config
-        reader = ReadRows([config.input], id_column="mid", text_column=None)
+        reader = ReadRows(self.input_paths, id_column="mid", text_column=None)
         return [
             Stage("select", [reader, SelectRows(config.kinds, config.max_chars)], tasks=config.num_tasks),
             Stage("limit", [LimitKinds(config.max_rows)], tasks=1),
         ]
 
-    def check(self) -> None:
-        if not self.config.input:
-            raise ConfigError("input is not set; give the output folder of the synthetic_qa builder")
-        DatasetFolder(self.config.input).check()
-
-    def inputs(self) -> list[str]:
-        return [f"dataset {self.config.input}"]
-
-    def input_fingerprint(self) -> dict[str, Any]:
-        return {"shards": DatasetFolder(self.config.input).fingerprint()}
+    @property
+    def input_paths(self) -> list[str]:
+        """The dataset of questions."""
+        return [self.config.input]
 
     def card(self) -> CardParts:
         return CardParts(
             title="SFT: chat examples with verified answers",
             description=_DESCRIPTION,
-            license=self.config.license or DatasetFolder(self.config.input).license,
+            license=self.license,
             columns=COLUMNS,
             tags=["code"],
             sections={"Figures": figures_section(self.output_folder)},

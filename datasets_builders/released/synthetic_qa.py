@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from datasets_builders.building import Builder, BuilderConfig, BuildResult, CardParts, ConfigError, Stage
+from datasets_builders.building import BuilderConfig, BuildResult, CardParts, ConfigError, Stage
 from datasets_builders.building.atomic import write_json
-from datasets_builders.building.dataset_folder import DatasetFolder, ReadRows
+from datasets_builders.building.dataset_folder import ReadRows
+from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.released.figures import figures_section, held_out_functions
 from datasets_builders.synthesis.program_analysis.extraction import ExtractionLimits
 from datasets_builders.synthesis.program_analysis.observation import DRIVER, ObservationSettings
@@ -91,7 +91,7 @@ class SyntheticQAConfig(BuilderConfig):
             raise ConfigError(f"validation_fraction is {self.validation_fraction}, but must be from 0 to 0.5")
 
 
-class SyntheticQABuilder(Builder[SyntheticQAConfig]):
+class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
     """Questions about functions, whose answers are known because they were computed.
 
     Source: paper 2.4 for the scenarios and the schema; computing the answers is ours.
@@ -100,6 +100,7 @@ class SyntheticQABuilder(Builder[SyntheticQAConfig]):
     name: ClassVar[str] = "synthetic_qa"
     summary: ClassVar[str] = "question-answer pairs computed from code by program analysis"
     config_class: ClassVar[type[BuilderConfig]] = SyntheticQAConfig
+    input_builder: ClassVar[str] = "source_code"
     id_column: ClassVar[str] = "mid"
     text_column: ClassVar[str | None] = None
     counted_column: ClassVar[str | None] = "kind"
@@ -122,7 +123,7 @@ class SyntheticQABuilder(Builder[SyntheticQAConfig]):
             Stage(
                 "extract",
                 [
-                    ReadRows([config.input, *config.more_inputs]),
+                    ReadRows(self.input_paths),
                     ExtractFunctions(ExtractionLimits(config.max_code_chars, config.max_function_lines)),
                 ],
                 tasks=config.num_tasks,
@@ -145,25 +146,17 @@ class SyntheticQABuilder(Builder[SyntheticQAConfig]):
             ),
         ]
 
-    def check(self) -> None:
-        if not self.config.input:
-            raise ConfigError("input is not set; give the output folder of the source_code builder")
-        for folder in self.input_folders:
-            DatasetFolder(folder).check()
-
     @property
-    def input_folders(self) -> list[Path]:
-        """All datasets that are read, in order."""
-        return [Path(self.config.input), *map(Path, self.config.more_inputs)]
-
-    def inputs(self) -> list[str]:
-        return [f"dataset {folder}" for folder in self.input_folders]
+    def input_paths(self) -> list[str]:
+        """The datasets of code, in order."""
+        return [self.config.input, *self.config.more_inputs]
 
     def input_fingerprint(self) -> dict[str, Any]:
+        """Return the hashes of the inputs and of the prompts."""
         # Prompts and the sandbox program are data, which the hash of the code does not cover.
         texts = [DRIVER, *(path.read_text(encoding="utf-8") for path in sorted(PROMPT_FOLDER.glob("*.txt")))]
         prompts = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-        return {"shards": [DatasetFolder(folder).fingerprint() for folder in self.input_folders], "prompts": prompts}
+        return super().input_fingerprint() | {"prompts": prompts}
 
     def run(self) -> BuildResult:
         """Build the dataset and list the held-out functions beside it."""
@@ -175,8 +168,7 @@ class SyntheticQABuilder(Builder[SyntheticQAConfig]):
         return CardParts(
             title="SyntheticQA computed by program analysis",
             description=_DESCRIPTION,
-            license=self.config.license
-            or " AND ".join(sorted({DatasetFolder(folder).license for folder in self.input_folders})),
+            license=self.license,
             columns=COLUMNS,
             tags=["code", "synthetic"],
             sections={

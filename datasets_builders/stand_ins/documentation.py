@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from datatrove.data import Document
 
-from datasets_builders.building.builder import Builder
 from datasets_builders.building.card import CardParts
-from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE, DatasetFolder, ReadRows
+from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE, ReadRows
+from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.stages import Stage
@@ -178,7 +178,7 @@ class ProseRules(Step):
         yield Removed(doc, "little_prose", f"{fraction:.2f}") if fraction < MIN_PROSE_FRACTION else doc
 
 
-class DocumentationBuilder(Builder[DocumentationConfig]):
+class DocumentationBuilder(DerivedBuilder[DocumentationConfig]):
     """Prose of docstrings and documentation files.
 
     Source: ours; Table 1 mixes natural language, of which this is a stand-in.
@@ -210,12 +210,18 @@ class DocumentationBuilder(Builder[DocumentationConfig]):
             return ReadPythonRows(config.source_code_dir)
         return DocumentationReader([folder_source(config, self.output_folder)], config.max_bytes)
 
-    def _license(self) -> str:
-        """Return the licence of the folder, or the one that all rows of the dataset have."""
+    @property
+    def input_paths(self) -> list[str]:
+        """The dataset that the docstrings are taken from, if any."""
+        return [self.config.source_code_dir] if self.config.source_code_dir else []
+
+    @property
+    def license(self) -> str:
+        """The licence of the folder, or the one that all rows of the dataset have."""
         config = self.config
         if not config.source_code_dir or config.license:
             return license_name(config)
-        licenses = DatasetFolder(config.source_code_dir).counts("license")
+        licenses = self.input_datasets[0].counts("license")
         return next(iter(licenses)) if len(licenses) == 1 else UNKNOWN_LICENSE
 
     def check(self) -> None:
@@ -226,7 +232,7 @@ class DocumentationBuilder(Builder[DocumentationConfig]):
             return
         if config.input_dir:
             raise ConfigError("input_dir and source_code_dir are both set; keep one")
-        DatasetFolder(config.source_code_dir).check()
+        super().check()
 
     def inputs(self) -> list[str]:
         """Return what is read."""
@@ -242,7 +248,7 @@ class DocumentationBuilder(Builder[DocumentationConfig]):
         """Return the identity of the folder or of the dataset's shards."""
         config = self.config
         if config.source_code_dir:
-            return {"shards": DatasetFolder(config.source_code_dir).fingerprint()}
+            return super().input_fingerprint()
         return folder_fingerprint(input_folder(config), exclusions(config, self.output_folder))
 
     def card(self) -> CardParts:
@@ -253,7 +259,7 @@ class DocumentationBuilder(Builder[DocumentationConfig]):
             title=f"Documentation of {name}",
             description="English prose around code: one docstring or documentation file per row, interpreter sessions "
             "taken out. A small stand-in for the natural language of Table 1 of arXiv 2503.17793.",
-            license=self._license(),
+            license=self.license,
             columns={
                 "id": "first 32 hex digits of the SHA-256 of the text",
                 "text": "the prose",

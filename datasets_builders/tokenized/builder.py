@@ -12,8 +12,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from datasets_builders.building import Builder, BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.building import BuilderConfig, CardParts, ConfigError, Stage
 from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.tokenized.steps import EncodeRows, ReadInputs, TokenFileWriter, source_of
 from datasets_builders.tokenized.tokenization import MESSAGES_KEY, load_tokenizer, tokenizer_fingerprint
 
@@ -73,7 +74,7 @@ class TokenizedConfig(BuilderConfig):
         ]
 
 
-class TokenizedBuilder(Builder[TokenizedConfig]):
+class TokenizedBuilder(DerivedBuilder[TokenizedConfig]):
     """Token files with a document index; see the module."""
 
     name = "tokenized"
@@ -107,8 +108,14 @@ class TokenizedBuilder(Builder[TokenizedConfig]):
             load_tokenizer(self.config.tokenizer)
         except ValueError as error:
             raise ConfigError(f"tokenizer: {error}") from None
-        for one in self.config.complete_inputs():
-            self._check_input(one)
+        super().check()
+        for source in self.config.complete_inputs():
+            self._check_input(source)
+
+    @property
+    def input_paths(self) -> list[str]:
+        """The datasets, one per source."""
+        return [source["path"] for source in self.config.complete_inputs()]
 
     def _check_input(self, one: dict[str, str]) -> None:
         folder = DatasetFolder(one["path"])
@@ -131,10 +138,8 @@ class TokenizedBuilder(Builder[TokenizedConfig]):
 
     def input_fingerprint(self) -> dict[str, Any]:
         """Return the hashes of all inputs and of the tokenizer."""
-        hashes: dict[str, Any] = {
-            one["name"]: DatasetFolder(one["path"]).fingerprint() for one in self.config.complete_inputs()
-        }
-        return {"datasets": hashes, "tokenizer": tokenizer_fingerprint(load_tokenizer(self.config.tokenizer))}
+        tokenizer = load_tokenizer(self.config.tokenizer)
+        return super().input_fingerprint() | {"tokenizer": tokenizer_fingerprint(tokenizer)}
 
     def stages(self) -> list[Stage]:
         """Encode rows in parallel; then write each source's file, all its documents in one rank."""
@@ -151,7 +156,6 @@ class TokenizedBuilder(Builder[TokenizedConfig]):
 
     def card(self) -> CardParts:
         """Return the words of the card."""
-        licenses = sorted({DatasetFolder(one["path"]).license for one in self.config.complete_inputs()})
         conversations = any(one["text_key"] == MESSAGES_KEY for one in self.config.complete_inputs())
         return CardParts(
             "Token files",
@@ -160,7 +164,7 @@ class TokenizedBuilder(Builder[TokenizedConfig]):
             "`data/NAME.ds.metadata` counts and hashes. The order is shuffled by a hash of seed and id. Text was "
             "encoded with special-token parsing off; every document ends with the end token."
             + (" Conversations are rendered with the chat template." if conversations else ""),
-            license=self.config.license or (licenses[0] if len(licenses) == 1 else "mixed: " + ", ".join(licenses)),
+            license=self.license,
             columns={
                 "id": "source and id of the row that it was made of",
                 "source": "name of the token file",

@@ -103,7 +103,7 @@ def test_every_row_becomes_a_document_or_is_removed_with_its_reason(inputs: Path
         table = {row["document"]: row["num_tokens"] for row in rows if row["source"] == name}
         assert table == {number: len(document) for number, document in enumerate(documents)}
     assert "license: mit" not in (result.output_dir / "README.md").read_text()
-    assert "mixed: mit, unknown" in (result.output_dir / "README.md").read_text()
+    assert "mit AND unknown" in (result.output_dir / "README.md").read_text()
 
 
 def test_no_text_can_forge_a_special_token(

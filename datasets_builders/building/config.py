@@ -5,11 +5,10 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.executors.options import executor_options
 from datasets_builders.building.strict_fields import checked_fields, type_name
+from datasets_builders.building.strict_yaml import parse_yaml, read_yaml
 
 # What may differ between two runs that must give the same bytes: where to, where they run, and how many processes.
 FIELDS_WITHOUT_EFFECT = frozenset({"output_dir", "workers", "executor"})
@@ -63,52 +62,6 @@ class BuilderConfig:
 ConfigType = TypeVar("ConfigType", bound=BuilderConfig)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys without a word; this loader refuses them."""
-
-
-def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    seen: dict[Any, int] = {}
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        line = key_node.start_mark.line + 1
-        if key in seen:
-            raise ConfigError(f"the key {key!r} stands twice, in lines {seen[key]} and {line}; remove one")
-        seen[key] = line
-    return loader.construct_mapping(node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping, refusing duplicate keys.
-
-    Raises:
-        ConfigError: the file is missing, is not YAML, holds something else than a mapping, or a key twice.
-
-    Source: ours.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"no config file {path}; --help lists the fields with their defaults") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read config file {path}: {error}") from None
-    try:
-        values = yaml.load(text, Loader=_StrictLoader)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds a {type(values).__name__}, but must hold `field: value` lines")
-    return values
-
-
 def load_config(
     config_class: type[ConfigType], path: Path | str | None = None, overrides: typing.Sequence[str] = ()
 ) -> ConfigType:
@@ -139,9 +92,9 @@ def load_config(
         if name in given:
             raise ConfigError(f"field {name!r} is given twice on the command line")
         try:
-            given[name] = yaml.load(text, Loader=_StrictLoader)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"argument {override!r}: the value is not valid YAML: {error}") from None
+            given[name] = parse_yaml(text)
+        except ConfigError as error:
+            raise ConfigError(f"argument {override!r}: {error}") from None
         if given[name] is None:
             given[name] = text.strip() if text.strip().lower() not in ("null", "~") else None
     values |= checked_fields(config_class, given, "command line")

@@ -1,12 +1,17 @@
 """Values for the fields of a dataclass, checked strictly: unknown names and wrong types are errors."""
 
 import difflib
+import math
 import types
 import typing
 from dataclasses import fields
 from typing import Any
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.strict_yaml import exact_int
+
+# Texts in YAML 1.2, booleans in YAML 1.1 and to whoever writes them into a field of booleans.
+WORDS_OF_BOOLS = {"yes": True, "on": True, "no": False, "off": False}
 
 
 def checked_fields(config_class: type, values: dict[str, Any], where: str) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def checked_fields(config_class: type, values: dict[str, Any], where: str) -> di
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
-    """Return `value` if it has the type `hint`, with the one conversion that loses nothing: int to float."""
+    """Return `value` if it has the type `hint`, with the conversions that lose nothing: int to float, 1e6 to int."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
@@ -49,13 +54,20 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return {key: _convert(one, arguments[1], f"{where}, key {key!r}") for key, one in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint is float and isinstance(value, float) and math.isnan(value):
+        raise ConfigError(f"{where} is not a number (nan), which nothing can be compared with")
+    if hint is int and (number := exact_int(value)) is not None:
+        return number
+    if hint is bool and isinstance(value, str) and value.lower() in WORDS_OF_BOOLS:
+        return WORDS_OF_BOOLS[value.lower()]
     expected = origin or hint
     # bool is a subclass of int in Python, but `num_shards: true` is a mistake.
     if isinstance(value, expected) and not (expected is int and isinstance(value, bool)):
         return value
-    # To YAML, 24:00:00 is a number (of seconds), and so is 1e3 to whoever meant a name.
-    quotes = "; put it in quotes" if hint is str and isinstance(value, int | float) else ""
-    raise ConfigError(f"{where} is {value!r} ({type(value).__name__}), but must be {type_name(hint)}{quotes}")
+    # To YAML, 3.10 is a number, and so is 1e3 to whoever meant a name; null is nothing, true is no text.
+    quotes = "; put it in quotes" if hint is str and isinstance(value, int | float | None) else ""
+    shown = "null" if value is None else f"{value!r} ({type(value).__name__})"
+    raise ConfigError(f"{where} is {shown}, but must be {type_name(hint)}{quotes}")
 
 
 def type_name(hint: Any) -> str:

@@ -59,7 +59,7 @@ def test_a_duplicate_key_names_both_lines(tmp_path):
             "executor: {kind: slurm, partition: cpu, time: '1:00', max_array: 9}",
             r"unknown field 'max_array' \(value 9\); did you mean 'max_array_size'",
         ),
-        ("executor: {kind: slurm, partition: cpu, time: 24:00:00}", r"'time' is 86400 \(int\).*put it in quotes"),
+        ("executor: {kind: slurm, partition: cpu, time: 240}", r"'time' is 240 \(int\).*put it in quotes"),
         ("executor: {kind: ray, cpus_per_task: 0}", r"executor: cpus_per_task is 0, but must be above 0"),
         ("- a", r"holds a list"),
         ("a: [", r"not valid YAML"),

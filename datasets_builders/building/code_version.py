@@ -20,6 +20,8 @@ WITHOUT_EFFECT = frozenset(
 )
 # Python is followed by its imports, and what a config file says is in the fingerprint.
 SUFFIXES_OF_NO_DATA = frozenset({".py", ".pyc", ".md", ".yaml"})
+# A module that imports modules of its package by their names needs all of them.
+_LOADS_SIBLINGS = b'import_module(f"{__package__}.'
 _IMPORT = re.compile(
     rf"^\s*(?:from\s+((?:{'|'.join(PACKAGES)})[\w.]*)\s+import\s+(\([^)]*\)|.*)|import\s+((?:{'|'.join(PACKAGES)})[\w.]*))",
     re.M,
@@ -53,6 +55,10 @@ def code_sha256(builder_class: type) -> str:
         path = _path_of(module)
         if path is not None:
             sources[module] = path.read_bytes()
+            if _LOADS_SIBLINGS in sources[module]:
+                waiting |= {
+                    f"{module.rpartition('.')[0]}.{sibling.stem}" for sibling in path.parent.glob("*.py")
+                } - seen
             folders[module if path.name == "__init__.py" else module.rpartition(".")[0]] = path.parent
             waiting |= _imported(sources[module].decode("utf-8")) - seen
     for package, folder in folders.items():

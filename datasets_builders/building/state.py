@@ -14,16 +14,13 @@ from typing import Any
 from datasets_builders.building.atomic import remove_temporary_files, write_json
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.slurm_queue import jobs_left
+from datasets_builders.languages.grammars import GRAMMAR_PACKAGES
 
-GRAMMARS = (
-    *("bash", "c", "c-sharp", "cpp", "dart", "go", "java", "javascript"),
-    *("kotlin", "lua", "php", "python", "ruby", "rust", "scala", "typescript"),
-)
 # Libraries that some step's decision, or the form of a shard, hangs on. Those of models are in their own fingerprints.
 PACKAGES_WITH_EFFECT = (
     *("datatrove", "pyarrow", "datasets"),
     *("charset-normalizer", "fasttext-numpy2-wheel", "google-re2", "license-expression"),
-    *("pyahocorasick", "rensa", "tree-sitter", *(f"tree-sitter-{name}" for name in GRAMMARS)),
+    *("pyahocorasick", "rensa", "tree-sitter", *GRAMMAR_PACKAGES),
 )
 # Everything that a build writes; what else lies in the folder is the user's.
 OUTPUTS = ("data", "removed", "pictures", "report_pictures", "ledger.json", "README.md", "report.html", "report.md")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax.parsing import ParseTooCostly
 from datasets_builders.repositories.files import RepositoryFiles
-from datasets_builders.repositories.imports import QUERIES, FileImports, may_import
+from datasets_builders.repositories.imports import FileImports, has_query, may_import
 from datasets_builders.repositories.ordering import Ordering, order_files
 from datasets_builders.repositories.resolution import Resolution, Resolver
 from datasets_builders.repositories.resolution.c import CRules
@@ -99,7 +99,7 @@ def parse_imports(repository: RepositoryFiles, parser: ParserProcess) -> dict[st
     Source: paper 2.2.2.
     """
     imports: dict[str, FileImports] = {}
-    waiting = {path: language for path, language in repository.languages.items() if language in QUERIES}
+    waiting = {path: language for path, language in repository.languages.items() if has_query(language)}
     while waiting:
         for path, language in sorted(waiting.items()):
             imports[path] = _parsed(repository, path, language, parser)

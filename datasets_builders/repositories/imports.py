@@ -17,49 +17,16 @@ from typing import TYPE_CHECKING, Any
 import re2
 
 from datasets_builders.curation.syntax.metrics import meter_of
-from datasets_builders.curation.syntax.parsing import load_parser, parse
-from datasets_builders.repositories.statements import STATEMENTS, Import, line_of, text_of
+from datasets_builders.curation.syntax.parsing import load_grammar, parse
+from datasets_builders.languages.grammars import GRAMMARS
+from datasets_builders.repositories import statements
+from datasets_builders.repositories.statements import Import, line_of, text_of
 
 if TYPE_CHECKING:
+    import re
+
     from tree_sitter import Node, Parser, Query
 
-QUERIES = {
-    "Python": "python",
-    "Java": "java",
-    "Kotlin": "kotlin",
-    "Scala": "scala",
-    "JavaScript": "javascript",
-    "TypeScript": "typescript",
-    "TSX": "typescript",
-    "C": "c",
-    "C++": "c",
-    "C#": "csharp",
-    "Go": "go",
-    "Rust": "rust",
-    "PHP": "php",
-    "Ruby": "ruby",
-    "Lua": "lua",
-    "Dart": "dart",
-    "Shell": "bash",
-}
-# A file in which this is not found imports nothing, and need not be parsed. Languages whose files see each other
-# without imports are not here, nor is Shell, whose dot may stand anywhere. Behind `from` stands a string, perhaps after
-# a comment or white space beyond ASCII.
-_JAVASCRIPT_WORDS = r"\b(?:import|require)\b|\bfrom\s*[\"'`/\x80-\xff]"
-WORDS = {
-    language: re2.compile(pattern.encode())
-    for language, pattern in {
-        "Python": r"\b(?:import|import_module|__import__)\b",
-        **dict.fromkeys(("JavaScript", "TypeScript", "TSX"), _JAVASCRIPT_WORDS),
-        **dict.fromkeys(("C", "C++"), r"#[ \t]*include"),
-        "Ruby": r"\b(?:require|require_relative|load)\b",
-        "Lua": r"\b(?:require|dofile|loadfile)\b",
-        "Dart": r"\b(?:import|export|part)\b",
-    }.items()
-}
-# Of these an import's node holds the word itself, so that the tree is asked for nodes around the words alone. Dart's
-# conditional imports have nodes of their own.
-ASKED_AT_WORDS = frozenset(WORDS) - {"Dart"}
 MAX_PLACES, PLACES_APART = 64, 512
 # The shell's words need no quotes, and may hold variables.
 SHELL_COMMANDS = ("source", ".")
@@ -96,30 +63,49 @@ class FileImports:
 
 @dataclass(frozen=True)
 class _Tools:
-    """What finds the imports of a language: its parser, and the queries of the whole file's node and of any."""
+    """What finds the imports of a language.
+
+    Args:
+        parser: of the language.
+        of_file, anywhere: queries of the whole file's node, and of any.
+        words: see `Grammar.import_words`.
+        take_apart (function): whole statement to its imports.
+    """
 
     parser: "Parser"
     of_file: "Query | None"
     anywhere: "Query"
+    words: "re.Pattern[bytes] | None"
+    take_apart: "Callable[[Node], Iterator[Import]] | None"
 
 
 @cache
 def _tools(language: str) -> _Tools:
-    from tree_sitter import Query
+    from tree_sitter import Parser, Query
 
-    parser = load_parser(language)
-    assert parser is not None, f"no grammar for {language}"
-    assert parser.language is not None
-    text = Path(__file__).with_name("queries").joinpath(f"{QUERIES[language]}.scm").read_text(encoding="utf-8")
+    grammar, parsed = GRAMMARS[language], load_grammar(language)
+    text = Path(__file__).with_name("queries").joinpath(f"{grammar.imports}.scm").read_text(encoding="utf-8")
     of_file, _, anywhere = text.rpartition("; anywhere\n")
-    return _Tools(parser, Query(parser.language, of_file) if of_file else None, Query(parser.language, anywhere))
+    return _Tools(
+        Parser(parsed),
+        Query(parsed, of_file) if of_file else None,
+        Query(parsed, anywhere),
+        _words(language),
+        getattr(statements, grammar.statements) if grammar.statements else None,
+    )
+
+
+@cache
+def _words(language: str) -> "re.Pattern[bytes] | None":
+    words = GRAMMARS[language].import_words
+    return re2.compile(words.encode()) if words else None
 
 
 def find_imports(language: str, text: str) -> FileImports:
     """Return the imports of a file.
 
     Args:
-        language (`str`): Linguist's name, one of `QUERIES`.
+        language (`str`): Linguist's name, one that `has_query`.
         text (`str`): the file.
 
     Raises:
@@ -134,8 +120,16 @@ def find_imports(language: str, text: str) -> FileImports:
 
 
 def may_import(language: str, source: bytes) -> bool:
-    """Return whether a file holds a word without which it imports nothing."""
-    return language not in WORDS or WORDS[language].search(source) is not None
+    """Return whether a file holds a word without which it imports nothing; never in a language without a query."""
+    if not has_query(language):
+        return False
+    words = _words(language)
+    return words is None or words.search(source) is not None
+
+
+def has_query(language: str) -> bool:
+    """Return whether imports are found in a language."""
+    return language in GRAMMARS and bool(GRAMMARS[language].imports)
 
 
 def imports_as_json(language: str, text: str) -> dict[str, Any]:
@@ -155,20 +149,21 @@ def metrics_imports_and_prose(language: str, text: str) -> dict[str, Any]:
 
 def _with_imports(language: str, text: str, measure: "Callable[[Node, bytes], dict[str, Any]]") -> dict[str, Any]:
     source = text.encode("utf-8", "replace")
-    root = parse(_tools(language).parser, source).root_node
+    root = parse(meter_of(language).parser, source).root_node
     found = _imports_of(language, root, source) if may_import(language, source) else FileImports()
     return measure(root, source) | {"imports": found.as_json()}
 
 
 def _imports_of(language: str, root: "Node", source: bytes, depth: int = 0) -> FileImports:
+    take_apart = _tools(language).take_apart
     found: set[Import] = set()
     names: dict[str, list[Node]] = {"package": [], "declared": [], "used": [], "items": []}
     for captures in _matches(language, root, source):
         if "target" in captures:
             function = captures.get("function")
             found.add(_of_target(captures["target"][0], text_of(function[0]) if function else "import"))
-        elif "statement" in captures:
-            found.update(STATEMENTS[language](captures["statement"][0]))
+        elif "statement" in captures and take_apart:
+            found.update(take_apart(captures["statement"][0]))
         else:
             for name, nodes in captures.items():
                 names[name] += nodes
@@ -186,8 +181,7 @@ def _imports_of(language: str, root: "Node", source: bytes, depth: int = 0) -> F
             used[name] = line
     # Sorted, since the order of matches differs between grammars.
     packages = [text_of(node) for node in sorted(names["package"], key=lambda node: node.start_byte)]
-    # Scala's clauses add up; of several namespaces in a PHP file the first is taken.
-    package = ".".join(packages if language == "Scala" else packages[:1])
+    package = ".".join(packages if GRAMMARS[language].packages_add_up else packages[:1])
     return FileImports(tuple(sorted(found)), package, tuple(sorted(declared)), tuple(sorted(used.items())))
 
 
@@ -214,19 +208,19 @@ def _matches(language: str, root: "Node", source: bytes) -> "Iterator[dict[str, 
         cursor.set_max_start_depth(0)
         yield from (captures for _, captures in cursor.matches(root))
     cursor = QueryCursor(tools.anywhere)
-    if language not in ASKED_AT_WORDS:
+    if tools.words is None or not GRAMMARS[language].words_mark_nodes:
         yield from (captures for _, captures in cursor.matches(root))
         return
-    for start, end in _places(language, source):
+    for start, end in _places(tools.words, source):
         cursor.set_byte_range(start, end)
         yield from (captures for _, captures in cursor.matches(root))
 
 
-def _places(language: str, source: bytes) -> list[tuple[int, int]]:
+def _places(words: "re.Pattern[bytes]", source: bytes) -> list[tuple[int, int]]:
     """Return where words stand, those near each other as one place; at most some `MAX_PLACES`."""
     apart = max(PLACES_APART, len(source) // MAX_PLACES)
     places: list[tuple[int, int]] = []
-    for match in WORDS[language].finditer(source):
+    for match in words.finditer(source):
         is_near = places and match.start() - places[-1][1] < apart
         start = places.pop()[0] if is_near else match.start()
         places.append((start, match.end()))
@@ -248,7 +242,7 @@ def _qualified(node: "Node") -> str:
             parts.insert(0, text_of(name))
         if ancestor.type == "compilation_unit":
             spaces = (child for child in ancestor.children if child.type == "file_scoped_namespace_declaration")
-            parts[:0] = [text_of(name) for one in spaces if (name := one.child_by_field_name("name"))]
+            parts[:0] = [text_of(name) for space in spaces if (name := space.child_by_field_name("name"))]
         ancestor = ancestor.parent
     return ".".join(parts)
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from datasets_builders.building.command_line import HelpFormatter
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.languages.grammars import GRAMMARS
 from datasets_builders.repositories.files import MAX_FILE_BYTES, RepositoryFiles, read_repository
 from datasets_builders.repositories.graph import REASONS, ImportGraph, build_graph
-from datasets_builders.repositories.imports import QUERIES
+from datasets_builders.repositories.imports import has_query
 from datasets_builders.repositories.ordering import CYCLE_POLICIES, Ordering
 from datasets_builders.sources.folder_config import ALWAYS_EXCLUDED
 from datasets_builders.sources.opening import FORMS, open_sources
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m datasets_builders repositories inspect",
         description=__doc__,
         formatter_class=HelpFormatter,
-        epilog=f"languages: {', '.join(QUERIES)}",
+        epilog=f"languages: {', '.join(filter(has_query, GRAMMARS))}",
     )
     parser.add_argument("source", help=FORMS)
     parser.add_argument("--cycle-policy", choices=CYCLE_POLICIES, default="scc", help="as the builder's field")

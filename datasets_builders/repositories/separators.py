@@ -11,41 +11,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-HASH = (
-    *("Python", "Ruby", "Shell", "Perl", "R", "Makefile", "Dockerfile", "CMake", "YAML", "TOML", "Elixir", "Julia"),
-    *(
-        "Awk",
-        "Crystal",
-        "Cython",
-        "GDScript",
-        "Gherkin",
-        "HCL",
-        "Meson",
-        "Nim",
-        "Nix",
-        "PowerShell",
-        "Raku",
-        "Starlark",
-    ),
-    *("Tcl", "fish", "sed"),
-)
-DASHES = ("Lua", "SQL", "Haskell", "Ada", "VHDL", "Elm")
-SEMICOLON = ("Common Lisp", "Scheme", "Clojure", "Emacs Lisp", "Racket", "Assembly")
-PERCENT = ("TeX", "Erlang", "MATLAB", "Prolog")
-MARKUP = ("HTML", "HTML+ERB", "HTML+PHP", "XML", "Markdown", "SVG", "Vue", "Svelte", "PHP", "XSLT")
-BLOCK = ("CSS",)
-_COMMENTS = {
-    **dict.fromkeys(HASH, "# {path}\n"),
-    **dict.fromkeys(DASHES, "-- {path}\n"),
-    **dict.fromkeys(SEMICOLON, ";; {path}\n"),
-    **dict.fromkeys(PERCENT, "% {path}\n"),
-    # Behind `<?php` a comment would no longer stand at the top.
-    **dict.fromkeys(MARKUP, "<!-- {path} -->\n"),
-    **dict.fromkeys(BLOCK, "/* {path} */\n"),
-    "Batchfile": ":: {path}\n",
-    "reStructuredText": ".. {path}\n\n",
-}
-DEFAULT_COMMENT = "// {path}\n"
+from datasets_builders.languages.comments import comment_line
 
 
 @dataclass(frozen=True)
@@ -63,10 +29,6 @@ class Separators:
     markers: tuple[str, ...] = ()
 
 
-def _comment(path: str, language: str) -> str:
-    return _COMMENTS.get(language, DEFAULT_COMMENT).format(path=path)
-
-
 def _marked(repository: str, file: str, after_name: str = "") -> Separators:
     return Separators(
         lambda name: f"{repository}{name}{after_name}", lambda path, language: f"{file}{path}\n", (repository, file)
@@ -74,7 +36,7 @@ def _marked(repository: str, file: str, after_name: str = "") -> Separators:
 
 
 SEPARATORS = {
-    "comment": Separators(lambda name: "", _comment),
+    "comment": Separators(lambda name: "", lambda path, language: comment_line(language, path)),
     "starcoder2": _marked("<repo_name>", "<file_sep>"),
     "qwen": _marked("<|repo_name|>", "<|file_sep|>", "\n"),
     "ling": _marked("<|reserved_token_4|>", "<|reserved_token_5|>", "\n"),

@@ -1,6 +1,6 @@
 """Section 2.2.2, phase 1: import statements that say more than one literal, taken apart, one function per language."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -251,14 +251,3 @@ def _literals(node: "Node") -> list[str]:
 
 def _has_below(node: "Node", *types: str) -> bool:
     return any(child.type in types or _has_below(child, *types) for child in node.named_children)
-
-
-STATEMENTS: dict[str, Callable[["Node"], Iterator[Import]]] = {
-    "Python": python,
-    "Java": java,
-    "Kotlin": kotlin,
-    "Scala": scala,
-    "C#": csharp,
-    "Rust": rust,
-    "PHP": php,
-}

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from datasets_builders.curation.syntax.parser_process import ParserProcess
 from datasets_builders.repositories.files import RepositoryFiles, read_repository
 from datasets_builders.repositories.graph import PARSE, build_graph, parse_imports
-from datasets_builders.repositories.imports import QUERIES
+from datasets_builders.repositories.imports import has_query
 from datasets_builders.sources.folder_config import ALWAYS_EXCLUDED
 from datasets_builders.sources.opening import open_sources
 
@@ -32,7 +32,7 @@ MAX_COPIED_BYTES = 16_000
 
 def timed(repository: RepositoryFiles, parser: ParserProcess) -> tuple[int, int, int, float, float]:
     """Return files and bytes whose imports are found, edges, seconds, and those of this process' processor."""
-    known = [path for path, language in repository.languages.items() if language in QUERIES]
+    known = [path for path, language in repository.languages.items() if has_query(language)]
     size = sum(len(repository.contents[path].encode("utf-8", "replace")) for path in known)
     start, used = time.perf_counter(), processor_seconds(resource.RUSAGE_SELF)
     graph = build_graph(repository, parse_imports(repository, parser))

@@ -15,6 +15,8 @@ and have them for this reason. Each rewriting keeps a text's length.
 import re
 from collections.abc import Callable
 
+from datasets_builders.languages.grammars import GRAMMARS
+
 _Rewriting = tuple[re.Pattern[bytes], Callable[[re.Match[bytes]], bytes]]
 
 
@@ -41,11 +43,8 @@ _TYPESCRIPT: tuple[_Rewriting, ...] = (
     (re.compile(rb"(\bexport) type(?= \*)"), _kept_and_blank),
     (re.compile(rb"((?:[<,]|\*/)\s*)(?:in out|in|out) (?=[A-Z$])"), _kept_and_blank),
 )
-_REWRITINGS: dict[str, tuple[_Rewriting, ...]] = {
-    "JavaScript": _JAVASCRIPT,
-    "TypeScript": _TYPESCRIPT,
-    "TSX": _TYPESCRIPT,
-}
+# By the family that a language's row in `languages/grammars.py` names.
+_REWRITINGS = {"": (), "javascript": _JAVASCRIPT, "typescript": _TYPESCRIPT}
 
 
 def without_gaps(language: str, source: bytes) -> bytes:
@@ -53,8 +52,12 @@ def without_gaps(language: str, source: bytes) -> bytes:
 
     For the search for mistakes alone: what the file means is lost.
 
-    Source: ours; tree-sitter-typescript 0.23.2 and tree-sitter-javascript 0.25.
+    Args:
+        language (`str`): of the file; it has a grammar.
+        source (`bytes`): the file.
+
+    Source: tree-sitter-typescript 0.23.2 and tree-sitter-javascript 0.25.
     """
-    for pattern, rewritten in _REWRITINGS.get(language, ()):
+    for pattern, rewritten in _REWRITINGS[GRAMMARS[language].gaps]:
         source = pattern.sub(rewritten, source)
     return source

@@ -11,46 +11,12 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from datasets_builders.curation.syntax.parsing import error_fraction, load_parser, parse
-from datasets_builders.curation.syntax.prose import PROSE, STRINGS, pieces_of_prose
+from datasets_builders.curation.syntax.parsing import error_fraction, load_grammar, load_parser, parse
+from datasets_builders.curation.syntax.prose import PROSE, pieces_of_prose
+from datasets_builders.languages.grammars import GRAMMARS
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
-
-_C_LIKE = "(comment) @comment"
-_JAVASCRIPT = (
-    "(comment) @comment (statement_block) @block [(function_declaration) (function_expression) (arrow_function) "
-    "(method_definition) (generator_function_declaration)] @function"
-)
-# Language -> its comments, blocks (one level of nesting each) and functions. In Python a string that stands alone
-# counts as a comment, as in StarCoder.
-QUERIES = {
-    "Python": "(comment) @comment (expression_statement . (string) @comment .) (block) @block "
-    "(function_definition) @function",
-    "JavaScript": _JAVASCRIPT,
-    "TypeScript": _JAVASCRIPT,
-    "TSX": _JAVASCRIPT,
-    "Java": "[(line_comment) (block_comment)] @comment (block) @block "
-    "[(method_declaration) (constructor_declaration) (lambda_expression)] @function",
-    "C": f"{_C_LIKE} (compound_statement) @block (function_definition) @function",
-    "C++": f"{_C_LIKE} (compound_statement) @block [(function_definition) (lambda_expression)] @function",
-    "C#": f"{_C_LIKE} (block) @block [(method_declaration) (constructor_declaration) (local_function_statement) "
-    "(lambda_expression)] @function",
-    "Go": f"{_C_LIKE} (block) @block [(function_declaration) (method_declaration) (func_literal)] @function",
-    "Rust": "[(line_comment) (block_comment)] @comment (block) @block [(function_item) (closure_expression)] @function",
-    "Ruby": f"{_C_LIKE} [(body_statement) (then) (block)] @block [(method) (singleton_method)] @function",
-    "PHP": f"{_C_LIKE} (compound_statement) @block [(function_definition) (method_declaration) (anonymous_function) "
-    "(arrow_function)] @function",
-    "Shell": f"{_C_LIKE} [(compound_statement) (do_group) (if_statement) (case_statement)] @block "
-    "(function_definition) @function",
-    "Lua": f"{_C_LIKE} (block) @block [(function_declaration) (function_definition)] @function",
-    "Kotlin": "[(line_comment) (block_comment)] @comment (block) @block "
-    "[(function_declaration) (secondary_constructor) (lambda_literal) (anonymous_function)] @function",
-    "Scala": "[(comment) (block_comment)] @comment (block) @block "
-    "[(function_definition) (lambda_expression)] @function",
-    "Dart": "[(comment) (documentation_comment)] @comment (block) @block [(function_signature) "
-    "(getter_signature) (setter_signature) (constructor_signature) (function_expression)] @function",
-}
 
 
 @dataclass(frozen=True)
@@ -155,8 +121,9 @@ def measure_with_prose(language: str, text: str) -> dict[str, Any]:
 def _query(language: str, has_strings: bool) -> Query:
     from tree_sitter import Query
 
-    text = QUERIES[language] + (f" {STRINGS[language]}" if has_strings else "")
-    return Query(load_parser(language).language, text)
+    grammar = GRAMMARS[language]
+    text = grammar.metrics + (f" {grammar.strings}" if has_strings else "")
+    return Query(load_grammar(language), text)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -180,7 +147,7 @@ def _effective_lines(source: bytes, comments: list[tuple[int, int]]) -> int:
 
 def _deepest(spans: list[tuple[int, int]]) -> int:
     """Return how many spans, given in order, lie within each other at most."""
-    deepest, open_ends = 0, []
+    deepest, open_ends = 0, list[int]()
     for start, end in spans:
         while open_ends and open_ends[-1] <= start:
             open_ends.pop()

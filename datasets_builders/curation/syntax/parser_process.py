@@ -20,7 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from datasets_builders.curation.syntax.parsing import GRAMMARS, ParseTooCostly
+from datasets_builders.curation.syntax.parsing import ParseTooCostly
+from datasets_builders.languages.grammars import GRAMMARS
 
 MODULE = "datasets_builders.curation.syntax.parser_process"
 # A tree takes some ten to fifty bytes per byte of code.

@@ -5,34 +5,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from datasets_builders.curation.syntax.grammar_gaps import without_gaps
+from datasets_builders.languages.grammars import GRAMMARS
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Tree
+    from tree_sitter import Language, Node, Parser, Tree
 
-# Language -> (module of its wheel, entry point). Single wheels: the language pack downloads its parsers at run time.
-GRAMMARS = {
-    "Python": ("tree_sitter_python", "language"),
-    "JavaScript": ("tree_sitter_javascript", "language"),
-    "TypeScript": ("tree_sitter_typescript", "language_typescript"),
-    "TSX": ("tree_sitter_typescript", "language_tsx"),
-    "Java": ("tree_sitter_java", "language"),
-    "C": ("tree_sitter_c", "language"),
-    "C++": ("tree_sitter_cpp", "language"),
-    "C#": ("tree_sitter_c_sharp", "language"),
-    "Go": ("tree_sitter_go", "language"),
-    "Rust": ("tree_sitter_rust", "language"),
-    "Ruby": ("tree_sitter_ruby", "language"),
-    "PHP": ("tree_sitter_php", "language_php"),
-    "Shell": ("tree_sitter_bash", "language"),
-    "Lua": ("tree_sitter_lua", "language"),
-    "Kotlin": ("tree_sitter_kotlin", "language"),
-    "Scala": ("tree_sitter_scala", "language"),
-    "Dart": ("tree_sitter_dart", "language"),
-}
-# A preprocessor's macros need not follow the grammar, nor do a shell's patterns, which depend on what is set when they
-# are reached: valid files have places that no parser of the language alone understands.
-UNCERTAIN_LANGUAGES = frozenset(("C", "C++", "C#", "Shell"))
-MAX_ERROR_FRACTION_UNCERTAIN = 0.1
 REPORTS_PER_BYTE = 0.06
 REPORTS_OF_A_FILE = 500
 # A node's text is asked for by chunks too: large ones are copied for each name.
@@ -44,15 +21,22 @@ def load_parser(language: str) -> "Parser | None":
 
     Raises:
         ImportError: the grammar's wheel is not installed; `pip install -e '.[build]'` installs it.
-
-    Source: ours.
     """
-    if language not in GRAMMARS:
-        return None
-    from tree_sitter import Language, Parser
+    from tree_sitter import Parser
 
-    module, entry_point = GRAMMARS[language]
-    return Parser(Language(getattr(importlib.import_module(module), entry_point)()))
+    return Parser(load_grammar(language)) if language in GRAMMARS else None
+
+
+def load_grammar(language: str) -> "Language":
+    """Return the grammar of a language that has one.
+
+    Raises:
+        ImportError: its wheel is not installed; `pip install -e '.[build]'` installs it.
+    """
+    from tree_sitter import Language
+
+    grammar = GRAMMARS[language]
+    return Language(getattr(importlib.import_module(grammar.module), grammar.entry_point)())
 
 
 class ParseTooCostly(Exception):
@@ -134,8 +118,5 @@ def _size(node: "Node") -> int:
 
 
 def max_error_fraction(language: str) -> float:
-    """Return up to which error fraction a file is kept.
-
-    Source: ours.
-    """
-    return MAX_ERROR_FRACTION_UNCERTAIN if language in UNCERTAIN_LANGUAGES else 0.0
+    """Return up to which error fraction a file is kept."""
+    return GRAMMARS[language].max_error_fraction if language in GRAMMARS else 0.0

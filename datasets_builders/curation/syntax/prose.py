@@ -12,32 +12,6 @@ from collections.abc import Sequence
 Span = tuple[int, int]
 PROSE = "prose"  # key of the pieces, in answers of parsers and, between two steps, in documents
 
-_IMPORTED = "(import_statement) @code"
-_TEMPLATES = f"[(string) (template_string)] @string (template_substitution) @code {_IMPORTED}"
-_EXPANSIONS = "[(simple_expansion) (expansion) (command_substitution)] @code"
-# Language -> its string literals, and the code that may stand in them.
-STRINGS = {
-    "Python": "(string) @string (interpolation) @code",
-    "JavaScript": _TEMPLATES,
-    "TypeScript": _TEMPLATES,
-    "TSX": _TEMPLATES,
-    "Java": "(string_literal) @string (string_interpolation) @code",
-    "C": "(string_literal) @string (preproc_include) @code",
-    "C++": "[(string_literal) (raw_string_literal)] @string (preproc_include) @code",
-    "C#": "[(string_literal) (verbatim_string_literal) (raw_string_literal) (interpolated_string_expression)] @string "
-    "(interpolation) @code",
-    "Go": "[(interpreted_string_literal) (raw_string_literal)] @string (import_spec) @code",
-    "Rust": "[(string_literal) (raw_string_literal)] @string",
-    "Ruby": "[(string) (bare_string) (heredoc_body)] @string (interpolation) @code",
-    "PHP": "[(string) (nowdoc_string)] @string (encapsed_string (string_content) @string) "
-    "(heredoc_body (string_content) @string)",
-    "Shell": f"[(string) (raw_string) (ansi_c_string) (heredoc_body)] @string (string {_EXPANSIONS}) "
-    f"(heredoc_body {_EXPANSIONS})",
-    "Lua": "(string) @string",
-    "Kotlin": "[(string_literal) (multiline_string_literal)] @string (interpolation) @code",
-    "Scala": "[(string) (interpolated_string)] @string (interpolation) @code",
-    "Dart": "(string_literal) @string (template_substitution) @code (uri) @code",
-}
 _NO_WORDS = re.compile(r"\\[abfnrtv0]|\$\w+")
 
 

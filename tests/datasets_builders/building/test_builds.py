@@ -10,7 +10,7 @@ from datasets import load_dataset
 
 from datasets_builders.building.stages import BuildResult
 from datasets_builders.building.state import fingerprint
-from datasets_builders.curation.syntax.parsing import GRAMMARS
+from datasets_builders.languages.grammars import GRAMMAR_PACKAGES
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 
@@ -62,7 +62,7 @@ def test_the_code_of_a_dataset_is_what_decides_its_bytes_with_the_data_beside_it
     )
     changed = [
         *("repositories/queries/python.scm", "languages/linguist.json", "curation/quality/prompts/ask_llm.txt"),
-        *("curation/deduplication/near.py", "building/executors/ranks.py"),
+        *("curation/deduplication/near.py", "building/executors/ranks.py", "repositories/resolution/php.py"),
     ]
     same = [
         *("repositories/configs/corpus.yaml", "README.md", "building/report.py"),
@@ -81,8 +81,7 @@ def test_the_code_of_a_dataset_is_what_decides_its_bytes_with_the_data_beside_it
 
 
 def test_the_version_of_every_grammar_belongs_to_a_dataset():
-    packages = {module.replace("_", "-") for module, _ in GRAMMARS.values()}
-    assert packages <= set(fingerprint("", {}, {}, "")["versions"])
+    assert set(GRAMMAR_PACKAGES) <= set(fingerprint("", {}, {}, "")["versions"])
 
 
 def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):

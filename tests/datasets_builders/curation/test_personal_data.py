@@ -11,7 +11,8 @@ from datasets_builders.curation.sanitization.personal_data import (
     sanitise,
 )
 from datasets_builders.curation.sanitization.secret_values import entropy
-from datasets_builders.curation.syntax.parsing import GRAMMARS, load_parser
+from datasets_builders.curation.syntax.parsing import load_parser
+from datasets_builders.languages.grammars import GRAMMARS
 
 # In two parts, so that no scanner takes this file for a leak.
 AWS = "AKIA" + "QYLPMN5HHHFPZAM2"

@@ -3,7 +3,8 @@
 import pytest
 
 from datasets_builders.curation.syntax.metrics import Meter
-from datasets_builders.curation.syntax.parsing import GRAMMARS, load_parser, max_error_fraction
+from datasets_builders.curation.syntax.parsing import load_parser, max_error_fraction
+from datasets_builders.languages.grammars import GRAMMARS
 
 VALID = {
     "Python": "def add(a, b):\n    return a + b\n",

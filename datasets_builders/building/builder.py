@@ -93,11 +93,12 @@ class Builder(Generic[ConfigType]):
         state.check_folder(self.name)
         stages = self.stages()
         _check_names(stages)
-        modules = {type(step).__module__ for stage in stages for step in stage.pipeline}
-        prepare_executor(self.config, self.output_folder, modules)
+        steps = [step for stage in stages for step in stage.pipeline]
+        prepare_executor(self.config, self.output_folder, {type(step).__module__ for step in steps})
         schema = self.features.arrow_schema
         code = code_sha256(type(self))
-        current = fingerprint(self.name, self.config.fields_with_effect(), self.input_fingerprint(), code)
+        libraries = {name for step in steps if isinstance(step, Step) for name in step.libraries}
+        current = fingerprint(self.name, self.config.fields_with_effect(), self.input_fingerprint(), code, libraries)
         with state.locked():
             cancel_other_jobs(self.config, state.folder, state.is_of(current))
             found = state.prepare(current)

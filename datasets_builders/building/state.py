@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,29 +14,32 @@ from typing import Any
 from datasets_builders.building.atomic import remove_temporary_files, write_json
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.slurm_queue import jobs_left
-from datasets_builders.languages.grammars import GRAMMAR_PACKAGES
 
-# Libraries that some step's decision, or the form of a shard, hangs on. Those of models are in their own fingerprints.
-PACKAGES_WITH_EFFECT = (
-    *("datatrove", "pyarrow", "datasets"),
-    *("charset-normalizer", "fasttext-numpy2-wheel", "google-re2", "license-expression"),
-    *("pyahocorasick", "rensa", "tree-sitter", *GRAMMAR_PACKAGES),
-)
+# Libraries that the form of every shard hangs on.
+LIBRARIES_OF_ALL = ("datatrove", "pyarrow", "datasets")
 # Everything that a build writes; what else lies in the folder is the user's.
 OUTPUTS = ("data", "removed", "pictures", "report_pictures", "ledger.json", "README.md", "report.html", "report.md")
 
 
-def fingerprint(builder: str, config: dict[str, Any], inputs: dict[str, Any], code: str) -> dict[str, Any]:
+def fingerprint(
+    builder: str, config: dict[str, Any], inputs: dict[str, Any], code: str, libraries: Collection[str] = ()
+) -> dict[str, Any]:
     """Return all that decides the bytes of a dataset, as JSON.
 
-    Source: ours.
+    Args:
+        builder (`str`): name of the builder.
+        config (dict): its fields with an effect.
+        inputs (dict): what identifies the inputs.
+        code (`str`): hash of the code.
+        libraries (collection of `str`): those that some step hangs on, as pip names them.
     """
+    names = [*LIBRARIES_OF_ALL, *sorted(set(libraries) - set(LIBRARIES_OF_ALL))]
     return {
         "builder": builder,
         "config": config,
         "inputs": inputs,
         "code": code,
-        "versions": {"python": sys.version.split()[0]} | {name: _version_of(name) for name in PACKAGES_WITH_EFFECT},
+        "versions": {"python": sys.version.split()[0]} | {name: _version_of(name) for name in names},
     }
 
 

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
@@ -75,6 +75,8 @@ class Step(PipelineStep):
     arity: Arity = "1:1"
     batch_size: int = 1
     only_kinds: frozenset[str] = frozenset()
+    # What the step's decisions hang on beside its code, as pip names it: another version makes another dataset.
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,6 +22,7 @@ class LicenseFilter(Step):
     """
 
     name = "license"
+    libraries = ("license-expression",)
 
     def __init__(self, types: Collection[str], allowed: Collection[str] = ()) -> None:
         super().__init__()

@@ -35,6 +35,7 @@ class SyntaxAndImports(SyntaxCheck):
     """
 
     name = "syntax_and_imports"
+    libraries = (*SyntaxCheck.libraries, "google-re2")
     function = "datasets_builders.repositories.imports:metrics_and_imports"
     function_with_prose = "datasets_builders.repositories.imports:metrics_imports_and_prose"
 
@@ -66,6 +67,7 @@ class Concatenate(Step):
     """
 
     name = "concatenate"
+    libraries = ("google-re2", "license-expression")
     arity: Arity = "n:1"
 
     def __init__(

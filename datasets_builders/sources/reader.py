@@ -30,6 +30,7 @@ class SourceReader(Reader):
     """
 
     name = "read"
+    libraries = ("charset-normalizer", "license-expression")
     keeps_empty = False
     counts_files = False  # whether documents get their repository's number of files, `repository_files`
 

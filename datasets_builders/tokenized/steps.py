@@ -94,6 +94,7 @@ class EncodeRows(Step):
     """
 
     name = "encode"
+    libraries = ("tokenizers",)
     arity: Arity = "1:1"
 
     def __init__(self, tokenizer_folder: str, min_tokens: int) -> None:

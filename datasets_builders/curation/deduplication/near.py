@@ -46,6 +46,7 @@ class SignatureWriter(Step):
     """
 
     name = "signatures"
+    libraries = ("rensa",)
     batch_size = 64
 
     def __init__(self, folder: Path, batch_size: int = batch_size) -> None:

@@ -160,6 +160,7 @@ class QualityScore(Step):
     """
 
     name = "quality"
+    libraries = ("fasttext-numpy2-wheel",)
     batch_size = 64
 
     def __init__(self, folder: Path, least: float = 0.0) -> None:

@@ -21,6 +21,7 @@ class CodeRules(Step):
     """
 
     name = "rules"
+    libraries = ("google-re2",)
 
     def __init__(self, limits: RuleLimits = DEFAULT_LIMITS, skipped: Collection[str] = ()) -> None:
         super().__init__()
@@ -44,6 +45,7 @@ class TextRules(Step):
     """
 
     name = "text_rules"
+    libraries = ("google-re2",)
 
     def __init__(self, limits: TextLimits = DEFAULT_TEXT_LIMITS, skipped: Collection[str] = ()) -> None:
         super().__init__()

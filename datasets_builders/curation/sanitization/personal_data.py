@@ -231,6 +231,7 @@ class Sanitising(Step):
     """
 
     name = "sanitising"
+    libraries = ("google-re2",)
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass the file on with its placeholders, counted by kind."""

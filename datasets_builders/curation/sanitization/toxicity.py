@@ -169,6 +169,7 @@ class Toxicity(Step):
     """
 
     name = "toxicity"
+    libraries = ("fasttext-numpy2-wheel", "pyahocorasick")
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.curation.syntax.metrics import CodeMetrics
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax.parsing import ParseTooCostly, max_error_fraction
+from datasets_builders.languages.grammars import GRAMMAR_PACKAGES
 
 
 class SyntaxCheck(Step):
@@ -22,6 +23,7 @@ class SyntaxCheck(Step):
     """
 
     name = "syntax"
+    libraries = ("tree-sitter", *GRAMMAR_PACKAGES)
     function = "datasets_builders.curation.syntax.metrics:measure"
     function_with_prose = "datasets_builders.curation.syntax.metrics:measure_with_prose"
 

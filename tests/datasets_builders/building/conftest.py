@@ -33,9 +33,14 @@ def environment():
 def run_cli_in(environment):
     """Run the command line in the given folder; returns the finished process."""
 
-    def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(folder: Path, *arguments: str, search_path: Path = ROOT) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command_of(*map(str, arguments)), env=environment, cwd=folder, capture_output=True, text=True, timeout=120
+            command_of(*map(str, arguments)),
+            env=environment | {"PYTHONPATH": f"{search_path}{os.pathsep}{ROOT}"},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
 
     return run

@@ -3,13 +3,13 @@
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import yaml
 from datasets import load_dataset
 
 from datasets_builders.building.stages import BuildResult
-from datasets_builders.building.state import fingerprint
 from datasets_builders.languages.grammars import GRAMMAR_PACKAGES
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
@@ -80,8 +80,38 @@ def test_the_code_of_a_dataset_is_what_decides_its_bytes_with_the_data_beside_it
     assert found == expected, done.stderr
 
 
-def test_the_version_of_every_grammar_belongs_to_a_dataset():
-    assert set(GRAMMAR_PACKAGES) <= set(fingerprint("", {}, {}, "")["versions"])
+def test_every_library_that_decides_belongs_to_a_dataset_of_code(code_folder, tmp_path):
+    (tmp_path / "words.txt").write_text("darn\n")
+    config = SourceCodeConfig(
+        output_dir=str(tmp_path / "out"), input_dir=str(code_folder), toxicity_words=[str(tmp_path / "words.txt")]
+    )
+    steps = [step for stage in SourceCodeBuilder(config).stages() for step in stage.pipeline]
+    libraries = {library for step in steps for library in step.libraries}
+    models = {"fasttext-numpy2-wheel", "pyahocorasick", "rensa"}
+    assert libraries == {
+        "tree-sitter",
+        *GRAMMAR_PACKAGES,
+        *models,
+        "charset-normalizer",
+        "google-re2",
+        "license-expression",
+    }
+    assert all(version(library) for library in libraries)
+
+
+def test_another_grammar_makes_another_dataset_of_code_and_the_same_word_problems(run_cli, code_folder, tmp_path):
+    builds = (["source_code", f"input_dir={code_folder}", "decontaminate=[]"], ["arithmetic", "num_documents=40"])
+    for name, *fields in builds:
+        assert run_cli(name, *fields, f"output_dir={tmp_path / name}").returncode == 0
+    installed = tmp_path / "site" / "tree_sitter_dart-99.0.dist-info" / "METADATA"
+    installed.parent.mkdir(parents=True)
+    installed.write_text("Metadata-Version: 2.1\nName: tree-sitter-dart\nVersion: 99.0\n")
+    said = {
+        name: run_cli(name, *fields, f"output_dir={tmp_path / name}", search_path=tmp_path / "site").stderr
+        for name, *fields in builds
+    }
+    assert "changed: versions since the last build" in said["source_code"]
+    assert "is already built from the same config" in said["arithmetic"]
 
 
 def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):

@@ -260,6 +260,9 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: st
         text += "\n\n" + _table(f"What each step passed on, by {counted_column}", [counted_column or "", *names], rows)
     if reasons:
         text += "\n\n" + _table("Why documents ended", ["step", "reason", "documents", "examples"], reasons)
+    mended = [[step.name, kind, f"{count:,}"] for step in ledger.steps for kind, count in step.mended.items()]
+    if mended:
+        text += "\n\n" + _table("Values that were converted or made null", ["step", "what", "values"], mended)
     changes = [[step, kind, *(f"`{_plain(one)}`" for one in texts)] for step, kind, *texts in ledger.changes()]
     if changes:
         text += "\n\n" + _table("What was changed, by example", ["step", "kind", "before", "after"], changes)

@@ -26,6 +26,7 @@ class StepCounts:
     Bytes are those of the text in UTF-8. `examples` has a few names (path or id) per reason, `changes` a few pairs of
     texts before and after, per kind of change. All of it is published: a secret must be masked in both. `groups` counts
     the documents passed on by value of the builder's counted column, such as the language, where they have one.
+    `mended` counts, by kind, values that a reader converted or made null.
 
     Source: ours.
     """
@@ -43,6 +44,7 @@ class StepCounts:
     examples: dict[str, list[str]] = field(default_factory=dict)
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
+    mended: dict[str, int] = field(default_factory=dict)
 
     def count_input(self, doc: Document) -> None:
         """Count a document that the step was given."""
@@ -68,6 +70,10 @@ class StepCounts:
         if len(examples) < EXAMPLES_PER_REASON:
             examples.append(str(doc.metadata.get("path") or doc.id))
 
+    def count_mended(self, kind: str) -> None:
+        """Count a value that was not as its column has it and could be converted or made null."""
+        self.mended[kind] = self.mended.get(kind, 0) + 1
+
     def wants_change(self, kind: str) -> bool:
         """Return whether there are not yet enough examples of a kind of change."""
         return len(self.changes.get(kind, ())) < EXAMPLES_PER_REASON
@@ -83,6 +89,7 @@ class StepCounts:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons = dict(sorted((Counter(self.reasons) + Counter(other.reasons)).items()))
         self.groups = dict(sorted((Counter(self.groups) + Counter(other.groups)).items()))
+        self.mended = dict(sorted((Counter(self.mended) + Counter(other.mended)).items()))
         for reason, examples in other.examples.items():
             kept = self.examples.setdefault(reason, [])
             kept.extend(examples[: EXAMPLES_PER_REASON - len(kept)])

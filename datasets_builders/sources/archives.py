@@ -1,12 +1,14 @@
 """Section 2.1: files straight out of archives: tar in any compression, zip, wheels, sdists, npm tarballs, .debs.
 
 Nothing is unpacked to disk. Names, sizes and headers are hostile: links and paths that lead out are removed with a
-reason, one file is read to `max_bytes`, one archive to `max_archive_bytes`, and what a damaged archive gave before the
-damage stays. An archive is a repository; a folder around all of it (`flask-3.0.0/`, npm's `package/`) is taken off.
+reason, one file is read to `max_bytes`, one archive to `max_archive_bytes`. Damage costs what is damaged, as far as
+the format tells where the next file begins, and is an entry of its own. An archive is a repository; a folder around
+all of it (`flask-3.0.0/`, npm's `package/`) is taken off.
 """
 
 import io
 import lzma
+import mmap
 import re
 import stat
 import struct
@@ -14,11 +16,13 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
 
 import zstandard
 
+from datasets_builders.building.steps import MACHINE_ERRNOS
 from datasets_builders.sources.decompression import decompressed
 from datasets_builders.sources.entry import Content, Entry, Source, count_files, path_problem, rank_of, without_excluded
 from datasets_builders.sources.forward import ForwardStream, TooMuchData
@@ -37,6 +41,23 @@ _DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, EOFError, OSError),
     *(TooMuchData, ValueError, struct.error, NotImplementedError, RuntimeError, UnicodeError),
 )
+ZIP_FILE, ZIP_END, ZIP_SIZES = b"PK\3\4", b"PK\5\6", b"PK\7\x08"
+ZIP_HEADER = struct.Struct("<4s5H3I2H")
+ZIP_END_BYTES = 22 + (1 << 16)  # with the longest comment
+ENCRYPTED, SIZES_FOLLOW = 1, 8  # bits of a member's flags
+# Zeros behind which nothing more is looked for.
+MAX_ZERO_BLOCKS = 4096
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A file in an archive, or with an empty name what is wrong with the archive."""
+
+    name: str
+    problem: str = ""
+    detail: str = ""
+    size: int = 0
+    raw: bytes = b""
 
 
 def is_archive(path: Path) -> bool:
@@ -113,26 +134,36 @@ class ArchiveSource(Source):
         return rank_of(Path(self.path).name, world_size) == rank
 
     def _read(self) -> Iterator[Entry]:
-        name = Path(self.path).name
+        name, is_empty = Path(self.path).name, True
         try:
             with open(self.path, "rb") as file:
-                for path, problem, size, raw in self._files(file):
-                    shown = _shown(path, self.repository)
-                    problem = problem or path_problem(path)
-                    yield Entry(shown, self.repository, problem, size=size, read=Content(raw))
+                for member in self._members(file):
+                    is_empty = False
+                    path = _shown(member.name, self.repository) if member.name else name
+                    problem = member.problem or path_problem(member.name)
+                    yield Entry(
+                        path, self.repository, problem, member.detail, size=member.size, read=Content(member.raw)
+                    )
         except TooMuchData as error:
             yield Entry(name, self.repository, "archive_too_large", str(error))
+            return
         except _DAMAGE as error:
-            yield Entry(name, self.repository, "damaged_archive", f"{type(error).__name__}: {error}"[:200])
+            if isinstance(error, OSError) and error.errno in MACHINE_ERRNOS:
+                raise
+            yield Entry(name, self.repository, "damaged_archive", _told(error))
+            return
+        if is_empty:
+            yield Entry(name, self.repository, "empty_archive")
 
-    def _files(self, file: BinaryIO) -> Iterator[tuple[str, str, int, bytes]]:
-        """Give (path, problem, size, content) of each file."""
-        if zipfile.is_zipfile(file):
+    def _members(self, file: BinaryIO) -> Iterator[_Member]:
+        is_zip = zipfile.is_zipfile(file)
+        file.seek(0)
+        if is_zip or file.read(len(ZIP_FILE)) == ZIP_FILE:
             file.seek(0)
-            return _zip_files(file, self.max_bytes, self.max_archive_bytes)
+            return _zip_members(file, self.max_bytes, self.max_archive_bytes)
         file.seek(0)
         stream = _deb_data(file) if self.path.lower().endswith(".deb") else file
-        return _tar_files(stream, self.max_bytes, self.max_archive_bytes)
+        return _tar_members(stream, self.max_bytes, self.max_archive_bytes)
 
     def fingerprint(self) -> dict[str, Any]:
         """Return path, size and time of change."""
@@ -170,40 +201,189 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _tar_files(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iterator[tuple[str, str, int, bytes]]:
+class _Header(tarfile.TarInfo):
+    """A header of a tar archive; `blocks`, set per archive, remembers what is none."""
+
+    blocks: "_Blocks"
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Return the header in a block."""
+        try:
+            found = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError:
+            cls.blocks.note(buf)
+            raise
+        cls.blocks.note_header()
+        return found
+
+
+class _Blocks:
+    """What stood where a header should: zeros are the end of an archive, or a hole in it where headers follow."""
+
+    def __init__(self) -> None:
+        self.damaged = self._zeros = 0
+        self.ended = False
+
+    def note(self, block: bytes | bytearray) -> None:
+        """Note a block that is no header; the end of an archive is followed by zeros alone."""
+        if block and not block.strip(b"\0") and len(block) == tarfile.BLOCKSIZE:
+            self._zeros += 1
+            self.ended = True
+            if self._zeros > MAX_ZERO_BLOCKS:
+                raise _EndOfArchive
+        elif block:
+            self.damaged += 1
+
+    def note_header(self) -> None:
+        """Note a header; zeros before it were no end."""
+        if self.ended:
+            self.damaged += self._zeros
+        self._zeros, self.ended = 0, False
+
+
+class _EndOfArchive(Exception):
+    """So many zeros that nothing more will come."""
+
+
+def _tar_members(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iterator[_Member]:
     stream = ForwardStream(decompressed(file), max_archive_bytes, max(max_bytes + 1, MIN_READ_LIMIT))
-    # As a list of members grows with every file, tarfile is told to forget them.
-    with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r:", errors="backslashreplace") as archive:
-        while (member := archive.next()) is not None:
+    blocks = _Blocks()
+    header = type("_HeaderOfOne", (_Header,), {"blocks": blocks})
+    found = 0
+    # Behind a damaged header the next one is looked for block by block. As a list of members grows with every file,
+    # tarfile is told to forget them.
+    with tarfile.open(
+        fileobj=cast(BinaryIO, stream), mode="r:", errors="backslashreplace", tarinfo=header, ignore_zeros=True
+    ) as archive:
+        while (member := _next_header(archive)) is not None:
             archive.members = []  # type: ignore[attr-defined]
+            found += 1
             if member.isdir():
                 continue
             if not member.isreg():
-                yield member.name, "link" if member.issym() or member.islnk() else "not_a_regular_file", 0, b""
+                yield _Member(member.name, "link" if member.issym() or member.islnk() else "not_a_regular_file")
                 continue
-            content = archive.extractfile(member) if member.size <= max_bytes else None
-            yield member.name, "", member.size, content.read(max_bytes + 1) if content else b""
+            try:
+                content = archive.extractfile(member) if member.size <= max_bytes else None
+                raw = content.read(max_bytes + 1) if content else b""
+            except _DAMAGE as error:
+                yield _Member(member.name, "damaged_file", _told(error))
+                raise
+            yield _Member(member.name, size=member.size, raw=raw)
+    if blocks.damaged and (found or not blocks.ended):
+        yield _Member("", "damaged_archive", f"{blocks.damaged} blocks where a file should begin")
+    elif not blocks.ended:
+        yield _Member("", "damaged_archive", "no mark of the archive's end: it may have been cut off")
 
 
-def _zip_files(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iterator[tuple[str, str, int, bytes]]:
+def _next_header(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+    try:
+        return archive.next()
+    except _EndOfArchive:
+        return None
+
+
+def _zip_members(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iterator[_Member]:
+    try:
+        archive = zipfile.ZipFile(file)
+        members = archive.infolist()
+        claimed = _claimed_members(file)
+    except _DAMAGE as error:
+        yield _Member("", "damaged_archive", f"its directory cannot be read: {_told(error)}")
+        yield from _limited(_zip_members_by_headers(file, max_bytes), max_archive_bytes)
+        return
+    yield from _limited((_zip_member(archive, member, max_bytes) for member in members), max_archive_bytes)
+    if claimed > len(members):
+        yield _Member("", "damaged_archive", f"{claimed} files, of which its directory names {len(members)}")
+
+
+def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> _Member | None:
+    if member.is_dir():
+        return None
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return _Member(member.filename, "link")
+    if member.flag_bits & ENCRYPTED:
+        return _Member(member.filename, "encrypted", size=member.file_size)
+    if member.file_size > max_bytes:
+        return _Member(member.filename, size=member.file_size)
+    try:
+        with archive.open(member) as content:
+            raw = content.read(max_bytes + 1)
+    except _DAMAGE as error:  # the directory at the end tells where the next one is
+        if isinstance(error, OSError) and error.errno in MACHINE_ERRNOS:
+            raise
+        return _Member(member.filename, "damaged_file", _told(error))
+    return _Member(member.filename, size=len(raw), raw=raw)
+
+
+def _limited(members: Iterable[_Member | None], max_archive_bytes: int) -> Iterator[_Member]:
     total = 0
-    with zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
-            if member.is_dir():
-                continue
-            if stat.S_ISLNK(member.external_attr >> 16):
-                yield member.filename, "link", 0, b""
-            elif member.flag_bits & 1:
-                yield member.filename, "encrypted", member.file_size, b""
-            elif member.file_size > max_bytes:
-                yield member.filename, "", member.file_size, b""
-            else:
-                with archive.open(member) as content:
-                    raw = content.read(max_bytes + 1)
-                total += len(raw)
-                if total > max_archive_bytes:
-                    raise TooMuchData(f"more than {max_archive_bytes} bytes when decompressed")
-                yield member.filename, "", len(raw), raw
+    for member in members:
+        if member is None:
+            continue
+        total += len(member.raw)
+        if total > max_archive_bytes:
+            raise TooMuchData(f"more than {max_archive_bytes} bytes when decompressed")
+        yield member
+
+
+def _claimed_members(file: BinaryIO) -> int:
+    """Return how many files the record at a zip's end counts; 0 where it counts in another place (zip64)."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - ZIP_END_BYTES))
+    end = file.read()
+    at = end.rfind(ZIP_END)
+    count = int.from_bytes(end[at + 10 : at + 12], "little")
+    return count if count < 0xFFFF else 0
+
+
+def _zip_members_by_headers(file: BinaryIO, max_bytes: int) -> Iterator[_Member]:
+    """Give the files of a zip that was cut off, or whose directory is damaged, by the header before each of them.
+
+    Source: PKWARE's APPNOTE 6.3.10, 4.3.7 (local file header); what no header gives the size of ends by itself.
+    """
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(ZIP_FILE)
+        while at >= 0 and len(header := data[at : at + ZIP_HEADER.size]) == ZIP_HEADER.size:
+            _, _, flags, method, _, _, checksum, packed, size, name_bytes, extra_bytes = ZIP_HEADER.unpack(header)
+            start = at + ZIP_HEADER.size + name_bytes + extra_bytes
+            name = data[at + ZIP_HEADER.size : start - extra_bytes].decode("utf-8", "backslashreplace")
+            raw, end = _unpacked(data, start, method, packed, flags & SIZES_FOLLOW, max_bytes)
+            if flags & SIZES_FOLLOW:
+                follows = data[end : end + 16]
+                checksum = int.from_bytes(follows[4:8] if follows.startswith(ZIP_SIZES) else follows[:4], "little")
+            if not name.endswith("/"):
+                if size > max_bytes and not flags & (SIZES_FOLLOW | ENCRYPTED):
+                    yield _Member(name, size=size)
+                elif raw is not None and not flags & ENCRYPTED and zlib.crc32(raw) == checksum:
+                    yield _Member(name, size=len(raw), raw=raw)
+                else:
+                    yield _Member(name, "encrypted" if flags & ENCRYPTED else "damaged_file")
+            at = data.find(ZIP_FILE, end if raw is not None else start)
+
+
+def _unpacked(
+    data: mmap.mmap, start: int, method: int, packed: int, sizes_follow: int, max_bytes: int
+) -> tuple[bytes | None, int]:
+    """Return the content behind a header, None where it cannot be read, and where it ends."""
+    if method == zipfile.ZIP_STORED and not sizes_follow:
+        return (data[start : start + packed] if start + packed <= len(data) else None), start + packed
+    if method != zipfile.ZIP_DEFLATED:
+        return None, start
+    inflate, at, parts, length = zlib.decompressobj(-zlib.MAX_WBITS), start, [], 0
+    try:
+        while not inflate.eof and length <= max_bytes and (chunk := data[at : at + MIN_READ_LIMIT]):
+            at += len(chunk)
+            parts.append(inflate.decompress(chunk, max_bytes + 1 - length))
+            length += len(parts[-1])
+    except zlib.error:
+        return None, start
+    return (b"".join(parts), at - len(inflate.unused_data)) if inflate.eof else (None, start)
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _deb_data(file: BinaryIO) -> BinaryIO:

@@ -21,6 +21,7 @@ class Entry:
         known (dict): what the source knows of the file: license, stars, forks, date, language; of the repository
             `repository_files`, where a row is one.
         read (function): returns at most the given number of bytes of the content.
+        mended (tuple of `str`): what was converted or made null in what is known, to be counted: `stars_nulled`.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Entry:
     mtime_ns: int = 0
     known: dict[str, Any] = field(default_factory=dict)
     read: Callable[[int], bytes] = lambda limit: b""
+    mended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

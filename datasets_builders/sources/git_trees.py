@@ -12,7 +12,7 @@ from datasets_builders.sources.entry import Content, Entry, Source, count_files,
 from datasets_builders.sources.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
 
 if TYPE_CHECKING:
-    from dulwich.objects import Commit
+    from dulwich.objects import Commit, ObjectID
     from dulwich.repo import Repo
 
 
@@ -71,10 +71,13 @@ class GitSource(Source):
         if entry.problem:
             return replace(entry, known={})
         try:
-            raw = repo.object_store[sha].as_raw_string()
+            raw = repo.object_store[cast("ObjectID", sha)].as_raw_string()
         except KeyError:
             detail = "a shallow or damaged repository"
             return Entry(entry.path, entry.repository, "missing_object", detail)
+        except Exception as error:  # dulwich's and zlib's errors for an object that is damaged
+            detail = f"{type(error).__name__}: {error}"[:200]
+            return Entry(entry.path, entry.repository, "damaged_object", detail)
         return replace(entry, size=len(raw), known={"date": self.date}, read=Content(raw))
 
     def fingerprint(self) -> dict[str, Any]:

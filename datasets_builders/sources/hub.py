@@ -5,7 +5,7 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.sources.tables import TableFile, is_table
+from datasets_builders.sources.table_rows import TableFile, is_table
 
 SCHEME = "hf://datasets/"
 BLOCK_BYTES = 8 << 20
@@ -45,7 +45,6 @@ def hub_tables(address: str) -> tuple[str, list[TableFile]]:
             f"{SCHEME}{repo_id}@{info.sha}/{path}",
             partial(_open, repo_id, str(info.sha), path),
             [path, info.sha],
-            is_remote=True,
         )
         for path in wanted
     ]

@@ -10,7 +10,8 @@ from datasets_builders.sources.entry import Source
 from datasets_builders.sources.folders import FolderSource
 from datasets_builders.sources.git_trees import GitSource
 from datasets_builders.sources.hub import SCHEME, hub_tables
-from datasets_builders.sources.tables import TableFile, TableSource, is_table, local_table
+from datasets_builders.sources.table_rows import TableFile, is_table, local_table
+from datasets_builders.sources.tables import TableSource
 
 GIT = "git:"
 FORMS = (

@@ -73,6 +73,8 @@ class SourceReader(Reader):
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Read one file, or remove it with the reason for which it cannot be used."""
         entry: Entry = doc.metadata.pop("entry")
+        for kind in entry.mended:
+            self.counts.count_mended(kind)
         if entry.problem:
             yield Removed(doc, entry.problem, entry.detail)
             return

@@ -1,67 +1,37 @@
-"""Section 2.1: files that lie as rows in Parquet or JSON Lines, of any columns: the Stack's, the Stack v2's, our own.
+"""Section 2.1: files that lie as rows in Parquet or JSON Lines, of any columns: the Stack's (v1 to v3), our own.
 
-A row is a file, or a repository with a list `files` of them. Parquet is read a few rows at a time, by row group; of
-JSON Lines every rank reads all lines and parses its own.
+A row is a file, or a repository with a list `files` of them. A file whose repository cannot be named is never put
+together with others.
 """
 
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import pyarrow as pa
+from typing import Any
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.sources.decompression import decompressed
-from datasets_builders.sources.entry import Content, Entry, Source, path_problem, rank_of, without_excluded
-from datasets_builders.sources.licenses import all_of
+from datasets_builders.sources.entry import Content, Entry, Source, path_problem, without_excluded
+from datasets_builders.sources.row_values import CONVERSIONS, text_of
+from datasets_builders.sources.table_rows import TableFile, Unreadable, rows_of
 
-PARQUET, JSON_LINES = (".parquet",), (".jsonl", ".ndjson", ".jsonl.gz", ".jsonl.zst", ".json.gz")
-ROWS_OF_A_BATCH = 64
-MAX_LINE_BYTES = 256 << 20
-# Our name -> theirs, the first that a table has: our own datasets, the Stack (v1), the Stack v2, GitHub Code.
+# Our name -> theirs, the first that a table has: our own datasets, the Stack (v1), v2, v3, GitHub Code. A dot leads
+# into a struct.
 COLUMNS = {
     "content": ("content", "code", "text"),
     "path": ("path", "max_stars_repo_path", "file_path", "filename"),
-    "repository": ("repository", "repo_name", "max_stars_repo_name", "repo"),
+    "repository": ("repository", "repo_name", "max_stars_repo_name", "repo", "repo_path"),
     "language": ("language", "lang", "programming_language"),
     "license": ("license", "detected_licenses", "max_stars_repo_licenses", "licenses"),
-    "stars": ("stars", "star_events_count", "max_stars_count"),
-    "forks": ("forks", "fork_events_count", "max_forks_count"),
+    "stars": ("stars", "star_events_count", "max_stars_count", "github_metadata.stars"),
+    "forks": ("forks", "fork_events_count", "max_forks_count", "github_metadata.forks"),
     "date": ("date", "revision_date", "committer_date", "visit_date", "max_stars_repo_stars_event_max_datetime"),
+    "commit": ("commit", "commit_id", "revision_id", "max_stars_repo_head_hexsha"),
+    "is_fork": ("is_fork", "github_metadata.is_fork"),
 }
-FILES_COLUMN = "files"  # of the-stack-v2-train: a row per repository
+FILES_COLUMN = "files"  # of the Stack v2 and v3: a row per repository
+# Of a file among `files`; what says so of the repository around it is not the file's.
+OWN_COLUMNS = ("content", "path")
+OTHER_PATH_COLUMNS = ("name",)
 BLOB_COLUMN = "blob_id"
-
-
-@dataclass(frozen=True)
-class TableFile:
-    """A file with rows.
-
-    Args:
-        name (`str`): shown and hashed; for the Hub with the revision.
-        open (function): opens it for reading bytes; a Parquet file must allow seeking.
-        identity: what changes when the content does, as JSON.
-        is_remote (`bool`): what fails may then be the network, which ends the run, to be continued, and is no damage.
-    """
-
-    name: str
-    open: Callable[[], BinaryIO]
-    identity: Any = field(default=None, compare=False)
-    is_remote: bool = False
-
-
-def is_table(name: str) -> bool:
-    """Return whether a file's name is that of a table that can be read."""
-    return name.lower().endswith((*PARQUET, *JSON_LINES))
-
-
-def local_table(path: Path) -> TableFile:
-    """Return a table on disk."""
-    status = path.stat()
-    return TableFile(str(path), partial(open, path, "rb"), [path.name, status.st_size, status.st_mtime_ns])
 
 
 class TableSource(Source):
@@ -90,6 +60,7 @@ class TableSource(Source):
         for ours in self.columns:
             if ours not in COLUMNS:
                 raise ConfigError(f"columns: {ours!r} is none of ours; known: {', '.join(COLUMNS)}")
+        self._theirs = {ours: (self.columns[ours],) if ours in self.columns else COLUMNS[ours] for ours in COLUMNS}
 
     def license(self) -> str:
         """Return the licence as given; rows may state their own."""
@@ -104,145 +75,163 @@ class TableSource(Source):
         return f"{self.repository}: {len(self.files)} table files, {self.files[0].name} first"
 
     def check(self) -> None:
-        """Raise `ConfigError` when the first table lacks its columns."""
-        first = self.files[0]
-        if not first.name.lower().endswith(PARQUET):
+        """Raise `ConfigError` when the first table lacks its columns; a damaged one is passed over, but not all."""
+        for file in self.files:
+            if not file.is_parquet:
+                return
+            try:
+                columns = _columns_of(file)
+            except ConfigError:
+                if file is self.files[-1]:
+                    raise
+                continue
+            self._check_columns(columns, file.name)
             return
-        import pyarrow.parquet as pq
 
-        try:
-            with first.open() as file:
-                names = pq.ParquetFile(file).schema_arrow.names
-        except Exception as error:
-            raise ConfigError(f"{first.name} cannot be read as Parquet: {error}") from None
-        if FILES_COLUMN not in names:
-            self._names_in(names, first.name)
-
-    def _names_in(self, names: Sequence[str], where: str) -> dict[str, str]:
-        """Return our name to the table's, for the columns that it has."""
-        found = {}
-        for ours, theirs in COLUMNS.items():
-            wanted = (self.columns[ours],) if ours in self.columns else theirs
-            name = next((one for one in wanted if one in names), None)
-            if ours in self.columns and name is None:
-                raise ConfigError(f"columns: {where} has no column {wanted[0]!r} for {ours}; it has {', '.join(names)}")
-            if name:
-                found[ours] = name
-        if "content" not in found:
-            blobs = (
-                " It gives Software Heritage's blob ids alone: fetch the contents first (they ask for an agreement) "
-                "and add them as a column."
-                if BLOB_COLUMN in names
-                else ""
+    def _check_columns(self, columns: Sequence[str], where: str) -> None:
+        nested = [name.removeprefix(f"{FILES_COLUMN}.") for name in columns if name.startswith(f"{FILES_COLUMN}.")]
+        of_files = nested if self._has_files(columns) else columns
+        for ours, theirs in self.columns.items():
+            if theirs not in columns and theirs not in nested:
+                shown = ", ".join([*columns])
+                raise ConfigError(f"columns: {where} has no column {theirs!r} for {ours}; it has {shown}")
+        if not _first(self._theirs["content"], of_files):
+            shown = ", ".join(of_files)
+            raise ConfigError(f"{where} has no column for content ({shown}); name it in `columns`.{_blobs(of_files)}")
+        if of_files is nested and not _first(self._theirs["repository"], columns):
+            raise ConfigError(
+                f"{where} has a repository per row, and no column with its name ({', '.join(columns)}): "
+                "name it in `columns`, {repository: COLUMN}"
             )
-            raise ConfigError(f"{where} has no column for content ({', '.join(names)}); name it in `columns`.{blobs}")
-        return found
+
+    def _has_files(self, columns: Sequence[str]) -> bool:
+        """Return whether a row is a repository: where `columns` names the content, it may stand in the row itself."""
+        return FILES_COLUMN in columns and self.columns.get("content") not in columns
 
     def entries(self, rank: int, world_size: int) -> Iterator[Entry]:
         """List the rows of this rank."""
         return without_excluded(self._entries(rank, world_size), self.exclude)
 
     def _entries(self, rank: int, world_size: int) -> Iterator[Entry]:
-        wanted = {FILES_COLUMN, *self.columns.values(), *(name for names in COLUMNS.values() for name in names)}
+        wanted = {FILES_COLUMN, *(name.partition(".")[0] for names in self._theirs.values() for name in names)}
         for file in self.files:
-            is_parquet = file.name.lower().endswith(PARQUET)
-            rows = partial(_parquet_rows, wanted) if is_parquet else _json_rows
-            try:
-                for number, row in rows(file, rank, world_size):
-                    yield from self._files_of(row, f"{Path(file.name).name}:{number}")
-            except Exception as error:  # pyarrow, zlib, zstandard, fsspec: each has errors of its own
-                if file.is_remote and not isinstance(error, pa.ArrowInvalid):
-                    raise
-                if rank_of(file.name, world_size) == rank:
-                    where = Path(file.name).name
-                    yield Entry(where, self.repository, "damaged_table", f"{type(error).__name__}: {error}"[:200])
+            name = Path(file.name).name
+            for number, row in rows_of(file, wanted, rank, world_size):
+                where = f"{name}:{number}"
+                if isinstance(row, Unreadable):
+                    is_whole = row.problem == "damaged_table"
+                    yield Entry(name if is_whole else where, self.repository, row.problem, row.detail)
+                    continue
+                try:
+                    found = list(self._files_of(row, where))
+                except Exception as error:  # whatever a row may hold, it costs no other row
+                    found = [Entry(where, self.repository, "bad_row", f"{type(error).__name__}: {error}"[:200])]
+                yield from found
 
     def _files_of(self, row: Any, where: str) -> Iterator[Entry]:
-        if isinstance(row, str):
-            yield Entry(where, self.repository, row)
-            return
         if not isinstance(row, dict):
             yield Entry(where, self.repository, "bad_row", f"{type(row).__name__} instead of an object")
             return
         nested = row.get(FILES_COLUMN)
-        if not isinstance(nested, list) or "content" in self.columns:
-            yield self._entry(row, where)
+        if not isinstance(nested, list) or not self._has_files(list(row)):
+            yield self._entry(row, where, self._names_in(row))
             return
-        shared = {key: value for key, value in row.items() if key != FILES_COLUMN}
+        shared = _flat({key: value for key, value in row.items() if key != FILES_COLUMN})
+        for ours in OWN_COLUMNS:
+            shared = {key: value for key, value in shared.items() if key not in self._theirs[ours]}
         known = {"repository_files": len(nested)}
-        for number, one in enumerate(nested):
+        for number, file in enumerate(nested):
             place = f"{where}:{number}"
-            if isinstance(one, dict):
-                yield self._entry(shared | one, place, known)
+            if isinstance(file, dict):
+                names = self._names_in(shared | _flat(file))
+                own_path = _first(OTHER_PATH_COLUMNS, file) if "path" not in names else None
+                yield self._entry(shared | file, place, names | ({"path": own_path} if own_path else {}), where, known)
             else:
-                yield Entry(place, self.repository, "bad_row", f"{type(one).__name__} instead of an object")
+                yield Entry(place, self.repository, "bad_row", f"{type(file).__name__} instead of an object")
 
-    def _entry(self, row: dict[str, Any], where: str, of_repository: Mapping[str, Any] | None = None) -> Entry:
-        try:
-            names = self._names_in(list(row), where)
-        except ConfigError:
-            return Entry(where, self.repository, "no_content", ", ".join(row)[:200])
-        content = row[names["content"]]
-        path = str(row.get(names.get("path", "")) or where)
-        repository = str(row.get(names.get("repository", "")) or self.repository)
+    def _names_in(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """Return our name to the row's, for the columns that it has."""
+        found = {ours: _first(theirs, _flat(row)) for ours, theirs in self._theirs.items()}
+        return {ours: name for ours, name in found.items() if name}
+
+    def _entry(
+        self,
+        row: Mapping[str, Any],
+        where: str,
+        names: Mapping[str, str],
+        row_of_repository: str = "",
+        of_repository: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        values = _flat(row)
+        if "content" not in names:
+            return Entry(where, self.repository, "no_content", ", ".join(map(str, values))[:200])
+        path, done_to_path = text_of(values.get(names.get("path", "")))
+        repository, done_to_repository = text_of(values.get(names.get("repository", "")))
+        changes = [("path", done_to_path), ("repository", done_to_repository)]
+        path = path or where
+        if not repository:
+            # A row that could name its repository and does not is one of its own: it belongs to none that is known.
+            is_alone = row_of_repository or "repository" in names
+            repository = f"{self.repository}/{row_of_repository or where}" if is_alone else self.repository
+        content = values[names["content"]]
         try:
             content = content.encode("utf-8") if isinstance(content, str) else content
         except UnicodeEncodeError:
             return Entry(path, repository, "invalid_unicode", "a lone surrogate")
         if not isinstance(content, bytes):
             return Entry(path, repository, "no_content", type(content).__name__)
-        known = {ours: row[names[ours]] for ours in ("language", "license", "stars", "forks", "date") if ours in names}
-        known = {ours: _plain(ours, value) for ours, value in known.items() if value not in (None, "", [])}
-        known |= of_repository or {}
-        problem = path_problem(path)
-        return Entry(path, repository, problem, size=len(content), known=known, read=Content(content))
+        known: dict[str, Any] = {}
+        for ours, convert in CONVERSIONS.items():
+            if ours in names:
+                value, done = convert(values[names[ours]])
+                changes.append((ours, done))
+                if value is not None and value != "":
+                    known[ours] = value
+        return Entry(
+            path,
+            repository,
+            path_problem(path),
+            size=len(content),
+            known=known | dict(of_repository or {}),
+            read=Content(content),
+            mended=tuple(f"{ours}_{done}" for ours, done in changes if done),
+        )
 
 
-def _plain(ours: str, value: Any) -> Any:
-    """Return a value of a row as our columns have it."""
-    if ours in ("stars", "forks"):
-        return int(value) if isinstance(value, int | float) and value == value else 0
-    if ours == "license" and isinstance(value, list):
-        # What was found in a repository; which of them holds for a file is not known, so that all must be permissive.
-        return all_of(str(one) for one in value)
-    if ours == "date":
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return str(value)
-
-
-def _parquet_rows(wanted: Collection[str], file: TableFile, rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
+def _columns_of(file: TableFile) -> list[str]:
+    """Return the names of a Parquet file's columns, with those inside structs and lists of structs behind a dot."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with file.open() as opened, pq.ParquetFile(opened) as table:
-        columns = [name for name in table.schema_arrow.names if name in wanted]
-        number = 0
-        for group in range(table.metadata.num_row_groups):
-            if rank_of(f"{file.name}#{group}", world_size) == rank:
-                at = number
-                for batch in table.iter_batches(ROWS_OF_A_BATCH, row_groups=[group], columns=columns):
-                    for row in batch.to_pylist():
-                        yield at, row
-                        at += 1
-            number += table.metadata.row_group(group).num_rows
-
-
-def _json_rows(file: TableFile, rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
-    with file.open() as opened, decompressed(opened) as lines:
-        number = 0
-        while line := lines.readline(MAX_LINE_BYTES):
-            is_whole = line.endswith(b"\n") or len(line) < MAX_LINE_BYTES
-            while not is_whole and not line.endswith(b"\n") and (line := lines.readline(MAX_LINE_BYTES)):
-                pass
-            if number % world_size == rank:
-                if not is_whole:
-                    yield number, "row_too_large"
-                elif line.strip():
-                    yield number, _parsed(line)
-            number += 1
-
-
-def _parsed(line: bytes) -> Any:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return "bad_json"
+        with file.open() as opened:
+            schema = pq.ParquetFile(opened).schema_arrow
+    except Exception as error:
+        raise ConfigError(f"{file.name} cannot be read as Parquet: {error}") from None
+    names = []
+    for column in schema:
+        kind = column.type.value_type if pa.types.is_list(column.type) else column.type
+        inner = [field.name for field in kind.fields] if pa.types.is_struct(kind) else []
+        names += [column.name, *(f"{column.name}.{name}" for name in inner)]
+    return names
+
+
+def _first(wanted: Sequence[str], names: Collection[str]) -> str | None:
+    return next((name for name in wanted if name in names), None)
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with what stands in its structs beside it, behind a dot."""
+    inner = {
+        f"{key}.{name}": one for key, value in row.items() if isinstance(value, dict) for name, one in value.items()
+    }
+    return inner | dict(row)
+
+
+def _blobs(columns: Collection[str]) -> str:
+    if BLOB_COLUMN not in columns:
+        return ""
+    return (
+        " It gives Software Heritage's blob ids alone: fetch the contents first (they ask for an agreement) "
+        "and add them as a column."
+    )

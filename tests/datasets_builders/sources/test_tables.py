@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.sources.tables import TableFile, TableSource, local_table
+from datasets_builders.sources.table_rows import TableFile, local_table
+from datasets_builders.sources.tables import TableSource
 
 STACK_V1 = {
     "hexsha": "0" * 40,
@@ -110,7 +111,7 @@ def test_a_connection_that_breaks_is_no_damage_of_the_data():
     def broken():
         raise ConnectionError("the line is dead")
 
-    source = TableSource("remote", [TableFile("rows.parquet", broken, is_remote=True)])
+    source = TableSource("remote", [TableFile("rows.parquet", broken)])
     with pytest.raises(ConnectionError):
         list(source.entries(0, 1))
 

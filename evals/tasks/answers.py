@@ -1,4 +1,4 @@
-"""Section 4: finding the code in a chat model's answer, in ten languages, and saying how it was found.
+"""Section 4.3: finding the code in a chat model's answer, in any language, and saying how it was found.
 
 How often an answer held code of the right language is reported beside its score: the paper saw Python in answers to
 TypeScript questions, and a harness that cannot read an answer looks like a model that cannot program.
@@ -6,27 +6,23 @@ TypeScript questions, and a harness that cannot read an answer looks like a mode
 
 from __future__ import annotations
 
-import functools
-import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tree_sitter import Language, Node, Parser
+from evals.tasks.blocks import Block, blocks, final_text, inline_blocks, tagged_blocks
+from evals.tasks.syntax import (
+    BASH_FUNCTION,
+    GRAMMARS,
+    defines,
+    is_whole,
+    names_used,
+    statements,
+    text_of,
+    tree_of,
+    walk,
+)
 
-ALIASES = {
-    "python": ("python", "py", "python3"),
-    "java": ("java",),
-    "javascript": ("javascript", "js", "node"),
-    "typescript": ("typescript", "ts"),
-    "cpp": ("cpp", "c++", "cc", "cxx"),
-    "csharp": ("csharp", "c#", "cs"),
-    "php": ("php",),
-    "rust": ("rust", "rs"),
-    "go": ("go", "golang"),
-    "bash": ("bash", "sh", "shell"),
-    "sql": ("sql", "sqlite"),
-}
 TITLES = {
     "python": "Python",
     "java": "Java",
@@ -39,47 +35,34 @@ TITLES = {
     "go": "Go",
     "bash": "Bash",
 }
-GRAMMARS = {
-    "python": ("tree_sitter_python", "language"),
-    "java": ("tree_sitter_java", "language"),
-    "javascript": ("tree_sitter_javascript", "language"),
-    "typescript": ("tree_sitter_typescript", "language_typescript"),
-    "cpp": ("tree_sitter_cpp", "language"),
-    "csharp": ("tree_sitter_c_sharp", "language"),
-    "php": ("tree_sitter_php", "language_php"),
-    "rust": ("tree_sitter_rust", "language"),
-    "go": ("tree_sitter_go", "language"),
+# How a statement at the top level begins, where text stands around it.
+_SCRIPT = r"(?:export\s+|default\s+|async\s+|declare\s+|abstract\s+)*(?:function\b|class\s|const\s|let\s|var\s|import\s"
+STARTS = {
+    "python": r"(?:async\s+)?def\s+\w|class\s+\w+\s*[:(]|import\s+\w|from\s+[\w.]+\s+import\b|@\w|"
+    r"[A-Za-z_][\w.]*\s*(?::[^=\n]+)?=\s*[^=\s]|#",
+    "java": r"(?:import|package)\s+[\w.*]+;|@\w+|(?:public|private|protected|static|final|abstract|class|interface|enum"
+    r"|record)\b|//|/\*",
+    "javascript": _SCRIPT + r")|//|/\*|[\w.]+\s*=\s",
+    "typescript": _SCRIPT + r"|interface\s|type\s+\w+\s*[=<]|enum\s)|//|/\*",
+    "cpp": r"#\s*(?:include|define|pragma|if|endif)|using\s|template\b|(?:struct|class|enum|typedef|const|static|auto|"
+    r"inline)\b|//|/\*|[A-Za-z_][\w:<>,*&\s]*[\s*&]\w+\s*\([^;]*$",
+    "csharp": r"using\s+[\w.=\s]+;|namespace\s|\[\w+|(?:public|private|protected|internal|static|sealed|class|struct|"
+    r"interface|enum|record)\b|//|/\*",
+    "php": r"<\?php|(?:function|class|use|namespace|declare|abstract|final|interface|trait|const)\b|\$\w+\s*=|//|/\*",
+    "rust": r"(?:use|fn|pub|struct|enum|impl|const|static|trait|type|mod|unsafe|extern|macro_rules!)\b|#!?\[|//|/\*",
+    "go": r"(?:package|import|func|type|var|const)\b|//|/\*",
 }
-# The grammar of Bash takes some valid functions for errors: `*" "[[:alpha:]]` in a test, `${list[*]:0:$1 + 1}`.
-BASH_FUNCTION = r"(?:^|;)[ \t]*(?:function[ \t]+{name}(?![\w-])|{name}[ \t]*\([ \t]*\))"
-FUNCTION_NODES = {
-    "function_definition",
-    "function_declaration",
-    "function_item",
-    "method_declaration",
-    "method_definition",
-    "variable_declarator",
-    "constructor_declaration",
-    "local_function_statement",  # C#, outside of a class
+CONTINUED = re.compile(r"[)\]}]|(?:else|elif|except|finally|catch)\b")
+BASH_START = re.compile(r"^#!|^[\w-]+[ \t]*\([ \t]*\)|^function[ \t]+\w", re.MULTILINE)
+PROMPT_LINE = re.compile(r"^(?:>>>|\.\.\.) ?", re.MULTILINE)
+PROGRAM_NODES = {
+    *("call", "call_expression", "block", "statement_block", "compound_statement", "assignment", "declaration_list"),
+    "return_statement",
 }
-DECLARATIONS = {"use_declaration", "const_item", "struct_item", "impl_item", "enum_item", "const_declaration"}
-DECLARATIONS |= {
-    "comment",
-    "line_comment",
-    "block_comment",
-    "import_declaration",
-    "type_declaration",
-    "var_declaration",
-    "preproc_include",
-    "struct_specifier",
-    "attribute_item",
-    ";",
-    "\n",
-}
-CLASS_NODES = {"class_declaration", "record_declaration", "struct_declaration", "interface_declaration"}
-FENCE = re.compile(
-    r"^[ \t]*(?:```|~~~)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z)", re.DOTALL | re.MULTILINE
-)
+STUB_NODES = {"pass_statement", "comment"}
+MAX_CHARS = 200_000  # of an answer: what comes after is no code that a benchmark asks for
+MAX_ATTEMPTS = 400  # at the ends of statements in text
+MAX_STATEMENT_LINES = 300
 
 
 @dataclass(frozen=True)
@@ -88,149 +71,198 @@ class Extraction:
 
     Args:
         code (`str`): what is run.
-        how (`str`): "fenced"; "unclosed" (the answer ended inside its block); "no_fence" (all of it is taken as code);
-            "other_language" (every block names another language; the last one is taken); "nothing" (an empty answer).
+        how (`str`): "fenced"; "unclosed" (the answer ended inside its block); "tagged" (between marks such as
+            [PYTHON]); "no_fence" (all of it is taken as code, or its statements); "other_language" (every block names
+            another language); "unfinished_thought" (the answer ended while the model was thinking); "nothing".
     """
 
     code: str
     how: str
 
 
-def extract(answer: str, language: str = "python", entry_point: str | None = None) -> Extraction:
+def extract(
+    answer: str, language: str = "python", entry_point: str | None = None, shown_by: str | None = None
+) -> Extraction:
     """Return the code in an answer.
 
     Of several blocks in the language, the last that defines `entry_point` counts (a later one corrects an earlier one);
-    one that only calls it is an example of use. If none defines it, the last block that is no shell transcript counts.
+    one that only calls it is an example of use. What it uses and other blocks define is put before it. If none defines
+    it, the last block that can be a program counts.
 
     Args:
         answer (`str`): as the model wrote it.
         language (`str`): a key of ALIASES.
         entry_point (`str`, *optional*): the function that the tests call.
-
-    Source: ours.
+        shown_by (`str`, *optional*): a pattern by which a whole program is known among several, without an entry point.
     """
-    if not answer.strip():
+    text = final_text(answer[:MAX_CHARS])
+    if text is None:
+        return Extraction("", "unfinished_thought")
+    if not text.strip():
         return Extraction("", "nothing")
-    blocks = [(match[1].lower(), match[2], match[0]) for match in FENCE.finditer(answer)]
-    if not blocks:
-        return Extraction(answer, "no_fence")
-    fitting = [block for block in blocks if block[0] in ALIASES[language] or not block[0]]
-    how = "fenced" if fitting else "other_language"
-    fitting = fitting or blocks
-    if entry_point:
-        fitting = [block for block in fitting if defines(block[1], language, entry_point)] or fitting
-    _, code, whole = fitting[-1]
-    if how == "fenced" and not whole.rstrip().endswith(("```", "~~~")):
+    found, how = blocks(text, language), "fenced"
+    if not any(block.code.strip() for block in found):
+        found, how = inline_blocks(text), "fenced"
+    if not found:
+        found, how = tagged_blocks(text, language), "tagged"
+    if not found:
+        return Extraction(code_in_text(text, language, entry_point), "no_fence")
+    fitting = [block for block in found if block.language in (language, "")]
+    if not fitting:
+        fitting, how = found, "other_language"
+    if entry_point and language in GRAMMARS and not _any_defines(fitting, language, entry_point):
+        others = [block for block in found if defines(block.code, language, entry_point)]
+        code = code_in_text(text, language, entry_point)
+        if others:
+            fitting, how = others, "other_language"
+        elif defines(code, language, entry_point) and is_whole(code, language):
+            return Extraction(code, "no_fence")
+    block = _chosen(fitting, language, entry_point, shown_by)
+    if how == "fenced" and not block.closed:
         how = "unclosed"
+    code = block.code
+    if entry_point and language in GRAMMARS:
+        if language == "python" and PROMPT_LINE.search(code) and not is_whole(code, language):
+            code = "".join(f"{PROMPT_LINE.sub('', line)}\n" for line in code.split("\n") if PROMPT_LINE.match(line))
+        if not block.closed:
+            code = _without_broken_end(code, language, entry_point)
+        code = _completed(code, [other.code for other in fitting if other is not block], language)
     return Extraction(code, how)
 
 
-@functools.cache
-def _parser(language: str) -> Parser:
-    module, function = GRAMMARS[language]
-    return Parser(Language(getattr(importlib.import_module(module), function)()))
+def _any_defines(found: Sequence[Block], language: str, name: str) -> bool:
+    return any(defines(block.code, language, name) for block in found)
 
 
-def _walk(node: Node):
-    stack = [node]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(reversed(node.children))
+def _chosen(found: Sequence[Block], language: str, entry_point: str | None, shown_by: str | None) -> Block:
+    """Return the block that counts."""
+    labelled = [block for block in found if block.language] or list(found)
+    if entry_point:
+        defining = [block for block in found if defines(block.code, language, entry_point)]
+        at_top = [block for block in defining if _defines_at_top(block.code, language, entry_point)] or defining
+        written = [block for block in at_top if not _is_stub(block.code, language, entry_point)] or at_top
+        if written:
+            return written[-1]
+    programs = [block for block in labelled if _can_be_program(block.code, language)] or labelled
+    if shown_by:
+        programs = [block for block in programs if re.search(shown_by, block.code)] or programs
+    return programs[-1]
 
 
-def _named(node: Node) -> str:
-    """Return the name that a node defines; C++ hides it below declarators."""
-    for field in ("name", "declarator"):
-        child = node.child_by_field_name(field)
-        if child is not None:
-            return (
-                _named(child) if child.child_count and field == "declarator" else child.text.decode("utf-8", "replace")
-            )
-    return node.text.decode("utf-8", "replace") if node.child_count == 0 else ""
-
-
-def _tree(code: str, language: str) -> Node:
-    text = f"<?php\n{code}" if language == "php" and "<?php" not in code else code
-    return _parser(language).parse(text.encode("utf-8", "surrogatepass")).root_node
-
-
-def defines(code: str, language: str, name: str) -> bool:
-    """Return whether the code defines a function, method or variable of that name; always for SQL."""
-    if language == "bash":
-        return re.search(BASH_FUNCTION.format(name=re.escape(name)), code, re.MULTILINE) is not None
+def _defines_at_top(code: str, language: str, name: str) -> bool:
     if language not in GRAMMARS:
         return True
-    return any(node.type in FUNCTION_NODES and _named(node) == name for node in _walk(_tree(code, language)))
+    return any(name in statement.names for statement in statements(code, language) if statement.kind == "definition")
 
 
-def without(code: str, language: str, drop: Callable[[str, str], bool]) -> str:
-    """Return the code without the outermost functions and classes for which `drop(node's type, name)` is true."""
-    content = code.encode("utf-8", "surrogatepass")
-    cuts: list[tuple[int, int]] = []
-    for node in _walk(_parser(language).parse(content).root_node):
-        if cuts and node.start_byte < cuts[-1][1]:
-            continue
-        if node.type in FUNCTION_NODES | CLASS_NODES and drop(node.type, _named(node)):
-            cuts.append((node.start_byte, node.end_byte))
-    for start, end in reversed(cuts):
-        content = content[:start] + content[end:]
-    return content.decode("utf-8", "surrogatepass")
+def _can_be_program(code: str, language: str) -> bool:
+    """Return whether the code is more than values: a sample of output often parses."""
+    if not code.strip():
+        return False
+    if language not in GRAMMARS:
+        return True
+    return any(node.type in PROGRAM_NODES for node in walk(tree_of(code, language)))
 
 
-def without_function(code: str, language: str, name: str) -> str:
-    """Return the code without functions and methods of that name: a chat model's own main, say."""
-    return without(code, language, lambda kind, found: kind not in CLASS_NODES and found == name)
+def _is_stub(code: str, language: str, name: str) -> bool:
+    """Return whether the function's body is left out: a docstring, `pass` or dots."""
+    if language != "python":
+        return False
+    for node in walk(tree_of(code, language)):
+        field, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if node.type == "function_definition" and field is not None and body is not None and text_of(field) == name:
+            return all(_says_nothing(child.type, text_of(child)) for child in body.named_children)
+    return False
 
 
-def definitions(code: str, language: str, name: str) -> str:
-    """Return the code up to the last definition that stands before something else, once `name` is defined.
-
-    A base model goes on after the function: with helpers that it calls, with prose, with a main of its own.
-    """
-    content = code.encode("utf-8", "surrogatepass")
-    end, found = 0, False
-    for node in _parser(language).parse(content).root_node.children:
-        named = [one for one in _walk(node) if one.type in FUNCTION_NODES]
-        if found and not named and node.type not in DECLARATIONS:
-            break
-        found = found or any(_named(one) == name for one in named)
-        end = node.end_byte if found and "comment" not in node.type else end
-    return content[:end].decode("utf-8", "surrogatepass") if found else code
+def _says_nothing(kind: str, text: str) -> bool:
+    return kind in STUB_NODES or text == "..." or (kind == "expression_statement" and text[:1] in "'\"r")
 
 
-def functions_beside(code: str, language: str, name: str) -> str:
-    """Return the functions of the code but for those of that name."""
-    nodes = _parser(language).parse(code.encode("utf-8", "surrogatepass")).root_node.children
-    beside = [node for node in nodes if node.type in FUNCTION_NODES and _named(node) != name and not node.has_error]
-    return "\n".join(node.text.decode("utf-8", "surrogatepass") for node in beside)
+def _without_broken_end(code: str, language: str, name: str) -> str:
+    """Return code that breaks off behind the function's definition without the statement that breaks off."""
+    if is_whole(code, language):
+        return code
+    if language != "python":
+        whole = "\n".join(statement.text for statement in statements(code, language))
+        return whole if defines(whole, language, name) else code
+    lines = code.split("\n")
+    for last in range(len(lines) - 1, max(len(lines) - MAX_STATEMENT_LINES, 0), -1):
+        kept = "\n".join(lines[:last])
+        if lines[last][:1].strip() and is_whole(kept, language):
+            return f"{kept}\n" if defines(kept, language, name) else code
+    return code
 
 
-def class_body(code: str, language: str, name: str) -> tuple[str, str] | None:
-    """Return (what stands before it, the members) of the class that has a method of that name; None without one."""
-    content = code.encode("utf-8", "surrogatepass")
-    for node in _walk(_parser(language).parse(content).root_node):
-        body = node.child_by_field_name("body") if node.type in CLASS_NODES else None
-        if body is None:
-            continue
-        members = [child for child in body.children if child.type in FUNCTION_NODES]
-        if any(_named(child) == name for child in members):
-            end = body.end_byte - 1 if content[body.start_byte : body.end_byte].endswith(b"}") else body.end_byte
-            before, inner, after = (
-                content[: node.start_byte],
-                content[body.start_byte + 1 : end],
-                content[body.end_byte :],
-            )
-            return (before + b"\n" + after).decode("utf-8", "surrogatepass"), inner.decode("utf-8", "surrogatepass")
-    return None
+def _completed(code: str, others: Sequence[str], language: str) -> str:
+    """Return the code below what it uses and does not define: imports and definitions of the other blocks."""
+    offered = [statement for other in others for statement in statements(other, language) if statement.kind != "other"]
+    own = statements(code, language)
+    defined = {name for statement in own for name in statement.names if statement.kind == "definition"}
+    present = {statement.text for statement in own}
+    used, taken = names_used(code, language), []
+    changed = bool(offered)
+    while changed:
+        changed = False
+        for statement in reversed(offered):  # of two with one name the later counts
+            wanted = statement.names & used if statement.kind == "import" else (statement.names & used) - defined
+            if wanted and statement.text not in present and not statement.names & defined:
+                taken.append(statement)
+                present.add(statement.text)
+                used |= names_used(statement.text, language)
+                defined |= statement.names if statement.kind == "definition" else set()
+                changed = True
+    if not any(statement.kind == "definition" for statement in taken) and language != "python":
+        return code
+    if language in ("cpp", "rust", "php", "csharp"):  # what such imports bring cannot be told from their names
+        taken += [each for each in offered if each.kind == "import" and each.text not in present]
+    before = [statement for statement in offered if statement in taken]
+    before.sort(key=lambda statement: statement.kind != "import")
+    texts = list(dict.fromkeys(statement.text.rstrip("\n") for statement in before))
+    return "\n".join([*texts, code]) if texts else code
 
 
-def packages_used(code: str) -> set[str]:
-    """Return the names before a dot and an exported name in Go code; comments and strings do not count."""
-    used = set()
-    for node in _walk(_tree(code, "go")):
-        if node.type in ("selector_expression", "qualified_type"):
-            package, name = node.children[0], node.children[-1]
-            if package.child_count == 0 and name.text[:1].isupper():
-                used.add(package.text.decode("utf-8", "replace"))
-    return used
+def code_in_text(text: str, language: str, entry_point: str | None = None) -> str:
+    """Return the statements that stand in a text without fences; the text itself if it is a program, or holds none."""
+    if language == "bash":
+        return _bash_in_text(text)
+    if language not in GRAMMARS:
+        return text
+    if is_whole(text, language) and (entry_point is None or _defines_at_top(text, language, entry_point)):
+        return text
+    code = "\n".join(_statements_in(text.split("\n"), language))
+    if not code or (entry_point is not None and not defines(code, language, entry_point)):
+        return text
+    return f"{code}\n"
+
+
+def _statements_in(lines: list[str], language: str) -> Iterable[str]:
+    """Yield the statements among lines of text: from a line that can begin one, to the first where it is whole."""
+    start, number, attempts = re.compile(STARTS[language]), 0, 0
+    while number < len(lines):
+        line = lines[number]
+        margin = len(line) - len(line.lstrip(" \t"))
+        end = None
+        if start.match(line, margin):
+            for last in range(number, min(number + MAX_STATEMENT_LINES, len(lines))):
+                after = next((line for line in lines[last + 1 :] if line.strip()), "")
+                if after.strip() and (after[: margin + 1].strip() == "" or CONTINUED.match(after, margin)):
+                    continue
+                attempts += 1
+                statement = [part[margin:] if not part[:margin].strip() else part for part in lines[number : last + 1]]
+                if attempts > MAX_ATTEMPTS:
+                    return
+                if is_whole("\n".join(statement), language):
+                    end = last
+                    yield "\n".join(statement)
+                    break
+        number = number + 1 if end is None else end + 1
+
+
+def _bash_in_text(text: str) -> str:
+    start = BASH_START.search(text)
+    if start is None:
+        return text
+    code = text[start.start() :]
+    end = code.rfind("\n}")
+    return code[: end + 2] + "\n" if end >= 0 and re.search(BASH_FUNCTION.format(name=r"[\w-]+"), code) else code

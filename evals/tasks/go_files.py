@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from evals.execution.toolchains import GO_PACKAGES
-from evals.tasks.answers import packages_used
+from evals.tasks.syntax import packages_used
 
 GO_IMPORT = re.compile(r'^[ \t]*(?:import[ \t(]+)?(?:(\w+)[ \t]+)?"([\w./-]+)"', re.MULTILINE)
 GO_HEADER = re.compile(

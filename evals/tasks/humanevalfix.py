@@ -7,17 +7,11 @@ import re
 from evals.benchmarks.humanevalfix import LANGUAGES, humanevalfix_source
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program, encoded
-from evals.tasks.answers import (
-    TITLES,
-    defines,
-    definitions,
-    functions_beside,
-    without,
-    without_function,
-)
+from evals.tasks.answers import TITLES
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.go_files import go_file
 from evals.tasks.marked import marked_program
+from evals.tasks.syntax import defines, definitions, functions_beside, without, without_function
 
 # OctoPack's tests print a failed assertion and go on; here it throws.
 STRICT_ASSERT = (

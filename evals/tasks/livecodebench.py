@@ -42,7 +42,8 @@ ENSURE = (
 IMPORTS = (
     "import bisect, collections, functools, heapq, itertools, json, math, operator, random, re, string, sys\n"
     "from typing import *\nfrom collections import *\nfrom functools import *\nfrom heapq import *\n"
-    "from itertools import *\nfrom bisect import *\nfrom math import *\nsys.setrecursionlimit(50000)\n"
+    "from itertools import *\nfrom bisect import *\nfrom math import *\nfrom builtins import *\n"
+    "sys.setrecursionlimit(50000)\n"
 )
 CALL = """
 {code}

@@ -13,6 +13,7 @@ from evals.execution import Limits, Program
 from evals.tasks.benchmark import SELF_CONTAINED_SCRIPT, ExecutedBenchmark
 from evals.tasks.marked import marked_program
 from evals.tasks.prepared_tests import prepared_test
+from evals.tasks.python_text import as_module, without_demonstration
 
 # The prompt of the paper that introduced MBPP; DeepSeek-Coder's harness, which CodeFuseEval follows, quotes the code.
 QUESTION = (
@@ -29,6 +30,7 @@ class Mbpp(ExecutedBenchmark):
     name = "mbpp"
     title = "500 small Python problems with three tests each; 3-shot for base models"
     source = MBPP
+    packages = ("numpy",)  # as for MBPP+
     max_new_tokens = 512
     base_stops = ("[DONE]",)
 
@@ -56,7 +58,11 @@ class Mbpp(ExecutedBenchmark):
         code = code.strip()
         if code[:1] == code[-1:] == "'":  # the paper preset's examples quote the code, and a base model quotes its own
             code = code[1:-1]
-        return marked_program("\n".join([code, row["test_setup_code"], *row["test_list"]]))
+        source = "\n".join([as_module(code), row["test_setup_code"], *row["test_list"]])
+        return marked_program(source, packages=self.packages)
+
+    def chat_program(self, row: Row, code: str) -> Program:
+        return self.program(row, without_demonstration(code, self.entry_point(row)))
 
     def gold(self, row: Row) -> str:
         return row["code"]
@@ -84,7 +90,11 @@ class MbppPlus(ExecutedBenchmark):
 
     def program(self, row: Row, code: str) -> Program:
         test = prepared_test(row["test"], self.packages, self.limits)
-        return replace(marked_program(f"{code}\n{test.text}", packages=self.packages), expected_seconds=test.seconds)
+        program = marked_program(f"{as_module(code)}\n{test.text}", packages=self.packages)
+        return replace(program, expected_seconds=test.seconds)
+
+    def chat_program(self, row: Row, code: str) -> Program:
+        return self.program(row, without_demonstration(code, self.entry_point(row)))
 
     def gold(self, row: Row) -> str:
         return row["code"]

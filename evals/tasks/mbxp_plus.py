@@ -7,10 +7,11 @@ import re
 from evals.benchmarks.mbxp_plus import LANGUAGES, mbxp_plus_source
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program
-from evals.tasks.answers import TITLES, defines, without, without_function
+from evals.tasks.answers import TITLES
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.go_files import go_file
 from evals.tasks.marked import marked_program
+from evals.tasks.syntax import defines, without, without_function
 
 PROMPTS = {
     "en": "Please complete the following requirement using {language}:\n{text}\n"

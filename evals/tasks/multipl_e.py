@@ -9,11 +9,12 @@ from evals.benchmarks.multipl_e import LANGUAGES, multipl_e_source
 from evals.benchmarks.multipl_e_gold import add_gold
 from evals.benchmarks.rows import Row
 from evals.execution import Limits, Program, encoded
-from evals.tasks.answers import TITLES, class_body, defines, without, without_function
+from evals.tasks.answers import TITLES
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.go_files import go_file
 from evals.tasks.humaneval import HumanEval
 from evals.tasks.marked import marked_program
+from evals.tasks.syntax import class_body, defines, without, without_function
 
 CHAT = {
     "standard": (

@@ -2,7 +2,8 @@
 
 import pytest
 
-from evals.tasks.answers import class_body, defines, definitions, extract, packages_used, without_function
+from evals.tasks.answers import extract
+from evals.tasks.syntax import class_body, defines, definitions, packages_used, without_function
 
 ADD = "def add(a, b):\n    return a + b\n"
 PROSE = f"Sure! Here is the function.\n\n```python\n{ADD}```\n\nIt adds the numbers."

@@ -49,6 +49,11 @@ class BuilderConfig:
         for name in ("num_shards", "num_tasks", "workers"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        if "://" in self.output_dir:
+            raise ConfigError(
+                f"output_dir is {self.output_dir}, but a dataset is built in a local folder; name one, and publish it "
+                "with --push-to ORG/NAME, or copy it where it belongs"
+            )
         executor_options(self.executor)
 
     def fields_with_effect(self) -> dict[str, Any]:

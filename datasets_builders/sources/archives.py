@@ -16,7 +16,9 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
@@ -94,10 +96,10 @@ class ArchiveSource(Source):
         max_archive_bytes: int = MAX_ARCHIVE_BYTES,
         license: str = "",
     ) -> None:
-        self.path = str(path)
+        self.path = self.place = str(path)
         self.exclude = list(exclude)
         self.max_bytes, self.max_archive_bytes = max_bytes, max_archive_bytes
-        self.repository = archive_stem(path)
+        self.repository = self._stem = archive_stem(path)
         self._license = license
         self._kept: list[Entry] | None = None
 
@@ -137,9 +139,12 @@ class ArchiveSource(Source):
         name, is_empty = Path(self.path).name, True
         try:
             with open(self.path, "rb") as file:
-                for member in self._members(file):
+                members = self._members(file)
+                first = next(members, None)
+                around = self._folder_around(first.name) if first else ""
+                for member in chain([first] if first else [], members):
                     is_empty = False
-                    path = _shown(member.name, self.repository) if member.name else name
+                    path = _shown(member.name, around) if member.name else name
                     problem = member.problem or path_problem(member.name)
                     yield Entry(
                         path, self.repository, problem, member.detail, size=member.size, read=Content(member.raw)
@@ -154,6 +159,27 @@ class ArchiveSource(Source):
             return
         if is_empty:
             yield Entry(name, self.repository, "empty_archive")
+
+    def _folder_around(self, first: str) -> str:
+        """Return the folder that all lies in, or an empty string: it names project and version, as the archive does.
+
+        What a forge packs is called by branch or tag alone, `main.tar.gz` with `flask-main/`, or by the project with a
+        commit: there it must hold everything.
+        """
+        top, separator, _ = first.removeprefix("./").partition("/")
+        if not separator:
+            return self._stem
+        stem = self._stem.removeprefix("v") if self._stem[1:2].isdigit() else self._stem
+        if (
+            top == "package"
+            or _plain(top) == _plain(self._stem)
+            or not (top.endswith(f"-{stem}") or top.startswith(f"{stem}-"))
+        ):
+            return self._stem
+        names = []
+        with suppress(*_DAMAGE, TooMuchData), open(self.path, "rb") as file:
+            names += [member.name for member in self._members(file) if member.name]
+        return top if all(name.removeprefix("./").startswith(f"{top}/") for name in names) else self._stem
 
     def _members(self, file: BinaryIO) -> Iterator[_Member]:
         is_zip = zipfile.is_zipfile(file)
@@ -189,12 +215,12 @@ class ArchiveSource(Source):
         return count_files(without_excluded(self._entries(), self.exclude))
 
 
-def _shown(path: str, repository: str) -> str:
+def _shown(path: str, around: str) -> str:
     """Return a path without `./` and without the folder around the whole archive."""
     path = path.removeprefix("./")
     first, separator, rest = path.partition("/")
-    around = separator and (first == "package" or _plain(first) == _plain(repository))
-    return rest if around and rest else path
+    is_around = separator and (first == "package" or _plain(first) == _plain(around))
+    return rest if is_around and rest else path
 
 
 def _plain(name: str) -> str:

@@ -25,7 +25,8 @@ def decode(raw: bytes) -> tuple[str, str] | None:
     """Return the text of a file and its encoding (a Python codec's name), or None where no encoding fits.
 
     A byte order mark decides, then UTF-8, then what the file declares, then charset-normalizer's choice among
-    `LEGACY_ENCODINGS`. The mark is not part of the text.
+    `LEGACY_ENCODINGS`. The mark is not part of the text. UTF-8 with a few broken bytes is in no other encoding: a
+    guess would turn every character of it that is not ASCII into two or three wrong ones.
 
     Args:
         raw (`bytes`): the whole file.
@@ -40,10 +41,20 @@ def decode(raw: bytes) -> tuple[str, str] | None:
     first_lines = b"\n".join(raw[:2000].split(b"\n", 2)[:2])
     if (declared := _DECLARED.search(first_lines)) and (found := _decoded(raw, declared[1].decode("ascii"))):
         return found
+    if _is_damaged_utf8(raw):
+        return None
     from charset_normalizer import from_bytes
 
     best = from_bytes(raw[:DETECTION_BYTES], cp_isolation=list(LEGACY_ENCODINGS)).best()
     return _decoded(raw, best.encoding) if best else None
+
+
+def _is_damaged_utf8(raw: bytes) -> bool:
+    """Return whether more of what is not ASCII is UTF-8 than is not."""
+    beyond_ascii = sum(byte > 0x7F for byte in raw)
+    whole = raw.decode("utf-8", "ignore").encode("utf-8")
+    broken = len(raw) - len(whole)
+    return broken < beyond_ascii - broken
 
 
 def _decoded(raw: bytes, encoding: str) -> tuple[str, str] | None:

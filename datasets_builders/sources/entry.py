@@ -51,11 +51,11 @@ class Source:
 
     Args:
         repository (`str`): name of the code base, for files that are not known to be of another.
-
-    Source: ours.
+        place (`str`): absolute path on this machine, or empty.
     """
 
     repository: str
+    place: str = ""
 
     def entries(self, rank: int, world_size: int) -> Iterator[Entry]:
         """List, in a fixed order, the entries of one rank; all ranks together give each entry once."""

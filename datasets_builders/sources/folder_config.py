@@ -69,6 +69,8 @@ def check_folder(config: FolderConfig, output_folder: Path) -> None:
     Source: ours.
     """
     root = input_folder(config)
+    if "://" in config.input_dir:
+        raise ConfigError(f"input_dir is {config.input_dir}, but only local folders are read; fetch it first")
     if not root.exists():
         raise ConfigError(f"input_dir {root} does not exist")
     if not root.is_dir():

@@ -26,7 +26,7 @@ class FolderSource(Source):
     """
 
     def __init__(self, root: Path, exclude: Sequence[str] = (), repository: str = "", license: str = "") -> None:
-        self.root = str(root)
+        self.root = self.place = str(root)
         self.exclude = list(exclude)
         self.repository = repository or root.resolve().name
         self._license = license

@@ -37,6 +37,7 @@ class GitSource(Source):
         from dulwich.repo import Repo
 
         self.path, self.exclude, self._license = str(path), list(exclude), license
+        self.place = str(path.absolute())
         self.repository = path.resolve().name.removesuffix(".git") or path.resolve().parent.name
         try:
             with Repo(self.path) as repo:

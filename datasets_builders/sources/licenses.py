@@ -70,6 +70,26 @@ _ALIASES = {
     "mit license": "MIT",
     "isc license": "ISC",
 }
+# Of Python's trove classifiers; those of other licences say that something is stated.
+_CLASSIFIER = re.compile(r"^Classifier: License :: (?:OSI Approved :: )?([^\r\n]{1,150})", re.MULTILINE)
+_CLASSIFIED = {
+    "Apache Software License": "Apache-2.0",
+    "BSD License": "BSD-3-Clause",
+    "GNU Affero General Public License v3": "AGPL-3.0-only",
+    "GNU Affero General Public License v3 or later (AGPLv3+)": "AGPL-3.0-or-later",
+    "GNU General Public License v2 (GPLv2)": "GPL-2.0-only",
+    "GNU General Public License v2 or later (GPLv2+)": "GPL-2.0-or-later",
+    "GNU General Public License v3 (GPLv3)": "GPL-3.0-only",
+    "GNU General Public License v3 or later (GPLv3+)": "GPL-3.0-or-later",
+    "GNU Lesser General Public License v3 (LGPLv3)": "LGPL-3.0-only",
+    "GNU Lesser General Public License v3 or later (LGPLv3+)": "LGPL-3.0-or-later",
+    "ISC License (ISCL)": "ISC",
+    "MIT License": "MIT",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+    "The Unlicense (Unlicense)": "Unlicense",
+    "zlib/libpng License": "Zlib",
+}
 _DEBIAN_LICENSE = re.compile(r"^License:[ \t]*(\S[^\n]{0,100})$", re.MULTILINE)
 _PERMISSIVE = ("Permissive", "Public Domain")
 
@@ -130,7 +150,21 @@ def license_of_files(files: Mapping[str, bytes]) -> str:
             return stated
         if found := recognise_license(text):
             return found
-    return UNRECOGNISED if stating else UNKNOWN
+    classified = {_CLASSIFIED.get(words, UNRECOGNISED) for words in _classifiers(files)}
+    if classified and UNRECOGNISED not in classified:
+        return all_of(classified)
+    return UNRECOGNISED if stating or classified else UNKNOWN
+
+
+def _classifiers(files: Mapping[str, bytes]) -> list[str]:
+    """Return what the classifiers in a Python package's metadata say of its licence."""
+    texts = [_headers(raw) for path, raw in files.items() if PurePosixPath(path).name in ("PKG-INFO", "METADATA")]
+    return [words.strip() for text in texts for words in _CLASSIFIER.findall(text)]
+
+
+def _headers(raw: bytes) -> str:
+    """Return the headers of a package's metadata, without the description behind them."""
+    return re.split(r"\r?\n\r?\n", raw.decode("utf-8", "replace"), maxsplit=1)[0]
 
 
 def _stated_in_metadata(path: str, text: str) -> str | None:
@@ -145,8 +179,10 @@ def _stated_in_metadata(path: str, text: str) -> str | None:
 def _debian_license(text: str) -> str | None:
     """Return what a machine-readable copyright file states of all files but those of the packaging."""
     names = set()
+    says_of_files = re.search(r"^Files:", text, re.MULTILINE) is not None
     for paragraph in re.split(r"\n[ \t]*\n", text):
-        if re.match(r"Files:[ \t]*debian/", paragraph.lstrip()):
+        # One that begins with a licence is its text, for the files that name it.
+        if re.match(r"Files:[ \t]*debian/" + "|License:" * says_of_files, paragraph.lstrip()):
             continue
         if found := _DEBIAN_LICENSE.search(paragraph):
             names.add(spdx_expression(found[1]))

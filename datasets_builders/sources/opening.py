@@ -48,9 +48,12 @@ def open_sources(
         elif word.startswith(GIT):
             path, _, revision = word.removeprefix(GIT).partition("@")
             sources.append(GitSource(Path(path).expanduser(), revision or "HEAD", exclude, license))
+        elif "://" in word:
+            raise ConfigError(f"sources: {word} is not read from there; fetch it first, then name one of: {FORMS}")
         else:
             sources += _local(word, exclude, max_bytes, columns, license)
-    _check_names(sources)
+    _check_twice(sources)
+    tell_apart(sources)
     return sources
 
 
@@ -72,7 +75,9 @@ def _local(
             raise ConfigError(f"sources: {path} is none of these: {FORMS}")
     if tables:
         name = tables[0].name.partition(".")[0] if len(tables) == 1 else tables[0].absolute().parent.name
-        found.append(_tables(name, [local_table(path.absolute()) for path in tables], columns, exclude, license))
+        source = _tables(name, [local_table(path.absolute()) for path in tables], columns, exclude, license)
+        source.place = str(tables[0].absolute() if len(tables) == 1 else tables[0].absolute().parent)
+        found.append(source)
     return found
 
 
@@ -84,10 +89,42 @@ def _tables(
     return source
 
 
-def _check_names(sources: Sequence[Source]) -> None:
-    seen: dict[str, str] = {}
+def _check_twice(sources: Sequence[Source]) -> None:
+    seen = set()
     for source in sources:
         line = source.describe()
-        if line in seen:
+        place = Path(source.place).resolve() if isinstance(source, FolderSource) else line
+        if place in seen:
             raise ConfigError(f"sources: {line} is named twice")
-        seen[line] = line
+        seen.add(place)
+
+
+def tell_apart(sources: Sequence[Source]) -> None:
+    """Give sources of one name, such as two clones called `app`, the names of the folders around them too.
+
+    Two sources with one name would become one repository, which keeps one of two files with the same path.
+
+    Raises:
+        ConfigError: two sources lie in one place, such as two revisions of one repository.
+    """
+    by_name: dict[str, list[Source]] = {}
+    for source in sources:
+        by_name.setdefault(source.repository, []).append(source)
+    for name, group in by_name.items():
+        if len(group) == 1:
+            continue
+        folders = [Path(source.place).parent.parts[1:] for source in group]
+        depths = range(1, max(map(len, folders)) + 1)
+        choices = [["/".join([*folder[-depth:], name]) for folder in folders] for depth in depths]
+        choices.append([Path(source.place).name for source in group])  # app-1.0.tar.gz beside app-1.0.zip
+        told = next((names for names in choices if len(set(names)) == len(names)), None)
+        for source, longer in zip(group, told or [name] * len(group), strict=True):
+            source.repository = longer
+    first_by_name: dict[str, Source] = {}
+    for source in sources:
+        first = first_by_name.setdefault(source.repository, source)
+        if first is not source:
+            raise ConfigError(
+                f"sources: these would be one repository, {source.repository!r}, and lose files of the same path; "
+                f"name one of them: {first.describe()}; {source.describe()}"
+            )

@@ -70,11 +70,47 @@ def test_an_npm_tarball_a_wheel_and_a_debian_package_state_their_licences(tmp_pa
         archive.writestr("demo-1.0.dist-info/METADATA", "Name: demo\nLicense-Expression: MIT OR Apache-2.0\n")
     assert found(wheel)["demo/a.py"] == b"a = 1\n" and ArchiveSource(wheel).license() == "MIT OR Apache-2.0"
     deb = tmp_path / "ruby-demo_1.0-1_all.deb"
-    terms = b"Files: *\nLicense: Expat\n\nFiles: debian/*\nLicense: GPL-2+\n\nLicense: Expat\n text\n"
+    terms = b"Files: *\nLicense: Expat\n\nFiles: debian/*\nLicense: GPL-2+\n\nLicense: GPL-2+\n text\n"
     data = lzma.compress(tar_bytes({"./usr/lib/demo.rb": b"1\n", "./usr/share/doc/ruby-demo/copyright": terms}))
     deb.write_bytes(deb_bytes(data))
     assert found(deb)["usr/lib/demo.rb"] == b"1\n"
     assert (ArchiveSource(deb).repository, ArchiveSource(deb).license()) == ("ruby-demo", "MIT")
+
+
+@pytest.mark.parametrize(
+    ("archive", "folder"),
+    [
+        ("v1.0.tar.gz", "proj-1.0/"),
+        ("main.tar.gz", "proj-main/"),
+        ("acme-tool.tar.gz", "acme-tool-9f8e7d6/"),
+        ("2.1.tar.gz", "./proj-2.1/"),
+    ],
+)
+def test_the_folder_that_a_forge_packs_is_taken_off_and_its_licence_counts(tmp_path, archive, folder):
+    path = tmp_path / archive
+    files = {"COPYING": b"GNU General Public License\nVersion 3", "app.py": b"a = 1\n"}
+    path.write_bytes(gzip.compress(tar_bytes(files, folder)))
+    assert found(path) == files
+    assert ArchiveSource(path).license() == "GPL-3.0-only"
+    path.write_bytes(gzip.compress(tar_bytes({f"{folder}app.py": b"a = 1\n", "docs/app.py": b"a = 1\n"})))
+    assert len(found(path)) == 2, "a folder beside others stays"
+
+
+@pytest.mark.parametrize(
+    ("classifiers", "license"),
+    [
+        (["OSI Approved :: GNU General Public License v3 (GPLv3)"], "GPL-3.0-only"),
+        (["OSI Approved :: MIT License"], "MIT"),
+        (["OSI Approved :: MIT License", "OSI Approved :: BSD License"], "BSD-3-Clause AND MIT"),
+        (["Other/Proprietary License"], "unrecognised"),
+        ([], "unknown"),
+    ],
+)
+def test_a_classifier_states_a_licence_where_nothing_else_does(tmp_path, classifiers, license):
+    path = tmp_path / "demo-1.0.tar.gz"
+    lines = ["Name: demo", *(f"Classifier: License :: {one}" for one in classifiers), "", "Classifier: License :: X"]
+    path.write_bytes(gzip.compress(tar_bytes({"PKG-INFO": "\n".join(lines).encode()}, "demo-1.0/")))
+    assert ArchiveSource(path).license() == license
 
 
 def test_the_end_of_a_long_list_of_licences_counts_too(tmp_path):

@@ -3,11 +3,14 @@
 import gzip
 import json
 import subprocess
+import zipfile
 
 import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.repositories.builder import RepositoriesBuilder
+from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.sources.encodings import decode
@@ -70,9 +73,17 @@ def test_wrong_words_say_what_is_wrong(repository, tmp_path):
         ([f"git:{repository}@v2"], "no commit 'v2'"),
         ([str(repository), str(repository)], "is named twice"),
         (["hf://datasets/alone"], "write hf://datasets/ORG/NAME"),
+        (["s3://bucket/code"], "s3://bucket/code is not read from there; fetch it first"),
+        (["https://host/a.parquet"], "is not read from there"),
+        ([f"git:{repository}@v1", f"git:{repository}"], "these would be one repository, 'engine'"),
+        ([f"{repository}/../engine", str(repository)], "is named twice"),
     ):
         with pytest.raises(ConfigError, match=message):
             open_sources(words, [], 1000)
+    with pytest.raises(ConfigError, match="output_dir is s3://bucket/data, but a dataset is built in a local folder"):
+        SourceCodeConfig(output_dir="s3://bucket/data")
+    with pytest.raises(ConfigError, match="input_dir is gs://bucket, but only local folders are read"):
+        build(tmp_path, input_dir="gs://bucket")
     with pytest.raises(ConfigError, match="lies inside the source"):
         build(tmp_path, sources=[str(tmp_path)])
     with pytest.raises(ConfigError, match="sources and input_dir"):
@@ -81,6 +92,46 @@ def test_wrong_words_say_what_is_wrong(repository, tmp_path):
         SourceCodeConfig(output_dir="x", license_types=["free"])
     with pytest.raises(ConfigError, match="allowed_licenses: 'GPL' is no SPDX name"):
         SourceCodeConfig(output_dir="x", allowed_licenses=["GPL"])
+
+
+def test_sources_of_one_name_are_told_apart(tmp_path):
+    for owner in ("ada", "bob"):
+        (tmp_path / owner / "app").mkdir(parents=True)
+        (tmp_path / owner / "app" / "main.py").write_bytes(ADD)
+        archive = gzip.compress(tar_bytes({f"{owner}s-thing-main/main.py": ADD}))
+        (tmp_path / owner / "main.tar.gz").write_bytes(archive)
+        (tmp_path / owner / "rows.jsonl").write_text(json.dumps({"content": ADD.decode(), "path": "main.py"}))
+    with zipfile.ZipFile(tmp_path / "ada" / "main.zip", "w") as archive:
+        archive.writestr("main.py", ADD)
+    (tmp_path / "other").mkdir()
+    words = [
+        f"{tmp_path}/*/app",
+        f"{tmp_path}/*/main.tar.gz",
+        *(f"{tmp_path}/{one}/rows.jsonl" for one in ("ada", "bob")),
+    ]
+    sources = open_sources([*words, f"{tmp_path}/other"], [], 1000)
+    names = ["ada/app", "bob/app", "ada/main", "bob/main", "ada/rows", "bob/rows", "other"]
+    assert [source.repository for source in sources] == names
+    for source in sources[:-1]:
+        (entry,) = source.entries(0, 1)
+        assert (entry.repository, entry.path) == (source.repository, "main.py")
+    both = open_sources([f"{tmp_path}/ada/main.tar.gz", f"{tmp_path}/ada/main.zip"], [], 1000)
+    assert [source.repository for source in both] == ["main.tar.gz", "main.zip"]
+
+
+def test_two_clones_of_one_name_lose_no_file(tmp_path):
+    for owner in ("ada", "bob"):
+        folder = tmp_path / owner / "app"
+        folder.mkdir(parents=True)
+        (folder / "base.py").write_text(f"def {owner}_base(value):\n    return value * {len(owner)}\n\n\nUSED = 1\n")
+        (folder / "main.py").write_text(f"from base import {owner}_base\n\n\nprint({owner}_base(12), 'of {owner}')\n")
+    config = RepositoriesConfig(
+        output_dir=str(tmp_path / "out"), sources=[f"{tmp_path}/*/app"], decontaminate=[], near_dedup=False
+    )
+    result = RepositoriesBuilder(config).run()
+    rows = pq.read_table(tmp_path / "out" / "data").to_pylist()
+    assert sorted(row["repository"] for row in rows) == ["ada/app", "bob/app"]
+    assert "duplicate_path" not in result.ledger.step("concatenate").reasons
 
 
 def test_all_kinds_of_sources_in_one_build(repository, tmp_path):
@@ -183,3 +234,17 @@ def test_opt_outs_are_repositories_and_owners(tmp_path):
     path.write_text("two words\n")
     with pytest.raises(ConfigError, match="line 1: 'two words' is neither"):
         read_opt_outs(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# the \u201csmart\u201d quotes \u2014 and more\u2026\n",
+        "# \u2705 done \U0001f680\n",
+        "# \u0427\u0442\u0435\u043d\u0438\u0435\n",
+    ],
+)
+@pytest.mark.parametrize("end", [b"# caf\xe9\n", b"\xe8\xae", b"# x\x80y\n"])
+@pytest.mark.parametrize("times", [1, 30])
+def test_utf8_with_a_broken_byte_is_never_read_as_something_else(text, end, times):
+    assert decode((text + "def f(a):\n    return a + 1\n").encode() * times + end) is None

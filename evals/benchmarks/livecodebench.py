@@ -78,7 +78,7 @@ def decode_private(text: str) -> list[dict[str, str]]:
     except ValueError:
         content = zlib.decompress(base64.b64decode(text))
     steps = [(opcode.name, argument) for opcode, argument, _ in pickletools.genops(content)]
-    texts = [argument for name, argument in steps if name in TEXTS]
+    texts = [str(argument) for name, argument in steps if name in TEXTS]
     other = {name for name, _ in steps} - TEXTS - TEXT_OPCODES
     if len(texts) != 1 or other:
         raise ValueError(f"a pickle of {', '.join(sorted(other)) or f'{len(texts)} texts'} where one text was expected")

@@ -38,9 +38,9 @@ def load_spider(source: BenchmarkSource, data_dir: Path | None) -> tuple[list[Ro
     """
     rows, where = source.load(data_dir)
     folder = data_folder(data_dir)
-    base = folder / "spider" / ("test_database" if source is SPIDER else "database") if folder else None
-    if base is not None and not base.is_dir():
-        base = folder / "spider" / "database"
+    base = folder / "spider" / "database" if folder else None
+    if base and source is SPIDER and base.with_name("test_database").is_dir():
+        base = base.with_name("test_database")
     schemas: dict[str, tuple[str, str]] = {}
     answer = []
     for number, row in enumerate(rows):

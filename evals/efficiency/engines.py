@@ -6,19 +6,60 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from evals.efficiency.latency import Plan, measure
+from evals.errors import UsageError
 
-PYTHON_VARIABLE = "LING_VLLM_PYTHON"
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class EngineError(RuntimeError):
     """An engine that does not start, or ends while it measures; the message has its own words."""
+
+
+def measure_models(
+    models: Sequence[str],
+    plan: Plan,
+    *,
+    backend: str,
+    tensor_parallel: Sequence[int],
+    vllm_python: str,
+    vllm_arguments: Mapping[str, Any],
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
+    """Measure several models, with vLLM each over several numbers of GPUs.
+
+    Args:
+        models: folders, or names on the Hub.
+        backend: "transformers" or "vllm".
+
+    Returns:
+        (by model, and by number of GPUs if there are several, the lines of `measure`; the machine and the versions).
+
+    Raises:
+        UsageError: no such model or interpreter, or several GPUs without vLLM.
+        EngineError: vLLM refuses the model.
+    """
+    from evals.models.model_folder import check_model
+
+    if backend == "transformers" and list(tensor_parallel) != [1]:
+        raise UsageError("--tensor-parallel is vLLM's: add --backend vllm")
+    for name in models:
+        check_model(name)
+    measured: dict[str, list[dict[str, Any]]] = {}
+    versions: dict[str, str] = {}
+    for name in models:
+        for num_gpus in tensor_parallel:
+            label = f"{name}, {num_gpus} GPUs" if len(tensor_parallel) > 1 else name
+            if backend == "vllm":
+                lines, versions = measure_vllm(name, plan, vllm_python, num_gpus, vllm_arguments)
+            else:
+                lines, versions = measure_transformers(name, plan)
+            measured[label] = [{"model": label, **line} for line in lines]
+    return measured, versions
 
 
 def measure_transformers(name: str, plan: Plan) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -33,12 +74,11 @@ def measure_transformers(name: str, plan: Plan) -> tuple[list[dict[str, Any]], d
     import transformers
 
     import modeling_ling  # noqa: F401 - registers the architecture
-    from evals.models.accelerate import check_model
 
-    check_model(name)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    model = transformers.AutoModelForCausalLM.from_pretrained(name, trust_remote_code=True, dtype=dtype)
+    # Any: what transformers annotates as the model's class lacks `generate` and the types of its settings.
+    model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, trust_remote_code=True, dtype=dtype)
     model = model.to(device).eval()
 
     def generate(prompts: list[list[int]], output_tokens: int) -> list[int]:
@@ -75,12 +115,13 @@ def measure_vllm(
         (the lines of `measure` without peak memory, which vLLM takes whole at its start; the machine and the versions).
 
     Raises:
-        EngineError: no such interpreter, no vLLM in it, or vLLM refuses the model.
+        UsageError: no such interpreter.
+        EngineError: no vLLM in it, or vLLM refuses the model.
     """
     with tempfile.TemporaryDirectory(prefix="ling_vllm_") as folder:
         job, answer = Path(folder, "job.json"), Path(folder, "answer.json")
-        values = {"model": name, "plan": asdict(plan), "arguments": {"tensor_parallel_size": tensor_parallel}}
-        values["arguments"] |= arguments or {}
+        of_engine = {"tensor_parallel_size": tensor_parallel, **(arguments or {})}
+        values = {"model": name, "plan": asdict(plan), "arguments": of_engine}
         job.write_text(json.dumps(values), encoding="utf-8")
         # vLLM counts cores and takes all; ours is found from the folder that holds it.
         environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
@@ -89,7 +130,7 @@ def measure_vllm(
         try:
             ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         except OSError as error:
-            raise EngineError(f"{python} cannot be run: {error.strerror}; name one by --vllm-python") from None
+            raise UsageError(f"{python} cannot be run: {error.strerror}; name one by --vllm-python") from None
         if not answer.is_file():  # an engine that fails while it shuts down has answered
             raise EngineError(f"vLLM ({python}) measured nothing of {name}: {first_error(ended.stdout + ended.stderr)}")
         said = json.loads(answer.read_text(encoding="utf-8"))

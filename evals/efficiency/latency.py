@@ -53,7 +53,7 @@ def measure(
     Source: paper 5.2 (batch 1, growing lengths); repeats and spread are ours.
     """
     draw = random.Random(0)
-    lines = []
+    lines: list[dict[str, Any]] = []
     for batch_size in plan.batch_sizes:
         for input_tokens, output_tokens in plan.grid:
             peak_memory()

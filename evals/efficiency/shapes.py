@@ -7,11 +7,12 @@ with grouped-query attention, and DeepSeek-V2 with latent attention.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evals.errors import UsageError
 from modeling_ling.accounting import count_parameters, flops_per_token, linear_macs_per_token
 from modeling_ling.configuration_bailing_moe import BailingMoeConfig
 
@@ -101,6 +102,24 @@ class Cost:
         return bytes_per_value * (read_always + routed * share + batch_size * context_tokens * self.cache_values)
 
 
+def costs_of(names: Sequence[str] | None = None, flag: str = "--config") -> dict[str, Cost]:
+    """Return the costs of models by name.
+
+    Args:
+        names: as for `read_config`; by default all presets.
+        flag: the flag by which they were named.
+
+    Raises:
+        UsageError: one of them cannot be read, or is of a kind that is not counted.
+    """
+    try:
+        return {name: cost_of(config) for name, config in map(read_config, names or PRESETS)}
+    except KeyError as error:
+        raise UsageError(f"{flag}: config.json lacks {error}") from error
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{flag}: {error}") from error
+
+
 def read_config(text: str) -> tuple[str, dict[str, Any]]:
     """Return (name, settings) of a preset, of a folder or file with a config.json, or of a model on the Hub.
 
@@ -116,7 +135,10 @@ def read_config(text: str) -> tuple[str, dict[str, Any]]:
 
             return text, json.loads(Path(hf_hub_download(text, "config.json")).read_text(encoding="utf-8"))
         path = path / "config.json" if path.is_dir() else path
-        return path.parent.name or path.name, json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(settings, dict):
+            raise ValueError("there are no settings of a model in it")
+        return path.parent.name or path.name, settings
     except (OSError, ValueError) as error:  # the Hub's errors are among them
         raise ValueError(f"{text}: neither one of {', '.join(PRESETS)} nor a config.json ({error})") from error
 

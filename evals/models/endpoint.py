@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 from tqdm import tqdm
 
-from evals.models.openai_server import TRIES, EndpointError, NoLogLikelihoodsError, api_key, check_server
+from evals.models.openai_server import TRIES, NoAnswerError, NoLogLikelihoodsError, api_key, check_server
 from evals.models.options import ModelOptions
 
 
@@ -37,8 +37,6 @@ class EndpointModel(LightevalModel):
     def __init__(self, options: ModelOptions) -> None:
         import openai
 
-        if not options.base_url:
-            raise EndpointError("--backend endpoint needs --base-url, such as http://127.0.0.1:8000/v1")
         key = api_key(options.api_key_variable)
         self.client = openai.OpenAI(base_url=options.base_url, api_key=key, max_retries=TRIES, timeout=600)
         self.options = options
@@ -69,9 +67,9 @@ class EndpointModel(LightevalModel):
         stops = list(doc.stop_sequences or [])
         if stops:
             request["stop"] = stops[:4]  # the protocol's limit; the rest is cut here
-        return [cut(self._one(request, number), stops) for number in range(doc.num_samples)]
+        return [cut(self._numbered_answer(request, number), stops) for number in range(doc.num_samples)]
 
-    def _one(self, request: dict[str, Any], number: int) -> str:
+    def _numbered_answer(self, request: dict[str, Any], number: int) -> str:
         """Return one answer, asked for at most once over all runs; each of several has a seed of its own."""
         if self.options.temperature:
             request = {**request, "seed": self.options.seed + number}
@@ -85,7 +83,7 @@ class EndpointModel(LightevalModel):
                 return self.client.completions.create(**request).choices[0].text or ""
             return self.client.chat.completions.create(**request).choices[0].message.content or ""
         except openai.OpenAIError as error:
-            raise EndpointError(
+            raise NoAnswerError(
                 f"{self.options.base_url} gave no answer after {TRIES} tries ({error}); the same command goes on"
             ) from error
 
@@ -105,10 +103,10 @@ class EndpointModel(LightevalModel):
             input=doc.query, logprobs=values, argmax_logits_eq_gold=[value == best for value in values]
         )
 
-    def _likelihood(self, context: str, continuation: str) -> tuple[dict[str, Any], Any]:
+    def _likelihood(self, context: str, continuation: str) -> tuple[dict[str, Any], Callable[[], str]]:
         import openai
 
-        request = {"model": self.options.model, "prompt": context + continuation, "max_tokens": 1}
+        request: dict[str, Any] = {"model": self.options.model, "prompt": context + continuation, "max_tokens": 1}
         request |= {"temperature": 0.0, "logprobs": 1, "echo": True}
 
         def ask() -> str:
@@ -179,7 +177,7 @@ class AnswerFile:
                 except (ValueError, KeyError, TypeError):
                     continue
 
-    def get(self, request: dict[str, Any], ask: Any) -> str:
+    def get(self, request: dict[str, Any], ask: Callable[[], str]) -> str:
         """Return the answer to a request, from the file or by calling `ask`."""
         key = hashlib.sha256(json.dumps([self.server, request], sort_keys=True).encode()).hexdigest()
         if key not in self.known:

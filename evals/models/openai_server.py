@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from evals.errors import UsageError
+
 if TYPE_CHECKING:
     import openai
 
@@ -18,6 +20,26 @@ class EndpointError(RuntimeError):
 
 class NoLogLikelihoodsError(EndpointError):
     """The server does not say how likely a given continuation is; tasks that need it are unscorable."""
+
+
+class NoAnswerError(EndpointError):
+    """The server was there, and then gave no answer after all tries."""
+
+
+def check_url(url: str) -> None:
+    """Refuse what cannot be the address of an OpenAI-compatible server.
+
+    Raises:
+        UsageError: it is empty, no URL, or a single operation's.
+    """
+    if not url:
+        raise UsageError("--backend endpoint needs --base-url, such as http://127.0.0.1:8000/v1")
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"--base-url {url}: it must start with http:// or https://")
+    for operation in ("/chat/completions", "/completions"):
+        base = url.rstrip("/").removesuffix(operation)
+        if base != url.rstrip("/"):
+            raise UsageError(f"--base-url {url}: give the server's address alone, {base}")
 
 
 def api_key(variable: str) -> str:
@@ -37,7 +59,9 @@ def check_server(client: openai.OpenAI, model: str, key_variable: str) -> None:
     import openai
 
     try:
-        known = [one.id for one in client.with_options(max_retries=1, timeout=CHECK_SECONDS).models.list()]
+        known = [
+            model_card.id for model_card in client.with_options(max_retries=1, timeout=CHECK_SECONDS).models.list()
+        ]
     except openai.AuthenticationError as error:
         raise EndpointError(f"{client.base_url} wants a key in {key_variable}") from error
     except openai.APIStatusError:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evals.errors import UsageError
+from evals.models.openai_server import check_url
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
@@ -22,6 +25,9 @@ class ModelOptions:
         base_url (`str`): of an OpenAI-compatible server with /v1, with endpoint.
         api_key_variable (`str`): the environment variable that holds its key, so that it stands in no command line.
         concurrency (`int`): requests at once, with endpoint.
+
+    Raises:
+        UsageError: they contradict each other; the message says how.
     """
 
     model: str
@@ -37,3 +43,11 @@ class ModelOptions:
     base_url: str = ""
     api_key_variable: str = "OPENAI_API_KEY"
     concurrency: int = 16
+
+    def __post_init__(self) -> None:
+        if self.num_samples > 1 and self.temperature <= 0:
+            raise UsageError(
+                f"--num-samples {self.num_samples} needs --temperature above 0: greedy answers are all the same"
+            )
+        if self.backend == "endpoint":
+            check_url(self.base_url)

@@ -83,17 +83,17 @@ class Page:
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> None:
         """Add a table; cells are escaped, and cells that are numbers are set to the right."""
-        rows = [[_cell_text(cell) for cell in row] for row in rows]
-        for row in rows:
+        texts = [[_cell_text(cell) for cell in row] for row in rows]
+        for row in texts:
             if len(row) != len(headers):
                 raise ValueError(
                     f"table {caption or headers!r}: a row has {len(row)} cells, the header {len(headers)}: {row}"
                 )
         head = "".join(f"<th>{html.escape(name)}</th>" for name in headers)
-        body = "".join("<tr>" + "".join(map(_table_cell, row)) + "</tr>" for row in rows)
+        body = "".join("<tr>" + "".join(map(_table_cell, row)) + "</tr>" for row in texts)
         title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         lines = [caption, ""] if caption else []
-        lines += [_markdown_row(headers), _markdown_row(["---"] * len(headers)), *map(_markdown_row, rows)]
+        lines += [_markdown_row(headers), _markdown_row(["---"] * len(headers)), *map(_markdown_row, texts)]
         self._add(
             f'<div class="scroll"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>',
             "\n".join(lines),

@@ -86,8 +86,9 @@ def _with_means(run: Run, cells: list[Cell | None], columns: Sequence[dict[str, 
     filled = []
     for column, cell in zip(columns, cells, strict=True):
         parts = [by_title[title] for title in column["mean_of"] or ()]
-        if parts and all(cell for _, cell in parts):
-            value = sum(cell.value for _, cell in parts) / len(parts)
+        values = [part_cell.value for _, part_cell in parts if part_cell]
+        if parts and len(values) == len(parts):
+            value = sum(values) / len(values)
             cell = Cell(value, None, *_mean_interval(run, [part["task"] for part, _ in parts]))
         filled.append(cell)
     return filled

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
+from evals.errors import UsageError
 from evals.report.statistics import bootstrap_interval, holm_adjust, mcnemar_exact, paired_sign_flips
 
 
@@ -59,21 +60,62 @@ class PairedTest:
     adjusted_p: float
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Read results.json of an `evals run`.
+
+    Raises:
+        UsageError: none there, or another program's.
+    """
+    path = folder / "results.json"
+    if not path.is_file():
+        raise UsageError(f"{folder}: no results.json there; give the --output of an `evals run`")
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}") from error
+    if not isinstance(results, dict) or not {"model", "preset", "base", "tasks"} <= results.keys():
+        raise UsageError(f"{path} is not of an `evals run`: it lacks model, preset, base or tasks")
+    return results
+
+
+def read_samples(path: Path) -> list[dict[str, Any]]:
+    """Read the answers to a task's problems.
+
+    Raises:
+        UsageError: a line is not what `evals run` wrote.
+    """
+    samples = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            sample = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"{path}, line {number}, is not JSON: {error}") from error
+        if not isinstance(sample, dict) or not {"id", "prediction", "verdict"} <= sample.keys():
+            raise UsageError(f"{path}, line {number}, lacks id, prediction or verdict")
+        samples.append(sample)
+    return samples
+
+
 def read_run(folder: Path) -> Run:
     """Read the output folder of `evals run`.
 
     Raises:
-        FileNotFoundError: no results.json there.
+        UsageError: no results.json there, or files that `evals run` did not write.
     """
-    path = folder / "results.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder}: no results.json there; give the --output of an `evals run`")
-    results = json.loads(path.read_text(encoding="utf-8"))
+    results = read_results(folder)
     answers = {}
     for task in results["tasks"]:
         samples = folder / "samples" / f"{task}.jsonl"
         if samples.is_file():
-            lines = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
+            lines = read_samples(samples)
             answers[task] = [
                 (line["id"], line.get("cluster", line["id"]), line["verdict"] == "pass")
                 for line in lines
@@ -94,15 +136,17 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     """Read the output folders of several runs; those of the same name are numbered.
 
     Raises:
-        FileNotFoundError: as `read_run`.
+        UsageError: as `read_run`.
     """
     runs = [read_run(folder) for folder in folders]
-    total, seen = Counter(run.label for run in runs), Counter()
+    total = Counter(run.label for run in runs)
+    seen: Counter[str] = Counter()
     numbered = []
     for run in runs:
         seen[run.label] += 1
-        one_of_several = total[run.label] > 1
-        numbered.append(replace(run, label=f"{run.label} #{seen[run.label]}") if one_of_several else run)
+        if total[run.label] > 1:
+            run = replace(run, label=f"{run.label} #{seen[run.label]}")
+        numbered.append(run)
     return numbered
 
 

@@ -1,13 +1,8 @@
-"""Section 4: the loss of two sets of weights on the same held-out rows, paired, with an interval of the difference.
-
-python -m evals loss --model AFTER --baseline BEFORE --data SFT_FOLDER --split validation
-"""
+"""Section 4: the loss of two sets of weights on the same held-out rows, paired, with an interval of the difference."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evals.benchmarks.rows import read_rows
+from evals.errors import UsageError
+from evals.models.model_folder import check_model
 from evals.report.statistics import paired_bootstrap
 
 if TYPE_CHECKING:
@@ -30,73 +27,55 @@ class ScoredRow:
     scored: list[bool]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of `python -m evals loss`."""
-    parser.add_argument("--model", required=True, help="model folder, or org/name on the Hub")
-    parser.add_argument("--baseline", required=True, help="what it is compared with; the same tokenizer is needed")
-    parser.add_argument("--data", type=Path, required=True, help="dataset folder with messages, text or content")
-    parser.add_argument("--split", default="validation", help="its split")
-    parser.add_argument("--limit", type=int, help="only this many rows, chosen by the hashes of their ids")
-    parser.add_argument("--batch-size", "--batch_size", type=int, default=8, help="rows at once")
-    parser.add_argument("--max-tokens", "--max_tokens", type=int, default=1024, help="longer rows are left out")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+def compare_losses(
+    model: str,
+    baseline: str,
+    data: Path,
+    *,
+    split: str = "validation",
+    limit: int | None = None,
+    batch_size: int = 8,
+    max_tokens: int = 1024,
+) -> dict[str, Any]:
+    """Compare the losses of two sets of weights on the same rows.
 
+    Args:
+        model (`str`): a folder, or org/name on the Hub.
+        baseline (`str`): what it is compared with.
+        data: a dataset folder with messages, text or content.
+        limit: at most this many rows, chosen by the hashes of their ids.
+        max_tokens: longer rows are left out.
 
-def main(options: argparse.Namespace) -> int:
-    """Measure, print and write.
-
-    Raises:
-        SystemExit: data or models cannot be used; the message says why.
-    """
-    try:
-        result = compare_losses(options)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise SystemExit(f"python -m evals loss: {error}") from None
-    low, high = result["difference"]["interval"]
-    print(f"{result['n']} rows of {options.data} ({options.split}); left out: {result['left_out'] or 'none'}")
-    print(f"model     {result['model']['mean']:.4f} nats per token")
-    print(f"baseline  {result['baseline']['mean']:.4f}")
-    print(f"difference {result['difference']['mean']:.4f}, 95 % interval {low:.4f} to {high:.4f} (paired bootstrap)")
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        temporary = options.output.with_name(options.output.name + ".tmp")
-        temporary.write_text(json.dumps(result, indent=1), encoding="utf-8")
-        temporary.replace(options.output)
-    return 0
-
-
-def compare_losses(options: argparse.Namespace) -> dict[str, Any]:
-    """Return means, the paired difference with its interval, and what was left out.
+    Returns:
+        Means, the paired difference with its interval, and what was left out.
 
     Raises:
-        ValueError: no rows, or tokenizers that differ.
-
-    Source: ours.
+        UsageError: no such model, no rows, or tokenizers that differ.
     """
     from transformers import AutoTokenizer
 
-    tokenizer, other = (
-        AutoTokenizer.from_pretrained(path, trust_remote_code=True) for path in (options.model, options.baseline)
-    )
+    for path in (model, baseline):
+        check_model(path)
+    tokenizer, other = (AutoTokenizer.from_pretrained(path, trust_remote_code=True) for path in (model, baseline))
     if other.get_vocab() != tokenizer.get_vocab():
-        raise ValueError("model and baseline have different tokenizers: their losses per token cannot be compared")
-    rows, left_out = tokenize_rows(load_rows(options.data, options.split), tokenizer, options.max_tokens, options.limit)
+        raise UsageError("model and baseline have different tokenizers: their losses per token cannot be compared")
+    rows, left_out = tokenize_rows(load_rows(data, split), tokenizer, max_tokens, limit)
     if not rows:
-        raise ValueError(f"{options.data} ({options.split}): no row can be scored; left out: {dict(left_out)}")
+        raise UsageError(f"{data} ({split}): no row can be scored; left out: {dict(left_out)}")
     losses = {
-        name: row_losses(load_model(path), rows, options.batch_size)
-        for name, path in (("model", options.model), ("baseline", options.baseline))
+        name: row_losses(load_model(path), rows, batch_size)
+        for name, path in (("model", model), ("baseline", baseline))
     }
     differences = [ours - theirs for ours, theirs in zip(losses["model"], losses["baseline"], strict=True)]
     return {
-        "model": {"name": options.model, "mean": mean(losses["model"])},
-        "baseline": {"name": options.baseline, "mean": mean(losses["baseline"])},
+        "model": {"name": model, "mean": mean(losses["model"])},
+        "baseline": {"name": baseline, "mean": mean(losses["baseline"])},
         "difference": {"mean": mean(differences), "interval": list(paired_bootstrap(differences))},
         "n": len(rows),
         "left_out": dict(left_out),
         "unit": "nats per token, mean over rows of the mean over a row's scored tokens",
-        "split": options.split,
-        "data": str(options.data),
+        "split": split,
+        "data": str(data),
     }
 
 
@@ -109,12 +88,12 @@ def load_rows(folder: Path, split: str) -> list[dict[str, Any]]:
     """Read a split in the order of the hashes of its ids, so that its first rows are a fair sample.
 
     Raises:
-        ValueError: no shards of that split.
+        UsageError: no shards of that split.
         BenchmarkDataError: a shard cannot be read.
     """
     shards = sorted((folder / "data").glob(f"{split}_*.parquet"))
     if not shards:
-        raise ValueError(f"{folder} has no data/{split}_*.parquet; give the output folder of a builder, and its split")
+        raise UsageError(f"{folder} has no data/{split}_*.parquet; give the output folder of a builder, and its split")
     rows = [row for shard in shards for row in read_rows(shard)]
     return sorted(rows, key=lambda row: hashlib.sha256(str(row.get("mid") or row.get("id")).encode()).digest())
 
@@ -128,7 +107,7 @@ def tokenize_rows(
         (rows, reasons why others were left out, with counts).
 
     Raises:
-        ValueError: a row has none of messages, text and content.
+        UsageError: a row has none of messages, text and content.
     """
     kept: list[ScoredRow] = []
     left_out: Counter[str] = Counter()
@@ -154,7 +133,7 @@ def tokenize_row(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> Sco
         return ScoredRow(list(chat["input_ids"]), [bool(flag) for flag in chat["assistant_mask"]])
     text = row.get("text", row.get("content"))
     if text is None:
-        raise ValueError(f"rows have none of messages, text and content; they have {', '.join(row)}")
+        raise UsageError(f"rows have none of messages, text and content; they have {', '.join(row)}")
     ids = encode_text(tokenizer, text)
     return ScoredRow(ids, [True] * len(ids))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evals.errors import UsageError
 from evals.models.options import ModelOptions
 
 
@@ -20,11 +21,8 @@ class RunOptions(ModelOptions):
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        if self.num_samples > 1 and self.temperature <= 0:
-            raise ValueError(
-                f"--num-samples {self.num_samples} needs --temperature above 0: greedy answers are all the same"
-            )
+        super().__post_init__()
         if self.backend == "endpoint" and self.baseline_model:
-            raise ValueError(
+            raise UsageError(
                 "--baseline-model is compared with --backend accelerate only; `evals report` compares runs"
             )

@@ -19,6 +19,10 @@ tags:
 """
 
 
+class PushError(RuntimeError):
+    """The Hub did not take the results; they are complete on this machine."""
+
+
 def push_results(output: Path, repo_id: str, results: dict, private: bool = True) -> str:
     """Upload the output folder of `evals run` to a dataset repository.
 
@@ -30,7 +34,7 @@ def push_results(output: Path, repo_id: str, results: dict, private: bool = True
         The address of the commit.
 
     Raises:
-        RuntimeError: the Hub refused: no token, say, or no right to write there.
+        PushError: the Hub refused: no token, say, or no right to write there.
     """
     import httpx
     from huggingface_hub import CommitOperationAdd, HfApi
@@ -42,9 +46,8 @@ def push_results(output: Path, repo_id: str, results: dict, private: bool = True
             low, high = task["interval"]
             lines.append(f"| {name} | {task['value']:.1%} | {task['n']} | {low:.1%} to {high:.1%} |")
     card = CARD.format(model=results["model"], table="\n".join(lines))
-    files = {
-        path: path.relative_to(output) for path in [output / "results.json", *(output / "samples").glob("*.jsonl")]
-    }
+    samples = [output / "samples" / f"{name}.jsonl" for name in results["tasks"]]  # not those of an earlier run
+    files = {path: path.relative_to(output) for path in [output / "results.json", *samples]}
     logged = output / "lighteval"
     files |= {path: path.relative_to(logged) for path in logged.rglob("*") if path.is_file()}
     operations = [CommitOperationAdd("README.md", card.encode())]
@@ -58,7 +61,7 @@ def push_results(output: Path, repo_id: str, results: dict, private: bool = True
             repo_id, operations, commit_message=f"Evaluate {results['model']}", repo_type="dataset"
         ).commit_url
     except (HfHubHTTPError, LocalTokenNotFoundError, httpx.HTTPError, OSError) as error:
-        raise RuntimeError(
+        raise PushError(
             f"the results could not be pushed to {repo_id} ({str(error).strip().splitlines()[0]}); they are complete "
             f"in {output}. Log in with `hf auth login` and run the same command again: nothing is asked anew."
         ) from error

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from evals.scoring.results import entry_of, prepared, write_json, write_samples
+from evals.errors import UsageError
+from evals.report.runs import read_results, read_samples, write_json
+from evals.scoring.results import entry_of, prepared, write_samples
 
 
 def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
@@ -20,24 +21,18 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
         The new content of results.json. Tasks that were unscorable then, or are now, say why.
 
     Raises:
-        FileNotFoundError: no run there.
-        ValueError: an answer to a question that the data do not hold.
-
-    Source: ours.
+        UsageError: no run there, or an answer to a question that the data do not hold.
     """
     from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import UNSCORABLE
     from evals.tasks.records import numbered
 
-    path = output / "results.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{output}: no results.json there; give the --output of an earlier `evals run`")
-    results = json.loads(path.read_text(encoding="utf-8"))
+    results = read_results(output)
     for name, old in results["tasks"].items():
         samples = output / "samples" / f"{name}.jsonl"
         if name not in BENCHMARKS or old["value"] is None or not samples.is_file():
             continue
-        lines = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
+        lines = read_samples(samples)
         benchmark = BENCHMARKS[name]
         try:
             rows, source = benchmark.load(data_dir)
@@ -48,12 +43,12 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
         known = {benchmark.identify(row): row for row in rows}
         lost = {line["id"] for line in lines} - known.keys()
         if lost:
-            raise ValueError(f"{samples}: {len(lost)} answers belong to no row of {source}")
+            raise UsageError(f"{samples}: {len(lost)} answers belong to no row of {source}")
         asked = [known[line["id"]] for line in lines]
         records = numbered(benchmark.judge(asked, [line["prediction"] for line in lines], not results["base"]))
         rows = list({line["id"]: known[line["id"]] for line in lines}.values())
         task = prepared(benchmark, rows, source, isolation)
         results["tasks"][name] = entry_of(task, records)
         write_samples(samples, task, records)
-    write_json(path, results)
+    write_json(output / "results.json", results)
     return results

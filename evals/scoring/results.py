@@ -60,7 +60,7 @@ def entry_of(task: PreparedTask, records: Sequence[SampleRecord]) -> dict[str, A
     """Return a task's entry of results.json."""
     place = {identifier: number for number, identifier in enumerate(task.ids)}
     places = [place[record.id] for record in records]
-    entry = {"metric": task.metric}
+    entry: dict[str, Any] = {"metric": task.metric}
     entry |= summarise(records, [task.clusters[i] for i in places], [task.subsets[i] for i in places])
     entry["isolation"] = task.isolation
     entry["data"] = {"source": task.source, "rows": len(task.rows), "sha256": content_hash(task.rows, task.columns)}
@@ -113,12 +113,9 @@ def write_samples(path: Path, task: PreparedTask, records: Sequence[SampleRecord
             file.write(json.dumps({**record.as_dict(), "cluster": cluster[record.id]}, ensure_ascii=False) + "\n")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(path)
+def num_scored(results: dict[str, Any]) -> int:
+    """Return how many tasks have a score."""
+    return sum(task["value"] is not None for task in results["tasks"].values())
 
 
 def print_results(results: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ lighteval imports all of its own tasks at start, and some of those fetch files o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out
 from evals.benchmarks.rows import Row
-from evals.models.accelerate import check_model, gradients_kept, load_accelerate
+from evals.errors import UsageError
+from evals.models.model_folder import check_model
+from evals.report.runs import read_results, write_json
 from evals.scoring.options import RunOptions
-from evals.scoring.results import PreparedTask, add_baselines, entry_of, prepared, write_json, write_samples
+from evals.scoring.results import PreparedTask, add_baselines, entry_of, prepared, write_samples
 
 if TYPE_CHECKING:
     from lighteval.models.abstract_model import LightevalModel
@@ -36,7 +39,7 @@ def run(options: RunOptions) -> dict[str, Any]:
         The content of results.json.
 
     Raises:
-        FileNotFoundError: the model folder does not exist.
+        UsageError: no such model, or the output folder holds something else.
         TooManyInfraErrorsError: the sandbox failed on more than 2 % of the programs.
 
     Source: paper 4 (greedy, pass@1); intervals and paired tests are ours.
@@ -44,6 +47,7 @@ def run(options: RunOptions) -> dict[str, Any]:
     if options.backend == "accelerate":
         for model in filter(None, (options.model, options.baseline_model)):
             check_model(model)
+    check_output(options.output, options.model)
     tasks, unscorable = prepare_tasks(options)
     records = score_model(options.model, tasks, options, unscorable) if tasks else {}
     results: dict[str, Any] = {name: {"value": None, "reason": reason} for name, reason in unscorable.items()}
@@ -71,6 +75,23 @@ def run(options: RunOptions) -> dict[str, Any]:
     }
     write_json(options.output / "results.json", answer)
     return answer
+
+
+def check_output(folder: Path, model: str) -> None:
+    """Refuse an output folder that cannot take the results of this model.
+
+    Raises:
+        UsageError: it is a file, is named like one, cannot be written, or holds another model's results.
+    """
+    if folder.is_file() or folder.suffix in (".json", ".jsonl"):
+        raise UsageError(f"--output {folder}: give a folder; results.json and samples/ are written into it")
+    if (folder / "results.json").is_file():
+        other = read_results(folder)["model"]
+        if other != model and Path(other).absolute() != Path(model).absolute():
+            raise UsageError(f"--output {folder} holds the results of {other}; give another folder, or remove it")
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UsageError(f"--output {folder}: {existing} cannot be written")
 
 
 def prepare_tasks(options: RunOptions) -> tuple[list[PreparedTask], dict[str, str]]:
@@ -131,6 +152,22 @@ def lay_out(output: Path, name: str, rows: Sequence[Row], prompts: Sequence[str]
     return folder
 
 
+@contextlib.contextmanager
+def gradients_kept() -> Iterator[None]:
+    """Put torch's gradient mode back afterwards.
+
+    lighteval turns gradients off for the whole process when its transformers model is imported: whoever scored a model
+    could train none.
+    """
+    import torch
+
+    enabled = torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(enabled)
+
+
 @gradients_kept()
 def score_model(
     model: str, tasks: Sequence[PreparedTask], options: RunOptions, unscorable: dict[str, str]
@@ -178,7 +215,7 @@ def score_model(
 
 
 def load_model(options: RunOptions) -> LightevalModel:
-    """Return lighteval's model; `cleanup` is left to the process's end.
+    """Return the model as lighteval asks it.
 
     Raises:
         EndpointError: the server cannot be reached, or does not have the model.
@@ -187,15 +224,17 @@ def load_model(options: RunOptions) -> LightevalModel:
         from evals.models.endpoint import EndpointModel
 
         return EndpointModel(options)
-    return load_accelerate(options)
+    from evals.models.accelerate import LoadedModel
+
+    return LoadedModel(options)
 
 
 def register_our_tasks_only() -> None:
     """Keep lighteval from importing its own tasks, of which some need a network on import."""
     from lighteval.tasks.registry import Registry
 
-    Registry._load_from_files = staticmethod(lambda files, module_prefix: {})
-    Registry._load_from_subdirs = staticmethod(lambda subdirs: {})
+    for loader in ("_load_from_files", "_load_from_subdirs"):
+        setattr(Registry, loader, staticmethod(lambda *arguments, **more: {}))
 
 
 def our_tasks_module() -> Path:

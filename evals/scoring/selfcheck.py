@@ -39,9 +39,9 @@ def selfcheck(
             else:
                 benchmark = BENCHMARKS[name]
                 rows = benchmark.load(data_dir)[0][:limit]
-                known = [row for row in rows if benchmark.gold(row) is not None]
+                known = [(row, gold) for row in rows if (gold := benchmark.gold(row)) is not None]
                 num_unknown = len(rows) - len(known)
-                records = benchmark.judge(known, [benchmark.gold(row) for row in known], instruct=False)
+                records = benchmark.judge([row for row, _ in known], [gold for _, gold in known], instruct=False)
         except UNSCORABLE as error:
             print(f"{name}: unscorable: {error}")
             continue

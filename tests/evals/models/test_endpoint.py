@@ -6,15 +6,16 @@ It serves a small Qwen2: it looks architectures up in transformers itself and so
 import json
 import socket
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 from lighteval.tasks.requests import Doc
 
 from evals.__main__ import main
+from evals.errors import UsageError
 from evals.models.endpoint import AnswerFile, EndpointModel, cut
 from evals.models.openai_server import EndpointError, NoLogLikelihoodsError
+from evals.models.options import ModelOptions
 from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.humaneval import HumanEval
 from tests.evals.conftest import PROBLEMS
@@ -57,9 +58,8 @@ def data(tmp_path, monkeypatch):
 
 
 def options_of(url, model, tmp_path, **more):
-    values = {"base_url": url, "model": str(model), "output": tmp_path, "api_key_variable": "NONE", "base": False}
-    values |= {"temperature": 0.0, "top_p": 0.95, "seed": 0, "concurrency": 2}
-    return SimpleNamespace(**{**values, **more})
+    values = {"base_url": url, "model": str(model), "output": tmp_path, "api_key_variable": "NONE", "concurrency": 2}
+    return ModelOptions(backend="endpoint", **values, **more)
 
 
 def test_a_run_over_a_server_scores_and_asks_nothing_twice(server, served, data, tmp_path, monkeypatch, capsys):
@@ -110,8 +110,6 @@ def test_a_task_that_needs_them_is_unscorable_and_the_others_are_scored(server, 
 
 
 def test_no_server_and_another_model_are_errors(server, tmp_path):
-    with pytest.raises(EndpointError, match="needs --base-url"):
-        EndpointModel(options_of("", "m", tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(EndpointError, match=f"127.0.0.1:{port}"):
@@ -134,5 +132,19 @@ def test_text_is_cut_at_the_first_stop_string():
 
 
 def test_several_greedy_answers_are_refused(tmp_path):
-    with pytest.raises(SystemExit, match="needs --temperature above 0"):
-        main(["run", "--model", "m", "--tasks", "humaneval", "--num-samples", "2", "--output", str(tmp_path)])
+    with pytest.raises(UsageError, match="needs --temperature above 0"):
+        ModelOptions(model="m", output=tmp_path, num_samples=2)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "needs --base-url"),
+        ("127.0.0.1:8000/v1", "must start with http"),
+        ("http://127.0.0.1:8000/v1/chat/completions", "address alone, http://127.0.0.1:8000/v1$"),
+        ("http://127.0.0.1:8000/v1/completions/", "address alone, http://127.0.0.1:8000/v1$"),
+    ],
+)
+def test_what_is_no_servers_address_is_refused_before_anything_is_loaded(url, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        options_of(url, "m", tmp_path)

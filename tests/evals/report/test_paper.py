@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evals.errors import UsageError
 from evals.report.overview import overview, wins
 from evals.report.paper import filled_table, latex_table, paper_tables, write_report
 from evals.report.runs import paired_tests, read_run, read_runs, spreads_over_seeds
@@ -161,7 +162,7 @@ def test_latex_escapes_what_it_must(runs):
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no results\.json there"):
+    with pytest.raises(UsageError, match=r"no results\.json there"):
         read_run(tmp_path)
 
 

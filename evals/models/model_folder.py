@@ -1,0 +1,37 @@
+"""Section 4.1: a model as it was named: whether there is one, and which one it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from evals.errors import UsageError
+
+
+def check_model(model: str) -> None:
+    """Refuse a path that is no model folder; names of the Hub pass.
+
+    Raises:
+        UsageError: no config.json there, or not a model's.
+    """
+    folder = Path(model)
+    looks_like_path = folder.is_absolute() or model.count("/") != 1 or folder.exists()
+    if not looks_like_path:
+        return
+    path = folder / "config.json"
+    if not path.is_file():
+        raise UsageError(f"--model {model}: no config.json there; give a model folder, or org/name on the Hub")
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"--model {model}: config.json is not JSON: {error}") from error
+    if not isinstance(settings, dict) or "model_type" not in settings:
+        raise UsageError(f"--model {model}: config.json is not a model's: it lacks model_type")
+
+
+def model_fingerprint(model: str) -> str:
+    """Return a hash that changes when the files of a local model do; of its name for a model on the Hub."""
+    files = sorted(path for path in Path(model).glob("*") if path.is_file()) if Path(model).is_dir() else []
+    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(json.dumps([model, facts]).encode()).hexdigest()[:16]

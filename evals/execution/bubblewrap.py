@@ -1,4 +1,4 @@
-"""Section 4: the first rung: bubblewrap, with its own namespaces, a read-only system and one small writable folder."""
+"""Section 4.1: the first rung: bubblewrap: namespaces of its own, a read-only system, one small writable folder."""
 
 from __future__ import annotations
 
@@ -42,8 +42,6 @@ def command(
         privileged: started by root without a user namespace; the program then becomes a user of its own inside, which
             is what makes the limit on processes hold (the kernel does not apply it to root).
         server: for the fork server, which where it is privileged needs what makes namespaces.
-
-    Source: ours.
     """
     words = [shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session"]
     words += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
@@ -53,32 +51,50 @@ def command(
             words += ["--cap-add", f"CAP_{name}"]
     else:
         words += ["--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
-    words += ["--ro-bind", "/usr", "/usr"]
-    for folder in SYSTEM_FOLDERS:
-        if Path(folder).is_symlink():
-            words += ["--symlink", str(Path(folder).readlink()), folder]
-        elif Path(folder).is_dir():
-            words += ["--ro-bind", folder, folder]
-    shown = [*interpreter_folders(), *folders]
-    for folder in shown:
-        if not below_tmp(folder):
-            words += show(folder)
-    if packages:
-        words += ["--perms", "0755", "--dir", INSIDE_FOLDER]
-    for name in packages:
-        for folder in locate(name):
-            words += ["--ro-bind", str(folder), f"{INSIDE_FOLDER}/{folder.name}"]
-    words += ["--perms", "0755", "--dir", "/etc"]
-    for file in ("hosts", "nsswitch.conf"):  # the name localhost; the host's own files name its neighbours
-        words += ["--ro-bind", str(ETC / file), f"/etc/{file}"]
-    words += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev"]
-    words += ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", "/tmp"]
-    for folder in filter(below_tmp, shown):  # only now: the private /tmp would have hidden it
-        words += show(folder)
+    shown, links = view(packages, folders)
+    for path, target in links.items():
+        words += ["--symlink", target, path]
+    words += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--perms",
+        "1777",
+        "--size",
+        str(limits.disk_bytes),
+        "--tmpfs",
+        "/tmp",
+    ]
+    for path, source in shown.items():
+        words += show(source, path)
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--clearenv"]
     for name, value in environment.items():
         words += ["--setenv", name, value]
     return [*words, "--", *interpreter_words()]
+
+
+def view(packages: Sequence[str], folders: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return all that a program sees of the host, read-only: paths to their sources there, and links to their targets.
+
+    Args:
+        packages: of this environment.
+        folders: of toolchains.
+    """
+    shown, links = {"/usr": "/usr"}, {}
+    for folder in SYSTEM_FOLDERS:
+        if Path(folder).is_symlink():
+            links[folder] = str(Path(folder).readlink())
+        elif Path(folder).is_dir():
+            shown[folder] = folder
+    shown |= {folder: folder for folder in (*interpreter_folders(), *folders)}
+    for name in packages:
+        shown |= {f"{INSIDE_FOLDER}/{folder.name}": str(folder) for folder in locate(name)}
+    for file in ("hosts", "nsswitch.conf"):  # the name localhost; the host's own files name its neighbours
+        shown[f"/etc/{file}"] = str(ETC / file)
+    if Path("/etc/ld.so.cache").is_file():
+        shown["/etc/ld.so.cache"] = "/etc/ld.so.cache"
+    return shown, links
 
 
 def below_tmp(folder: str) -> bool:
@@ -86,14 +102,14 @@ def below_tmp(folder: str) -> bool:
     return folder.startswith("/tmp/")
 
 
-def show(folder: str) -> list[str]:
-    """Return the flags that show a folder where it is, read-only, with parents that everybody may pass."""
+def show(source: str, path: str) -> list[str]:
+    """Return the flags that show a folder or file at a path, read-only, with parents that everybody may pass."""
     words = []
-    for parent in reversed(Path(folder).parents[:-1]):
+    for parent in reversed(Path(path).parents[:-1]):
         # Made by hand: bubblewrap would give them the mode of the host's, and a home is often closed to others.
-        if str(parent) != "/tmp":
+        if str(parent) not in ("/tmp", "/usr"):
             words += ["--perms", "0755", "--dir", str(parent)]
-    return [*words, "--ro-bind", folder, folder]
+    return [*words, "--ro-bind", source, path]
 
 
 def interpreter_words() -> list[str]:

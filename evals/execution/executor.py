@@ -1,12 +1,16 @@
-"""Section 4: programs in, verdicts out. The one place of the project where generated code runs."""
+"""Section 4.1: programs in, verdicts out. The one place of the project where generated code runs."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from evals.execution.fork_server import ForkServers
 from evals.execution.java_compiler import JavaRunner
@@ -110,8 +114,6 @@ def choose_sandbox(isolation: str) -> Sandbox:
     """
     if isolation not in ("auto", "rlimits", *LADDER):
         raise ValueError(f"isolation is {isolation!r}; known: auto, {', '.join(LADDER)}, rlimits")
-    if isolation == "rlimits":
-        return Sandbox("rlimits")
     reasons = []
     for name in LADDER if isolation == "auto" else (isolation,):
         sandbox, reason = probe_isolation(name)
@@ -127,46 +129,87 @@ def choose_sandbox(isolation: str) -> Sandbox:
     )
 
 
+# What a program under a rung must not be able to do. The last lines stand for all rungs, the others for those that hide
+# files and network.
 PROBE = """
 import os, socket
-try:
-    socket.create_connection(("127.0.0.1", {port}), 1)
-except OSError:
-    pass
-else:
-    raise SystemExit("the network is reachable")
-if os.path.exists({secret!r}):
+
+def refused(what, attempt):
     try:
-        open({secret!r}).read()
+        attempt()
     except OSError:
-        pass
-    else:
-        raise SystemExit("files of the host are readable")
-try:
-    os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)
-except OSError:
-    pass
-else:
-    raise SystemExit("what steers the kernel is writable")
+        return
+    raise SystemExit(what)
+
+def connect(family, address, kind=socket.SOCK_STREAM):
+    with socket.socket(family, kind) as client:
+        client.settimeout(1)
+        client.connect(address)
+
+if {hidden}:
+    refused("the network is reachable", lambda: connect(socket.AF_INET, ("127.0.0.1", {port})))
+    refused("files of the host are readable", lambda: open({secret!r}).read())
+    refused("files of the host can be cut", lambda: os.truncate({secret!r}, 1))
+    refused("what steers the kernel is writable", lambda: os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
+for path in ({stream!r}, {abstract!r}):
+    refused("the host's Unix sockets are reachable", lambda: connect(socket.AF_UNIX, path))
+refused("the host's Unix sockets are reachable", lambda: connect(socket.AF_UNIX, {datagram!r}, socket.SOCK_DGRAM))
+refused("sockets to the host of a virtual machine can be made", lambda: socket.socket(40))
+refused("sockets to the kernel's ciphers can be made", lambda: socket.socket(38, socket.SOCK_SEQPACKET))
 """
 
 
 def probe_isolation(name: str) -> tuple[Sandbox | None, str]:
-    """Run a small program under a rung that tries to reach a socket, a file of this process and the kernel's settings.
+    """Run a small program under a rung that tries to reach our sockets, a file of ours and the kernel's settings.
 
-    Root's bubblewrap has no user namespace: in one, a program stays root to the files of /proc.
+    Root's bubblewrap has no user namespace: in one, a program stays root to the files of /proc. The second rung covers
+    those, and has one where root may not do without.
 
     Returns:
         (the sandbox, "") if it works and contains the program, else (None, why not).
     """
-    import socket
+    root = os.geteuid() == 0
+    if name == "namespaces":
+        ways = [True, False] if root else [False]
+    else:
+        ways = [name == "bubblewrap" and root]
+    reason = ""
+    for privileged in ways:
+        sandbox = Sandbox(name, privileged)
+        reason = _probe(sandbox)
+        if not reason:
+            return sandbox, ""
+    return None, reason
 
-    sandbox = Sandbox(name, privileged=name == "bubblewrap" and os.geteuid() == 0)
-    with socket.create_server(("127.0.0.1", 0)) as server, tempfile.NamedTemporaryFile("w") as secret:
-        secret.write("secret")
-        secret.flush()
-        program = Program(PROBE.format(port=server.getsockname()[1], secret=secret.name))
-        result = run_once(sandbox, program, Limits())
+
+def _probe(sandbox: Sandbox) -> str:
+    """Return why a rung does not contain a program, empty where it does."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        secret, stream, datagram = (str(Path(folder, name)) for name in ("secret", "stream", "datagram"))
+        abstract = f"\0ling_probe_{secrets.token_hex(8)}"
+        Path(secret).write_text("secret")
+        Path(folder).chmod(0o755)
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        for address, kind in (
+            (stream, socket.SOCK_STREAM),
+            (datagram, socket.SOCK_DGRAM),
+            (abstract, socket.SOCK_STREAM),
+        ):
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
+            listener.bind(address)
+            if kind == socket.SOCK_STREAM:
+                listener.listen()
+        for path in (stream, datagram):
+            Path(path).chmod(0o777)
+        source = PROBE.format(
+            hidden=sandbox.hides_files,
+            port=server.getsockname()[1],
+            secret=secret,
+            stream=stream,
+            datagram=datagram,
+            abstract=abstract,
+        )
+        result = run_once(sandbox, Program(source), Limits())
     if result.verdict is Verdict.PASS:
-        return sandbox, ""
-    return None, (result.message or result.stderr.strip() or result.verdict.value).splitlines()[-1]
+        return ""
+    return (result.message or result.stderr.strip() or result.verdict.value).splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Section 4: Python programs as forks of an interpreter that waits in the sandbox, instead of a new one for each.
+"""Section 4.1: Python programs as forks of an interpreter that waits in the sandbox, instead of a new one for each.
 
 A server serves programs of the same packages and hash seed, one at a time. What contains a program is the same as
 without a server (`fork_server_inside.py` says how); a program that has to be killed takes its server along. Both rungs
@@ -53,17 +53,14 @@ class ForkServer:
         self._holder = None
         if sandbox.name != "bubblewrap":
             self._holder = tempfile.TemporaryDirectory(prefix="ling_sandbox_")
-        self.folder = self._holder.name if self._holder else "/tmp"  # that its programs may write to, as they see it
-        environment = bubblewrap.environment(hash_seed) | {"HOME": self.folder, "TMPDIR": self.folder}
-        words = sandbox.server_command(packages, environment)
+        environment = bubblewrap.environment(hash_seed)
+        words = sandbox.server_command(packages, self._holder.name if self._holder else "", environment)
         options = {
             **MODULES,
-            "folder": self.folder,
             "packages": packages,
             "package_folder": sandbox.package_folder(packages) if packages else "",
             "privileged": sandbox.privileged,
             "confined": sandbox.name == "namespaces",
-            "readable": sandbox.readable(packages),
         }
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # Its descriptors are of the kinds that programs get: the interpreter looks at them once, when it starts.

@@ -1,6 +1,6 @@
-"""Section 4: the fork server: an interpreter that has imported the packages, and forks itself for each program.
+"""Section 4.1: the fork server: an interpreter that has imported the packages, and forks itself for each program.
 
-This text is given to `python -c`, inside bubblewrap or bare; it runs our own code and packages of the environment only.
+This text is given to `python -c`, in a sandbox; it runs our own code and packages of the environment only.
 Each fork enters namespaces of its own and gives up every right before it compiles or runs its program; that process
 then shares nothing that can be written with the server or with the programs before and after it.
 """
@@ -8,12 +8,10 @@ then shares nothing that can be written with the server or with the programs bef
 import atexit
 import contextlib
 import ctypes
-import fcntl
 import gc
 import importlib
 import json
 import os
-import platform
 import signal
 import socket
 import struct
@@ -24,12 +22,7 @@ from collections.abc import Callable, Iterator
 NEW_CGROUP, NEW_USER = 0x02000000, 0x10000000
 NEW_OTHERS = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET
 CLONE = {"x86_64": 56, "aarch64": 220}
-PR_SET_DUMPABLE = 4
 CAPABILITY_VERSION = 0x20080522
-MS_RDONLY, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 8, 32, 0x1000
-INTERFACE_UP, SET_INTERFACE_FLAGS = 1, 0x8914
-# Root's own files there could be written to by nobody else, but let nothing depend on it.
-PROC_CONTROLS = ("sys", "sysrq-trigger", "irq", "bus")
 FLUSH_FAILED = 120  # the interpreter's exit status
 MESSAGE_BYTES, MOST_DESCRIPTORS = 256, 16
 
@@ -83,9 +76,8 @@ class Server:
     Args:
         control: one packet with descriptors comes in per program, one with its exit status goes out, or one before it
             with why it could not be isolated.
-        options: `folder` that programs may write to; `packages` and their `package_folder`; whether it is `privileged`
-            (started by root without a user namespace) and whether programs are to be `confined` by Landlock and
-            seccomp, to what is `readable`.
+        options: `packages` and their `package_folder`; whether it is `privileged` (started by root without a user
+            namespace) and whether programs are to be `confined` by Landlock too.
         namespaces, inside: our modules: system calls, and what runs a program in its process.
     """
 
@@ -94,6 +86,7 @@ class Server:
     ) -> None:
         self.control, self.options, self.namespaces, self.inside = control, options, namespaces, inside
         self.user = os.geteuid(), os.getegid()
+        self.filter = namespaces.filter_program(os.uname().machine)
         self.libc = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock over a call, as os.fork does
 
     def serve(self) -> tuple[dict, int]:
@@ -110,12 +103,12 @@ class Server:
                 return self.prepare(*descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
-            self.control.send(str(exit_status(first)).encode())
+            self.control.send(str(self.namespaces.exit_status(first)).encode())
 
     def fork_into_namespaces(self) -> int:
         """Fork the first process of new namespaces; unlike unshare(2), this can be done again and again."""
         flags = NEW_OTHERS | (0 if self.options["privileged"] else NEW_USER)
-        number = CLONE[platform.machine()]
+        number = CLONE[os.uname().machine]
         return self.check(self.libc.syscall(number, flags | signal.SIGCHLD, 0, 0, 0, 0), "clone")
 
     def check(self, result: int, what: str) -> int:
@@ -138,14 +131,16 @@ class Server:
         os.dup2(status, 3)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         os.setsid()
-        self.prctl(PR_SET_DUMPABLE, 0)  # no program of this user may look into the first process
+        self.namespaces.prctl(
+            self.namespaces.PR_SET_DUMPABLE, 0
+        )  # no program of this user may look into the first process
         program = os.fork()
         if program:
             os.closerange(0, 4)
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # which the kernel then keeps from a first process
-            os._exit(exit_status(program))
+            os._exit(self.namespaces.exit_status(program))
         if not self.options["privileged"]:
-            self.prctl(PR_SET_DUMPABLE, 1)
+            self.namespaces.prctl(self.namespaces.PR_SET_DUMPABLE, 1)
         reseed()
         return known, 3
 
@@ -155,53 +150,21 @@ class Server:
         if not options["privileged"]:
             namespaces.map_user(*self.user)
         namespaces.check(namespaces.libc.unshare(NEW_CGROUP), "unshare")  # only now, in the program's control group
-        confined = options["confined"]
-        namespaces.mount_folders(options["folder"], known["limits"]["disk_bytes"], "0700" if confined else "1777")
-        if not confined:
-            self.cover_proc()
-            bring_loopback_up()
-        os.chdir(options["folder"])
-        self.prctl(namespaces.PR_SET_NO_NEW_PRIVS, 1)
+        namespaces.mount_folders(known["limits"]["disk_bytes"])
+        namespaces.cover_proc()
+        namespaces.bring_loopback_up()
+        os.chdir("/tmp")
+        namespaces.prctl(namespaces.PR_SET_NO_NEW_PRIVS, 1)
         namespaces.drop_capabilities()
         if options["privileged"]:
             self.inside.become_user(known["uid"])
             known["uid"] = 0
         nothing = bytes(24)
         self.check(self.libc.capset(struct.pack("=Ii", CAPABILITY_VERSION, 0), nothing), "capset")
-        self.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
-        if confined:
-            namespaces.confine(options["readable"], options["folder"])
-        else:
-            # Keys outlive the processes and would be shared: the session's by all forks, a user's by that user's later.
-            namespaces.restrict_system_calls(("add_key", "request_key", "keyctl"), unix_only=False)
-
-    def prctl(self, option: int, value: int) -> None:
-        """Call prctl(2)."""
-        self.check(self.libc.prctl(option, value, 0, 0, 0), f"prctl {option}")
-
-    def cover_proc(self) -> None:
-        """Make what steers the kernel read-only."""
-        for name in PROC_CONTROLS:
-            path = f"/proc/{name}"
-            if os.path.exists(path):
-                self.namespaces.mount(path, path, "", MS_BIND)
-                flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOEXEC
-                self.namespaces.mount("", path, "", flags | self.namespaces.MS_NOSUID | self.namespaces.MS_NODEV)
-
-
-def bring_loopback_up() -> None:
-    """Let the program's processes reach each other through 127.0.0.1, as bubblewrap does."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, SET_INTERFACE_FLAGS, struct.pack("16sh14x", b"lo", INTERFACE_UP))
-
-
-def exit_status(process: int) -> int:
-    """Wait for a child, and for what it left behind, and return its status, 128 + n for signal n."""
-    while True:
-        ended, status = os.wait()
-        if ended == process:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
+        namespaces.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
+        if options["confined"]:
+            namespaces.restrict_files()
+        namespaces.restrict_system_calls(self.filter)
 
 
 def reseed() -> None:
@@ -266,7 +229,7 @@ def main() -> None:
     with saying_why(control):
         import_packages(options["packages"], options["package_folder"])
     server = Server(control, options, namespaces, inside)
-    server.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)
+    namespaces.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)
     known, status = server.serve()
     end(exit_code(lambda: inside.run(known, status)))
 

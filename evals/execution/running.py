@@ -1,4 +1,4 @@
-"""Section 4: one program from its start to its verdict."""
+"""Section 4.1: one program from its start to its verdict."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from typing import BinaryIO
 from evals.execution import bubblewrap
 from evals.execution.control_groups import ControlGroup
 from evals.execution.fork_server import ForkedProgram, ForkServers
+from evals.execution.namespaces import filter_program
 from evals.execution.program import ExecutionResult, Limits, Program, Verdict, encoded
 from evals.execution.sandbox import Sandbox
 from evals.execution.toolchains import Toolchain, toolchain
@@ -32,6 +33,8 @@ CPU_EXIT_STATUSES = (128 + 24, -24)  # SIGXCPU
 FLOOD_FACTOR = 64  # a program that writes this many times its output limit is ended
 COMPILER_MEMORY = 2 << 30  # as in inside.py
 TAIL_BYTES = 4096
+# Of system calls, where programs see the host's files: no Unix sockets, as the host's would be among them.
+OPEN_FILTER = base64.b64encode(filter_program(os.uname().machine, unix_sockets=False)).decode()
 FIRST_USER = 1_500_000_000  # user ids that no system gives out; each sandbox started by root has one of its own
 
 _users = itertools.count(secrets.randbelow(100_000_000))  # so that another run of root's has others
@@ -91,7 +94,7 @@ class SandboxedRun:
     ) -> None:
         self.sandbox, self.program, self.limits, self.folder, self.group = sandbox, program, limits, folder, group
         self.tools, self.servers = tools, servers
-        self.inside_folder = "/tmp" if sandbox.name == "bubblewrap" else folder
+        self.inside_folder = "/tmp" if sandbox.hides_files else folder
         self.output = {"stdout": bytearray(), "stderr": bytearray(), "status": bytearray()}
         self.tail = b""  # of stdout, where a marker stands even if the output was cut
         self.num_dropped = 0
@@ -132,7 +135,6 @@ class SandboxedRun:
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as stack:
             if server:
                 undo.callback(server.kill)
-                self.inside_folder = server.folder
             status_reader, status_writer = os.pipe()
             undo.callback(os.close, status_reader)
             stack.callback(os.close, status_writer)
@@ -150,6 +152,16 @@ class SandboxedRun:
         environment = self._environment()
         words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
         words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
+        passed = [payload.fileno(), status_writer]
+        if self.sandbox.name == "bubblewrap":
+            with memory_file(filter_program(os.uname().machine)) as rules:
+                words[1:1] = ["--seccomp", str(rules.fileno())]
+                return self._popen(words, stdin, [*passed, rules.fileno()], environment)
+        return self._popen(words, stdin, passed, environment)
+
+    def _popen(
+        self, words: list[str], stdin: BinaryIO | int, passed: list[int], environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
         if self.group.joins:
             # The shell joins the groups and becomes the sandbox, so that nothing of it starts outside.
             join = " && ".join(f"echo $$ > {shlex.quote(file)}" for file in self.group.joins)
@@ -159,7 +171,7 @@ class SandboxedRun:
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(payload.fileno(), status_writer),
+            pass_fds=passed,
             cwd=self.folder,
             env=environment,
             start_new_session=True,
@@ -197,6 +209,7 @@ class SandboxedRun:
             "limits": limits,
             "packages": self.sandbox.package_folder(self.program.packages) if self.program.packages else "",
             "folder": self.inside_folder,
+            "filter": "" if self.sandbox.hides_files else OPEN_FILTER,
             "uid": FIRST_USER + next(_users) % 100_000_000 if self.sandbox.privileged else 0,
         }
 

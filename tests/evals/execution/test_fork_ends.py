@@ -73,8 +73,6 @@ IN_OTHER_WORDS = ("a failing exit function", "a failing hook", "closed output", 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_fork_ends_as_a_program_with_an_interpreter_of_its_own(executor, monkeypatch, ending):
-    if executor.isolation == "namespaces" and ending in ("killed", "aborted"):
-        pytest.skip("alone it is the first process of its namespace there, which signals do not end")
     source, stdin = ENDINGS[ending]
     program = Program(source, stdin=stdin)
     forks, send = [], ForkServer.send

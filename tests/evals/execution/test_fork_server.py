@@ -270,7 +270,7 @@ def test_programs_that_cannot_start_cost_no_other_its_server(executor, language)
 
 def test_what_cannot_be_isolated_is_a_failure_of_the_server(executor, monkeypatch):
     """Its text, with a step that fails in the program's first process."""
-    text = fork_server.INSIDE.replace('os.chdir(options["folder"])', 'os.chdir("/no_such_folder")')
+    text = fork_server.INSIDE.replace('os.chdir("/tmp")', 'os.chdir("/no_such_folder")')
     assert text != fork_server.INSIDE
     monkeypatch.setattr(fork_server, "INSIDE", text)
     for _ in range(4):
@@ -337,7 +337,7 @@ def test_an_executor_takes_its_servers_along(executor):
         started = list(servers(other))
         assert started
     assert all(server.process.poll() is not None for server in started)
-    assert not any(Path(server.folder).exists() for server in started if server.folder != "/tmp")
+    assert not any(Path(server._holder.name).exists() for server in started if server._holder)
 
 
 def test_threads_that_end_leave_servers_that_work_or_are_replaced(executor):

@@ -5,16 +5,22 @@ import ctypes
 import itertools
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 
 import psutil
 import pytest
 
-from evals.execution import Executor, Limits, Program, Verdict, probe_isolation
+from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict, probe_isolation
+from evals.execution import executor as executor_module
 from evals.execution.executor import LADDER
-from evals.tasks.marked import STATEMENTS
-from tests.evals.execution.hostile_programs import PROGRAMS
+from evals.execution.hostile_programs import HONEST, MARKER, PROGRAMS, REPORTED
+from evals.execution.isolation_check import Host, programs
+from evals.execution.languages import LANGUAGES
+from evals.execution.running import run_once
+from evals.execution.sandbox import Sandbox
 from tests.evals.toolchain import needs
 
 LIMITS = Limits(
@@ -26,69 +32,99 @@ LIMITS = Limits(
     num_processes=64,
 )
 PR_SET_CHILD_SUBREAPER = 36
-MARKER = "passed-fedcba9876543210"
-HONEST = {
-    "python": "print('MARKER')",
-    "javascript": "console.log('MARKER')",
-    "typescript": "console.log('MARKER')",
-    "php": "<?php echo 'MARKER';",
-    "bash": "echo MARKER",
-    "java": 'public class Main { public static void main(String[] a) { System.out.println("MARKER"); } }',
-    "csharp": 'class P { static void Main() { System.Console.WriteLine("MARKER"); } }',
-    "cpp": '#include <cstdio>\nint main() { puts("MARKER"); }',
-    "rust": 'fn main() { println!("MARKER"); }',
-    "go": 'package main\nimport ("fmt"; "testing")\nfunc TestA(t *testing.T) { fmt.Println("MARKER") }',
-}
 RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
 # Every language on the strongest rung, and on the others those whose programs reach the kernel most directly.
 RUNS = [*itertools.product(RUNGS[:1], PROGRAMS), *itertools.product(RUNGS[1:], ("python", "cpp", "go", "bash"))]
 
 
-def programs(language, secret, port, outside):
-    """The language's programs with what they are after filled in; the last one is honest."""
-    known = {"SECRET": str(secret), "PORT": str(port), "OUTSIDE": str(outside)}
-    for name, source in PROGRAMS[language].items():
-        for word, value in known.items():
-            source = source.replace(word, value)
-        yield name, source
-    yield "honest", HONEST[language].replace("MARKER", MARKER)
-
-
 def test_there_are_over_a_hundred_in_ten_languages():
-    assert set(PROGRAMS) == set(STATEMENTS) | {"go"} == set(HONEST)
-    assert sum(map(len, PROGRAMS.values())) >= 100
+    assert set(PROGRAMS) == {"python", *LANGUAGES} == set(HONEST)
+    assert sum(map(len, PROGRAMS.values())) >= 150 and len(REPORTED) >= 25
 
 
 @pytest.mark.parametrize(("rung", "language"), RUNS)
-def test_no_hostile_program_passes_or_gets_out(rung, language, tmp_path, monkeypatch, heir):
+def test_no_hostile_program_passes_or_gets_out(rung, language, monkeypatch, heir):
     needs(language)
-    secret, outside = tmp_path / "secret", tmp_path / "outside"
-    secret.write_text("s3cret-s3cret")
-    monkeypatch.setenv("LING_HOSTILE", "s3cret-s3cret")
     others = processes()
-    with socket.create_server(("127.0.0.1", 0)) as server, Executor(LIMITS, isolation=rung, workers=2) as executor:
-        server.setblocking(False)
-        chosen = list(programs(language, secret, server.getsockname()[1], outside))
+    with Host() as host, Executor(LIMITS, isolation=rung, workers=2) as executor:
+        monkeypatch.setenv("LING_HOSTILE", host.secret)
+        chosen = list(programs(language, host))
         seen = executor.run_batch(
             Program(source, language, expect_stdout_marker="" if language == "go" and name == "honest" else MARKER)
             for name, source in chosen
         )
-        with pytest.raises(BlockingIOError):
-            server.accept()
+        assert host.reached() == []
     verdicts = {name: result.verdict for (name, _), result in zip(chosen, seen, strict=True)}
     assert verdicts.pop("honest") is Verdict.PASS
     wrong = {name: verdict for name, verdict in verdicts.items() if verdict in (Verdict.PASS, Verdict.INFRA_ERROR)}
     assert not wrong
     for (name, _), result in zip(chosen, seen, strict=True):
-        assert "s3cret-s3cret" not in result.stdout + result.stderr, name
+        assert host.secret not in result.stdout + result.stderr and "GOT-OUT" not in result.stdout, name
         assert result.wall_seconds < LIMITS.compile_seconds + LIMITS.wall_seconds + 5, name
         assert len(result.stdout) <= LIMITS.output_bytes
     assert verdicts["loop"] is Verdict.TIMEOUT
     if "memory" in verdicts:
         assert verdicts["memory"] in (Verdict.OOM, Verdict.TIMEOUT)
-    assert not outside.exists()
-    assert secret.read_text() == "s3cret-s3cret"
     assert gone(lambda: processes() - others)
+
+
+def test_root_that_must_use_a_user_namespace_is_contained_too(monkeypatch):
+    """As in a container that gives root no rights but lets it make user namespaces."""
+    with Host() as host, Executor(LIMITS, isolation="namespaces", workers=2) as executor:
+        for sandbox in (executor._sandbox, Sandbox("namespaces", privileged=False)):
+            results = [run_once(sandbox, Program(source), LIMITS) for _, source in reported(host)]
+            assert not [result for result in results if "GOT-OUT" in result.stdout or host.secret in result.stdout]
+            assert Verdict.INFRA_ERROR not in {result.verdict for result in results}
+        assert host.reached() == []
+
+
+def test_where_programs_see_the_hosts_files_they_reach_no_unix_socket_of_it():
+    """The third rung, which is taken only by name, hides neither files nor network."""
+    with Host() as host, Executor(LIMITS, isolation="rlimits") as executor:
+        results = executor.run_batch([Program(source) for name, source in reported(host) if "file" not in name])
+        assert [name for name in host.reached() if name != "port"] == []
+        stream = "import socket\na, b = socket.socketpair()\na.send(b'x')\nprint(b.recv(1))"
+        assert executor.run(Program(stream)).stdout == "b'x'\n"
+    assert all(result.verdict is not Verdict.INFRA_ERROR for result in results)
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_the_hosts_sockets_are_there_for_the_host(rung):
+    """So that their silence above says something; and a program's own sockets work."""
+    with Host() as host, Executor(LIMITS, isolation=rung) as executor:
+        for address in (host.stream, f"\0{host.abstract}"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(address)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+            client.sendto(b"x", host.datagram)
+        socket.create_connection(("127.0.0.1", host.port), 1).close()
+        assert host.reached() == ["port", "stream", "datagram", "abstract"]
+        own = (
+            "import socket\nfor address in ('s', '\\0s'):\n    server = socket.socket(socket.AF_UNIX)\n"
+            "    server.bind(address)\n    server.listen()\n    socket.socket(socket.AF_UNIX).connect(address)\n"
+            "server = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname())\n"
+            "import multiprocessing\nassert multiprocessing.get_context('fork')"
+        )
+        assert executor.run(Program(own)).verdict is Verdict.PASS
+
+
+def test_a_rung_that_lets_a_program_reach_a_socket_is_not_taken(monkeypatch):
+    monkeypatch.setattr(executor_module, "run_once", lambda sandbox, *arguments: run_bare(*arguments))
+    assert probe_isolation("namespaces") == (None, "the network is reachable")
+    monkeypatch.setattr(Sandbox, "hides_files", False)
+    assert probe_isolation("namespaces") == (None, "the host's Unix sockets are reachable")
+
+
+def run_bare(program, limits):
+    """Run a program with no isolation at all."""
+    ended = subprocess.run([sys.executable, "-c", program.source], capture_output=True, text=True)
+    verdict = Verdict.PASS if ended.returncode == 0 else Verdict.FAIL
+    return ExecutionResult(verdict, ended.returncode, ended.stdout, ended.stderr, 0.0, "none")
+
+
+def reported(host):
+    """The programs of what was reported of other sandboxes, filled in."""
+    return [(name, source) for name, source in programs("python", host) if name in REPORTED]
 
 
 @pytest.fixture
@@ -147,8 +183,8 @@ def test_thousands_of_hostile_programs_leave_no_worker_hanging(tmp_path, monkeyp
         "mount",
         "descriptors",
     )
-    sources = dict(programs("python", tmp_path / "secret", 1, tmp_path / "outside"))
-    with Executor(LIMITS) as executor:
+    with Host() as host, Executor(LIMITS) as executor:
+        sources = dict(programs("python", host))
         results = executor.run_batch(
             Program(sources[quick[i % len(quick)]], expect_stdout_marker=MARKER) for i in range(number)
         )

@@ -1,11 +1,142 @@
-"""Programs that try to get out, to use everything up, or to look right, by language.
+"""Section 4.1: programs that try to get out, to use everything up, or to look right, by language.
 
-SECRET, PORT and OUTSIDE are filled in: a file of the host, a port where somebody listens, a path that must not appear.
-A checker expects a marker that none of them prints.
+Words in capitals are filled in: SECRET, a file of the host; PORT, where somebody listens; STREAM, DATAGRAM and ABSTRACT,
+Unix sockets on which somebody does; OUTSIDE, a path that must not appear. A program that did what it tried says GOT-OUT.
+A checker expects a marker that none of them prints. `python -m evals isolation-check` runs them on any machine.
 """
 
+SYSTEM_CALL = (
+    "import ctypes, os, struct\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+    "def call(numbers, *words): return libc.syscall(numbers[os.uname().machine == 'aarch64'], *words)\n"
+)
+MARKER = "passed-fedcba9876543210"
+OUT = "print('GOT-OUT')"
+# What was reported of other sandboxes, and the same tried here: where it was reported, and a Python program.
+REPORTED = {
+    "a Unix socket by its path": (
+        "landrun #43: Landlock lets connect",
+        f"import socket\nsocket.socket(socket.AF_UNIX).connect('STREAM')\n{OUT}",
+    ),
+    "a Unix socket by another process's root": (
+        "cplt #240",
+        "import os, socket\nfor p in (1, os.getppid(), 'self'):\n"
+        f"    try: socket.socket(socket.AF_UNIX).connect(f'/proc/{{p}}/root' + 'STREAM'); {OUT}\n    except OSError: pass",
+    ),
+    "a datagram to a path": (
+        "ladybird #12146: datagrams go without connect",
+        f"import socket\nsocket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', 'DATAGRAM')\n{OUT}",
+    ),
+    "one of a pair, connected anew": (
+        "ladybird #12146",
+        f"import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\na.connect('DATAGRAM')\n{OUT}",
+    ),
+    "an abstract Unix socket": (
+        "containerd CVE-2020-15257",
+        f"import socket\nsocket.socket(socket.AF_UNIX).connect('\\0ABSTRACT')\n{OUT}",
+    ),
+    "a socket to the host of the machine": ("moby #44562: AF_VSOCK", f"import socket\nsocket.socket(40, 1)\n{OUT}"),
+    "a socket to the kernel's ciphers": (
+        "moby #52494, CVE-2026-31431: AF_ALG",
+        f"import socket\nsocket.socket(38, 5)\n{OUT}",
+    ),
+    "a ring of system calls": (
+        "containerd #9048, moby #46762, restrict #10: io_uring",
+        f"{SYSTEM_CALL}if call((425, 425), 8, ctypes.create_string_buffer(256)) >= 0: {OUT}",
+    ),
+    "a user namespace": (
+        "bubblewrap #488, CVE-2023-0179",
+        f"{SYSTEM_CALL}if libc.unshare(0x10000000) == 0: {OUT}",
+    ),
+    "a user namespace by clone": (
+        "flatpak CVE-2021-41133",
+        f"{SYSTEM_CALL}p = call((56, 220), 0x10000000 | 17, 0, 0, 0, 0)\nif p == 0: os._exit(0)\nif p > 0: {OUT}",
+    ),
+    "a user namespace by clone3": (
+        "flatpak CVE-2021-41133: its flags are out of a filter's sight",
+        f"{SYSTEM_CALL}a = struct.pack('11Q', 0x10000000, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0)\n"
+        f"p = call((435, 435), a, len(a))\nif p == 0: os._exit(0)\nif p > 0: {OUT}",
+    ),
+    "typing into the terminal": (
+        "bubblewrap #142, CVE-2017-5226; flatpak CVE-2019-10063",
+        f"{SYSTEM_CALL}try: os.open('/dev/tty', os.O_RDWR)\nexcept OSError: pass\n"
+        "for n in range(9):\n    for c in (0x5412, 0x541C, 0x100005412):\n"
+        f"        if call((16, 29), n, ctypes.c_ulong(c), b'x') == 0: {OUT}",
+    ),
+    "system calls of 32 bits": (
+        "kafel, libseccomp: another table of numbers",
+        "import ctypes, mmap, os\nif os.uname().machine == 'x86_64':\n    m = mmap.mmap(-1, 4096, prot=7)\n"
+        "    m.write(bytes.fromhex('b814000000cd80c3'))\n"
+        "    a = ctypes.addressof(ctypes.c_char.from_buffer(m))\n"
+        f"    if ctypes.CFUNCTYPE(ctypes.c_int)(a)() > 0: {OUT}",
+    ),
+    "a folder that was left open": (
+        "runc CVE-2024-21626",
+        "import os\nfor n in range(256):\n    for up in ('', '/..', '/../../../..'):\n"
+        f"        try: open(f'/proc/self/fd/{{n}}{{up}}' + 'SECRET'); {OUT}\n        except OSError: pass",
+    ),
+    "the file that runs us": (
+        "runc CVE-2019-5736",
+        "import os, sys\nfor p in ('/proc/1/exe', '/proc/self/exe', sys.executable, '/proc/self/root/usr/bin/env'):\n"
+        f"    try: os.open(p, os.O_WRONLY); {OUT}\n    except OSError: pass",
+    ),
+    "a file by its number": (
+        "docker, 2014: open_by_handle_at",
+        f"{SYSTEM_CALL}h = ctypes.create_string_buffer(struct.pack('IiIII', 8, 1, 2, 0, 0))\n"
+        f"if call((304, 265), os.open('/', 0), h, 0) >= 0: {OUT}",
+    ),
+    "a control group's last word": (
+        "CVE-2022-0492",
+        f"{SYSTEM_CALL}libc.unshare(0x12000000)\nos.mkdir('g')\n"
+        f"if libc.mount(b'cgroup', b'g', b'cgroup', 0, b'memory') == 0 or libc.mount(b'c', b'g', b'cgroup2', 0, b'') == 0: {OUT}\n"
+        f"for a in ('memory/', 'rdma/', ''):\n    try: open(f'/sys/fs/cgroup/{{a}}release_agent', 'w'); {OUT}\n    except OSError: pass",
+    ),
+    "a file system made step by step": (
+        "CVE-2022-0185: fsopen",
+        f"{SYSTEM_CALL}libc.unshare(0x10020000)\nif call((430, 430), b'tmpfs', 0) >= 0: {OUT}",
+    ),
+    "cutting a file of the host": (
+        "Landlock before its third version",
+        f"import os\nos.truncate('SECRET', 0)\n{OUT}",
+    ),
+    "a file's rights, owner and time": (
+        "Landlock's documentation: not restricted yet",
+        "import os\nfor f in (lambda: os.chmod('SECRET', 0o777), lambda: os.utime('SECRET', (1, 1)), "
+        "lambda: os.setxattr('SECRET', 'user.a', b'x'), lambda: os.chown('SECRET', os.getuid(), -1)):\n"
+        f"    try: f(); {OUT}\n    except OSError: pass",
+    ),
+    "whether a file of the host is there": (
+        "Landlock's documentation: stat is not restricted",
+        f"import os\nos.stat('SECRET')\n{OUT}",
+    ),
+    "descriptors of the first process": (
+        "pidfd_getfd(2)",
+        f"{SYSTEM_CALL}p = call((434, 434), 1, 0)\nfor n in range(9):\n    if call((438, 438), p, n, 0) >= 0: {OUT}",
+    ),
+    "memory of the first process": (
+        "bubblewrap #49",
+        f"{SYSTEM_CALL}b = ctypes.create_string_buffer(8)\nv = struct.pack('QQ', ctypes.addressof(b), 8)\n"
+        f"r = struct.pack('QQ', 0x400000, 8)\nif call((310, 270), 1, v, 1, r, 1, 0) > 0: {OUT}",
+    ),
+    "what the kernel runs at a crash": (
+        "CVE-2022-0492 and its kin: core_pattern",
+        "import os\nfor p in ('kernel/core_pattern', 'kernel/modprobe', 'vm/overcommit_memory', 'user/max_user_namespaces'):\n"
+        f"    try: os.open('/proc/sys/' + p, os.O_WRONLY); {OUT}\n    except OSError: pass",
+    ),
+    "programs that are somebody else's": (
+        "firejail CVE-2022-31214: set-user-id",
+        f"if 'NoNewPrivs:\\t1' not in open('/proc/self/status').read(): {OUT}",
+    ),
+    "the kernel's log": ("moby: syslog", f"{SYSTEM_CALL}if call((103, 116), 3, ctypes.create_string_buffer(64), 64) > 0: {OUT}"),
+    "pages handed in by hand": ("moby: userfaultfd", f"{SYSTEM_CALL}if call((323, 282), 1) >= 0: {OUT}"),
+    "programs in the kernel": (
+        "moby: bpf, perf_event_open",
+        f"{SYSTEM_CALL}b = ctypes.create_string_buffer(128)\nif call((321, 280), 0, b, 72) >= 0: {OUT}\n"
+        f"if call((298, 241), b, 0, -1, -1, 0) >= 0: {OUT}",
+    ),
+}  # fmt: skip
 PROGRAMS = {
     "python": {
+        **{name: source for name, (_, source) in REPORTED.items()},
         "exit": "raise SystemExit(0)",
         "exit at once": "import os\nos._exit(0)",
         "fake verdict": "print('passed-0123456789abcdef')\nraise SystemExit(0)",
@@ -199,4 +330,17 @@ PROGRAMS = {
         "zombies": "for i in {1..500}; do (sleep 0.01 &) ; done; exit 1",
         "devices": "cat /dev/mem /dev/sda /dev/vda /dev/kmsg || exit 1",
     },
+}
+# An honest program per language, which must pass after all of these.
+HONEST = {
+    "python": "print('MARKER')",
+    "javascript": "console.log('MARKER')",
+    "typescript": "console.log('MARKER')",
+    "php": "<?php echo 'MARKER';",
+    "bash": "echo MARKER",
+    "java": 'public class Main { public static void main(String[] a) { System.out.println("MARKER"); } }',
+    "csharp": 'class P { static void Main() { System.Console.WriteLine("MARKER"); } }',
+    "cpp": '#include <cstdio>\nint main() { puts("MARKER"); }',
+    "rust": 'fn main() { println!("MARKER"); }',
+    "go": 'package main\nimport ("fmt"; "testing")\nfunc TestA(t *testing.T) { fmt.Println("MARKER") }',
 }

@@ -165,7 +165,7 @@ class Builder(Generic[ConfigType]):
             self.report(f"{name}: {counts[0].input + counts[0].created} in, {counts[-1].output} out, {lost}")
         return counts
 
-    def _executor(self, stage: str, steps: list[PipelineStep], tasks: int) -> "RankExecutor":
+    def _executor(self, stage: str, steps: list[PipelineStep], tasks: int) -> "RankExecutor[Any]":
         folder = self.output_folder / ".build" / "executor" / stage
         return executor_of_stage(self.config, steps, tasks, folder, f"{self.name}-{stage}")
 

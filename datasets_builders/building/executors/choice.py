@@ -1,16 +1,15 @@
-"""From the config's `executor` to the executor of a stage. Each one's module is imported when it is chosen.
+"""From the config's `executor` to the executor of a stage."""
 
-datatrove's own executors import the Hub's client, which nothing needs that only describes a dataset.
-"""
-
+import importlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.config import BuilderConfig
-from datasets_builders.building.executors.options import LocalOptions, RayOptions, SlurmOptions, executor_options
+from datasets_builders.building.executors.options import ExecutorOptions, executor_options
+from datasets_builders.building.executors.slurm_queue import cancel_jobs, jobs_left
 
 if TYPE_CHECKING:
     from datasets_builders.building.executors.ranks import RankExecutor
@@ -26,22 +25,9 @@ def prepare_executor(config: BuilderConfig, output_folder: Path, modules: Collec
 
     Raises:
         ConfigError: the executor cannot run here.
-
-    Source: ours.
     """
     options = executor_options(config.executor)
-    if isinstance(options, LocalOptions) and config.workers > 1:
-        from datasets_builders.building.executors.local import start_fork_server
-
-        start_fork_server(modules)
-    if isinstance(options, SlurmOptions):
-        from datasets_builders.building.executors.slurm import check_slurm
-
-        check_slurm(output_folder, modules)
-    if isinstance(options, RayOptions):
-        from datasets_builders.building.executors.ray import check_ray
-
-        check_ray(options)
+    _class_of(options).prepare(options, config.workers, output_folder, modules)
 
 
 def cancel_other_jobs(config: BuilderConfig, build_folder: Path, is_same_build: bool) -> None:
@@ -54,18 +40,14 @@ def cancel_other_jobs(config: BuilderConfig, build_folder: Path, is_same_build: 
 
     Raises:
         BuildError: they cannot be cancelled, or there may be some and this machine cannot ask for them.
-
-    Source: ours.
     """
-    from datasets_builders.building.executors.slurm_queue import cancel_jobs, jobs_left
-
-    if not (is_same_build and isinstance(executor_options(config.executor), SlurmOptions)):
+    if not (is_same_build and executor_options(config.executor).waits_for_jobs):
         cancel_jobs(jobs_left(build_folder))
 
 
 def executor_of_stage(
     config: BuilderConfig, pipeline: list[PipelineStep], tasks: int, logging_dir: Path, job_name: str
-) -> "RankExecutor":
+) -> "RankExecutor[Any]":
     """Return what runs a stage.
 
     Args:
@@ -74,18 +56,16 @@ def executor_of_stage(
         tasks (`int`): ranks.
         logging_dir (`Path`): for completion markers and logs.
         job_name (`str`): of the stage, where jobs have names.
-
-    Source: ours.
     """
-    options, workers = executor_options(config.executor), min(config.workers, tasks)
-    if isinstance(options, SlurmOptions):
-        from datasets_builders.building.executors.slurm import SlurmExecutor
+    options = executor_options(config.executor)
+    return _class_of(options).of_stage(options, pipeline, tasks, min(config.workers, tasks), logging_dir, job_name)
 
-        return SlurmExecutor(pipeline, tasks, workers, logging_dir, job_name, options)
-    if isinstance(options, RayOptions):
-        from datasets_builders.building.executors.ray import RayExecutor
 
-        return RayExecutor(pipeline, tasks, workers, logging_dir, options)
-    from datasets_builders.building.executors.local import LocalExecutor
+def _class_of(options: ExecutorOptions) -> "type[RankExecutor[Any]]":
+    """Return the executor that takes options; its module is imported now.
 
-    return LocalExecutor(pipeline, tasks, workers, logging_dir=str(logging_dir))
+    datatrove's own executors import the Hub's client, which nothing needs that only describes a dataset.
+    """
+    module, _, name = options.executor.partition(":")
+    found: type[RankExecutor[Any]] = getattr(importlib.import_module(module), name)
+    return found

@@ -10,14 +10,18 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
+from pathlib import Path
+from typing import Self
 
 from datatrove.executor.local import LocalPipelineExecutor
+from datatrove.pipeline.base import PipelineStep
 
+from datasets_builders.building.executors.options import LocalOptions
 from datasets_builders.building.executors.ranks import (
     RankExecutor,
     Report,
@@ -52,11 +56,27 @@ def start_fork_server(modules: Iterable[str]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-class LocalExecutor(RankExecutor, LocalPipelineExecutor):
-    """Run the ranks of one stage: in this process with one worker, else one forked process per rank.
+class LocalExecutor(RankExecutor[LocalOptions], LocalPipelineExecutor):
+    """Run the ranks of one stage: in this process with one worker, else one forked process per rank."""
 
-    Source: ours.
-    """
+    @classmethod
+    def prepare(cls, options: LocalOptions, workers: int, output_folder: Path, modules: Collection[str]) -> None:
+        """Start the process from which workers are forked, where there are to be several."""
+        if workers > 1:
+            start_fork_server(modules)
+
+    @classmethod
+    def of_stage(
+        cls,
+        options: LocalOptions,
+        pipeline: list[PipelineStep],
+        tasks: int,
+        workers: int,
+        logging_dir: Path,
+        job_name: str,
+    ) -> Self:
+        """Return what runs a stage."""
+        return cls(pipeline, tasks, workers, logging_dir=str(logging_dir))
 
     def complete(self, report: Report) -> None:
         """Run all ranks that are not done."""
@@ -72,7 +92,8 @@ class LocalExecutor(RankExecutor, LocalPipelineExecutor):
 
     def _run_in_processes(self, ranks: list[int]) -> None:
         context = multiprocessing.get_context("forkserver")
-        waiting, running = list(ranks), {}
+        waiting = list(ranks)
+        running: dict[int, tuple[ForkServerProcess, Connection]] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < self.workers:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import checked_fields
@@ -27,17 +27,34 @@ RESERVED_SBATCH_ARGS = (
 
 
 @dataclass
-class LocalOptions:
-    """Processes on this machine, `workers` at once.
+class ExecutorOptions:
+    """Options of one kind of executor."""
 
-    Source: ours.
-    """
+    kind: str = ""
+    executor: ClassVar[str] = ""  # module:Class of the executor that takes these options
+    # Whether a driver waits for the jobs that a killed one left behind.
+    waits_for_jobs: ClassVar[bool] = False
 
-    kind: str = "local"
+    def validate(self) -> None:
+        """Raise `ConfigError` for a value that cannot be."""
+
+    def check_positive(self, *names: str) -> None:
+        """Raise `ConfigError` for one of these numbers that is not above 0."""
+        for name in names:
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"executor: {name} is {getattr(self, name)}, but must be above 0")
 
 
 @dataclass
-class SlurmOptions:
+class LocalOptions(ExecutorOptions):
+    """Processes on this machine, `workers` at once."""
+
+    kind: str = "local"
+    executor: ClassVar[str] = "datasets_builders.building.executors.local:LocalExecutor"
+
+
+@dataclass
+class SlurmOptions(ExecutorOptions):
     """Job arrays of Slurm, a task per part, `workers` at once.
 
     Args:
@@ -71,10 +88,24 @@ class SlurmOptions:
     mail_type: str = "FAIL"
     sbatch_args: dict[str, Any] = field(default_factory=dict)
     poll_seconds: float = 15.0
+    executor: ClassVar[str] = "datasets_builders.building.executors.slurm:SlurmExecutor"
+    waits_for_jobs: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        """Check that what sbatch needs is there, and what the driver chooses itself is not."""
+        for name in ("partition", "time"):
+            if not getattr(self, name):
+                raise ConfigError(
+                    f"executor of kind slurm needs {name!r}, such as {{partition: cpu, time: '04:00:00'}}"
+                )
+        if self.env_command and self.venv_path:
+            raise ConfigError("executor: env_command and venv_path are both set; give one")
+        _check_sbatch_args(self.sbatch_args)
+        self.check_positive("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job", "poll_seconds")
 
 
 @dataclass
-class RayOptions:
+class RayOptions(ExecutorOptions):
     """Tasks of Ray, a task per part, `workers` at once.
 
     Args:
@@ -92,9 +123,17 @@ class RayOptions:
     mem_per_cpu_gb: float = 2.0
     max_retries: int = 3
     ray_remote_kwargs: dict[str, Any] = field(default_factory=dict)
+    executor: ClassVar[str] = "datasets_builders.building.executors.ray:RayExecutor"
+
+    def validate(self) -> None:
+        """Check ranges, and that the driver gets an answer per task."""
+        if self.max_retries < -1:
+            raise ConfigError(f"executor: max_retries is {self.max_retries}, but must be at least -1 (any number)")
+        if "num_returns" in self.ray_remote_kwargs:
+            raise ConfigError("executor: ray_remote_kwargs sets num_returns, which the driver needs to be 1")
+        self.check_positive("cpus_per_task", "mem_per_cpu_gb")
 
 
-ExecutorOptions = LocalOptions | SlurmOptions | RayOptions
 KINDS: dict[str, type[ExecutorOptions]] = {"local": LocalOptions, "slurm": SlurmOptions, "ray": RayOptions}
 
 
@@ -110,23 +149,7 @@ def executor_options(values: Mapping[str, Any]) -> ExecutorOptions:
     if kind not in KINDS:
         raise ConfigError(f"executor kind is {kind!r}; known: {', '.join(KINDS)}")
     options = KINDS[kind](**checked_fields(KINDS[kind], dict(values), f"executor of kind {kind}"))
-    if isinstance(options, SlurmOptions):
-        for name in ("partition", "time"):
-            if not getattr(options, name):
-                raise ConfigError(
-                    f"executor of kind slurm needs {name!r}, such as {{partition: cpu, time: '04:00:00'}}"
-                )
-        if options.env_command and options.venv_path:
-            raise ConfigError("executor: env_command and venv_path are both set; give one")
-        _check_sbatch_args(options.sbatch_args)
-    if isinstance(options, RayOptions):
-        if options.max_retries < -1:
-            raise ConfigError(f"executor: max_retries is {options.max_retries}, but must be at least -1 (any number)")
-        if "num_returns" in options.ray_remote_kwargs:
-            raise ConfigError("executor: ray_remote_kwargs sets num_returns, which the driver needs to be 1")
-    for name in ("cpus_per_task", "mem_per_cpu_gb", "max_array_size", "tasks_per_job", "poll_seconds"):
-        if not 0 < getattr(options, name, 1) < math.inf:
-            raise ConfigError(f"executor: {name} is {getattr(options, name)}, but must be above 0")
+    options.validate()
     return options
 
 

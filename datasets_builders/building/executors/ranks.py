@@ -2,27 +2,53 @@
 
 import resource
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import deepcopy
+from pathlib import Path
+from typing import Generic, Self, TypeVar
 
 from datatrove.executor.base import PipelineExecutor
+from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 from datatrove.utils.stats import PipelineStats
 
 from datasets_builders.building.errors import BuildError
+from datasets_builders.building.executors.options import ExecutorOptions
 from datasets_builders.building.steps import MACHINE_ERRNOS
 
 Report = Callable[[str], None]
+Options = TypeVar("Options", bound=ExecutorOptions)
 # A pipe holds 64 KiB, and nobody reads it before the process has ended; a character is at most four bytes.
 LARGEST_MESSAGE = 4_000
 LARGEST_TRACE = 8_000
 
 
-class RankExecutor(PipelineExecutor):
-    """Base of the executors, beside datatrove's. A rank is done when its completion marker is there.
+class RankExecutor(PipelineExecutor, Generic[Options]):
+    """Base of the executors, beside datatrove's. A rank is done when its completion marker is there."""
 
-    Source: ours.
-    """
+    @classmethod
+    def prepare(cls, options: Options, workers: int, output_folder: Path, modules: Collection[str]) -> None:
+        """Make ready what runs the stages, and raise `ConfigError` where it cannot run here.
+
+        Args:
+            options (`ExecutorOptions`): of the config.
+            workers (`int`): ranks that run at once.
+            output_folder (`Path`): of the dataset.
+            modules (collection of `str`): those of the steps.
+        """
+
+    @classmethod
+    def of_stage(
+        cls,
+        options: Options,
+        pipeline: list[PipelineStep],
+        tasks: int,
+        workers: int,
+        logging_dir: Path,
+        job_name: str,
+    ) -> Self:
+        """Return what runs a stage; see `executor_of_stage`."""
+        raise TypeError(f"{cls.__name__} must define of_stage()")
 
     def complete(self, report: Report) -> None:
         """Run all ranks that are not done.

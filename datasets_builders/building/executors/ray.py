@@ -5,10 +5,12 @@ task loses one. Here a rank is one Ray task: Ray starts it again when its worker
 """
 
 import os
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from datatrove.executor.ray import RayPipelineExecutor
+from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 
 from datasets_builders.building.errors import BuildError, ConfigError
@@ -24,7 +26,7 @@ from datasets_builders.building.executors.ranks import (
 BYTES_OF_A_GB = 1 << 30
 
 
-class RayExecutor(RankExecutor, RayPipelineExecutor):
+class RayExecutor(RankExecutor[RayOptions], RayPipelineExecutor):
     """Run the ranks of one stage as tasks of Ray.
 
     Args:
@@ -48,6 +50,24 @@ class RayExecutor(RankExecutor, RayPipelineExecutor):
             mem_per_cpu_gb=options.mem_per_cpu_gb,
         )
         self.options = options
+
+    @classmethod
+    def prepare(cls, options: RayOptions, workers: int, output_folder: Path, modules: Collection[str]) -> None:
+        """Raise `ConfigError` where Ray is not installed, or does not take the options."""
+        check_ray(options)
+
+    @classmethod
+    def of_stage(
+        cls,
+        options: RayOptions,
+        pipeline: list[PipelineStep],
+        tasks: int,
+        workers: int,
+        logging_dir: Path,
+        job_name: str,
+    ) -> Self:
+        """Return what runs a stage."""
+        return cls(pipeline, tasks, workers, logging_dir, options)
 
     def complete(self, report: Report) -> None:
         """Run all ranks that are not done."""

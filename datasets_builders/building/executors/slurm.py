@@ -18,10 +18,11 @@ import time
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from datatrove.executor.base import DistributedEnvVars
 from datatrove.executor.slurm import SlurmPipelineExecutor
+from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 from datatrove.utils.stats import PipelineStats
 
@@ -43,7 +44,7 @@ POLLS_WITHOUT_JOBS = 4
 POLLS_WITHOUT_QUEUE = 40
 
 
-class SlurmExecutor(RankExecutor, SlurmPipelineExecutor):
+class SlurmExecutor(RankExecutor[SlurmOptions], SlurmPipelineExecutor):
     """Run the ranks of one stage as tasks of a job array.
 
     Args:
@@ -86,6 +87,24 @@ class SlurmExecutor(RankExecutor, SlurmPipelineExecutor):
         self.folder = logging_dir
         self.poll_seconds = options.poll_seconds
         self.python = "python" if self.env_command else sys.executable
+
+    @classmethod
+    def prepare(cls, options: SlurmOptions, workers: int, output_folder: Path, modules: Collection[str]) -> None:
+        """Raise `ConfigError` where no stage could be submitted."""
+        check_slurm(output_folder, modules)
+
+    @classmethod
+    def of_stage(
+        cls,
+        options: SlurmOptions,
+        pipeline: list[PipelineStep],
+        tasks: int,
+        workers: int,
+        logging_dir: Path,
+        job_name: str,
+    ) -> Self:
+        """Return what runs a stage."""
+        return cls(pipeline, tasks, workers, logging_dir, job_name, options)
 
     def complete(self, report: Report) -> None:
         """Submit, wait, and find out what failed."""

@@ -312,7 +312,7 @@ def test_options_that_ray_does_not_know_are_refused_before_anything_is_written(t
     ("kind", "options", "message"),
     [
         ("slurm", {"poll_seconds": 0}, "poll_seconds is 0.0, but must be above 0"),
-        ("slurm", {"poll_seconds": float("nan")}, "poll_seconds is nan, but must be above 0"),
+        ("slurm", {"poll_seconds": float("nan")}, r"'poll_seconds' is not a number \(nan\)"),
         ("slurm", {"sbatch_args": {"array": "0-9"}}, "sbatch_args sets 'array', which the driver"),
         ("slurm", {"sbatch_args": {"parsable": True}}, "sbatch_args sets 'parsable', which the driver"),
         ("slurm", {"sbatch_args": {"outp": "log"}}, "sbatch_args sets 'outp', which the driver"),

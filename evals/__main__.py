@@ -10,9 +10,9 @@ from evals.efficiency.engines import EngineError
 from evals.errors import UsageError
 from evals.execution import IsolationUnavailableError
 from evals.models.openai_server import EndpointError, NoAnswerError
-from evals.scoring.publishing import PushError
 from evals.tasks.records import TooManyInfraErrorsError
 from modeling_ling.command_line import run_program
+from modeling_ling.publishing import PublishError
 
 DESCRIPTION = """Measure a model: the paper's benchmarks, with intervals, paired tests and the paper's own numbers.
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         {"scores (section 4)": SCORING, "efficiency (section 5)": EFFICIENCY},
         arguments,
         user_errors=(UsageError, BenchmarkDataError, EndpointError, IsolationUnavailableError, OSError),
-        failures=(NoAnswerError, TooManyInfraErrorsError, PushError, EngineError),
+        failures=(NoAnswerError, TooManyInfraErrorsError, PublishError, EngineError),
         interrupted=STOPPED,
     )
 

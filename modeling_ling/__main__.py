@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from modeling_ling.command_line import run_program
+from modeling_ling.publishing import PublishError
 
 DESCRIPTION = """The model's command line.
 
@@ -11,17 +12,17 @@ python -m modeling_ling describe --preset lite
 python -m modeling_ling export --from inclusionAI/Ling-Coder-lite --to outputs/ling_coder_lite"""
 
 COMMANDS = {
-    "describe": "modeling_ling.describe",
-    "init": "modeling_ling.initialize",
-    "export": "modeling_ling.export",
-    "train-tokenizer": "modeling_ling.train_tokenizer",
-    "check-released": "modeling_ling.check_released",
+    "describe": "modeling_ling.commands.describe",
+    "init": "modeling_ling.commands.initialize",
+    "export": "modeling_ling.commands.export",
+    "train-tokenizer": "modeling_ling.commands.train_tokenizer",
+    "check-released": "modeling_ling.commands.check_released",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    return run_program("modeling_ling", DESCRIPTION, {"commands": COMMANDS}, arguments)
+    return run_program("modeling_ling", DESCRIPTION, {"commands": COMMANDS}, arguments, failures=(PublishError,))
 
 
 if __name__ == "__main__":

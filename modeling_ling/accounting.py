@@ -1,14 +1,23 @@
 """Sections 3.1 and 5: parameters, FLOPs, memory and cache bytes of a Ling model, from its configuration alone.
 
-The one place of the repository that counts: recipes, reports and evaluations call it. No tensor is created.
+The one place of the repository that counts: recipes, reports and evaluations call it. No tensor is created, and torch
+is not imported. A configuration is a `BailingMoeConfig` or, lighter, a `Geometry`.
 "Active" follows the paper: everything a token passes through, the input embedding and the output head included
 (which is how 2.75B comes about for Ling-Coder-Lite).
 """
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from .checkpoint_layout import released_shapes
-from .configuration_bailing_moe import BailingMoeConfig
+from .geometry import Geometry
+
+if TYPE_CHECKING:
+    from .configuration_bailing_moe import BailingMoeConfig
+
+    Sizes = Geometry | BailingMoeConfig
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class ParameterCount:
         )
 
 
-def count_parameters(config: BailingMoeConfig) -> ParameterCount:
+def count_parameters(config: Sizes) -> ParameterCount:
     """Count the parameters of a model with this configuration.
 
     Source: paper 3.1 (16.8B in total, 2.75B active for Ling-Coder-Lite); the breakdown is ours.
@@ -89,12 +98,12 @@ def count_parameters(config: BailingMoeConfig) -> ParameterCount:
     )
 
 
-def count_checkpoint_tensors(config: BailingMoeConfig) -> int:
+def count_checkpoint_tensors(config: Sizes) -> int:
     """Return how many tensors a checkpoint in the released layout holds."""
     return len(released_shapes(config))
 
 
-def linear_macs_per_token(config: BailingMoeConfig) -> int:
+def linear_macs_per_token(config: Sizes) -> int:
     """Return the multiply-accumulates of all matrix products with weights, per token, output head included.
 
     Times the 4,096 tokens of one inference this is the x axis of the paper's Figure 1c, which it labels TFLOPs.
@@ -116,7 +125,7 @@ def linear_macs_per_token(config: BailingMoeConfig) -> int:
     )
 
 
-def flops_per_token(config: BailingMoeConfig, context_tokens: int, causal: bool = True) -> float:
+def flops_per_token(config: Sizes, context_tokens: int, causal: bool = True) -> float:
     """Return the forward FLOPs per token, averaged over a sequence of `context_tokens`; a training step costs 3x.
 
     Args:
@@ -130,7 +139,7 @@ def flops_per_token(config: BailingMoeConfig, context_tokens: int, causal: bool 
     return 2 * (linear_macs_per_token(config) + attention)
 
 
-def training_flops_per_token(config: BailingMoeConfig, context_tokens: int) -> float:
+def training_flops_per_token(config: Sizes, context_tokens: int) -> float:
     """Return the FLOPs of one training step per token: forward plus a backward of twice its cost, no recomputation.
 
     Source: ours; the numerator of MFU.
@@ -138,18 +147,18 @@ def training_flops_per_token(config: BailingMoeConfig, context_tokens: int) -> f
     return 3 * flops_per_token(config, context_tokens)
 
 
-def kv_cache_bytes_per_token(config: BailingMoeConfig, bytes_per_value: int = 2) -> int:
+def kv_cache_bytes_per_token(config: Sizes, bytes_per_value: int = 2) -> int:
     """Return the bytes of keys and values that one token of context occupies over all layers."""
     return 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * bytes_per_value
 
 
-def weight_bytes(config: BailingMoeConfig, bytes_per_value: int = 2) -> int:
+def weight_bytes(config: Sizes, bytes_per_value: int = 2) -> int:
     """Return the bytes of all weights."""
     return count_parameters(config).total * bytes_per_value
 
 
 def decode_bytes_per_token(
-    config: BailingMoeConfig, context_tokens: int = 0, batch_size: int = 1, bytes_per_value: int = 2
+    config: Sizes, context_tokens: int = 0, batch_size: int = 1, bytes_per_value: int = 2
 ) -> float:
     """Return the bytes read from memory to decode one token for each sequence of a batch (the bandwidth floor).
 
@@ -167,7 +176,7 @@ def decode_bytes_per_token(
 
 
 def training_state_bytes(
-    config: BailingMoeConfig,
+    config: Sizes,
     weight_bytes_per_value: int = 2,
     gradient_bytes_per_value: int = 2,
     master_weights: bool = True,
@@ -190,9 +199,7 @@ def training_state_bytes(
     return sizes
 
 
-def inference_bytes(
-    config: BailingMoeConfig, context_tokens: int, batch_size: int = 1, bytes_per_value: int = 2
-) -> int:
+def inference_bytes(config: Sizes, context_tokens: int, batch_size: int = 1, bytes_per_value: int = 2) -> int:
     """Return the bytes of weights and key-value cache to serve a batch, without activations."""
     cache = kv_cache_bytes_per_token(config, bytes_per_value) * context_tokens * batch_size
     return weight_bytes(config, bytes_per_value) + cache

@@ -4,23 +4,29 @@ The runtime holds the experts of a layer in two tensors; a checkpoint holds thre
 matrices are views of the runtime's tensors, so that writing a model never makes a second copy of it.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from safetensors.torch import save_file
+if TYPE_CHECKING:
+    import torch
 
-from .configuration_bailing_moe import BailingMoeConfig
+    from .configuration_bailing_moe import BailingMoeConfig
+    from .geometry import Geometry
 
 DEFAULT_SHARD_BYTES = 5 * 10**9
+# The files of one checkpoint in transformers' names; a variant such as model.ema.safetensors is another one.
+CHECKPOINT_FILE = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
 _EXPERTS = re.compile(r"(.*\.mlp\.experts)\.(gate_up_proj|down_proj)")
 
 
-def released_shapes(config: BailingMoeConfig) -> dict[str, tuple[int, ...]]:
+def released_shapes(config: BailingMoeConfig | Geometry) -> dict[str, tuple[int, ...]]:
     """Return the name and shape of every tensor in a checkpoint of this configuration.
 
     Source: the released checkpoints (5,603 tensors for Ling-Coder-Lite); a tied head is not stored.
@@ -98,6 +104,8 @@ def write_checkpoint(
 
     Source: ours; the naming is transformers'.
     """
+    from safetensors.torch import save_file
+
     parts: list[list[str]] = []
     pending: dict[str, torch.Tensor] = {}
     pending_bytes = total_bytes = 0
@@ -117,8 +125,9 @@ def write_checkpoint(
         total_bytes += size
     flush()
 
-    for old in (*folder.glob("model*.safetensors"), folder / "model.safetensors.index.json"):
-        old.unlink(missing_ok=True)
+    for old in folder.iterdir():
+        if CHECKPOINT_FILE.fullmatch(old.name):
+            old.unlink()
     if len(parts) == 1:
         names = ["model.safetensors"]
     else:

@@ -76,7 +76,8 @@ def run_program(
         sections: commands under headings. A name may have several words ("repositories inspect").
         arguments (sequence of `str`, *optional*): without the program's name; by default `sys.argv[1:]`.
         user_errors: raised for what the user has to mend: one line on stderr, exit code 2.
-        failures: raised when it was understood and did not succeed: one line on stderr, exit code 1.
+        failures: raised when it was understood and did not succeed: one line on stderr, exit code 1. An error of both
+            kinds is the user's.
         interrupted (`str`): what to say on Ctrl-C.
 
     Returns:
@@ -126,12 +127,12 @@ def guarded(
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not yet printed goes nowhere
         return EXIT_FAILED
-    except failed as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
-        return EXIT_FAILED
     except user_errors as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return EXIT_USAGE
+    except failed as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return EXIT_FAILED
 
 
 def _exit_code(stop: SystemExit) -> int:

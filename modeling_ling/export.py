@@ -3,24 +3,15 @@
 A source may be a folder or a name on the Hub: a released checkpoint, or one trained here.
 """
 
-import argparse
 import json
 import shutil
 from pathlib import Path
 
 import torch
-from huggingface_hub.errors import HfHubHTTPError
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from .accounting import count_checkpoint_tensors, weight_bytes
 from .checkpoint_layout import parse_size, released_tensors, write_checkpoint
 from .configuration_bailing_moe import BailingMoeConfig
-from .model_card import CARD_FILE, write_card
-from .modeling_bailing_moe import BailingMoeForCausalLM
-from .serving import engine_warnings
-
-HELP = "write the Hub-ready folder of a checkpoint, and push it on request"
-EXAMPLE = "python -m modeling_ling export --from outputs/sft --to outputs/ling_model --push-to ORG/NAME"
 
 REMOTE_CODE_FILES = (
     "configuration_bailing_moe.py",
@@ -36,61 +27,6 @@ AUTO_MAP = {
     "AutoModelForCausalLM": "modeling_bailing_moe.BailingMoeForCausalLM",
     "AutoModelForSequenceClassification": "modeling_bailing_moe.BailingMoeForSequenceClassification",
 }
-
-
-_IGNORED = ["*.partial", "checkpoint-*/**", "__pycache__/**"]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="source", required=True, help="a checkpoint folder, or a name on the Hub")
-    parser.add_argument("--from-revision", help="of the source on the Hub")
-    parser.add_argument("--to", type=Path, required=True, help="the folder to write")
-    parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="auto: as stored")
-    parser.add_argument("--max-shard-size", default="5GB")
-    parser.add_argument("--overwrite-card", action="store_true", help=f"replace a {CARD_FILE} that is there")
-    parser.add_argument("--push-to", metavar="ORG/NAME", help="upload the folder in one commit; hf auth login first")
-    parser.add_argument("--public", action="store_true", help="a repository that is created is private otherwise")
-    parser.add_argument("--revision", help="branch to push to")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and stop")
-
-
-def run(options: argparse.Namespace) -> int:
-    parse_size(options.max_shard_size)
-    is_folder = Path(options.source).is_dir()
-    if not is_folder and options.source.count("/") != 1:
-        raise ValueError(f"--from {options.source}: no such folder, and no name on the Hub (ORG/NAME) either")
-    if is_folder and options.to.exists() and options.to.samefile(options.source):
-        raise ValueError(f"--to {options.to} is the source itself: write to another folder")
-    revision = {"revision": options.from_revision} if options.from_revision else {}
-    config = BailingMoeConfig.from_pretrained(options.source, **revision)
-    gigabytes = weight_bytes(config) / 1e9
-    print(f"{options.source}: {count_checkpoint_tensors(config):,} tensors, {gigabytes:.2f} GB in bfloat16")
-    for engine, texts in engine_warnings(config).items():
-        print(f"{engine} will not serve this model as it is: {'; '.join(texts)}")
-    destination = f"{options.to}" + (f", then {options.push_to}" if options.push_to else "")
-    if options.dry_run:
-        print(f"would write weights, {', '.join(REMOTE_CODE_FILES)}, tokenizer, settings and card to {destination}")
-        return 0
-    model = BailingMoeForCausalLM.from_pretrained(options.source, dtype=options.dtype, **revision)
-    tokenizer = load_tokenizer(options.source, **revision)
-    export_model(model, tokenizer, options.to, max_shard_size=options.max_shard_size)
-    if is_folder and not options.overwrite_card and (Path(options.source) / CARD_FILE).is_file():
-        shutil.copyfile(Path(options.source) / CARD_FILE, options.to / CARD_FILE)
-    elif options.overwrite_card or not (options.to / CARD_FILE).is_file():
-        base_model = None if is_folder else options.source
-        write_card(options.to, config, name=options.push_to or options.to.name, base_model=base_model)
-    print(f"{options.to}: written" + ("" if tokenizer else "; the source has no tokenizer.json, so none is there"))
-    if options.push_to:
-        try:
-            address = push_folder(options.to, options.push_to, private=not options.public, revision=options.revision)
-        except HfHubHTTPError as error:
-            status = error.response.status_code if error.response is not None else "no answer"
-            raise ValueError(
-                f"the Hub refused {options.push_to} ({status}): log in with `hf auth login` as someone who may write "
-                f"there. The folder {options.to} is complete: the same command again pushes it"
-            ) from error
-        print(f"pushed: {address}")
-    return 0
 
 
 def load_tokenizer(source: str, **revision: str) -> PreTrainedTokenizerBase | None:
@@ -127,7 +63,7 @@ def export_model(
     Raises:
         ValueError: the tokenizer has more tokens than the model has rows, or the model is of another type.
 
-    Source: ours; names and auto_map are those of the released repositories.
+    Source: names and auto_map are those of the released repositories.
     """
     folder = Path(folder)
     if model.config.model_type != "bailing_moe":
@@ -185,31 +121,6 @@ def write_settings(
     _update_json(folder / "config.json", {"auto_map": AUTO_MAP})
 
 
-def push_folder(folder: Path, repo_id: str, *, private: bool = True, revision: str | None = None) -> str:
-    """Upload a Hub-ready folder in one commit, so that nobody ever pulls half of it.
-
-    Args:
-        repo_id (`str`): ORG/NAME; created if it does not exist.
-        private (`bool`): of a repository that is created here.
-        revision (`str`, *optional*): a branch, created if needed; by default the main one.
-
-    Returns:
-        `str`: the address of the commit.
-
-    Raises:
-        huggingface_hub.errors.HfHubHTTPError: no token, or one without the right to write there.
-    """
-    from huggingface_hub import HfApi
-
-    api = HfApi()
-    repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-    if revision:
-        api.create_branch(repo_id, branch=revision, exist_ok=True)
-    return api.upload_folder(
-        repo_id=repo_id, folder_path=folder, revision=revision, commit_message="Upload model", ignore_patterns=_IGNORED
-    ).commit_url
-
-
 def _is_tied(name: str, config: BailingMoeConfig) -> bool:
     return config.tie_word_embeddings and name == "lm_head.weight"
 
@@ -221,4 +132,4 @@ def _update_json(path: Path, values: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-__all__ = ["AUTO_MAP", "REMOTE_CODE_FILES", "export_model", "push_folder", "special_ids", "write_settings"]
+__all__ = ["AUTO_MAP", "REMOTE_CODE_FILES", "export_model", "load_tokenizer", "special_ids", "write_settings"]

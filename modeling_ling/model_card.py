@@ -3,13 +3,18 @@
 A training run writes a card of its own, with the run's facts; this one is for checkpoints that come without.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 from huggingface_hub import ModelCardData
 
 from .accounting import count_parameters
-from .configuration_bailing_moe import BailingMoeConfig
+
+if TYPE_CHECKING:
+    from .configuration_bailing_moe import BailingMoeConfig
 
 CARD_FILE = "README.md"
 _NORM_HEAD = (

@@ -5,16 +5,20 @@ ablation_1b   about 1B parameters for data ablations: same structure, our choice
 tiny          about 5M parameters for a CPU: same structure, head size 64 so that vLLM can serve it
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .configuration_bailing_moe import BailingMoeConfig
+if TYPE_CHECKING:
+    from .configuration_bailing_moe import BailingMoeConfig
 
 PRESETS = ("tiny", "ablation_1b", "lite")
 
 
-def load_preset(name: str, vocab_size: int | None = None) -> BailingMoeConfig:
-    """Return the configuration of a preset.
+def preset_values(name: str, vocab_size: int | None = None) -> dict[str, Any]:
+    """Return the keys of a preset's configuration; torch and transformers are not needed.
 
     Args:
         name (`str`): "tiny", "ablation_1b" or "lite".
@@ -31,7 +35,14 @@ def load_preset(name: str, vocab_size: int | None = None) -> BailingMoeConfig:
     values = json.loads((Path(__file__).parent / "presets" / f"{name}.json").read_text(encoding="utf-8"))
     if vocab_size is not None and vocab_size != values["vocab_size"]:
         values.update(vocab_size=vocab_size, eos_token_id=None, pad_token_id=None)
-    return BailingMoeConfig(**values)
+    return values
 
 
-__all__ = ["PRESETS", "load_preset"]
+def load_preset(name: str, vocab_size: int | None = None) -> BailingMoeConfig:
+    """Return the configuration of a preset; the arguments are `preset_values`'s."""
+    from .configuration_bailing_moe import BailingMoeConfig
+
+    return BailingMoeConfig(**preset_values(name, vocab_size))
+
+
+__all__ = ["PRESETS", "load_preset", "preset_values"]

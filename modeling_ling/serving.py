@@ -4,7 +4,12 @@ The released geometry is served by all four. Configurations that nobody has rele
 without a word: `export` prints these warnings, and `make check-engines` checks them against MLX and vLLM themselves.
 """
 
-from .configuration_bailing_moe import BailingMoeConfig
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .configuration_bailing_moe import BailingMoeConfig
 
 ENGINES = ("vLLM", "SGLang", "llama.cpp", "mlx")
 

@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,7 +28,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import JSONResponse, Response
 
 from tests.hub_faults import Faults
-from tests.hub_storage import HubError, Repository, Storage, apply_operations, blob_fields, entry_kinds, tree_row
+from tests.hub_storage import Entry, HubError, Repository, Storage, apply_operations, blob_fields, entry_kinds, tree_row
 
 WRITE_TOKEN = "hf_test"
 READ_TOKEN = "hf_read"
@@ -353,14 +354,20 @@ class HubServer:
 
     def preupload(self, call: Call, kind: str, repo_id: str, revision: str) -> Response:
         files = self._repository(call, kind, repo_id, write=True).resolve(revision).files
+        request = call.json()
+        ignored = request.get("gitIgnore") or self._text(files, ".gitignore")
         answers = []
-        for wanted in call.json()["files"]:
+        for wanted in request["files"]:
             path = wanted["path"]
             lfs = path.endswith(LFS_SUFFIXES) or wanted["size"] > LFS_ABOVE_BYTES
             oid = files[path].oid if path in files else None
             mode = "lfs" if lfs else "regular"
-            answers.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+            ignore = any(fnmatch(path, pattern) for pattern in ignored.split())  # the simple ones of git's patterns
+            answers.append({"path": path, "uploadMode": mode, "shouldIgnore": ignore, "oid": oid})
         return JSONResponse({"files": answers})
+
+    def _text(self, files: dict[str, Entry], path: str) -> str:
+        return self.storage.blobs.path(files[path]).read_text(encoding="utf-8") if path in files else ""
 
     def lfs_batch(self, call: Call, kind: str, repo_id: str) -> Response:
         self._repository(call, kind, repo_id, write=True)

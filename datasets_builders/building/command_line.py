@@ -126,10 +126,11 @@ def _build(name: str, target: str, options: argparse.Namespace, overrides: list[
 
 
 def _publish(folder: Path, repo_id: str, force: bool) -> int:
-    from datasets_builders.building.publishing import PublishError, publish_folder
+    from datasets_builders.building.verdicts import publish_dataset
+    from modeling_ling.publishing import PublishError
 
     try:
-        print(publish_folder(folder, repo_id, force=force).url)
+        print(publish_dataset(folder, repo_id, force=force).url)
     except (PublishError, ValueError) as error:
         print(f"error: {error}. The dataset is complete in {folder}", file=sys.stderr)
         return EXIT_FAILED
@@ -138,7 +139,7 @@ def _publish(folder: Path, repo_id: str, force: bool) -> int:
 
 def _check_push_target(target: str) -> None:
     """Refuse a malformed target before the build, not after it."""
-    from datasets_builders.building.publishing import check_repo_id
+    from modeling_ling.publishing import check_repo_id
 
     try:
         check_repo_id(target)

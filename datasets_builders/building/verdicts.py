@@ -1,9 +1,10 @@
-"""Section 2.1: verdicts on a dataset that stand between it and the Hub."""
+"""Section 2.1: a dataset goes to the Hub when no verdict stands between."""
 
 import json
 from pathlib import Path
 
 from datasets_builders.building.dataset_folder import DatasetFolder
+from modeling_ling.publishing import PublishError, PublishResult, publish_folder
 
 INSPECTION_FILE = "inspection.json"
 NUM_WORST = 5
@@ -32,3 +33,20 @@ def refusal_of_inspection(folder: Path) -> str | None:
         f"quality inspection refused this dataset: {score:.1f} of 100, threshold {threshold:g} ({reasons}). "
         "Mend it and build again, or publish it with --force"
     )
+
+
+def publish_dataset(folder: Path, repo_id: str, *, force: bool = False, endpoint: str | None = None) -> PublishResult:
+    """Push a finished dataset to the Hub as `publish_folder` does, unless quality inspection refused it.
+
+    Args:
+        folder (`Path`): what a builder wrote.
+        repo_id (`str`): `namespace/name` on the Hub.
+        force (`bool`): publish it all the same.
+        endpoint (`str`, *optional*): address of the Hub.
+
+    Raises:
+        PublishError: inspection refused the dataset, or the Hub did; the message says what to do.
+    """
+    if not force and (refusal := refusal_of_inspection(folder)):
+        raise PublishError(refusal)
+    return publish_folder(folder, repo_id, endpoint=endpoint)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import Any
+
+from evals.errors import UsageError
+from modeling_ling.publishing import PublishError, publish_files
 
 CARD = """---
 tags:
@@ -19,49 +22,39 @@ tags:
 """
 
 
-class PushError(RuntimeError):
-    """The Hub did not take the results; they are complete on this machine."""
-
-
-def push_results(output: Path, repo_id: str, results: dict, private: bool = True) -> str:
-    """Upload the output folder of `evals run` to a dataset repository.
+def push_results(output: Path, repo_id: str, results: dict[str, Any], private: bool = True) -> str:
+    """Push the output folder of `evals run` to a dataset repository; samples of an earlier run's tasks stay out.
 
     Args:
+        output (`Path`): the folder.
         repo_id (`str`): ORG/NAME; created if it does not exist.
+        results: content of results.json.
         private (`bool`): of a repository that is created here.
 
     Returns:
-        The address of the commit.
+        The address of the repository.
 
     Raises:
-        PushError: the Hub refused: no token, say, or no right to write there.
+        UsageError: the name or the token will not do, or the repository holds something else that was pushed from here.
+        PublishError: the Hub could not be reached or refused; the results are complete on this machine.
     """
-    import httpx
-    from huggingface_hub import CommitOperationAdd, HfApi
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-
     lines = ["| task | score | n | 95 % |", "| --- | ---: | ---: | --- |"]
     for name, task in results["tasks"].items():
         if task["value"] is not None:
             low, high = task["interval"]
             lines.append(f"| {name} | {task['value']:.1%} | {task['n']} | {low:.1%} to {high:.1%} |")
     card = CARD.format(model=results["model"], table="\n".join(lines))
-    samples = [output / "samples" / f"{name}.jsonl" for name in results["tasks"]]  # not those of an earlier run
-    files = {path: path.relative_to(output) for path in [output / "results.json", *samples]}
+    files: dict[str, Path | bytes] = {"README.md": card.encode()}
+    own = [output / "results.json", *(output / "samples" / f"{name}.jsonl" for name in results["tasks"])]
+    files |= {path.relative_to(output).as_posix(): path for path in own if path.is_file()}
     logged = output / "lighteval"
-    files |= {path: path.relative_to(logged) for path in logged.rglob("*") if path.is_file()}
-    operations = [CommitOperationAdd("README.md", card.encode())]
-    operations += [
-        CommitOperationAdd(str(target), str(path)) for path, target in sorted(files.items()) if path.is_file()
-    ]
+    files |= {path.relative_to(logged).as_posix(): path for path in sorted(logged.rglob("*")) if path.is_file()}
+    message = f"Evaluate {results['model']}"
     try:
-        api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))  # read now: the client's own was read when it was imported
-        repo_id = api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True).repo_id
-        return api.create_commit(
-            repo_id, operations, commit_message=f"Evaluate {results['model']}", repo_type="dataset"
-        ).commit_url
-    except (HfHubHTTPError, LocalTokenNotFoundError, httpx.HTTPError, OSError) as error:
-        raise PushError(
-            f"the results could not be pushed to {repo_id} ({str(error).strip().splitlines()[0]}); they are complete "
-            f"in {output}. Log in with `hf auth login` and run the same command again: nothing is asked anew."
+        return publish_files(files, repo_id, kind="results", commit_message=message, private=private).url
+    except (ValueError, PublishError) as error:
+        # A refused token is both: the user's to mend.
+        error_class = UsageError if isinstance(error, ValueError) else PublishError
+        raise error_class(
+            f"{error} The results are complete in {output}: the same command asks nothing anew."
         ) from error

@@ -159,12 +159,12 @@ def push_model(output_dir: Path, repository: str, step: int) -> None:
 
     Source: ours; a revision per step is open-r1's habit.
     """
-    from datasets_builders.building.publishing import publish_folder
+    from modeling_ling.publishing import DEFAULT_IGNORE, publish_folder
 
-    ignore = ["checkpoint-*/**", "packed/**", "*.tmp", RUN_FILE]
-    result = publish_folder(
-        output_dir, repository, repo_type="model", revision=f"step-{step:09d}", private=True, ignore=ignore
-    )
+    ignore = (*DEFAULT_IGNORE, "packed/**", RUN_FILE)
+    # main as well: whoever names the repository alone gets what was trained last, not an empty branch.
+    for revision in ("main", f"step-{step:09d}"):
+        result = publish_folder(output_dir, repository, kind="model", revision=revision, ignore=ignore)
     print(f"Pushed to {result.url}.", flush=True)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datasets_builders.building import publishing
+from modeling_ling import publishing
 from tests.hub_server import HubServer
 
 CARD = """---

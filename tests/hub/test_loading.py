@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from datasets_builders.building.publishing import publish_folder
+from modeling_ling.publishing import publish_folder
 from tests.hub_server import HubServer
 
 # huggingface_hub hands file objects to httpx under an argument that httpx renames.
@@ -157,7 +157,7 @@ def test_a_model_with_its_own_code_loads_from_a_revision_over_a_bad_line(
     for revision, scale in ((None, 1.0), ("step-000012000", 2.0)):
         weights = {"scale": np.array([scale, 10.0, 100.0], dtype=np.float32)}
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        publish_folder(folder, "acme/scale", repo_type="model", revision=revision, endpoint=online.url)
+        publish_folder(folder, "acme/scale", kind="model", revision=revision, endpoint=online.url)
     online.faults.add("/lfs/", "GET", "cut")
     online.faults.add("/resolve/.*modeling_scale", "GET", "429")
     answer = run_client(
@@ -186,7 +186,7 @@ def test_the_ling_model_comes_back_from_the_hub_with_its_code_tokenizer_and_logi
     model = BailingMoeForCausalLM(load_preset("tiny", vocab_size=len(tokenizer))).eval()
     folder = export_model(model, tokenizer, tmp_path / "ling")
     (folder / "README.md").write_text("---\nlicense: mit\n---\n# Ling, tiny\n", encoding="utf-8")
-    publish_folder(folder, "acme/ling", repo_type="model", revision="step-000012000", endpoint=online.url)
+    publish_folder(folder, "acme/ling", kind="model", revision="step-000012000", endpoint=online.url)
     answer = run_client(
         "import sys, torch\n"
         "from transformers import AutoModelForCausalLM, AutoTokenizer\n"

@@ -66,7 +66,7 @@ def command(run_client, released):
         code = f"""
 import contextlib, io, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from modeling_ling import check_released
+from modeling_ling.commands import check_released
 from modeling_ling.__main__ import main
 check_released.RELEASED_TOKEN_IDS = {token_ids!r}
 out, error = io.StringIO(), io.StringIO()

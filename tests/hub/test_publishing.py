@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from datasets_builders.building import publishing
-from datasets_builders.building.publishing import PublishError, PublishResult, publish_folder, publish_to_local_hub
+from modeling_ling import publishing
+from modeling_ling.publishing import (
+    MANIFEST_FILE,
+    PublishError,
+    PublishResult,
+    publish_folder,
+)
 from tests.hub_server import READ_TOKEN, HubServer
 
 # huggingface_hub hands file objects to httpx under an argument that httpx renames.
@@ -33,7 +38,7 @@ def test_a_dataset_folder_arrives_whole_private_and_without_the_state_of_its_bui
     assert info.sha == result.commit
     assert result.url == f"{online.url}/datasets/acme/numbers"
     shards = [f"data/train_0000{n}_of_00003.parquet" for n in range(3)] + ["data/validation_00000_of_00001.parquet"]
-    assert files_on(online) == sorted([".gitattributes", "README.md", "ledger.json", *shards])
+    assert files_on(online) == sorted([".gitattributes", MANIFEST_FILE, "README.md", "ledger.json", *shards])
     sizes = {sibling.rfilename: sibling.size for sibling in info.siblings or []}
     for shard in shards:
         assert sizes[shard] == (dataset_folder / shard).stat().st_size
@@ -88,9 +93,14 @@ def test_a_model_folder_goes_to_a_model_repository(tmp_path: Path, online: HubSe
     (folder / "checkpoint-10" / "optimizer.pt").write_bytes(b"moments")
     (folder / "README.md").write_text("---\nlicense: mit\n---\n# Tiny\n", encoding="utf-8")
     (folder / "model.safetensors").write_bytes(b"weights")
-    result = publish(folder, online, repo_type="model")
+    result = publish(folder, online, kind="model")
     assert result.url == f"{online.url}/acme/numbers"
-    assert files_on(online, repo_type="model") == [".gitattributes", "README.md", "model.safetensors"]
+    assert files_on(online, repo_type="model") == [
+        ".gitattributes",
+        MANIFEST_FILE,
+        "README.md",
+        "model.safetensors",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +157,7 @@ def test_a_hub_that_stays_broken_ends_with_a_message(
 def test_a_pause_longer_than_a_quarter_of_an_hour_is_left_to_the_user(
     dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "LONGEST_RETRY_AFTER_SECONDS", -1.0)
+    monkeypatch.setattr(publishing, "MAX_RETRY_AFTER_SECONDS", -1.0)
     online.faults.add("/commit/", "POST", "429")
     with pytest.raises(PublishError, match=r"still answered 429 \(Retry-After: 0 s\)"):
         publish(dataset_folder, online)
@@ -202,8 +212,8 @@ def test_folders_that_would_be_useless_on_the_hub_are_refused(tmp_path: Path, on
         publish(folder, online, ignore=["data/**"])
     with pytest.raises(ValueError, match="nothing is published without its card"):
         publish(folder, online, ignore=["*.md"])
-    with pytest.raises(ValueError, match="repo_type is 'space'"):
-        publish(folder, online, repo_type="space")
+    with pytest.raises(ValueError, match="kind is 'space'"):
+        publish(folder, online, kind="space")
     assert online.calls == []
 
 
@@ -241,39 +251,11 @@ def test_a_public_repository_where_a_private_one_was_asked_for_warns(dataset_fol
         publish(dataset_folder, online)
 
 
-def test_a_plain_folder_takes_the_files_that_the_hub_takes(
-    dataset_folder: Path, online: HubServer, tmp_path: Path
-) -> None:
-    from datasets import load_dataset
-
-    publish(dataset_folder, online)
-    first = publish_to_local_hub(dataset_folder, "acme/numbers", tmp_path / "local")
-    copy = Path(first.url)
-    assert copy == tmp_path / "local" / "datasets" / "acme" / "numbers"
-    copied = sorted(path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file())
-    assert copied == [name for name in files_on(online) if name != ".gitattributes"]
-    loaded = load_dataset(str(copy), cache_dir=str(tmp_path / "cache"))
-    assert {name: split.num_rows for name, split in loaded.items()} == {"train": 120, "validation": 40}
-    assert publish_to_local_hub(dataset_folder, "acme/numbers", tmp_path / "local") == first
-
-
-def test_a_plain_folder_is_replaced_as_a_whole(dataset_folder: Path, tmp_path: Path) -> None:
-    first = publish_to_local_hub(dataset_folder, "acme/numbers", tmp_path / "local")
-    killed = Path(first.url).with_name(".numbers.incomplete")  # what a killed run leaves behind
-    killed.mkdir()
-    (killed / "half.parquet").write_bytes(b"half")
-    (dataset_folder / "ledger.json").unlink()
-    second = publish_to_local_hub(dataset_folder, "acme/numbers", tmp_path / "local")
-    assert second.commit != first.commit
-    assert not (Path(second.url) / "ledger.json").exists()
-    assert [path.name for path in Path(second.url).parent.iterdir()] == ["numbers"]
-
-
 def test_offline_mode_is_named_as_the_reason(dataset_folder: Path, hub: HubServer) -> None:
     with pytest.raises(PublishError, match="HF_HUB_OFFLINE is set"):
         publish(dataset_folder, hub)
 
 
 def test_importing_the_module_loads_no_client() -> None:
-    code = "import sys, datasets_builders.building.publishing as p; assert 'huggingface_hub' not in sys.modules"
+    code = "import sys, modeling_ling.publishing as p; assert 'huggingface_hub' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(publishing.__file__).parents[2])

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datasets_builders.building.publishing import publish_folder
+from modeling_ling.publishing import publish_folder
 from tests.hub_server import HubServer
 
 # huggingface_hub hands file objects to httpx under an argument that httpx renames.

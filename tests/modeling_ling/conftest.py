@@ -66,7 +66,7 @@ def build_model() -> Callable[..., BailingMoeForCausalLM]:
     return make_model
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build_config() -> Callable[..., BailingMoeConfig]:
     return make_config
 

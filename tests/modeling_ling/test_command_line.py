@@ -21,7 +21,7 @@ PEAK_OF_INIT = """
 import resource, sys, torch
 from modeling_ling import BailingMoeConfig
 from modeling_ling.accounting import count_parameters
-from modeling_ling.initialize import write_random_model
+from modeling_ling.random_model import write_random_model
 config = BailingMoeConfig(vocab_size=512, hidden_size=512, num_hidden_layers=5, num_attention_heads=8,
                           num_key_value_heads=2, moe_intermediate_size=256)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

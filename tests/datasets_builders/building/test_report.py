@@ -1,8 +1,8 @@
 """The report shows what became of the input and what the rows are like, and stays at home."""
 
-from datasets_builders.building.publishing import DEFAULT_IGNORE, _files_to_publish
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
+from modeling_ling.publishing import DEFAULT_IGNORE, files_to_publish
 
 
 def test_a_report_has_the_ledger_examples_histograms_and_clusters(tmp_path):
@@ -21,7 +21,7 @@ def test_a_report_has_the_ledger_examples_histograms_and_clusters(tmp_path):
     assert "What each step passed on, by language" in page
     assert "<script>" not in page and page.count("<svg") == page.count('<img src="data:image/png') == 1
     published = {
-        path.relative_to(tmp_path / "out").parts[0] for path in _files_to_publish(tmp_path / "out", DEFAULT_IGNORE)
+        path.relative_to(tmp_path / "out").parts[0] for path in files_to_publish(tmp_path / "out", DEFAULT_IGNORE)
     }
     assert published == {"README.md", "data", "ledger.json", "pictures"}
     card = (tmp_path / "out/README.md").read_text()

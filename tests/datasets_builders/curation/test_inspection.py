@@ -10,10 +10,10 @@ import pytest
 from datasets_builders.__main__ import BUILDERS, COMMANDS
 from datasets_builders.building.command_line import run_command
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.building.publishing import PublishError, publish_folder
-from datasets_builders.building.verdicts import refusal_of_inspection
+from datasets_builders.building.verdicts import publish_dataset, refusal_of_inspection
 from datasets_builders.curation.assessment.inspection import Part, Sample, composite, dataset_digest
 from datasets_builders.curation.assessment.review import read_llm_scores, read_review, review_page
+from modeling_ling.publishing import PublishError
 
 GOOD = "def function_{0}(first, second):\n    return first * {0} + second\n"
 FAULTS = {
@@ -96,7 +96,7 @@ def test_a_bad_dataset_is_refused_with_every_fault_and_is_not_published(bad, cap
     assert verdict["examples"]["syntax_error"] == ["0015.py"]
     assert "REFUSED: 75.0 of 100" in capsys.readouterr().out
     with pytest.raises(PublishError, match=r"refused this dataset: 75\.0 of 100, threshold 85"):
-        publish_folder(bad, "acme/bad", endpoint="http://127.0.0.1:9")
+        publish_dataset(bad, "acme/bad", endpoint="http://127.0.0.1:9")
     assert inspect(bad, "--threshold", 75)[0] == 0 and refusal_of_inspection(bad) is None
 
 

@@ -4,22 +4,23 @@ Downloads a few megabytes: of the weights only the headers, unless --weights is 
 no GPU.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterable
 from inspect import signature
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from huggingface_hub import hf_hub_download
-from safetensors import safe_open
+from modeling_ling.checkpoint_layout import released_shapes
 
-from .checkpoint_layout import released_shapes
-from .configuration_bailing_moe import BailingMoeConfig
-from .export import export_model, load_tokenizer
-from .modeling_bailing_moe import BailingMoeForCausalLM
-from .tokenizer import chat_template
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
 
 HELP = "check a released checkpoint on the Hub against this code"
 EXAMPLE = "python -m modeling_ling check-released --model inclusionAI/Ling-Coder-lite"
@@ -47,6 +48,7 @@ Problems = list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("--model", default="inclusionAI/Ling-Coder-lite", help="a name on the Hub")
     parser.add_argument("--revision", help="branch, tag or commit")
     parser.add_argument(
@@ -55,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Run every check and print its outcome; 1 if any failed."""
+    from huggingface_hub import hf_hub_download
+
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+    from modeling_ling.export import load_tokenizer
+
     config_path = hf_hub_download(options.model, "config.json", revision=options.revision)
     raw = json.loads(Path(config_path).read_text(encoding="utf-8"))
     config = BailingMoeConfig.from_dict(raw)
@@ -85,6 +93,8 @@ def run(options: argparse.Namespace) -> int:
 
 def unknown_keys(raw: dict[str, object]) -> Problems:
     """Return the keys of a config.json that this code does not know. (Values it cannot take raise when it is read.)"""
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+
     known = set(signature(BailingMoeConfig.__init__).parameters) | GENERIC_KEYS | UNUSED_RELEASED_KEYS
     problems = [f"unknown key {key}={raw[key]!r}: is it part of the function?" for key in sorted(set(raw) - known)]
     if raw.get("use_sliding_window"):
@@ -123,7 +133,7 @@ def tensor_differences(config: BailingMoeConfig, found: dict[str, tuple[int, ...
     return _shortened(problems)
 
 
-def token_id_differences(tokenizer: object | None, config: BailingMoeConfig) -> Problems:
+def token_id_differences(tokenizer: PreTrainedTokenizerBase | None, config: BailingMoeConfig) -> Problems:
     """Return special tokens whose ids are not those known of the released tokenizer."""
     if tokenizer is None:
         return ["no tokenizer.json"]
@@ -136,10 +146,12 @@ def token_id_differences(tokenizer: object | None, config: BailingMoeConfig) -> 
     return problems
 
 
-def prompt_differences(tokenizer: object | None) -> Problems:
+def prompt_differences(tokenizer: PreTrainedTokenizerBase | None) -> Problems:
     """Return prompts that the tokenizer's own template renders differently from ours."""
     if tokenizer is None or not tokenizer.chat_template:
         return []  # a base model has none
+    from modeling_ling.tokenizer import chat_template
+
     problems = []
     for length in (1, 2, 4):
         messages = CONVERSATION[:length]
@@ -151,15 +163,19 @@ def prompt_differences(tokenizer: object | None) -> Problems:
     return problems
 
 
-@torch.no_grad()
 def round_trip(repo_id: str, revision: str | None) -> Problems:
     """Load all weights, run and generate, write them again, and compare file contents tensor by tensor."""
+    import torch
     from huggingface_hub import snapshot_download
+
+    from modeling_ling.export import export_model
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
 
     folder = Path(snapshot_download(repo_id, revision=revision))
     model = BailingMoeForCausalLM.from_pretrained(folder, dtype="auto").eval()
     ids = torch.arange(16)[None]
-    problems = [] if model(ids).logits.isfinite().all() else ["logits are not finite"]
+    with torch.no_grad():
+        problems = [] if model(ids).logits.isfinite().all() else ["logits are not finite"]
     if model.generate(ids, max_new_tokens=4, min_new_tokens=4, do_sample=False).shape[1] != 20:
         problems.append("generation did not give 4 tokens")
     with tempfile.TemporaryDirectory() as again:
@@ -172,7 +188,9 @@ def round_trip(repo_id: str, revision: str | None) -> Problems:
 
 
 def _tensor_files(folder: Path) -> dict[str, Path]:
-    files = {}
+    from safetensors import safe_open
+
+    files: dict[str, Path] = {}
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, "pt") as content:
             files |= dict.fromkeys(content.keys(), path)
@@ -180,6 +198,8 @@ def _tensor_files(folder: Path) -> dict[str, Path]:
 
 
 def _read(path: Path, name: str) -> torch.Tensor:
+    from safetensors import safe_open
+
     with safe_open(path, "pt") as content:
         return content.get_tensor(name)
 

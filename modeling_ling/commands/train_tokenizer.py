@@ -5,16 +5,18 @@ messages, the contents are read), FOLDER:COLUMN:LANGUAGE_COLUMN to report every 
 released checkpoints bring their own tokenizer: this one is for models trained from scratch.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow.parquet as parquet
-
-from .tokenizer import encode_texts, train_tokenizer
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 HELP = "train a tokenizer on datasets or text files"
 EXAMPLE = (
@@ -38,6 +40,8 @@ class Input:
         if self.column is None:
             yield self.path.name, self.path.read_text(encoding="utf-8")
             return
+        from pyarrow import parquet
+
         columns = [self.column, *([self.language_column] if self.language_column else [])]
         for shard in train_shards(self.path):
             for batch in parquet.ParquetFile(shard).iter_batches(ROWS_PER_BATCH, columns=columns):
@@ -51,10 +55,11 @@ class Input:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="FOLDER:COLUMN[:LANGUAGE_COLUMN] or a text file")
     parser.add_argument("--to", type=Path, required=True, help="the tokenizer folder to write")
     parser.add_argument("--vocab-size", type=int, default=4096, help="tokens in all, special ones included")
-    parser.add_argument("--num-reserved-tokens", type=int, default=16, help="256 in the released tokenizer")
+    parser.add_argument("--num-reserved-tokens", type=int, default=16, help="reserved tokens (released: 256)")
     parser.add_argument(
         "--unicode-normalization",
         choices=("none", "NFC"),
@@ -64,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Train the tokenizer, and print bytes per token of every input."""
+    from modeling_ling.tokenizer import train_tokenizer
+
     inputs = [parse_input(argument) for argument in options.inputs]
     tokenizer = train_tokenizer(
         (text for source in inputs for _, text in source.texts()),
@@ -88,6 +96,8 @@ def parse_input(argument: str) -> Input:
     Raises:
         ValueError: neither a text file nor a dataset folder, or one without that column.
     """
+    from pyarrow import parquet
+
     if Path(argument).is_file():
         return Input(Path(argument))
     folder, *columns = argument.split(":")
@@ -109,8 +119,10 @@ def train_shards(folder: Path) -> list[Path]:
     return sorted((folder / "data").glob("train_*.parquet"))
 
 
-def bytes_per_token(tokenizer: object, inputs: list[Input]) -> dict[str, dict[str, float]]:
+def bytes_per_token(tokenizer: PreTrainedTokenizerBase, inputs: list[Input]) -> dict[str, dict[str, float]]:
     """Return bytes, tokens and their ratio for every input and language, on the texts that trained it, and overall."""
+    from modeling_ling.tokenizer import encode_texts
+
     totals: dict[str, list[int]] = {}
     pairs = (pair for source in inputs for pair in source.texts())
     while batch := list(islice(pairs, ROWS_PER_BATCH)):

@@ -3,57 +3,17 @@
 Weights are drawn and written one layer at a time, so that 16.8B parameters need the memory of one file of them.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from .accounting import count_parameters
 from .checkpoint_layout import parse_size, released_tensors, write_checkpoint
 from .configuration_bailing_moe import BailingMoeConfig
 from .export import special_ids, write_settings
 from .modeling_bailing_moe import BailingMoeForCausalLM
-from .presets import PRESETS, load_preset
-
-HELP = "write a model with random weights"
-EXAMPLE = "python -m modeling_ling init --preset tiny --tokenizer outputs/tokenizer --to outputs/initial_model"
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", choices=PRESETS, required=True, help="tiny (about 5M), ablation_1b or lite (16.8B)")
-    parser.add_argument("--to", type=Path, required=True, help="the folder to write")
-    parser.add_argument("--tokenizer", help="a tokenizer folder or a name on the Hub; sets the vocabulary's size")
-    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of the weights")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--final-norm-gain", type=float, default=1.0, help="initial weights of the norm before the head"
-    )
-    parser.add_argument("--max-shard-size", default="5GB", help="size of one file, and the memory this takes")
-
-
-def run(options: argparse.Namespace) -> int:
-    parse_size(options.max_shard_size)
-    tokenizer = AutoTokenizer.from_pretrained(options.tokenizer) if options.tokenizer else None
-    vocab_size = None if tokenizer is None else rounded_vocabulary(len(tokenizer))
-    config = load_preset(options.preset, vocab_size=vocab_size)
-    for name, value in special_ids(config, tokenizer).items():
-        setattr(config, name, value)
-    write_random_model(
-        config,
-        tokenizer,
-        options.to,
-        dtype=DTYPES[options.dtype],
-        seed=options.seed,
-        final_norm_gain=options.final_norm_gain,
-        max_shard_size=options.max_shard_size,
-    )
-    count = count_parameters(config)
-    print(f"{options.to}: {count.total:,} parameters, {count.active:,} active per token, {options.dtype}")
-    return 0
 
 
 def rounded_vocabulary(num_tokens: int, multiple: int = 64) -> int:
@@ -63,7 +23,7 @@ def rounded_vocabulary(num_tokens: int, multiple: int = 64) -> int:
 
 def write_random_model(
     config: BailingMoeConfig,
-    tokenizer: object | None,
+    tokenizer: PreTrainedTokenizerBase | None,
     folder: str | Path,
     *,
     dtype: torch.dtype = torch.float32,

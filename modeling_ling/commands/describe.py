@@ -1,10 +1,12 @@
 """Section 3.1: what a geometry costs: parameters, arithmetic, memory. Nothing is loaded and no tensor is made."""
 
+from __future__ import annotations
+
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .accounting import (
+from modeling_ling.accounting import (
     count_checkpoint_tensors,
     count_parameters,
     decode_bytes_per_token,
@@ -16,8 +18,11 @@ from .accounting import (
     training_state_bytes,
     weight_bytes,
 )
-from .configuration_bailing_moe import BailingMoeConfig
-from .presets import PRESETS, load_preset
+from modeling_ling.geometry import Geometry
+from modeling_ling.presets import PRESETS
+
+if TYPE_CHECKING:
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
 
 HELP = "parameters, FLOPs and memory of a preset or a model"
 EXAMPLE = "python -m modeling_ling describe --preset lite --context-tokens 4096"
@@ -25,23 +30,32 @@ PAPER_CONTEXT_TOKENS = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--preset", choices=PRESETS)
+    which.add_argument("--preset", choices=PRESETS, help="a geometry that comes with this package")
     which.add_argument("--model", help="a folder with config.json, or a name on the Hub")
-    parser.add_argument("--context-tokens", type=int, default=PAPER_CONTEXT_TOKENS, help="length of a sequence")
+    parser.add_argument("--context-tokens", type=int, default=PAPER_CONTEXT_TOKENS, help="tokens of a sequence")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
+    """Print the figures."""
     if options.context_tokens < 1:
         raise ValueError(f"--context-tokens={options.context_tokens} must be at least 1")
-    config = load_preset(options.preset) if options.preset else BailingMoeConfig.from_pretrained(options.model)
-    figures = describe(config, options.context_tokens)
+    figures = describe(_sizes(options.preset, options.model), options.context_tokens)
     print(json.dumps(figures, indent=2) if options.json else render(options.preset or options.model, figures))
     return 0
 
 
-def describe(config: BailingMoeConfig, context_tokens: int) -> dict[str, Any]:
+def _sizes(preset: str | None, model: str) -> Geometry | BailingMoeConfig:
+    if preset:
+        return Geometry.of_preset(preset)
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+
+    return BailingMoeConfig.from_pretrained(model)
+
+
+def describe(config: Geometry | BailingMoeConfig, context_tokens: int) -> dict[str, Any]:
     """Return every figure of `accounting` for a configuration, by name, at a context length in tokens."""
     count = count_parameters(config)
     return {

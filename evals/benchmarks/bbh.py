@@ -1,4 +1,4 @@
-"""Section 4.6: BIG-Bench Hard (Suzgun et al. 2022): 27 tasks, each with a chain-of-thought prompt of three examples."""
+"""Section 4.3.3: BIG-Bench Hard (Suzgun et al. 2022): 27 tasks, each with three worked examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BBH = BenchmarkSource(
     hub_id="github.com/suzgunmirac/BIG-Bench-Hard",
     columns=("task_id", "input", "target", "prompt"),
     num_rows=6511,
-    licence="MIT",
+    license="MIT",
     sha256="7ceb095bd01f48a83c248f2b29039718991a1aa71b5ae040aa2e74f8122a594e",
 )
 NUM_TASKS = 27

@@ -1,4 +1,4 @@
-"""Section 4.3: BigCodeBench (Zhuo et al. 2024), all tasks and the hard ones."""
+"""Section 4.2: BigCodeBench (Zhuo et al. 2024), all tasks and the hard ones."""
 
 from evals.benchmarks.source import BenchmarkSource
 
@@ -25,6 +25,6 @@ def bigcodebench_source(hard: bool) -> BenchmarkSource:
         split="v0.1.4",
         columns=COLUMNS,
         num_rows=148 if hard else 1140,
-        licence="Apache-2.0",
+        license="Apache-2.0",
         sha256=HARD_SHA256 if hard else "",
     )

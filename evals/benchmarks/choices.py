@@ -1,4 +1,4 @@
-"""Section 4.6: MMLU, C-Eval and CMMLU: multiple choice with five examples of the same subject."""
+"""Section 4.3.3: MMLU, C-Eval and CMMLU: multiple choice with five examples of the same subject."""
 
 from __future__ import annotations
 

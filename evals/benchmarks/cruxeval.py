@@ -1,4 +1,4 @@
-"""Section 4.4: CRUXEval (Gu et al. 2024): 800 short functions, each with a call and what it returns."""
+"""Section 4.2: CRUXEval (Gu et al. 2024): 800 short functions, each with a call and what it returns."""
 
 from evals.benchmarks.source import BenchmarkSource
 
@@ -8,6 +8,6 @@ CRUXEVAL = BenchmarkSource(
     hub_id="cruxeval-org/cruxeval",
     columns=("id", "code", "input", "output"),
     num_rows=800,
-    licence="MIT",
+    license="MIT",
     sha256="3dd0b1b5c6d7218c4c56b79698468f1cd4705bf6f327202ff4b59154e5b8e47c",
 )

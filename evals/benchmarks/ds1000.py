@@ -1,4 +1,4 @@
-"""Section 4.3: DS-1000 (Lai et al. 2023)."""
+"""Section 4.2: DS-1000 (Lai et al. 2023)."""
 
 from evals.benchmarks.source import BenchmarkSource
 
@@ -9,5 +9,5 @@ DS1000 = BenchmarkSource(
     revision="4416080ac5cb80bdf7576aefb8f9a0b4d5426a44",
     columns=("prompt", "reference_code", "code_context", "metadata"),
     num_rows=1000,
-    licence="CC-BY-SA-4.0",
+    license="CC-BY-SA-4.0",
 )

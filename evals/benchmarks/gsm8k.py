@@ -1,4 +1,4 @@
-"""Section 4.6: GSM8K (Cobbe et al. 2021): 1,319 word problems with a number for an answer."""
+"""Section 4.3.3: GSM8K (Cobbe et al. 2021): 1,319 word problems with a number for an answer."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ GSM8K = BenchmarkSource(
     hub_config="main",
     columns=("question", "answer"),
     num_rows=1319,
-    licence="MIT",
+    license="MIT",
     sha256="51b901a6559b123df91167acbe3ed6d6d5d404ee6fa0773a4da19fd9d44c767a",
 )
 GSM8K_TRAIN = replace(

@@ -25,8 +25,6 @@ def load_held_out(folder: Path | None, split: str = "validation") -> tuple[list[
 
     Raises:
         BenchmarkDataError: no folder given, no shards, other columns, or no execution prediction among them.
-
-    Source: ours.
     """
     how = "build one with `python -m datasets_builders sft` and give it as --held-out FOLDER"
     if folder is None:

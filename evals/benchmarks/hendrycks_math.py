@@ -1,4 +1,4 @@
-"""Section 4.3: MATH (Hendrycks et al. 2021)."""
+"""Section 4.3.3: MATH (Hendrycks et al. 2021)."""
 
 from evals.benchmarks.source import BenchmarkSource
 
@@ -8,5 +8,5 @@ MATH = BenchmarkSource(
     hub_id="EleutherAI/hendrycks_math",
     columns=("problem", "level", "type", "solution"),
     num_rows=5000,
-    licence="MIT",
+    license="MIT",
 )

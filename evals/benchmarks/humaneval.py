@@ -1,4 +1,4 @@
-"""Section 4.3: HumanEval (Chen et al. 2021) and HumanEval+ (Liu et al. 2023): 164 Python functions to complete."""
+"""Section 4.2: HumanEval (Chen et al. 2021) and HumanEval+ (Liu et al. 2023): 164 Python functions to complete."""
 
 from evals.benchmarks.source import BenchmarkSource
 
@@ -10,7 +10,7 @@ HUMANEVAL = BenchmarkSource(
     hub_config="openai_humaneval",
     columns=COLUMNS,
     num_rows=164,
-    licence="MIT",
+    license="MIT",
     sha256="b19293e42932e70278b8e5ed83f8c82879cf34e0d3a44cc580f060b7cdaba4f8",
 )
 # v0.1.10 in the layout of HumanEval: the tests are self-contained and need numpy.
@@ -20,6 +20,6 @@ HUMANEVAL_PLUS = BenchmarkSource(
     hub_id="evalplus/humanevalplus",
     columns=COLUMNS,
     num_rows=164,
-    licence="Apache-2.0",
+    license="Apache-2.0",
     sha256="8778f6f31e78d1630709eb36e296fe4705466e6aa2b50dea7db67959ae0ef158",
 )

@@ -1,4 +1,4 @@
-"""Section 4.4: HumanEvalPack (Muennighoff et al. 2023): 164 functions with a bug each, in six languages."""
+"""Section 4.2: HumanEvalPack (Muennighoff et al. 2023): 164 functions with a bug each, in six languages."""
 
 from evals.benchmarks.source import BenchmarkSource
 
@@ -25,6 +25,6 @@ def humanevalfix_source(language: str) -> BenchmarkSource:
         hub_config=name,
         columns=COLUMNS + (GO_COLUMNS if language == "go" else ()),
         num_rows=164,
-        licence="MIT",
+        license="MIT",
         sha256=sha256,
     )

@@ -26,7 +26,7 @@ LIVECODEBENCH = BenchmarkSource(
     hub_config="release_v5",
     columns=COLUMNS,
     num_rows=880,
-    licence="cc, not for redistribution",
+    license="cc, not for redistribution",
 )
 
 

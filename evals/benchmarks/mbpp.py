@@ -1,4 +1,4 @@
-"""Section 4.3: MBPP (Austin et al. 2021), ids 11 to 510, and MBPP+ (Liu et al. 2023), 378 of its cleaned problems."""
+"""Section 4.2: MBPP (Austin et al. 2021), ids 11 to 510, and MBPP+ (Liu et al. 2023), 378 of its cleaned problems."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ MBPP = BenchmarkSource(
     hub_config="full",
     columns=("task_id", "text", "code", "test_list", "test_setup_code"),
     num_rows=500,
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     ids=range(11, 511),
     sha256="6212c817435cc921b345ecec3ec9658b8dbc3d0e7e8c580713750c5e7fecfd24",
 )
@@ -29,6 +29,6 @@ MBPP_PLUS = BenchmarkSource(
     hub_id="evalplus/mbppplus",
     columns=("task_id", "code", "prompt", "test_list", "test"),
     num_rows=378,
-    licence="Apache-2.0",
+    license="Apache-2.0",
     sha256="c2be2a571d548cbb6a53812f670ece9d662e22d666e195156fcef960300166df",
 )

@@ -25,5 +25,5 @@ def mbxp_plus_source(language: str) -> BenchmarkSource:
         hub_id="codefuse-ai/CodeFuseEval",
         columns=COLUMNS,
         num_rows=100,
-        licence="Apache-2.0",
+        license="Apache-2.0",
     )

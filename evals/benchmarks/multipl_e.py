@@ -1,4 +1,4 @@
-"""Section 4.3: MultiPL-E (Cassano et al. 2023): HumanEval and MBPP translated; the release of 2024-09.
+"""Section 4.2: MultiPL-E (Cassano et al. 2023): HumanEval and MBPP translated; the release of 2024-09.
 
 Later releases of the translators give other numbers of rows. Python's column of the paper's table is HumanEval itself
 (n=164) and MBPP with types (n=400); the latter was never translated and is not here.
@@ -63,6 +63,6 @@ def multipl_e_source(corpus: str, language: str) -> BenchmarkSource:
         hub_config=f"{corpus}-{name}",
         columns=COLUMNS,
         num_rows=num_rows,
-        licence="BSD-3-Clause, not for training",
+        license="BSD-3-Clause, not for training",
         sha256=sha256,
     )

@@ -1,4 +1,4 @@
-"""Section 4.3: answers that are known to be right for MultiPL-E, which has none of its own.
+"""Answers that are known to be right for MultiPL-E, which has none of its own.
 
 For six languages the bodies of HumanEvalPack's solutions, with types and names turned into those of MultiPL-E's
 prompts, where that fits: `multipl_e_gold_fitting.json` names the rows. For other rows, and for PHP, C# and Bash, ours:

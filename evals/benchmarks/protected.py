@@ -114,4 +114,4 @@ def protected_texts(name: str, data_dir: Path | None = None) -> Iterator[Protect
 
 
 def _strings(value: Any) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]

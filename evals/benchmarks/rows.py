@@ -1,4 +1,4 @@
-"""Section 4: reading benchmark rows from files, and naming them by a hash of their content."""
+"""Reading benchmark rows from files, and naming them by a hash of their content."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ def read_rows(path: Path) -> list[Row]:
 
     Raises:
         BenchmarkDataError: it cannot be read as such.
-
-    Source: ours.
     """
     try:
         if path.suffix == ".parquet":
@@ -50,10 +48,7 @@ def check_columns(rows: Sequence[Row], columns: Iterable[str], where: str) -> No
 
 
 def content_hash(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Return the SHA-256 of the rows' columns as canonical JSON, whatever file they came from.
-
-    Source: ours.
-    """
+    """Return the SHA-256 of the rows' columns as canonical JSON, whatever file they came from."""
     digest = hashlib.sha256()
     for row in rows:
         values = {column: row[column] for column in columns}

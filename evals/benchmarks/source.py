@@ -1,4 +1,4 @@
-"""Section 4: where a benchmark's rows come from, a local folder or the Hub, and what is checked of them."""
+"""Where a benchmark's rows come from, a local folder or the Hub, and what is checked of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BenchmarkSource:
         hub_id, hub_config, split, revision (`str`): on the Hub; without a revision, main's commit, which is recorded.
         columns: that every row must have.
         num_rows (`int`): after `ids` is applied.
-        licence (`str`): of the rows.
+        license (`str`): of the rows.
         sha256 (`str`): of the columns' content (`content_hash`), whatever file they came from; empty where unknown.
         ids: the range of `task_id` that the benchmark is, where the file holds more.
     """
@@ -37,7 +37,7 @@ class BenchmarkSource:
     hub_id: str
     columns: tuple[str, ...]
     num_rows: int
-    licence: str
+    license: str
     hub_config: str = "default"
     split: str = "test"
     revision: str = ""
@@ -104,8 +104,10 @@ class BenchmarkSource:
 
 
 def current_revision(hub_id: str) -> str | None:
-    """Return the commit that a dataset's main branch is at; None where the Hub cannot be reached: the cache is then
-    read."""
+    """Return the commit that a dataset's main branch is at.
+
+    None where the Hub cannot be reached: the cache is then read.
+    """
     import httpx
     from huggingface_hub import HfApi
     from huggingface_hub.errors import OfflineModeIsEnabled

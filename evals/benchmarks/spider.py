@@ -1,4 +1,4 @@
-"""Section 4.5: Spider: questions over databases of many domains; the test split, and the development split."""
+"""Section 4.2: Spider: questions over databases of many domains; the test split, and the development split."""
 
 from __future__ import annotations
 

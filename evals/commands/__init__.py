@@ -1,1 +1,1 @@
-"""Section 4: the commands of `python -m evals`, a module each; what is heavy is imported when a command runs."""
+"""The commands of `python -m evals`, a module each; what is heavy is imported when a command runs."""

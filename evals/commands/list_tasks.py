@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     for name, benchmark in BENCHMARKS.items():
         source = benchmark.source
         print(
-            f"{name:32s} {benchmark.group:8s} {source.num_rows:5d} {source.licence:30s} {source.hub_id:32s} "
+            f"{name:32s} {benchmark.group:8s} {source.num_rows:5d} {source.license:30s} {source.hub_id:32s} "
             f"{benchmark.title}"
         )
     print(f"{HELD_OUT:32s} {'code':8s} {'':5s} {'':30s} {'--held-out FOLDER':32s} {HELD_OUT_LINE}")

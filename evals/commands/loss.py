@@ -1,4 +1,4 @@
-"""Section 4.1: the held-out loss of two sets of weights, paired by rows, with an interval of the difference."""
+"""The held-out loss of two sets of weights, paired by rows, with an interval of the difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 4: the paper's tables with runs below, and paired tests between every two of them."""
+"""Sections 4.3 and 4.4: the paper's tables with runs below, and paired tests between every two of them."""
 
 from __future__ import annotations
 

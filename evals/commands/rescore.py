@@ -1,4 +1,4 @@
-"""Section 4.1: judge the answers of an earlier run anew, without the model.
+"""Judge the answers of an earlier run anew, without the model.
 
 For a mended judge, or another machine. Replaces results.json and samples/ of that run; baselines are not asked again.
 """

@@ -1,4 +1,4 @@
-"""Section 4.1: score the gold solutions: a task whose gold fails says something about us, not about a model.
+"""Score the gold solutions: a task whose gold fails says something about us, not about a model.
 
 Exit code 0: all gold solutions pass; 1: one fails; 2: no task could be checked.
 """

@@ -44,7 +44,7 @@ def floor_table(
         bandwidth_gb (`float`): of the device's memory, GB/s.
         tflops (`float`): of its matrix products.
 
-    Source: ours. A step takes at least the time to read what it needs, and at least the time to compute.
+    A step takes at least the time to read what it needs, and at least the time to compute.
     """
     lines = []
     for name, cost in costs.items():

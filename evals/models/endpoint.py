@@ -1,4 +1,4 @@
-"""Section 4: a model behind an OpenAI-compatible server: vLLM, SGLang, `transformers serve`, a provider.
+"""Section 4.1: a model behind an OpenAI-compatible server: vLLM, SGLang, `transformers serve`, a provider.
 
 Every answer is written down as it comes, so that a run that was killed asks for none of them again. An answer that
 cannot be had after all tries ends the run; it is not scored as an empty one.
@@ -6,12 +6,8 @@ cannot be had after all tries ends the run; it is not scored as an empty one.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from lighteval.models.abstract_model import LightevalModel, ModelConfig
@@ -20,6 +16,7 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 from tqdm import tqdm
 
+from evals.models.answer_file import AnswerFile
 from evals.models.openai_server import TRIES, NoAnswerError, NoLogLikelihoodsError, api_key, check_server
 from evals.models.options import ModelOptions
 
@@ -159,30 +156,3 @@ class NoCache:
 
     def _init_registry(self, registry: Any) -> None:
         """Take no note of the tasks."""
-
-
-class AnswerFile:
-    """Answers by server and request, one line each, written as they come; one that a kill cut off is asked again."""
-
-    def __init__(self, path: Path, server: str = "") -> None:
-        self.path, self.server = path, server
-        self.lock = threading.Lock()
-        self.known: dict[str, str] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    entry = json.loads(line)
-                    self.known[entry["request"]] = entry["answer"]
-                except (ValueError, KeyError, TypeError):
-                    continue
-
-    def get(self, request: dict[str, Any], ask: Callable[[], str]) -> str:
-        """Return the answer to a request, from the file or by calling `ask`."""
-        key = hashlib.sha256(json.dumps([self.server, request], sort_keys=True).encode()).hexdigest()
-        if key not in self.known:
-            answer = ask()
-            with self.lock, open(self.path, "a", encoding="utf-8") as file:
-                self.known[key] = answer
-                file.write(json.dumps({"request": key, "answer": answer}) + "\n")
-        return self.known[key]

@@ -1,4 +1,4 @@
-"""Section 4.1: a model as it was named: whether there is one, and which one it is."""
+"""A model as it was named: whether there is one, and which one it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 4: what clients of an OpenAI-compatible server need: the key, and whether server and model are there."""
+"""What clients of an OpenAI-compatible server need: the key, and whether server and model are there."""
 
 from __future__ import annotations
 

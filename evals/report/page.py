@@ -49,7 +49,7 @@ class _Block:
 
 @dataclass
 class Page:
-    """A report page that is filled from top to bottom and then saved.
+    r"""A report page that is filled from top to bottom and then saved.
 
     Args:
         title (`str`): what the page is, the HTML title too.
@@ -59,7 +59,7 @@ class Page:
         >>> page = Page("A run")
         >>> page.heading("Scores")
         >>> page.table(["task", "n", "score"], [["humaneval", 164, "12.2"]])
-        >>> "<td class=\\"number\\">164</td>" in page.to_html()
+        >>> "<td class=\"number\">164</td>" in page.to_html()
         True
     """
 

@@ -1,4 +1,4 @@
-"""Section 4: tables 2 to 11 of the paper with our runs below, every number with n and a 95 % interval.
+"""Sections 4.3 and 4.4: tables 2 to 11 of the paper with our runs below, every number with n and a 95 % interval.
 
 The paper's numbers lie in paper_tables.json, as printed, with notes where the paper contradicts itself.
 """

@@ -1,4 +1,4 @@
-"""Section 4: the results of `evals run` as a report reads them, and the paired tests between them."""
+"""The results of `evals run` as a report reads them, and the paired tests between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 4: intervals and paired tests, so that no number stands without its uncertainty."""
+"""Intervals and paired tests, so that no number stands without its uncertainty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 4: the loss of two sets of weights on the same held-out rows, paired, with an interval of the difference."""
+"""The loss of two sets of weights on the same held-out rows, paired, with an interval of the difference."""
 
 from __future__ import annotations
 

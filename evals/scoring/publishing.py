@@ -1,4 +1,4 @@
-"""Section 4: results on the Hub, in one commit: results.json, every answer, and lighteval's own results and details."""
+"""Results on the Hub, in one commit: results.json, every answer, and lighteval's own results and details."""
 
 from __future__ import annotations
 

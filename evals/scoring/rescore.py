@@ -1,4 +1,4 @@
-"""Section 4: judging the answers of an earlier run anew, without the model."""
+"""Judging the answers of an earlier run anew, without the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 4: what a run leaves: an entry of results.json for each task, every answer, a line on the terminal."""
+"""What a run leaves: an entry of results.json for each task, every answer, a line on the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evals.benchmarks.held_out_execution import majority_answer
 from evals.benchmarks.rows import Row, content_hash
 from evals.report.statistics import mcnemar_exact, wilson_interval
 from evals.scoring.options import RunOptions
-from evals.scoring.summary import summarise
+from evals.scoring.summary import summarize
 
 if TYPE_CHECKING:
     from evals.tasks.benchmark import Benchmark
@@ -61,7 +61,7 @@ def entry_of(task: PreparedTask, records: Sequence[SampleRecord]) -> dict[str, A
     place = {identifier: number for number, identifier in enumerate(task.ids)}
     places = [place[record.id] for record in records]
     entry: dict[str, Any] = {"metric": task.metric}
-    entry |= summarise(records, [task.clusters[i] for i in places], [task.subsets[i] for i in places])
+    entry |= summarize(records, [task.clusters[i] for i in places], [task.subsets[i] for i in places])
     entry["isolation"] = task.isolation
     entry["data"] = {"source": task.source, "rows": len(task.rows), "sha256": content_hash(task.rows, task.columns)}
     entry["baselines"] = {}

@@ -1,4 +1,4 @@
-"""Section 4: scoring a model through lighteval: data laid out, tasks run, results with intervals and baselines.
+"""Section 4.1: scoring a model through lighteval: data laid out, tasks run, results with intervals and baselines.
 
 lighteval imports all of its own tasks at start, and some of those fetch files on import; only ours are registered here.
 """

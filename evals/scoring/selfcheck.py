@@ -1,4 +1,4 @@
-"""Section 4: gold solutions first: a task whose gold fails says something about us, not about a model."""
+"""Gold solutions first: a task whose gold fails says something about us, not about a model."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ def selfcheck(
 
     Returns:
         0 if all gold solutions pass, 1 if one fails, 2 if no task could be checked.
-
-    Source: ours.
     """
     from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import UNSCORABLE

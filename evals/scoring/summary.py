@@ -1,4 +1,4 @@
-"""Section 4: from the verdicts of answers to a task's entry in results.json: a score, its interval, its parts."""
+"""Section 4.1: from the verdicts of answers to a task's entry in results.json: a score, its interval, its parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evals.report.statistics import bootstrap_interval, pass_at_k, wilson_interv
 KS = (1, 5, 10, 25, 50, 100)
 
 
-def summarise(records: Sequence[Any], clusters: Sequence[str], subsets: Sequence[dict[str, str]]) -> dict[str, Any]:
+def summarize(records: Sequence[Any], clusters: Sequence[str], subsets: Sequence[dict[str, str]]) -> dict[str, Any]:
     """Return value, n, interval and counts of a task; an infra error is left out.
 
     Args:

@@ -9,8 +9,6 @@ from evals.__main__ import main
 from evals.efficiency.counting import PAPER_FIGURE, floor_table
 from evals.efficiency.latency import Plan, capacity, measure
 from evals.efficiency.shapes import PRESETS, cost_of
-from modeling_ling.accounting import decode_bytes_per_token
-from modeling_ling.configuration_bailing_moe import BailingMoeConfig
 
 COSTS = {name: cost_of(config) for name, config in PRESETS.items()}
 
@@ -39,6 +37,9 @@ def test_the_advantage_of_the_moe_ends_around_batch_5_until_computing_binds():
 
 @pytest.mark.parametrize(("batch_size", "context_tokens"), [(1, 0), (1, 4096), (8, 1000)])
 def test_bytes_read_agree_with_the_models_own_accounting(batch_size, context_tokens):
+    from modeling_ling.accounting import decode_bytes_per_token
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+
     config = BailingMoeConfig(
         **{key: value for key, value in PRESETS["Ling-Coder-Lite"].items() if key != "model_type"}
     )

@@ -8,12 +8,10 @@ import socket
 from dataclasses import replace
 
 import pytest
-import torch
-from lighteval.tasks.requests import Doc
 
 from evals.__main__ import main
 from evals.errors import UsageError
-from evals.models.endpoint import AnswerFile, EndpointModel, cut
+from evals.models.answer_file import AnswerFile
 from evals.models.openai_server import EndpointError, NoLogLikelihoodsError
 from evals.models.options import ModelOptions
 from evals.tasks.all_tasks import BENCHMARKS
@@ -63,6 +61,10 @@ def options_of(url, model, tmp_path, **more):
 
 
 def test_a_run_over_a_server_scores_and_asks_nothing_twice(server, served, data, tmp_path, monkeypatch, capsys):
+    import torch
+
+    from evals.models.endpoint import EndpointModel
+
     words = ["run", "--model", str(served), "--tasks", "humaneval", "--backend", "endpoint", "--base-url", server]
     words += ["--data-dir", str(data), "--output", str(tmp_path / "out"), "--max-new-tokens", "8"]
     words += ["--num-samples", "3", "--temperature", "0.8"]
@@ -81,6 +83,10 @@ def test_a_run_over_a_server_scores_and_asks_nothing_twice(server, served, data,
 
 
 def test_base_models_complete_and_stop_strings_beyond_the_protocols_four_are_cut_here(server, served, tmp_path):
+    from lighteval.tasks.requests import Doc
+
+    from evals.models.endpoint import EndpointModel
+
     model = EndpointModel(options_of(server, served, tmp_path, base=True))
     doc = Doc(
         query="def f(x):", choices=[""], gold_index=0, generation_size=6, stop_sequences=["a", "b", "c", "d", "e"]
@@ -90,6 +96,10 @@ def test_base_models_complete_and_stop_strings_beyond_the_protocols_four_are_cut
 
 
 def test_a_server_without_log_likelihoods_says_so(server, served, tmp_path):
+    from lighteval.tasks.requests import Doc
+
+    from evals.models.endpoint import EndpointModel
+
     model = EndpointModel(options_of(server, served, tmp_path))
     with pytest.raises(NoLogLikelihoodsError):
         model.loglikelihood([Doc(query="1 + 1 =", choices=[" 2", " 3"], gold_index=0)])
@@ -110,6 +120,8 @@ def test_a_task_that_needs_them_is_unscorable_and_the_others_are_scored(server, 
 
 
 def test_no_server_and_another_model_are_errors(server, tmp_path):
+    from evals.models.endpoint import EndpointModel
+
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(EndpointError, match=f"127.0.0.1:{port}"):
@@ -127,6 +139,8 @@ def test_a_line_that_was_cut_off_is_asked_again(tmp_path):
 
 
 def test_text_is_cut_at_the_first_stop_string():
+    from evals.models.endpoint import cut
+
     assert cut("one two three", ["three", "two"]) == "one "
     assert cut("one", []) == "one"
 

@@ -1,8 +1,6 @@
 """The held-out loss is the model's own: batches and padding change nothing, and training lowers it."""
 
 import pytest
-import torch
-from transformers import AutoTokenizer
 
 from evals.report.statistics import paired_bootstrap
 from evals.scoring.held_out_loss import load_model, load_rows, row_losses, tokenize_row, tokenize_rows
@@ -10,11 +8,15 @@ from evals.scoring.held_out_loss import load_model, load_rows, row_losses, token
 
 @pytest.fixture(scope="module")
 def scored_rows(models, held_out):
+    from transformers import AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(models[0], trust_remote_code=True)
     return tokenize_rows(load_rows(held_out, "train"), tokenizer, 1024, None)[0]
 
 
 def test_only_the_assistants_words_count(models):
+    from transformers import AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(models[0], trust_remote_code=True)
     messages = [{"role": "user", "content": "f(1)?"}, {"role": "assistant", "content": "42"}]
     row = tokenize_row({"messages": messages}, tokenizer)
@@ -26,6 +28,8 @@ def test_only_the_assistants_words_count(models):
 
 
 def test_batches_of_different_lengths_give_each_rows_own_loss(models, scored_rows):
+    import torch
+
     model = load_model(str(models[0]))
     for batch_size in (1, 5):
         losses = row_losses(model, scored_rows, batch_size)
@@ -36,6 +40,8 @@ def test_batches_of_different_lengths_give_each_rows_own_loss(models, scored_row
 
 
 def test_a_few_training_steps_lower_it_beyond_doubt(models, scored_rows):
+    import torch
+
     model = load_model(str(models[0]))
     before = row_losses(model, scored_rows, 4)
     model.train()

@@ -8,7 +8,7 @@ import pytest
 
 from evals.report.statistics import bootstrap_interval, pass_at_k, wilson_interval
 from evals.scoring.results import PreparedTask, write_samples
-from evals.scoring.summary import summarise
+from evals.scoring.summary import summarize
 from evals.tasks.records import SampleRecord
 
 
@@ -17,17 +17,17 @@ def records(*verdicts):
 
 
 def test_infra_errors_are_left_out_of_n():
-    entry = summarise(records(("0", "pass"), ("1", "fail"), ("2", "infra_error")), ["0", "1", "2"], [{}] * 3)
+    entry = summarize(records(("0", "pass"), ("1", "fail"), ("2", "infra_error")), ["0", "1", "2"], [{}] * 3)
     assert (entry["n"], entry["value"]) == (2, 0.5)
     assert entry["interval"] == list(wilson_interval(1, 2))
     assert entry["verdicts"] == {"fail": 1, "infra_error": 1, "pass": 1}
-    nothing = summarise(records(("0", "infra_error")), ["0"], [{}])
+    nothing = summarize(records(("0", "infra_error")), ["0"], [{}])
     assert nothing["value"] is None and "infra error" in nothing["reason"]
 
 
 def test_several_answers_give_pass_at_k():
     answers = records(*[("a", "pass")] * 2, *[("a", "fail")] * 8, *[("b", "fail")] * 10)
-    entry = summarise(answers, ["a"] * 10 + ["b"] * 10, [{}] * 20)
+    entry = summarize(answers, ["a"] * 10 + ["b"] * 10, [{}] * 20)
     assert (entry["n"], entry["num_samples"]) == (2, 10)
     assert entry["value"] == pytest.approx(0.1)
     assert entry["pass_at_k"] == pytest.approx({"1": 0.1, "5": (1 - 56 / 252) / 2, "10": 0.5})
@@ -51,7 +51,7 @@ def test_pass_at_k_is_the_mean_over_all_choices_of_k(n, num_right, k):
 
 def test_subsets_have_scores_of_their_own():
     of = [{"difficulty": "easy"}, {"difficulty": "hard"}, {"difficulty": "easy"}]
-    entry = summarise(records(("0", "pass"), ("1", "fail"), ("2", "pass")), ["0", "1", "2"], of)
+    entry = summarize(records(("0", "pass"), ("1", "fail"), ("2", "pass")), ["0", "1", "2"], of)
     assert {name: (part["value"], part["n"]) for name, part in entry["subsets"].items()} == {
         "difficulty/easy": (1.0, 2),
         "difficulty/hard": (0.0, 1),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from evals.benchmarks.rows import BenchmarkDataError
-from evals.scoring.summary import summarise
+from evals.scoring.summary import summarize
 from evals.tasks.infilling import MARKERS_VARIABLE, HumanEvalInfilling, fim_markers_of, single_lines
 from tests.evals.conftest import PROBLEMS
 
@@ -35,7 +35,7 @@ def test_answers_are_run_and_compared_with_the_line():
     answers = ["    index = 1 + 1", "    return items[index]", "    return items[0]"]
     records = benchmark.judge([rows[0], rows[1], rows[1]], answers, instruct=False)
     assert [(record.verdict, record.exact) for record in records] == [("pass", False), ("pass", True), ("fail", False)]
-    entry = summarise(records[:2], ["Fixture/2"] * 2, [{}, {}])
+    entry = summarize(records[:2], ["Fixture/2"] * 2, [{}, {}])
     assert entry["value"] == 1 and entry["exact_match"] == 0.5
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from evals.errors import UsageError
 from modeling_ling.accounting import count_parameters, flops_per_token, linear_macs_per_token
-from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+from modeling_ling.geometry import Geometry
 
 PAPER_TOKENS = 4096  # of the one inference that Figure 1c is about
 # The settings that count, as the models' own config.json have them.
@@ -153,7 +153,7 @@ def cost_of(config: Mapping[str, Any]) -> Cost:
     """
     kind = config.get("model_type")
     if kind == "bailing_moe":
-        return _bailing(BailingMoeConfig(**{key: value for key, value in config.items() if key != "model_type"}))
+        return _bailing(Geometry.from_values(config))
     if kind == "deepseek_v2":
         return _deepseek(config)
     if kind in DENSE:
@@ -161,7 +161,7 @@ def cost_of(config: Mapping[str, Any]) -> Cost:
     raise ValueError(f"model_type {kind!r} is not counted; known: bailing_moe, deepseek_v2, {', '.join(DENSE)}")
 
 
-def _bailing(config: BailingMoeConfig) -> Cost:
+def _bailing(config: Geometry) -> Cost:
     count = count_parameters(config)
     cache = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
     experts = (count.routed_experts, config.num_experts, config.num_experts_per_tok)

@@ -1,4 +1,4 @@
-"""What a user does wrong is said in a line and is exit code 2."""
+"""What a user does wrong is said in a line and is exit code 2; nothing heavy is imported to say it."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from evals.__main__ import EFFICIENCY, SCORING, main
 from modeling_ling.command_line import load_command, make_parser
 
 ROOT = Path(__file__).parents[2]
+HEAVY = ("datasets", "lighteval", "torch", "transformers")
 ENDPOINT = ("--backend", "endpoint", "--base-url", "http://127.0.0.1:9/v1")
 
 
@@ -128,6 +129,18 @@ def test_a_command_ends_with_these_codes(folder):
 def test_names_may_be_parted_by_commas_and_spaces(tmp_path, capsys):
     assert main(["selfcheck", "--tasks", "gsm8k,", "mbpp", "--data-dir", str(tmp_path)]) == 2
     assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["gsm8k", "mbpp"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("list",), ("run", "--help"), ("rescore", "/nowhere"), ("efficiency", "flops")]
+)
+def test_what_needs_no_model_imports_none(arguments):
+    program = (
+        "import sys; from evals.__main__ import main; code = main(sys.argv[1:]); "
+        f"print('imported:', *[name for name in {HEAVY} if name in sys.modules]); sys.exit(code)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert ended.stdout.splitlines()[-1] == "imported:", ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("name", [*SCORING, *EFFICIENCY])

@@ -37,8 +37,6 @@ def parse_integers(text: str, names: Sequence[str], least: int = 1, most: int = 
 
     Raises:
         MalformedAnswerError: other names, a name twice, or a value that is no integer in the range.
-
-    Source: ours.
     """
     bare = _REASONING.sub("", text, count=1).strip()
     fenced = _FENCED.match(bare)
@@ -71,10 +69,7 @@ def schema_of_integers(names: Sequence[str], least: int = 1, most: int = 5) -> R
 
 
 def encodable(value: Any) -> Any:
-    """Return a JSON value with a question mark for each lone half of a surrogate pair, which UTF-8 cannot hold.
-
-    Source: ours.
-    """
+    """Return a JSON value with a question mark for each lone half of a surrogate pair, which UTF-8 cannot hold."""
     return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
@@ -97,8 +92,6 @@ def until_valid(
 
     Returns:
         a rollout that gives {"answer": ...}, or {"removed": reason, "detail": ...}.
-
-    Source: ours.
     """
     again = Template(ANSWER_AGAIN.read_text(encoding="utf-8"))
 

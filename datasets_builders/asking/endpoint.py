@@ -20,8 +20,6 @@ class Endpoint:
         temperature (`float`): 0 is greedy.
         timeout_seconds (`float`): for one answer.
         tries (`int`): of a request that the server fails.
-
-    Source: ours.
     """
 
     base_url: str

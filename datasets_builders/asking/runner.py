@@ -55,8 +55,6 @@ def ask_all(
         AskingError: the server does not answer, or answers were lost; the same call goes on.
         BuildError: another process keeps its answers in the folder just now.
         OSError: answers cannot be written.
-
-    Source: ours.
     """
     keys = [(doc.id, hashlib.sha256(doc.text.encode("utf-8", "replace")).hexdigest()) for doc in documents]
     found = folder / digest([endpoint.base_url, endpoint.model, endpoint.max_tokens, endpoint.temperature, asked, keys])

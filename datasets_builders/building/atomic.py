@@ -9,10 +9,7 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 def temporary_name(path: Path) -> Path:
-    """Return the name under which `path` is written until it is complete.
-
-    Source: ours.
-    """
+    """Return the name under which `path` is written until it is complete."""
     return path.with_name(path.name + TEMPORARY_SUFFIX)
 
 
@@ -25,8 +22,6 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Yields:
         `Path`: where to write.
-
-    Source: ours.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
@@ -39,10 +34,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` as indented JSON with sorted keys, whole or not at all.
-
-    Source: ours.
-    """
+    """Write `value` as indented JSON with sorted keys, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -52,8 +44,6 @@ def remove_temporary_files(folder: Path) -> int:
 
     Returns:
         `int`: how many files were removed.
-
-    Source: ours.
     """
     leftovers = [path for path in folder.rglob(f"*{TEMPORARY_SUFFIX}") if path.is_file()]
     for path in leftovers:

@@ -85,8 +85,6 @@ class Builder(Generic[ConfigType]):
             ConfigError: inputs or output folder cannot be used; nothing was written.
             BuildError: the build cannot go on, or would give no rows.
             OSError: the machine failed (disk full); the next run continues.
-
-        Source: ours.
         """
         self.check()
         state = BuildState(self.output_folder)
@@ -203,10 +201,7 @@ class Builder(Generic[ConfigType]):
         return BuildResult(self.output_folder, finished["num_rows"], ledger, found, digest(current), current)
 
     def plan(self) -> list[str]:
-        """Return the lines of `--dry-run`; reads the inputs' names only and writes nothing.
-
-        Source: ours.
-        """
+        """Return the lines of `--dry-run`; reads the inputs' names only and writes nothing."""
         lines = [f"builder     {self.name}: {self.summary}"]
         lines += [f"input       {line}" for line in self.inputs()]
         lines += [f"config      {key}: {value!r}" for key, value in vars(self.config).items()]

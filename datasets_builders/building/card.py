@@ -118,8 +118,6 @@ def write_card(
 
     Returns:
         dict: rows per split, as counted in the shards.
-
-    Source: ours.
     """
     parts = dataset.parts
     num_rows, counted = _count(dataset, splits)

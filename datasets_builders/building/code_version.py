@@ -36,8 +36,6 @@ def code_sha256(builder_class: type) -> str:
 
     Returns:
         `str`: SHA-256 in hex; it does not depend on what else the process has imported.
-
-    Source: ours.
     """
     bases = [base for base in builder_class.__mro__ if base not in (object, Generic)]
     waiting = {base.__module__ for base in bases}

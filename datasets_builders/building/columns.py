@@ -27,8 +27,6 @@ def numeric_values(folder: DatasetFolder, features: "Features") -> dict[str, "ND
 
     Returns:
         dict: column to values, (rows with one,); a column without any value is left out.
-
-    Source: ours.
     """
     import numpy as np
 
@@ -67,8 +65,6 @@ def largest_clusters(folder: DatasetFolder) -> list[tuple[int, str, str]]:
 
     Args:
         folder (`DatasetFolder`): the dataset, which has `cluster_size` and `repository`.
-
-    Source: ours.
     """
     import pyarrow.compute as pc
 

@@ -42,8 +42,6 @@ def run_command(
 
     Returns:
         `int`: exit code: 0 done, 1 the build failed, 2 the command or config cannot be used, 130 interrupted.
-
-    Source: ours.
     """
     try:
         code = _run(arguments, builders, commands or {})

@@ -16,10 +16,7 @@ FIELDS_WITHOUT_EFFECT = frozenset({"output_dir", "workers", "executor"})
 
 @dataclass
 class BuilderConfig:
-    """Fields that every builder has; a builder's own config derives from this class.
-
-    Source: ours.
-    """
+    """Fields that every builder has; a builder's own config derives from this class."""
 
     output_dir: str = field(default="", metadata={"help": "folder of the dataset; made when missing"})
     num_shards: int = field(default=1, metadata={"help": "Parquet files of the train split"})
@@ -43,8 +40,6 @@ class BuilderConfig:
 
         Raises:
             ConfigError: a value is out of its range; the message names field, value and limit.
-
-        Source: ours.
         """
         for name in ("num_shards", "num_tasks", "workers"):
             if getattr(self, name) < 1:
@@ -57,10 +52,7 @@ class BuilderConfig:
         executor_options(self.executor)
 
     def fields_with_effect(self) -> dict[str, Any]:
-        """Return the fields that decide the bytes of the dataset.
-
-        Source: ours.
-        """
+        """Return the fields that decide the bytes of the dataset."""
         return {name: value for name, value in asdict(self).items() if name not in FIELDS_WITHOUT_EFFECT}
 
 
@@ -82,8 +74,6 @@ def load_config(
 
     Raises:
         ConfigError: an unknown or duplicate key, a wrong type, a value out of range; names file, key and value.
-
-    Source: ours.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -107,20 +97,14 @@ def load_config(
 
 
 def default_of(one: Field) -> Any:
-    """Return the default of a dataclass field, calling its factory when it has one.
-
-    Source: ours.
-    """
+    """Return the default of a dataclass field, calling its factory when it has one."""
     if one.default is not MISSING:
         return one.default
     return one.default_factory() if one.default_factory is not MISSING else None
 
 
 def describe_fields(config_class: type[BuilderConfig]) -> list[tuple[str, str, str, str]]:
-    """Return (name, type, default, help) of every field, the builder's own fields first.
-
-    Source: ours.
-    """
+    """Return (name, type, default, help) of every field, the builder's own fields first."""
     hints = typing.get_type_hints(config_class)
     common = {one.name for one in fields(BuilderConfig)}
     ordered = sorted(fields(config_class), key=lambda one: one.name in common)

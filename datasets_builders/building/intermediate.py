@@ -15,10 +15,7 @@ DEFAULT_SPLIT = "train"
 
 
 def number_of(key: str, num_buckets: int) -> int:
-    """Return the bucket of a key: stable between runs and machines, unlike `hash`.
-
-    Source: ours.
-    """
+    """Return the bucket of a key: stable between runs and machines, unlike `hash`."""
     return int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:8], "big") % num_buckets
 
 
@@ -62,10 +59,7 @@ class ByShard:
 
 
 class StageWriter(PipelineStep):
-    """Last step of a stage: writes documents to one file per bucket.
-
-    Source: ours.
-    """
+    """Last step of a stage: writes documents to one file per bucket."""
 
     name = "stage_writer"
     type = "WRITER"
@@ -111,10 +105,7 @@ def _close_and_remove(files: dict[Path, IO[bytes]]) -> None:
 
 
 class StageReader(PipelineStep):
-    """First step of a later stage: reads the documents of one bucket, in the order of the ranks that wrote them.
-
-    Source: ours.
-    """
+    """First step of a later stage: reads the documents of one bucket, in the order of the ranks that wrote them."""
 
     name = "stage_reader"
     type = "READER"

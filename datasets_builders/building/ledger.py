@@ -27,8 +27,6 @@ class StepCounts:
     texts before and after, per kind of change. All of it is published: a secret must be masked in both. `groups` counts
     the documents passed on by value of the builder's counted column, such as the language, where they have one.
     `mended` counts, by kind, values that a reader converted or made null.
-
-    Source: ours.
     """
 
     name: str
@@ -98,10 +96,7 @@ class StepCounts:
                 self.show_change(kind, before, after)
 
     def check(self, where: str) -> None:
-        """Raise `BuildError` when documents were lost or appeared from nowhere.
-
-        Source: ours.
-        """
+        """Raise `BuildError` when documents were lost or appeared from nowhere."""
         had, accounted = self.input + self.created, self.output + self.removed + self.merged
         if had != accounted:
             raise BuildError(
@@ -164,10 +159,7 @@ class RemovedWriter:
 
 @dataclass
 class Ledger:
-    """The counts of all steps of a build, in order.
-
-    Source: ours.
-    """
+    """The counts of all steps of a build, in order."""
 
     steps: list[StepCounts]
 
@@ -206,10 +198,7 @@ class Ledger:
         return next(step for step in self.steps if step.name == name)
 
     def check(self) -> None:
-        """Raise `BuildError` when a step is out of balance or documents vanish between two steps.
-
-        Source: ours.
-        """
+        """Raise `BuildError` when a step is out of balance or documents vanish between two steps."""
         for step in self.steps:
             step.check(f"step {step.name}")
         for before, after in zip(self.steps, self.steps[1:], strict=False):
@@ -228,8 +217,6 @@ def read_ledger(build_folder: Path, stage_names: list[str]) -> Ledger:
 
     Returns:
         `Ledger`: not yet checked.
-
-    Source: ours.
     """
     steps = []
     for stage in stage_names:

@@ -14,10 +14,7 @@ REFRESH_SECONDS = 0.3
 
 
 class ProgressMarker(PipelineStep):
-    """Counts the documents that pass and writes the count to a file, a few times a second.
-
-    Source: ours.
-    """
+    """Counts the documents that pass and writes the count to a file, a few times a second."""
 
     name = "progress"
     type = "PROGRESS"
@@ -48,8 +45,6 @@ def progress_bar(description: str, folder: Path, total: int | None) -> Iterator[
         description (`str`): what is being done.
         folder (`Path`): where the `ProgressMarker`s write.
         total (`int`, *optional*): documents expected.
-
-    Source: ours.
     """
     if not sys.stderr.isatty():
         yield

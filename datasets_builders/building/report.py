@@ -41,8 +41,6 @@ def write_report(dataset: DatasetDescription, ledger: Ledger, num_rows: dict[str
 
     Returns:
         `Path`: of the HTML page.
-
-    Source: ours.
     """
     total = ", ".join(f"{split}: {count:,} rows" for split, count in num_rows.items())
     page = Page(f"{dataset.builder}: {dataset.folder.name}", f"{total}. For you alone: it shows removed texts.")

@@ -44,8 +44,6 @@ class ShardWriter(Step):
         shards (list of (split, number, number of shards)): what each rank writes.
         schema (`pa.Schema`): of the rows, from `datasets.Features`.
         id_column, text_column (`str`): columns that hold the document's id and text; the others are its metadata.
-
-    Source: ours.
     """
 
     name = "write"

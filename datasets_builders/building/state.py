@@ -60,8 +60,6 @@ def locked(file: Path, doing: str) -> Iterator[None]:
 
     Raises:
         BuildError: another process holds it.
-
-    Source: ours.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+") as lock:
@@ -73,10 +71,7 @@ def locked(file: Path, doing: str) -> Iterator[None]:
 
 
 class BuildState:
-    """The `.build` folder of one dataset folder.
-
-    Source: ours.
-    """
+    """The `.build` folder of one dataset folder."""
 
     def __init__(self, output_folder: Path) -> None:
         self.output_folder = output_folder

@@ -67,8 +67,6 @@ class Step(PipelineStep):
     An exception inside `process` removes that document with the reason `error`; errors of the machine (disk full)
     end the run. `begin` and `end` surround the documents of a rank: open parsers and sandboxes there, since a step is
     pickled on its way to a worker.
-
-    Source: ours.
     """
 
     type = "STEP"
@@ -203,8 +201,6 @@ class Reader(Step):
 
     `list_documents` gives one document per thing found, not yet read (its id names it), so that what cannot be read
     is counted as input and removed with a reason like everything else.
-
-    Source: ours.
     """
 
     type = "READER"
@@ -218,10 +214,7 @@ class Reader(Step):
 
 
 class Generator(Step):
-    """First step of a builder that computes its documents: `generate` gives them, all counted as created.
-
-    Source: ours.
-    """
+    """First step of a builder that computes its documents: `generate` gives them, all counted as created."""
 
     type = "GENERATOR"
     arity: Arity = "1:n"

@@ -24,8 +24,6 @@ def checked_fields(config_class: type, values: dict[str, Any], where: str) -> di
 
     Raises:
         ConfigError: an unknown field, with the nearest known one, or a wrong type.
-
-    Source: ours.
     """
     hints = typing.get_type_hints(config_class)
     known = [one.name for one in fields(config_class)]
@@ -71,8 +69,5 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
 
 
 def type_name(hint: Any) -> str:
-    """Return how a type is written in help and errors, such as `int` or `list[str]`.
-
-    Source: ours.
-    """
+    """Return how a type is written in help and errors, such as `int` or `list[str]`."""
     return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)

@@ -14,8 +14,6 @@ def figures_section(folder: Path) -> str:
 
     Args:
         folder (`Path`): the dataset folder, its shards complete.
-
-    Source: ours.
     """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     everything = []
@@ -45,8 +43,6 @@ def held_out_functions(folder: Path) -> list[dict[str, Any]]:
 
     Args:
         folder (`Path`): the dataset folder, its shards complete.
-
-    Source: ours.
     """
     names = ("path", "module", "function", "cluster")
     rows = DatasetFolder(folder).rows(names, "validation")

@@ -31,8 +31,6 @@ def code_of(answer: str) -> str:
 
     Raises:
         ValueError: the answer is not one fenced block of Python.
-
-    Source: ours.
     """
     if not (answer.startswith(_FENCE_START) and answer.endswith(_FENCE_END)):
         raise ValueError(f"the answer is not one fenced block of Python: {answer[:60]!r}")
@@ -45,8 +43,6 @@ class MakePairs(Step):
     Args:
         max_pairs_per_question (`int`): how many of the wrong answers become pairs.
         max_chars (`int`): longest prompt with one answer, in characters.
-
-    Source: ours.
     """
 
     name = "make_pairs"
@@ -90,8 +86,6 @@ class VerifyPairs(SandboxStep):
 
     Args:
         isolation (`str`): as `Executor` takes it.
-
-    Source: ours.
     """
 
     name = "verify_pairs"
@@ -112,10 +106,7 @@ class VerifyPairs(SandboxStep):
 
 
 def pair_checks(doc: Document) -> list[tuple[str, str]]:
-    """Return program and check for the chosen and for the rejected side of a pair.
-
-    Source: ours.
-    """
+    """Return program and check for the chosen and for the rejected side of a pair."""
     row = doc.metadata
     if row["kind"] == "execution_prediction":
         # Texts are compared, so that 1, 1.0 and True are three answers.

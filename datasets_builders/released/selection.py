@@ -18,8 +18,6 @@ class SelectRows(Step):
     Args:
         kinds (`Sequence[str]`): the kinds to keep.
         max_chars (`int`): longest question and answer together, in characters.
-
-    Source: ours.
     """
 
     name = "select_rows"
@@ -48,8 +46,6 @@ class LimitKinds(Step):
 
     Args:
         max_rows (`Mapping[str, int]`): limit of a kind; kinds without one are kept whole.
-
-    Source: ours.
     """
 
     name = "limit_kinds"

@@ -25,10 +25,7 @@ DEFAULT_LICENSE = "cc0-1.0"
 
 @dataclass
 class ArithmeticConfig(BuilderConfig):
-    """Configuration of `arithmetic`.
-
-    Source: ours.
-    """
+    """Configuration of `arithmetic`."""
 
     num_documents: int = field(default=5_000, metadata={"help": "problems drawn; equal ones are merged afterwards"})
 
@@ -45,8 +42,6 @@ def write_problem(seed: int, number: int) -> tuple[str, str]:
     Args:
         seed (`int`): of the dataset.
         number (`int`): each problem is drawn from a generator of its own, so that no other one has a say in it.
-
-    Source: ours.
     """
     make = PROBLEMS[number % len(PROBLEMS)]
     question, work, answer = make(Random(f"{seed}:{number}"))
@@ -54,10 +49,7 @@ def write_problem(seed: int, number: int) -> tuple[str, str]:
 
 
 class ProblemGenerator(Generator):
-    """Compute word problems.
-
-    Source: ours.
-    """
+    """Compute word problems."""
 
     name = "compute"
 

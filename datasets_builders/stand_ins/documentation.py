@@ -42,10 +42,7 @@ _PROMPT = re.compile(r"^\s*(>>>|\.\.\.)")
 
 @dataclass
 class DocumentationConfig(FolderConfig):
-    """Configuration of `documentation`.
-
-    Source: ours.
-    """
+    """Configuration of `documentation`."""
 
     source_code_dir: str = field(
         default="", metadata={"help": "dataset of `source_code` to take the docstrings from, instead of input_dir"}
@@ -58,8 +55,6 @@ def strip_examples(text: str) -> str:
 
     Args:
         text (`str`): cleaned docstring.
-
-    Source: ours.
     """
     kept, inside = [], False
     for line in text.split("\n"):
@@ -77,8 +72,6 @@ def docstrings(source: str) -> Iterator[tuple[str, str]]:
 
     Raises:
         SyntaxError: the source does not parse.
-
-    Source: ours.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes in old code
@@ -98,10 +91,7 @@ def docstrings(source: str) -> Iterator[tuple[str, str]]:
 
 
 class DocumentationReader(SourceReader):
-    """Read the Python files and the documentation files of a folder.
-
-    Source: ours.
-    """
+    """Read the Python files and the documentation files of a folder."""
 
     name = "read_documentation"
 
@@ -128,10 +118,7 @@ class ReadPythonRows(ReadRows):
 
 
 class Prose(Step):
-    """Take the texts out of each file: every docstring of a module, or the documentation file itself.
-
-    Source: ours.
-    """
+    """Take the texts out of each file: every docstring of a module, or the documentation file itself."""
 
     name = "prose"
     arity: Arity = "1:n"
@@ -158,10 +145,7 @@ def _text_document(text: str, source: str, path: str) -> Document:
 
 
 class ProseRules(Step):
-    """Remove texts that are too short or hold little but letters and blanks.
-
-    Source: ours.
-    """
+    """Remove texts that are too short or hold little but letters and blanks."""
 
     name = "prose_rules"
 

@@ -35,7 +35,7 @@ ID_COLUMNS = ("id", "mid")
 
 
 def source_of(doc: Document) -> str:
-    """Return the source that a document belongs to: all of one source meet in one rank. Source: ours."""
+    """Return the source that a document belongs to: all of one source meet in one rank."""
     return doc.metadata["source"]
 
 
@@ -44,8 +44,6 @@ class ReadInputs(Reader):
 
     Args:
         inputs (list of dict): path, name, text_key, split and where of each; other splits and rows are not read.
-
-    Source: ours.
     """
 
     name = "read_inputs"
@@ -89,8 +87,6 @@ class EncodeRows(Step):
     Args:
         tokenizer_folder (`str`): with tokenizer.json.
         min_tokens (`int`): documents with fewer are removed.
-
-    Source: ours.
     """
 
     name = "encode"

@@ -26,8 +26,6 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
 
     Raises:
         ValueError: not a tokenizer folder, or a tokenizer without an end token.
-
-    Source: ours.
     """
     from transformers import AutoTokenizer
 
@@ -49,8 +47,6 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
 
     Returns:
         sha256, hexadecimal.
-
-    Source: ours.
     """
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     state.pop("padding", None)

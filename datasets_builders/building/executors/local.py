@@ -43,8 +43,6 @@ def start_fork_server(modules: Iterable[str]) -> None:
 
     Args:
         modules (iterable of `str`): those of the steps.
-
-    Source: ours.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED_MODULES, *sorted(set(modules))])
     resource_tracker.ensure_running()  # beforehand, since it unblocks the signal

@@ -142,8 +142,6 @@ def executor_options(values: Mapping[str, Any]) -> ExecutorOptions:
 
     Raises:
         ConfigError: unknown kind or option, wrong type, or a needed option is missing.
-
-    Source: ours.
     """
     kind = values.get("kind")
     if kind not in KINDS:

@@ -35,8 +35,6 @@ class RayExecutor(RankExecutor[RayOptions], RayPipelineExecutor):
         workers (`int`): tasks that run at once.
         logging_dir (`Path`): on a file system that the nodes share, as is all that the steps read and write.
         options (`RayOptions`): of the config.
-
-    Source: ours.
     """
 
     def __init__(self, pipeline: list[Any], tasks: int, workers: int, logging_dir: Path, options: RayOptions) -> None:

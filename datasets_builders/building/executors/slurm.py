@@ -54,8 +54,6 @@ class SlurmExecutor(RankExecutor[SlurmOptions], SlurmPipelineExecutor):
         logging_dir (`Path`): on a file system that the nodes share, as is all that the steps read and write.
         job_name (`str`): in the queue.
         options (`SlurmOptions`): of the config.
-
-    Source: ours.
     """
 
     def __init__(

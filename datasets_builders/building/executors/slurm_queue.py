@@ -26,8 +26,6 @@ class StageJobs:
 
     Args:
         folder (`Path`): of the stage's executor.
-
-    Source: ours.
     """
 
     def __init__(self, folder: Path) -> None:

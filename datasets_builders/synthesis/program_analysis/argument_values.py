@@ -92,8 +92,6 @@ def make(kind: str, name: str, constants: list[object], rng: random.Random, size
 
     Returns:
         A literal.
-
-    Source: ours.
     """
     fitting = [value for value in constants if type(value).__name__ == kind]
     if fitting and rng.random() < 0.3:

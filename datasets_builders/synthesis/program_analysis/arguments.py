@@ -176,8 +176,6 @@ def guess_types(sample: FunctionSample) -> tuple[dict[str, list[str]], list[obje
     Returns:
         Two values: parameter name to type names, most likely first (empty when nothing is known); and the constants
         of the function's body, which make good arguments.
-
-    Source: ours.
     """
     node = _definition(sample)
     arguments = node.args
@@ -215,10 +213,7 @@ def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:
 
 
 def doctest_calls(sample: FunctionSample) -> list[str]:
-    """Return the calls of the function in its own docstring whose arguments are literals.
-
-    Source: ours.
-    """
+    """Return the calls of the function in its own docstring whose arguments are literals."""
     calls = []
     try:
         examples = doctest.DocTestParser().get_examples(sample.docstring)
@@ -256,8 +251,6 @@ def candidate_calls(sample: FunctionSample, seed: int = 0, num_calls: int = 48) 
 
     Returns:
         `list[str]`: distinct expressions, for example `f(3, 'a')`.
-
-    Source: ours.
     """
     node = _definition(sample)
     digest = hashlib.sha256(f"{seed}\0{sample.module}\0{sample.name}\0{sample.function}".encode()).digest()

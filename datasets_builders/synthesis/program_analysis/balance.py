@@ -20,8 +20,6 @@ def capped(answers: Sequence[str], max_fraction: float = MAX_ANSWER_FRACTION) ->
 
     Returns:
         `list[bool]`: whether each row stays.
-
-    Source: ours.
     """
     counts = Counter(answers)
     cap = max(counts.values(), default=0)

@@ -138,8 +138,6 @@ def assign_splits(
 
     Raises:
         ValueError: `fraction` is not between 0 and 0.5.
-
-    Source: ours.
     """
     if not 0 <= fraction <= 0.5:
         raise ValueError(f"validation_fraction is {fraction}; give a number from 0 (no validation) to 0.5.")

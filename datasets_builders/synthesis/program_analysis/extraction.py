@@ -16,10 +16,7 @@ from pathlib import PurePosixPath
 
 
 def word_list(text: str) -> list[str]:
-    """Split a table of words written as running text.
-
-    Source: ours.
-    """
+    """Split a table of words written as running text."""
     return text.split()
 
 
@@ -111,8 +108,6 @@ def module_name(path: str) -> str:
 
     Returns:
         `str`: `json.decoder` or `json`.
-
-    Source: ours.
     """
     parts = list(PurePosixPath(path.replace("\\", "/")).with_suffix("").parts)
     parts = [part for part in parts if part not in ("/", ".", "..")]
@@ -323,8 +318,6 @@ def extract_functions(
 
     Raises:
         ValueError: the text is no Python of the running version.
-
-    Source: ours.
     """
     limits = limits or ExtractionLimits()
     try:

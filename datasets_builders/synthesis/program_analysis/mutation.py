@@ -179,8 +179,6 @@ def mutate(function: str, num_mutants: int = 12, seed: int = 0) -> list[Mutant]:
 
     Returns:
         `list[Mutant]`: all compile, all differ from the original and from each other in their syntax tree.
-
-    Source: ours.
     """
     source = _Source(function)
     root = ast.parse(function).body[0]

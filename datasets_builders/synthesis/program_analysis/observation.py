@@ -133,8 +133,6 @@ def run_jobs(
 
     Raises:
         SandboxError: the sandbox could not be started, tries by the executor included.
-
-    Source: ours.
     """
     groups = [
         list(range(start, min(start + settings.functions_per_program, len(jobs))))
@@ -225,8 +223,6 @@ def observe(executor: Executor, samples: Sequence[FunctionSample], settings: Obs
 
     Returns:
         `list[Observation]`: one per function, in order.
-
-    Source: ours.
     """
     candidates = [
         [
@@ -289,10 +285,7 @@ def _choose_calls(ok: dict[str, CallResult], num_calls: int) -> list[ObservedCal
 
 
 def build_check(calls: Sequence[ObservedCall]) -> str:
-    """Return asserts that state observed results.
-
-    Source: ours.
-    """
+    """Return asserts that state observed results."""
     # Singletons are compared by identity, as the language's style guide asks.
     return "\n".join(
         f"assert {call.call} {'is' if call.answer in ('None', 'True', 'False') else '=='} {call.answer}"
@@ -301,10 +294,7 @@ def build_check(calls: Sequence[ObservedCall]) -> str:
 
 
 def with_function(sample: FunctionSample, function: str) -> str:
-    """Return the sample's program with its function exchanged.
-
-    Source: ours.
-    """
+    """Return the sample's program with its function exchanged."""
     return f"{sample.context}\n\n\n{function}" if sample.context else function
 
 

@@ -30,10 +30,7 @@ PROMPT_FOLDER = Path(__file__).with_name("prompts")
 
 @dataclass(frozen=True)
 class QuestionLimits:
-    """How many questions of a function are asked, and which docstrings are good enough.
-
-    Source: ours.
-    """
+    """How many questions of a function are asked, and which docstrings are good enough."""
 
     max_calls: int = 6
     max_repairs: int = 3
@@ -72,10 +69,7 @@ class Question:
 
 @cache
 def prompt_templates(kind: str) -> tuple[Template, ...]:
-    """Return the wordings of a kind of question, from its file in `prompts/`.
-
-    Source: ours.
-    """
+    """Return the wordings of a kind of question, from its file in `prompts/`."""
     text = (PROMPT_FOLDER / f"{kind}.txt").read_text(encoding="utf-8")
     return tuple(Template(part.strip("\n")) for part in text.split("\n---\n"))
 
@@ -88,10 +82,7 @@ def _render(kind: str, sample: FunctionSample, **values: str) -> str:
 
 
 def as_code_block(code: str) -> str:
-    """Return code in a Markdown fence, as answers in code are given.
-
-    Source: ours.
-    """
+    """Return code in a Markdown fence, as answers in code are given."""
     return f"```python\n{code}\n```"
 
 
@@ -107,8 +98,6 @@ def questions_about(
 
     Yields:
         `Question`, in a fixed order.
-
-    Source: ours.
     """
     limits = limits or QuestionLimits()
     if observation.impurity:
@@ -212,8 +201,6 @@ def split_docstring(function: str) -> tuple[str, str] | None:
 
     Returns:
         Two texts, or `None` where the docstring shares its lines with other code or is all there is.
-
-    Source: ours.
     """
     node = ast.parse(function).body[0]
     assert isinstance(node, ast.FunctionDef)

@@ -3,8 +3,6 @@
 Never imported by the package: its text is sent to the executor together with `jobs.json`. Every job (one function)
 runs in a child process of its own; every call in a fresh namespace, under a bound on executed lines, which does not
 depend on how loaded the machine is. One line of JSON is written per call.
-
-Source: ours.
 """
 
 import ast

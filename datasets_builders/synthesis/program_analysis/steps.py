@@ -32,10 +32,7 @@ from datasets_builders.synthesis.program_analysis.questions import Question, Que
 
 
 class ExtractFunctions(Step):
-    """Cuts the functions of a Python file out of it, each with its closure; refused ones are removed with a reason.
-
-    Source: ours.
-    """
+    """Cuts the functions of a Python file out of it, each with its closure; refused ones are removed with a reason."""
 
     name = "extract_functions"
     arity = "1:n"
@@ -72,8 +69,6 @@ class ObserveFunctions(SandboxStep):
     Args:
         settings (`ObservationSettings`): numbers and bounds.
         isolation (`str`): as `Executor` takes it.
-
-    Source: ours.
     """
 
     name = "observe_functions"
@@ -102,20 +97,14 @@ class ObserveFunctions(SandboxStep):
 
 
 def sample_of(doc: Document) -> FunctionSample:
-    """Return the function that a document of this builder carries.
-
-    Source: ours.
-    """
+    """Return the function that a document of this builder carries."""
     values: dict[str, Any] = {**doc.metadata["sample"]}
     values["helpers"] = tuple(values["helpers"])
     return FunctionSample(**values)
 
 
 def observation_of(doc: Document) -> Observation:
-    """Return what `ObserveFunctions` learned of a document's function.
-
-    Source: ours.
-    """
+    """Return what `ObserveFunctions` learned of a document's function."""
     values = doc.metadata["observation"]
     return Observation(
         calls=[ObservedCall(**call) for call in values["calls"]],
@@ -134,8 +123,6 @@ class SplitFunctions(Step):
         min_validation_calls (`int`): how many are wanted at least, where that is no more than a fifth.
         max_calls (`int`): how many calls of a function become questions.
         seed (`int`): chooses the clusters.
-
-    Source: ours.
     """
 
     name = "split_functions"
@@ -173,10 +160,7 @@ class SplitFunctions(Step):
 
 
 class AskQuestions(Step):
-    """Turns an observed function into questions of all kinds.
-
-    Source: ours.
-    """
+    """Turns an observed function into questions of all kinds."""
 
     name = "ask_questions"
     arity = "1:n"
@@ -234,8 +218,6 @@ class LimitAnswers(Step):
 
     Args:
         max_answer_fraction (`float`): largest part that one answer may have.
-
-    Source: ours.
     """
 
     name = "limit_answers"

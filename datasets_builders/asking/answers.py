@@ -44,7 +44,7 @@ def parse_integers(text: str, names: Sequence[str], least: int = 1, most: int = 
         found = json.loads(fenced[1] if fenced else bare, object_pairs_hook=list)
     except (ValueError, RecursionError):
         raise MalformedAnswerError("it is not one JSON object") from None
-    pairs = [one for one in found if isinstance(one, tuple)] if isinstance(found, list) else []
+    pairs = [pair for pair in found if isinstance(pair, tuple)] if isinstance(found, list) else []
     if not pairs or len(pairs) != len(found):
         raise MalformedAnswerError("it is not one JSON object")
     if sorted(name for name, _ in pairs) != sorted(names):

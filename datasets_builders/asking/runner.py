@@ -149,7 +149,7 @@ class CountingCheckpoints(CheckpointManager):
         return num_skipped, identifiers
 
     async def write_document(self, document: Document, rank: int, chunk_index: int, writer: Any) -> None:
-        """Save and count one."""
+        """Save and count a document."""
         await super().write_document(document, rank, chunk_index, writer)
         self.progress.update()
 

@@ -1,4 +1,6 @@
-'''Section 2: the framework of the builders. A whole builder:
+'''Section 2: the framework of the builders.
+
+A whole builder:
 
     @dataclass
     class ShoutConfig(BuilderConfig):

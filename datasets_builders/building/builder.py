@@ -131,7 +131,7 @@ class Builder(Generic[ConfigType]):
             given = read_ledger(state.folder, [stages[number - 1].name]).steps[-1:] if number else []
             counts = self._run_stage(stage.name, steps, stage.tasks, state, given[0].output if given else None)
             if not counts or counts[-1].output == 0:
-                raise BuildError(_nothing_left(stage.name, read_ledger(state.folder, [one.name for one in stages])))
+                raise BuildError(_nothing_left(stage.name, read_ledger(state.folder, [stage.name for stage in stages])))
 
     def _run_write_stage(self, last: Stage, schema: Any, state: BuildState) -> list[tuple[str, int, int]]:
         folder = state.folder / "stages" / last.name
@@ -159,7 +159,7 @@ class Builder(Generic[ConfigType]):
             self._executor(name, watched, tasks).complete(self.report)
         counts = read_ledger(state.folder, [name]).steps
         if counts:
-            lost = f"{sum(one.removed for one in counts)} removed, {sum(one.merged for one in counts)} merged"
+            lost = f"{sum(step.removed for step in counts)} removed, {sum(step.merged for step in counts)} merged"
             self.report(f"{name}: {counts[0].input + counts[0].created} in, {counts[-1].output} out, {lost}")
         return counts
 
@@ -247,7 +247,7 @@ def _nothing_left(stage: str, ledger: Ledger) -> str:
     for step in ledger.steps:
         for reason, count in step.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + count
-    most = ", ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items(), key=lambda one: -one[1])[:6])
+    most = ", ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1])[:6])
     return (
         f"nothing is left after stage {stage!r}: all {total} inputs were removed ({most or 'there were none'}). "
         "Check the input folder and the config; removed/ holds each with its reason"

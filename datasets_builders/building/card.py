@@ -48,7 +48,7 @@ SIZE_CATEGORIES = [
     (1_000_000_000_000, "100B<n<1T"),
 ]
 SEVERAL_LICENSES = "other"
-LARGEST_COUNT_TABLE = 40
+MAX_COUNTED_VALUES = 40
 
 
 @dataclass
@@ -184,8 +184,8 @@ def _count(dataset: DatasetDescription, splits: list[str]) -> tuple[dict[str, in
 def _count_table(dataset: DatasetDescription, counted: dict[str, tuple[int, int]]) -> str:
     # Rows of messages have no one text whose bytes could be counted.
     num_columns = 3 if dataset.text_column else 2
-    shown = [[name, f"{rows:,}", f"{size:,}"] for name, (rows, size) in list(counted.items())[:LARGEST_COUNT_TABLE]]
-    left = list(counted.values())[LARGEST_COUNT_TABLE:]
+    shown = [[name, f"{rows:,}", f"{size:,}"] for name, (rows, size) in list(counted.items())[:MAX_COUNTED_VALUES]]
+    left = list(counted.values())[MAX_COUNTED_VALUES:]
     if left:
         rows, size = map(sum, zip(*left, strict=True))
         shown.append([f"{len(left)} more", f"{rows:,}", f"{size:,}"])
@@ -231,7 +231,7 @@ def _schema_table(dataset: DatasetDescription) -> str:
 
 def _type_of(kind: Any) -> str:
     if isinstance(kind, dict):
-        return "{" + ", ".join(f"{name}: {_type_of(one)}" for name, one in kind.items()) + "}"
+        return "{" + ", ".join(f"{name}: {_type_of(inner)}" for name, inner in kind.items()) + "}"
     if isinstance(kind, list):
         return f"list of {_type_of(kind[0])}"
     inner = getattr(kind, "feature", None)
@@ -246,7 +246,12 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: st
     ]
     heading = ["step", "input", "created", "removed", "merged", "output", "bytes in", "bytes out", "what it does"]
     reasons = [
-        [step.name, reason, f"{count:,}", ", ".join(f"`{_plain(one)}`" for one in step.examples.get(reason, []))]
+        [
+            step.name,
+            reason,
+            f"{count:,}",
+            ", ".join(f"`{_plain(example)}`" for example in step.examples.get(reason, [])),
+        ]
         for step in ledger.steps
         for reason, count in sorted(step.reasons.items(), key=lambda item: (-item[1], item[0]))
     ]
@@ -261,7 +266,7 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: st
     mended = [[step.name, kind, f"{count:,}"] for step in ledger.steps for kind, count in step.mended.items()]
     if mended:
         text += "\n\n" + _table("Values that were converted or made null", ["step", "what", "values"], mended)
-    changes = [[step, kind, *(f"`{_plain(one)}`" for one in texts)] for step, kind, *texts in ledger.changes()]
+    changes = [[step, kind, *(f"`{_plain(text)}`" for text in texts)] for step, kind, *texts in ledger.changes()]
     if changes:
         text += "\n\n" + _table("What was changed, by example", ["step", "kind", "before", "after"], changes)
         text += "\n\nWhat was replaced is masked: `x` for a letter, `0` for a digit."

@@ -17,7 +17,7 @@ DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Shows a description as it stands, and behind the help of each option its default."""
+    """Show a description as it stands, and behind the help of each option its default."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         # By identity: 0 is a default like any other.

@@ -96,19 +96,24 @@ def load_config(
     return config_class(**values)
 
 
-def default_of(one: Field) -> Any:
+def default_of(described: Field[Any]) -> Any:
     """Return the default of a dataclass field, calling its factory when it has one."""
-    if one.default is not MISSING:
-        return one.default
-    return one.default_factory() if one.default_factory is not MISSING else None
+    if described.default is not MISSING:
+        return described.default
+    return described.default_factory() if described.default_factory is not MISSING else None
 
 
 def describe_fields(config_class: type[BuilderConfig]) -> list[tuple[str, str, str, str]]:
     """Return (name, type, default, help) of every field, the builder's own fields first."""
     hints = typing.get_type_hints(config_class)
-    common = {one.name for one in fields(BuilderConfig)}
-    ordered = sorted(fields(config_class), key=lambda one: one.name in common)
+    common = {described.name for described in fields(BuilderConfig)}
+    ordered = sorted(fields(config_class), key=lambda described: described.name in common)
     return [
-        (one.name, type_name(hints[one.name]), repr(default_of(one)), str(one.metadata.get("help", "")))
-        for one in ordered
+        (
+            described.name,
+            type_name(hints[described.name]),
+            repr(default_of(described)),
+            str(described.metadata.get("help", "")),
+        )
+        for described in ordered
     ]

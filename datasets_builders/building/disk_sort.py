@@ -21,7 +21,7 @@ MAX_RUNS = 100
 
 
 class DiskSort:
-    """Sorts JSON values by a key; equal keys stay in the order in which they came.
+    """Sort JSON values by a key; equal keys stay in the order in which they came.
 
     Args:
         key (function): of a value; gives what can be compared, which is small.

@@ -43,6 +43,7 @@ class ByKey:
         self.key = key
 
     def __call__(self, doc: Document) -> str:
+        """Return the rank of a document."""
         return f"{number_of(self.key(doc), self.num_buckets):05d}"
 
 
@@ -53,13 +54,14 @@ class ByShard:
         self.num_shards = num_shards
 
     def __call__(self, doc: Document) -> str:
+        """Return the shard of a document."""
         split = doc.metadata.get("split", DEFAULT_SPLIT)
         num_shards = self.num_shards if split == DEFAULT_SPLIT else 1
         return f"{split}-{number_of(doc.id, num_shards):05d}"
 
 
 class StageWriter(PipelineStep):
-    """Last step of a stage: writes documents to one file per bucket."""
+    """Write, as the last step of a stage, documents to one file per bucket."""
 
     name = "stage_writer"
     type = "WRITER"
@@ -105,7 +107,7 @@ def _close_and_remove(files: dict[Path, IO[bytes]]) -> None:
 
 
 class StageReader(PipelineStep):
-    """First step of a later stage: reads the documents of one bucket, in the order of the ranks that wrote them."""
+    """Read, as the first step of a later stage, one bucket's documents in the order of the ranks that wrote them."""
 
     name = "stage_reader"
     type = "READER"

@@ -16,7 +16,7 @@ from datasets_builders.building.errors import BuildError
 from datasets_builders.building.json_lines import to_line
 
 EXAMPLES_PER_REASON = 3
-LARGEST_NUM_GROUPS = 25
+MAX_GROUPS = 25
 
 
 @dataclass
@@ -115,7 +115,7 @@ def num_bytes(text: str) -> int:
 
 
 class RemovedWriter:
-    """Writes removed and merged documents of one rank as JSON lines; no file when nothing was removed.
+    """Write removed and merged documents of one rank as JSON lines; no file when nothing was removed.
 
     The file is gzip without a time stamp (equal input gives equal bytes) and gets its name when the rank is complete.
     """
@@ -180,14 +180,14 @@ class Ledger:
         """Return what each step passed on by value of the counted column: the steps, and counts per value.
 
         Steps whose documents have no value yet are left out, and those that change none of the counts. The values are
-        sorted by their counts, beyond the `LARGEST_NUM_GROUPS` most frequent ones they are summed up.
+        sorted by their counts, beyond the `MAX_GROUPS` most frequent ones they are summed up.
         """
         told = [step for step in self.steps if step.output and sum(step.groups.values()) == step.output]
         steps = told[:1] + [step for before, step in pairwise(told) if step.groups != before.groups]
         names = {name for step in steps for name in step.groups}
         rows = [(name, [step.groups.get(name, 0) for step in steps]) for name in names]
         rows.sort(key=lambda row: ([-count for count in row[1]], row[0]))
-        shown, left = rows[:LARGEST_NUM_GROUPS], rows[LARGEST_NUM_GROUPS:]
+        shown, left = rows[:MAX_GROUPS], rows[MAX_GROUPS:]
         if left:
             sums = [sum(column) for column in zip(*(counts for _, counts in left), strict=True)]
             shown.append((f"{len(left)} more", sums))

@@ -14,7 +14,7 @@ REFRESH_SECONDS = 0.3
 
 
 class ProgressMarker(PipelineStep):
-    """Counts the documents that pass and writes the count to a file, a few times a second."""
+    """Count the documents that pass and write the count to a file, a few times a second."""
 
     name = "progress"
     type = "PROGRESS"

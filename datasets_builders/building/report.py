@@ -26,7 +26,7 @@ from datasets_builders.building.ledger import Ledger
 from evals.report.page import Page
 
 EXAMPLES_PER_REASON = 2
-LARGEST_NUM_REASONS = 40
+MAX_REASONS = 40
 EXCERPT_CHARACTERS = 400
 LINES_READ_PER_FILE = 20_000
 
@@ -77,13 +77,13 @@ def _show_reasons(page: Page, ledger: Ledger, removed: Path) -> None:
     reasons = [(step.name, reason, count) for step in ledger.steps for reason, count in step.reasons.items()]
     if not reasons:
         return
-    reasons.sort(key=lambda one: (-one[2], one[:2]))
+    reasons.sort(key=lambda row: (-row[2], row[:2]))
     first = ledger.steps[0]
     total = max(first.input + first.created, 1)
     page.heading("Why documents ended")
-    page.table(["step", "reason", "documents", "of the input"], [[*one, f"{one[2] / total:.1%}"] for one in reasons])
+    page.table(["step", "reason", "documents", "of the input"], [[*row, f"{row[2] / total:.1%}"] for row in reasons])
     page.heading("Examples of what was removed")
-    shown = reasons[:LARGEST_NUM_REASONS]
+    shown = reasons[:MAX_REASONS]
     reasons_of: dict[str, set[str]] = {}
     for step, reason, _ in shown:
         reasons_of.setdefault(step, set()).add(reason)

@@ -116,7 +116,7 @@ class ShardWriter(Step):
                 writer.write_table(pa.Table.from_pylist(group, schema=self.schema))
 
     def end(self) -> None:
-        """Documents do not travel to the next rank."""
+        """Let go of the documents: they do not travel to the next rank."""
         self._documents.close()
 
     def _row(self, doc: Document) -> dict[str, Any]:

@@ -197,7 +197,7 @@ class Step(PipelineStep):
 
 
 class Reader(Step):
-    """First step of a builder: lists what there is to read, then reads each in `process`.
+    """List what there is to read, as the first step of a builder, then read each in `process`.
 
     `list_documents` gives one document per thing found, not yet read (its id names it), so that what cannot be read
     is counted as input and removed with a reason like everything else.
@@ -214,7 +214,7 @@ class Reader(Step):
 
 
 class Generator(Step):
-    """First step of a builder that computes its documents: `generate` gives them, all counted as created."""
+    """Compute the documents, as the first step of a builder: `generate` gives them, all counted as created."""
 
     type = "GENERATOR"
     arity: Arity = "1:n"

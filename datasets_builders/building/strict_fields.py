@@ -26,7 +26,7 @@ def checked_fields(config_class: type, values: dict[str, Any], where: str) -> di
         ConfigError: an unknown field, with the nearest known one, or a wrong type.
     """
     hints = typing.get_type_hints(config_class)
-    known = [one.name for one in fields(config_class)]
+    known = [described.name for described in fields(config_class)]
     checked = {}
     for key, value in values.items():
         if key not in known:
@@ -43,13 +43,13 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        return _convert(value, next(one for one in arguments if one is not type(None)), where)
+        return _convert(value, next(argument for argument in arguments if argument is not type(None)), where)
     if hint is Any:
         return value
     if origin is list and isinstance(value, list):
-        return [_convert(one, arguments[0], f"{where}, item {i}") for i, one in enumerate(value)]
+        return [_convert(item, arguments[0], f"{where}, item {i}") for i, item in enumerate(value)]
     if origin is dict and isinstance(value, dict):
-        return {key: _convert(one, arguments[1], f"{where}, key {key!r}") for key, one in value.items()}
+        return {key: _convert(item, arguments[1], f"{where}, key {key!r}") for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is float and isinstance(value, float) and math.isnan(value):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from datatrove.data import Document
 
-from datasets_builders.building.card import LARGEST_COUNT_TABLE, SEVERAL_LICENSES
+from datasets_builders.building.card import MAX_COUNTED_VALUES, SEVERAL_LICENSES
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.sources.licenses import UNKNOWN, license_type, spdx_of_head
@@ -45,7 +45,7 @@ def license_of_card(output_folder: Path) -> tuple[str, str]:
 def _license_table(licenses: Mapping[str, int]) -> str:
     """Return licences and their types as Markdown."""
     lines = ["| licence | type | rows |", "| --- | --- | ---: |"]
-    shown = list(licenses.items())[:LARGEST_COUNT_TABLE]
+    shown = list(licenses.items())[:MAX_COUNTED_VALUES]
     lines += [f"| {name} | {license_type(name)} | {count:,} |" for name, count in shown]
     rest = len(licenses) - len(shown)
     return "\n".join(lines) + (f"\n\nand {rest} more" if rest else "")

@@ -61,12 +61,14 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
 
     @property
     def features(self) -> Features:
+        """Columns of the dataset."""
         from datasets import Features, List, Value
 
         text = Value("string")
         return Features({name: List(text) if name == "parents" else text for name in COLUMNS})
 
     def stages(self) -> list[Stage]:
+        """Make pairs of the questions, then run both sides of each once more."""
         config = self.config
         return [
             Stage(
@@ -90,6 +92,7 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
         return super().input_fingerprint() | {"sandbox_program": DRIVER}
 
     def card(self) -> CardParts:
+        """Return the card's text."""
         return CardParts(
             title="DPO: preference pairs verified by execution",
             description=_DESCRIPTION,

@@ -38,7 +38,7 @@ def code_of(answer: str) -> str:
 
 
 class MakePairs(Step):
-    """Makes preference pairs of a question with answers that were seen to be wrong.
+    """Make preference pairs of a question with answers that were seen to be wrong.
 
     Args:
         max_pairs_per_question (`int`): how many of the wrong answers become pairs.
@@ -53,6 +53,7 @@ class MakePairs(Step):
         self.max_pairs_per_question, self.max_chars = max_pairs_per_question, max_chars
 
     def process(self, doc: Document) -> Iterator[Outcome]:
+        """Give a pair per wrong answer, or say why there is none."""
         row = doc.metadata
         by_value = row["kind"] == "execution_prediction"
         if not by_value and not row["check"]:
@@ -82,7 +83,7 @@ class MakePairs(Step):
 
 
 class VerifyPairs(SandboxStep):
-    """Runs both sides of every pair once more; a pair stays if the chosen one is right and the rejected one wrong.
+    """Run both sides of every pair once more; a pair stays if the chosen one is right and the rejected one wrong.
 
     Args:
         isolation (`str`): as `Executor` takes it.
@@ -92,6 +93,7 @@ class VerifyPairs(SandboxStep):
     batch_size = 128
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
+        """Run the programs of all pairs of a batch at once."""
         jobs = [Job([], [], pair_checks(doc)) for doc in docs]
         answers: list[Iterable[Outcome]] = []
         for doc, result in zip(docs, run_jobs(self.sandbox, jobs, ObservationSettings(), hash_seed=3), strict=True):

@@ -13,7 +13,7 @@ from datasets_builders.building.steps import Outcome, Removed, Step
 
 
 class SelectRows(Step):
-    """Keeps the wanted kinds of questions that are neither too long nor malformed.
+    """Keep the wanted kinds of questions that are neither too long nor malformed.
 
     Args:
         kinds (`Sequence[str]`): the kinds to keep.
@@ -27,6 +27,7 @@ class SelectRows(Step):
         self.kinds, self.max_chars = tuple(kinds), max_chars
 
     def process(self, doc: Document) -> Iterator[Outcome]:
+        """Pass on a question that is wanted."""
         messages = doc.metadata["messages"]
         num_chars = sum(len(message["content"]) for message in messages)
         if doc.metadata["kind"] not in self.kinds:
@@ -40,7 +41,7 @@ class SelectRows(Step):
 
 
 class LimitKinds(Step):
-    """Keeps at most so many training rows of each kind; which ones follows from their ids. One task.
+    """Keep at most so many training rows of each kind; which ones follows from their ids. One task.
 
     The validation rows all stay: they are what is measured on.
 
@@ -56,13 +57,16 @@ class LimitKinds(Step):
         self.max_rows = dict(max_rows)
 
     def begin(self, rank: int, world_size: int) -> None:
+        """Start without rows."""
         self._documents = DiskSort(itemgetter(0), self.runs_folder)
 
     def process(self, doc: Document) -> Iterator[Outcome]:
+        """Keep the row until all are known."""
         self._documents.add(values_of(doc))
         return iter(())
 
     def finish(self) -> Iterator[Outcome]:
+        """Give the rows that stay, and remove the others."""
         taken: dict[str, int] = {}
         for doc in map(document_of, self._documents):
             kind = doc.metadata["kind"]
@@ -74,4 +78,5 @@ class LimitKinds(Step):
             yield doc
 
     def end(self) -> None:
+        """Let go of the rows."""
         self._documents.close()

@@ -59,9 +59,11 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
 
     @property
     def features(self) -> Features:
+        """Columns of the dataset: those of its input."""
         return question_features()
 
     def stages(self) -> list[Stage]:
+        """Choose questions by kind and length, then limit the number of each kind."""
         config = self.config
         reader = ReadRows(self.input_paths, id_column="mid", text_column=None)
         return [
@@ -75,6 +77,7 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
         return [self.config.input]
 
     def card(self) -> CardParts:
+        """Return the card's text."""
         return CardParts(
             title="SFT: chat examples with verified answers",
             description=_DESCRIPTION,

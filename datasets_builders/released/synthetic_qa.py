@@ -107,9 +107,11 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
 
     @property
     def features(self) -> Features:
+        """Columns of the dataset."""
         return question_features()
 
     def stages(self) -> list[Stage]:
+        """Cut functions out of files, run them, and ask about what was seen."""
         config = self.config
         settings = ObservationSettings(
             seed=config.seed,
@@ -165,6 +167,7 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
         return result
 
     def card(self) -> CardParts:
+        """Return the card's text."""
         return CardParts(
             title="SyntheticQA computed by program analysis",
             description=_DESCRIPTION,

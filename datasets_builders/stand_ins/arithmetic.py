@@ -69,7 +69,7 @@ class ProblemGenerator(Generator):
 class ArithmeticBuilder(Builder[ArithmeticConfig]):
     """Computed word problems.
 
-    Source: ours; Table 1 mixes mathematics, of which this is a stand-in.
+    Source: paper 3.2, Table 1 mixes mathematics, of which this is a stand-in of ours.
     """
 
     name = "arithmetic"

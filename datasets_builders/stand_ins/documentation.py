@@ -158,14 +158,14 @@ class ProseRules(Step):
         if len(doc.text) < self.min_characters:
             yield Removed(doc, "too_short", f"{len(doc.text)} characters")
             return
-        fraction = sum(one.isalpha() or one.isspace() for one in doc.text) / len(doc.text)
+        fraction = sum(character.isalpha() or character.isspace() for character in doc.text) / len(doc.text)
         yield Removed(doc, "little_prose", f"{fraction:.2f}") if fraction < MIN_PROSE_FRACTION else doc
 
 
 class DocumentationBuilder(DerivedBuilder[DocumentationConfig]):
     """Prose of docstrings and documentation files.
 
-    Source: ours; Table 1 mixes natural language, of which this is a stand-in.
+    Source: paper 3.2, Table 1 mixes natural language, of which this is a stand-in of ours.
     """
 
     name = "documentation"

@@ -13,7 +13,7 @@ Problem = tuple[str, str, str]
 
 
 def shopping(draw: Random) -> Problem:
-    """Sum of products, and change."""
+    """Ask for the change after a purchase: a sum of products."""
     name, place = draw.choice(NAMES), draw.choice(PLACES)
     first, second = draw.sample(THINGS, 2)
     count_1, price_1, count_2, price_2 = (draw.randint(2, 40) for _ in range(4))
@@ -33,7 +33,7 @@ def shopping(draw: Random) -> Problem:
 
 
 def journey(draw: Random) -> Problem:
-    """Distance of two legs and mean speed as a fraction."""
+    """Ask for the mean speed over two legs, as a fraction."""
     name = draw.choice(NAMES)
     hours_1, hours_2 = draw.randint(1, 6), draw.randint(1, 6)
     speed_1, speed_2 = draw.randint(3, 120), draw.randint(3, 120)
@@ -54,7 +54,7 @@ def journey(draw: Random) -> Problem:
 
 
 def sharing(draw: Random) -> Problem:
-    """Division with remainder."""
+    """Ask for a division with remainder."""
     name, thing = draw.choice(NAMES), draw.choice(THINGS)
     people, each = draw.randint(3, 30), draw.randint(2, 90)
     left = draw.randint(0, people - 1)
@@ -71,7 +71,7 @@ def sharing(draw: Random) -> Problem:
 
 
 def equation(draw: Random) -> Problem:
-    """A linear equation with a whole solution."""
+    """Ask for the whole solution of a linear equation."""
     factor = draw.choice([*range(-12, 0), *range(1, 13)])
     solution, shift = draw.randint(-40, 40), draw.randint(1, 99)
     right = factor * solution + shift
@@ -84,7 +84,7 @@ def equation(draw: Random) -> Problem:
 
 
 def ages(draw: Random) -> Problem:
-    """Two unknowns from a sum and a difference."""
+    """Ask for two unknowns, given their sum and difference."""
     older, younger = draw.sample(NAMES, 2)
     low, difference = draw.randint(3, 60), draw.randint(1, 30)
     high = low + difference
@@ -100,7 +100,7 @@ def ages(draw: Random) -> Problem:
 
 
 def remainder_of_power(draw: Random) -> Problem:
-    """A power modulo a number, by repeated multiplication."""
+    """Ask for a power modulo a number, worked out by repeated multiplication."""
     base, exponent, modulus = draw.randint(2, 30), draw.randint(3, 7), draw.randint(3, 40)
     value, lines = base % modulus, []
     for power in range(2, exponent + 1):
@@ -113,7 +113,7 @@ def remainder_of_power(draw: Random) -> Problem:
 
 
 def percentage(draw: Random) -> Problem:
-    """A price cut by a whole percentage, in whole crowns."""
+    """Ask for a price in whole crowns after a cut by a whole percentage."""
     thing = draw.choice(THINGS)
     percent = draw.choice([5, 10, 15, 20, 25, 30, 40, 50, 60, 75])
     price = draw.randint(1, 60) * 20

@@ -46,19 +46,21 @@ class TokenizedConfig(BuilderConfig):
         """Check the inputs' keys and names; see `BuilderConfig.validate`."""
         super().validate()
         names = []
-        for number, one in enumerate(self.inputs):
-            unknown = sorted(set(one) - set(INPUT_KEYS))
+        for number, source in enumerate(self.inputs):
+            unknown = sorted(set(source) - set(INPUT_KEYS))
             if unknown:
                 raise ConfigError(f"inputs, item {number}: unknown key {unknown[0]!r}; known: {', '.join(INPUT_KEYS)}")
-            if not one.get("path"):
+            if not source.get("path"):
                 raise ConfigError(f"inputs, item {number}: path is missing; give the folder of a built dataset")
-            name = one.get("name", "")
+            name = source.get("name", "")
             if not _NAME.fullmatch(name):
                 raise ConfigError(
                     f"inputs, item {number}: name is {name!r}, but must be letters, digits, '_', '.', '-'"
                 )
-            if one.get("where") and not _WHERE.fullmatch(one["where"]):
-                raise ConfigError(f"inputs, item {number}: where is {one['where']!r}, but must be column=value|value")
+            if source.get("where") and not _WHERE.fullmatch(source["where"]):
+                raise ConfigError(
+                    f"inputs, item {number}: where is {source['where']!r}, but must be column=value|value"
+                )
             names.append(name)
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -69,8 +71,8 @@ class TokenizedConfig(BuilderConfig):
     def complete_inputs(self) -> list[dict[str, str]]:
         """Return the inputs with their defaults and the data root filled in."""
         return [
-            {**INPUT_KEYS, **one, "path": one["path"].replace(DATA_ROOT_PLACEHOLDER, self.data_root)}
-            for one in self.inputs
+            {**INPUT_KEYS, **source, "path": source["path"].replace(DATA_ROOT_PLACEHOLDER, self.data_root)}
+            for source in self.inputs
         ]
 
 
@@ -117,23 +119,25 @@ class TokenizedBuilder(DerivedBuilder[TokenizedConfig]):
         """The datasets, one per source."""
         return [source["path"] for source in self.config.complete_inputs()]
 
-    def _check_input(self, one: dict[str, str]) -> None:
-        folder = DatasetFolder(one["path"])
-        shards = folder.shards_of(one["split"])
+    def _check_input(self, source: dict[str, str]) -> None:
+        folder = DatasetFolder(source["path"])
+        shards = folder.shards_of(source["split"])
         if not shards:
-            raise ConfigError(f"input {one['path']} has no split {one['split']!r}; it has {', '.join(folder.splits)}")
+            raise ConfigError(
+                f"input {folder.path} has no split {source['split']!r}; it has {', '.join(folder.splits)}"
+            )
         columns = shards[0].columns
-        wanted = {"text_key": one["text_key"], "where": one["where"].partition("=")[0]}
+        wanted = {"text_key": source["text_key"], "where": source["where"].partition("=")[0]}
         for key, column in wanted.items():
             if column and column not in columns:
-                raise ConfigError(f"input {one['path']} has no column {column!r} ({key}); it has {', '.join(columns)}")
+                raise ConfigError(f"input {folder.path} has no column {column!r} ({key}); it has {', '.join(columns)}")
 
     def inputs(self) -> list[str]:
         """Return a line per input."""
-        lines = [
-            f"{one['name']}: {one['path']} ({one['split']}, {one['text_key']}{one['where'] and ', '}{one['where']})"
-            for one in self.config.complete_inputs()
-        ]
+        lines = []
+        for source in self.config.complete_inputs():
+            read = [source["split"], source["text_key"], source["where"]]
+            lines.append(f"{source['name']}: {source['path']} ({', '.join(filter(None, read))})")
         return [*lines, f"tokenizer: {self.config.tokenizer}"]
 
     def input_fingerprint(self) -> dict[str, Any]:
@@ -156,7 +160,7 @@ class TokenizedBuilder(DerivedBuilder[TokenizedConfig]):
 
     def card(self) -> CardParts:
         """Return the words of the card."""
-        conversations = any(one["text_key"] == MESSAGES_KEY for one in self.config.complete_inputs())
+        conversations = any(source["text_key"] == MESSAGES_KEY for source in self.config.complete_inputs())
         return CardParts(
             "Token files",
             "Documents as token ids, ready to be mixed for pre-training. `data/NAME.ds` holds the ids (uint32, little "

@@ -40,7 +40,7 @@ def source_of(doc: Document) -> str:
 
 
 class ReadInputs(Reader):
-    """Reads the text column of every input; rank r of n takes every n-th row.
+    """Read the text column of every input; rank r of n takes every n-th row.
 
     Args:
         inputs (list of dict): path, name, text_key, split and where of each; other splits and rows are not read.
@@ -82,7 +82,7 @@ def _document(row: Mapping[str, Any], source: Mapping[str, str]) -> Document:
 
 
 class EncodeRows(Step):
-    """Turns each row into token ids that end with the end token; special tokens inside the text stay text.
+    """Turn each row into token ids that end with the end token; special tokens inside the text stay text.
 
     Args:
         tokenizer_folder (`str`): with tokenizer.json.
@@ -124,7 +124,7 @@ class EncodeRows(Step):
 
 
 class TokenFileWriter(Step):
-    """Writes the token file of each source, its documents shuffled by a hash of seed and id.
+    """Write the token file of each source, its documents shuffled by a hash of seed and id.
 
     Token ids that do not fit into memory are sorted on disk; ids and sizes of a source's documents are held.
 
@@ -134,7 +134,7 @@ class TokenFileWriter(Step):
         tokenizer_folder (`str`): for the metadata.
         seed (`int`): of the order.
 
-    Source: ours; the layout is datatrove's.
+    Source: datatrove's layout.
     """
 
     name = "token_files"
@@ -143,7 +143,7 @@ class TokenFileWriter(Step):
     def __init__(self, data_folder: Path, inputs: list[dict[str, str]], tokenizer_folder: str, seed: int) -> None:
         super().__init__()
         self.data_folder = str(data_folder)
-        self.sources = {one["name"]: one for one in inputs}
+        self.sources = {source["name"]: source for source in inputs}
         self.tokenizer_folder = tokenizer_folder
         self.seed = seed
 
@@ -166,19 +166,19 @@ class TokenFileWriter(Step):
     def finish(self) -> Iterable[Outcome]:
         """Write the files of this rank's sources and give one row per document."""
         tokenizer = None
-        for source, group in groupby(self._documents, itemgetter(0)):
+        for name, group in groupby(self._documents, itemgetter(0)):
             tokenizer = tokenizer or load_tokenizer(self.tokenizer_folder)
-            one = self.sources[source]
+            source = self.sources[name]
             rows: list[Document] = []
             merged: list[Merged] = []
             write_token_store(
-                Path(self.data_folder) / f"{source}.ds",
+                Path(self.data_folder) / f"{name}.ds",
                 _kept_ids(group, rows, merged),
                 {
-                    "source": source,
-                    "split": one["split"],
-                    "text_key": one["text_key"],
-                    "where": one["where"],
+                    "source": name,
+                    "split": source["split"],
+                    "text_key": source["text_key"],
+                    "where": source["where"],
                     "tokenizer_fingerprint": tokenizer_fingerprint(tokenizer),
                     "end_token_id": tokenizer.eos_token_id,
                     "vocabulary_size": len(tokenizer),

@@ -20,7 +20,7 @@ TOKEN_BYTES = 4
 def write_token_store(
     path: str | Path, documents: Iterable[Sequence[int]], metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Writes one token file with its index and metadata, under temporary names renamed at the end.
+    """Write one token file with its index and metadata, under temporary names renamed at the end.
 
     The metadata is renamed last: a store whose metadata is there is whole.
 

@@ -22,7 +22,7 @@ class UnusableRowError(ValueError):
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
-    """Loads the tokenizer of a folder and checks that it can end a document.
+    """Load the tokenizer of a folder and checks that it can end a document.
 
     Raises:
         ValueError: not a tokenizer folder, or a tokenizer without an end token.
@@ -40,7 +40,7 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
 
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Returns a hash of what decides ids: the fast tokenizer without the padding and truncation of its last call.
+    """Return a hash of what decides ids: the fast tokenizer without the padding and truncation of its last call.
 
     Args:
         tokenizer: a fast tokenizer.
@@ -56,7 +56,7 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def encode_document(tokenizer: PreTrainedTokenizerBase, value: str | Sequence[Mapping[str, Any]] | None) -> list[int]:
-    """Turns one text or one conversation into token ids that end with the end token, once.
+    """Turn one text or one conversation into token ids that end with the end token, once.
 
     Args:
         tokenizer: with chat template where conversations are given.

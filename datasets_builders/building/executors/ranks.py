@@ -19,8 +19,8 @@ from datasets_builders.building.steps import MACHINE_ERRNOS
 Report = Callable[[str], None]
 Options = TypeVar("Options", bound=ExecutorOptions)
 # A pipe holds 64 KiB, and nobody reads it before the process has ended; a character is at most four bytes.
-LARGEST_MESSAGE = 4_000
-LARGEST_TRACE = 8_000
+MAX_MESSAGE_CHARACTERS = 4_000
+MAX_TRACE_CHARACTERS = 8_000
 
 
 class RankExecutor(PipelineExecutor, Generic[Options]):
@@ -89,9 +89,9 @@ def told_of(error: Exception) -> tuple[int | None, str, str]:
 
     Exceptions of a step need not survive the way. Of a long message the start is kept, of a long trace the end.
     """
-    message = str(error)[:LARGEST_MESSAGE]
+    message = str(error)[:MAX_MESSAGE_CHARACTERS]
     trace = traceback.format_exc().replace(str(error), message)
-    return getattr(error, "errno", None), message, trace[-LARGEST_TRACE:]
+    return getattr(error, "errno", None), message, trace[-MAX_TRACE_CHARACTERS:]
 
 
 def error_of_rank(rank: int, number: int | None, message: str, trace: str) -> Exception:

@@ -109,7 +109,7 @@ class RayExecutor(RankExecutor[RayOptions], RayPipelineExecutor):
                 raise ConfigError(f"executor: no Ray cluster at {address or 'RAY_ADDRESS'}: {error}") from None
         memory = self.mem_per_cpu_gb * self.cpus_per_task * BYTES_OF_A_GB
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if not any(one.get("CPU", 0) >= self.cpus_per_task and one.get("memory", 0) >= memory for one in nodes):
+        if not any(node.get("CPU", 0) >= self.cpus_per_task and node.get("memory", 0) >= memory for node in nodes):
             report(
                 f"no node of Ray has {self.cpus_per_task} processors and {memory / BYTES_OF_A_GB:g} GB for a task; "
                 "waiting for one (or set cpus_per_task and mem_per_cpu_gb of the executor)"

@@ -38,6 +38,7 @@ class StageJobs:
         write_json(self.file, {"num_ranks": num_ranks, "ids": []})
 
     def __call__(self, output: str) -> str:
+        """Take note of the id in what sbatch printed, and return it."""
         found = _SUBMITTED.search(output)
         if found is None:
             raise BuildError(f"sbatch printed {output!r} instead of the id of a job")

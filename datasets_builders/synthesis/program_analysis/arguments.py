@@ -63,7 +63,7 @@ _ANYTHING = ("str", "int", "list", "float", "strings", "bytes", "dict", "tuple",
 
 
 class _Evidence(ast.NodeVisitor):
-    """Collects votes for the type of each parameter, and the constants the function compares with."""
+    """Collect votes for the type of each parameter, and the constants the function compares with."""
 
     def __init__(self, parameters: set[str]) -> None:
         self.votes: dict[str, Counter[str]] = {name: Counter() for name in parameters}

@@ -84,6 +84,7 @@ class FunctionSample:
 
     @property
     def code(self) -> str:
+        """The program: what the function needs, then the function."""
         return f"{self.context}\n\n\n{self.function}" if self.context else self.function
 
 
@@ -97,7 +98,7 @@ class Refusal:
 
 
 class _Unusable(Exception):
-    """Carries a reason and a detail out of the closure computation."""
+    """Carry a reason and a detail out of the closure computation."""
 
 
 def module_name(path: str) -> str:

@@ -366,5 +366,6 @@ def _third_run(
 
 
 def _agreed(second: JobResult, third: JobResult, unit: int, call: int) -> str:
-    one, two = (run.calls.get((unit, call), CallResult("not run")) for run in (second, third))
-    return one.value if one.status == two.status == "ok" and one.value == two.value else ""
+    again, once_more = (run.calls.get((unit, call), CallResult("not run")) for run in (second, third))
+    are_same = again.status == once_more.status == "ok" and again.value == once_more.value
+    return again.value if are_same else ""

@@ -126,8 +126,8 @@ def _execution_prediction(
     )
 
 
-def _same_value(one: str, two: str) -> bool:
-    return one == two or ast.literal_eval(one) == ast.literal_eval(two)
+def _same_value(first: str, second: str) -> bool:
+    return first == second or ast.literal_eval(first) == ast.literal_eval(second)
 
 
 def _failure(mutant: FailingMutant, calls: list[ObservedCall]) -> str:

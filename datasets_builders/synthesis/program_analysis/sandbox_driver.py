@@ -32,12 +32,13 @@ class TooSlow(BaseException):
 
 
 class LineCounter:
-    """Counts executed lines, and notes which lines of the observed program they were."""
+    """Count executed lines, and note which lines of the observed program they were."""
 
     def __init__(self, limit):
         self.limit, self.count, self.lines = limit, 0, set()
 
     def __call__(self, frame, event, argument):
+        """Count a line that is about to run."""
         if event == "line":
             self.count += 1
             if self.count > self.limit:
@@ -48,7 +49,7 @@ class LineCounter:
 
 
 def is_literal(value, depth=0):
-    """Whether the value consists of built-in literals only, exact types, no NaN, no infinity."""
+    """Return whether the value consists of built-in literals only, exact types, no NaN, no infinity."""
     kind = type(value)
     if kind is float:
         return value - value == 0.0
@@ -79,6 +80,7 @@ def describe(value, max_chars):
 
 
 def alarm(signum, frame):
+    """End the call when its time is up."""
     raise TooSlow
 
 

@@ -32,7 +32,7 @@ from datasets_builders.synthesis.program_analysis.questions import Question, Que
 
 
 class ExtractFunctions(Step):
-    """Cuts the functions of a Python file out of it, each with its closure; refused ones are removed with a reason."""
+    """Cut the functions of a Python file out of it, each with its closure; refused ones are removed with a reason."""
 
     name = "extract_functions"
     arity = "1:n"
@@ -42,6 +42,7 @@ class ExtractFunctions(Step):
         self.limits = limits
 
     def process(self, doc: Document) -> Iterator[Outcome]:
+        """Give a document per function of a Python file."""
         if doc.metadata.get("language") != "Python":
             yield Removed(doc, "not_python", str(doc.metadata.get("language")))
             return
@@ -62,7 +63,7 @@ class ExtractFunctions(Step):
 
 
 class ObserveFunctions(SandboxStep):
-    """Runs functions and their mutants in the sandbox; impure functions are removed.
+    """Run functions and their mutants in the sandbox; impure functions are removed.
 
     A function none of whose calls gave an answer is kept: its docstring still makes questions.
 
@@ -79,6 +80,7 @@ class ObserveFunctions(SandboxStep):
         self.settings = settings
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
+        """Run the functions of a batch at once, and keep what was seen of each."""
         observations = observe(self.sandbox, [sample_of(doc) for doc in docs], self.settings)
         answers: list[Iterable[Outcome]] = []
         for doc, observation in zip(docs, observations, strict=True):
@@ -114,7 +116,7 @@ def observation_of(doc: Document) -> Observation:
 
 
 class SplitFunctions(Step):
-    """Holds whole clusters of alike functions out for validation; copies of a function are removed.
+    """Hold whole clusters of alike functions out for validation; copies of a function are removed.
 
     Has to see all functions: one task.
 
@@ -135,19 +137,22 @@ class SplitFunctions(Step):
         self._kept: dict[str, Document] = {}
 
     def begin(self, rank: int, world_size: int) -> None:
+        """Start without functions."""
         self._kept = {}
 
     def process(self, doc: Document) -> Iterator[Outcome]:
+        """Keep the function until all are known; remove a copy."""
         sample = sample_of(doc)
         key = content_id(sample.code)
         other = self._kept.setdefault(key, doc)
         if other is not doc:
             # The one with the smaller id stays, whatever the order of arrival.
-            first, second = sorted((doc, other), key=lambda one: one.id)
+            first, second = sorted((doc, other), key=lambda each: each.id)
             self._kept[key] = first
             yield Removed(second, "same_function", f"as {first.metadata['path']}")
 
     def finish(self) -> Iterator[Outcome]:
+        """Give every function its cluster and its split."""
         docs = sorted(self._kept.values(), key=lambda doc: doc.id)
         samples = [sample_of(doc) for doc in docs]
         clusters = cluster_functions(samples)
@@ -160,7 +165,7 @@ class SplitFunctions(Step):
 
 
 class AskQuestions(Step):
-    """Turns an observed function into questions of all kinds."""
+    """Turn an observed function into questions of all kinds."""
 
     name = "ask_questions"
     arity = "1:n"
@@ -170,6 +175,7 @@ class AskQuestions(Step):
         self.limits = limits
 
     def process(self, doc: Document) -> Iterator[Outcome]:
+        """Give a document per question about a function."""
         sample = sample_of(doc)
         num_questions = 0
         for question in questions_about(sample, observation_of(doc), self.limits):
@@ -212,7 +218,7 @@ def question_row(question: Question, sample: FunctionSample, doc: Document) -> d
 
 
 class LimitAnswers(Step):
-    """Removes questions asked twice, and answers so common that guessing them would pay.
+    """Remove questions asked twice, and answers so common that guessing them would pay.
 
     Has to see all questions: one task. The bound holds in each split and kind.
 
@@ -229,19 +235,22 @@ class LimitAnswers(Step):
         self._kept: dict[str, Document] = {}
 
     def begin(self, rank: int, world_size: int) -> None:
+        """Start without questions."""
         self._kept = {}
 
     def process(self, doc: Document) -> Iterator[Outcome]:
+        """Keep the question until all are known; remove one that is asked twice."""
         other = self._kept.setdefault(doc.id, doc)
         if other is not doc:
             # The training side gives way: what is held out stays held out.
-            first, second = sorted((other, doc), key=lambda one: (one.metadata["split"] == "train", _order(one)))
+            first, second = sorted((other, doc), key=lambda each: (each.metadata["split"] == "train", _order(each)))
             self._kept[doc.id] = first
             yield Removed(second, "same_question", f"as of {first.metadata['module']}.{first.metadata['function']}")
 
     def finish(self) -> Iterator[Outcome]:
+        """Give the questions that stay, and remove those with an answer that is too common."""
         groups: dict[tuple[str, str], list[Document]] = {}
-        for doc in sorted(self._kept.values(), key=lambda one: one.id):
+        for doc in sorted(self._kept.values(), key=lambda each: each.id):
             groups.setdefault((doc.metadata["kind"], doc.metadata["split"]), []).append(doc)
         for _, docs in sorted(groups.items()):
             keep = capped([doc.text for doc in docs], self.max_answer_fraction)

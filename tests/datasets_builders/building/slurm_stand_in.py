@@ -55,13 +55,13 @@ def run(number: str, *options: str) -> None:
     given = dict(option.removeprefix("--").split("=", 1) for option in options)
     while ":" in given.get("dependency", "") and list(ROOT.glob(f"{given['dependency'].split(':')[1]}/task_*")):
         time.sleep(0.05)
-    exported = dict(one.split("=", 1) for one in given["export"].split(",") if "=" in one)
+    exported = dict(pair.split("=", 1) for pair in given["export"].split(",") if "=" in pair)
     num_tasks, at_once = array_of(job)
 
     def run_task(index: int) -> None:
         (job / f"task_{index}").write_text("RUNNING")
         known = {"%A": number, "%a": str(index), "%%": "%"}
-        output = re.sub("%.", lambda one: known[one.group()], option_of(job, "output"))
+        output = re.sub("%.", lambda found: known[found.group()], option_of(job, "output"))
         variables = {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_JOB_ID": number}
         with Path(output).open("wb") as log:
             environment = os.environ | exported | variables

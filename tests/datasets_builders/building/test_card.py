@@ -46,7 +46,7 @@ def test_languages_beyond_the_table_are_summed_up_and_numbers_stand_to_the_right
     ],
 )
 def test_the_license_of_the_card_is_one_that_the_hub_takes(licenses, license, name, tmp_path):
-    rows = [{"content": f"value = {one}", "path": f"{one}.py", "license": mine} for one, mine in enumerate(licenses)]
+    rows = [{"content": f"value = {n}", "path": f"{n}.py", "license": license} for n, license in enumerate(licenses)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     metadata = yaml.safe_load(built(tmp_path, sources=[str(tmp_path / "rows.jsonl")]).split("---\n")[1])
     assert (metadata["license"], metadata.get("license_name")) == (license, name)
@@ -60,7 +60,7 @@ def built(folder: Path, **fields: Any) -> str:
 
 
 def test_groups_of_each_step_are_summed_up_beyond_the_most_frequent(monkeypatch):
-    monkeypatch.setattr(ledger, "LARGEST_NUM_GROUPS", 2)
+    monkeypatch.setattr(ledger, "MAX_GROUPS", 2)
     steps = [StepCounts("list", "1:1", output=9), StepCounts("read", "1:1", output=6, groups={"C": 1, "D": 2, "Go": 3})]
     same, fewer = StepCounts("look", "1:1", output=6, groups=steps[1].groups), StepCounts("rules", "1:1", output=3)
     fewer.groups = {"Go": 2, "C": 1}

@@ -45,7 +45,10 @@ def test_caps_take_the_same_rows_when_rows_are_sorted_on_disk(monkeypatch) -> No
         ]
         step.begin(0, 1)
         assert not [outcome for doc in docs for outcome in step.process(doc)]
-        given = [(one.id, "passed") if isinstance(one, Document) else (one.doc.id, one.reason) for one in step.finish()]
+        given = [
+            (outcome.id, "passed") if isinstance(outcome, Document) else (outcome.doc.id, outcome.reason)
+            for outcome in step.finish()
+        ]
         step.end()
         return given
 

@@ -132,8 +132,10 @@ def test_no_program_of_the_training_side_contains_a_held_out_function(questions)
 def test_held_out_functions_are_listed(questions) -> None:
     listed = json.loads((questions.folder / "held_out_functions.json").read_text())
     rows = [row for row in questions.rows if row["split"] == "validation"]
-    assert {(one["path"], one["function"]) for one in listed} == {(row["path"], row["function"]) for row in rows}
-    assert sum(one["num_questions"] for one in listed) == len(rows)
+    assert {(function["path"], function["function"]) for function in listed} == {
+        (row["path"], row["function"]) for row in rows
+    }
+    assert sum(function["num_questions"] for function in listed) == len(rows)
     # A fifth of all calls at least, where the wanted number is out of reach.
     calls = [row for row in questions.rows if row["kind"] == "execution_prediction"]
     assert sum(row["split"] == "validation" for row in calls) >= min(140, 0.15 * len(calls))

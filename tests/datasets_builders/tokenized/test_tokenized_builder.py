@@ -190,9 +190,9 @@ def test_a_folder_without_a_tokenizer_is_refused(inputs: Path) -> None:
 
 def test_the_quickstarts_config_names_table_1s_five_sources(tmp_path: Path) -> None:
     config = load_config(TokenizedConfig, QUICKSTART, [f"data_root={tmp_path}"])
-    names = [one["name"] for one in config.complete_inputs()]
+    names = [source["name"] for source in config.complete_inputs()]
     assert names == ["code_raw", "code_related", "code_synthetic", "natural_language", "math"]
-    assert all(one["path"].startswith(str(tmp_path)) for one in config.complete_inputs())
+    assert all(source["path"].startswith(str(tmp_path)) for source in config.complete_inputs())
 
 
 def test_a_conversation_ends_once_and_what_cannot_be_encoded_says_why(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -52,7 +52,7 @@ def parse_integers(text: str, names: Sequence[str], least: int = 1, most: int = 
     for name, value in pairs:
         if type(value) is not int or not least <= value <= most:
             raise MalformedAnswerError(f"{name} is no whole number from {least} to {most}")
-    given = dict(pairs)
+    given: dict[str, int] = dict(pairs)
     return {name: given[name] for name in names}
 
 

@@ -123,7 +123,7 @@ class RemovedWriter:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._raw: IO[bytes] | None = None
-        self._file: IO[bytes] | None = None
+        self._file: gzip.GzipFile | None = None
 
     def __enter__(self) -> "RemovedWriter":
         return self

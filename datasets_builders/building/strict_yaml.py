@@ -7,7 +7,7 @@ object; of two equal keys its last one wins without a word.
 import math
 import re
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from yaml.constructor import ConstructorError
@@ -34,9 +34,8 @@ _RESOLVERS = (
 class StrictLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of YAML 1.2 that refuses a key that stands twice in one mapping."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
-
+StrictLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in _RESOLVERS:
     StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from datatrove.data import Document
+from numpy.typing import NDArray
 
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.disk_sort import DiskSort
@@ -193,7 +194,7 @@ class TokenFileWriter(Step):
         return hashlib.blake2b(f"{self.seed}|{identifier}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _kept_ids(group: Iterable[list[Any]], rows: list[Document], merged: list[Merged]) -> Iterator[np.ndarray]:
+def _kept_ids(group: Iterable[list[Any]], rows: list[Document], merged: list[Merged]) -> Iterator[NDArray[np.uint32]]:
     """Give the token ids of a source's documents in their order, and note the rows; of equal row ids one stays.
 
     The ids' bytes decide between those, so that the order of arrival does not.

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 TOKEN_BYTES = 4
 
 
 def write_token_store(
-    path: str | Path, documents: Iterable[Sequence[int]], metadata: Mapping[str, Any]
+    path: str | Path, documents: Iterable[Sequence[int] | NDArray[np.uint32]], metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write one token file with its index and metadata, under temporary names renamed at the end.
 

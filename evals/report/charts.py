@@ -61,7 +61,7 @@ def bar_chart(series: Mapping[str, Sequence[float | None]], groups: Sequence[str
     return as_svg(figure)
 
 
-def histograms(values: Mapping[str, Sequence[float]]) -> Figure:
+def histograms(values: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> Figure:
     """Return histograms of up to 40 bars, three in a row; the last bar holds all above the 99th percentile.
 
     Args:

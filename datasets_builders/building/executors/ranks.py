@@ -26,6 +26,8 @@ MAX_TRACE_CHARACTERS = 8_000
 class RankExecutor(PipelineExecutor, Generic[Options]):
     """Base of the executors, beside datatrove's. A rank is done when its completion marker is there."""
 
+    pipeline: list[PipelineStep]
+
     @classmethod
     def prepare(cls, options: Options, workers: int, output_folder: Path, modules: Collection[str]) -> None:
         """Make ready what runs the stages, and raise `ConfigError` where it cannot run here.

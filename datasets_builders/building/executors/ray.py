@@ -4,6 +4,7 @@ datatrove's own `run` takes a task that raised for done, and hangs when the pool
 task loses one. Here a rank is one Ray task: Ray starts it again when its worker dies, and an error ends the stage.
 """
 
+import logging
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -102,9 +103,13 @@ class RayExecutor(RankExecutor[RayOptions], RayPipelineExecutor):
             address = self.options.address
             is_local = not (address or os.environ.get("RAY_ADDRESS"))
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            more = {"include_dashboard": False} if is_local else {}
             try:
-                ray.init(address or None, log_to_driver=False, logging_level="ERROR", **more)
+                ray.init(
+                    address or None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    include_dashboard=False if is_local else None,
+                )
             except ConnectionError as error:
                 raise ConfigError(f"executor: no Ray cluster at {address or 'RAY_ADDRESS'}: {error}") from None
         memory = self.mem_per_cpu_gb * self.cpus_per_task * BYTES_OF_A_GB

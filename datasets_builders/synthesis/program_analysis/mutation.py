@@ -105,7 +105,9 @@ def _edits(node: ast.AST, source: _Source) -> Iterator[_Edit]:
         for left, operator, right in zip(sides, node.ops, sides[1:], strict=False):
             pattern, _, twins = _COMPARISONS[type(operator)]
             span = source.between(left, right, pattern)
-            for twin in twins if span else ():
+            if span is None:
+                continue
+            for twin in twins:
                 yield _Edit("comparison", *span, twin, right.lineno)
     elif isinstance(node, ast.BinOp):
         if type(node.op) in _OPERATORS:

@@ -168,7 +168,7 @@ def skew_world():
 
         today = now
 
-    datetime.date, datetime.datetime = SkewedDate, SkewedDateTime
+    vars(datetime).update(date=SkewedDate, datetime=SkewedDateTime)
 
 
 def work(job, emit):

@@ -7,6 +7,7 @@ a place that the config names, and a sample that would be too long ends between 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from datasets_builders.curation.deduplication.components import components
 from datasets_builders.repositories.graph import Edge, ImportGraph
 from datasets_builders.repositories.ordering import Ordering
 from datasets_builders.repositories.roles import is_readme, is_test
@@ -117,20 +118,12 @@ def arrange(
 
 def _components(graph: ImportGraph, code: Sequence[str]) -> list[list[str]]:
     """Return the weakly connected components with more than one file, by their first path."""
-    parent = {path: path for path in code}
-
-    def top(path: str) -> str:
-        while parent[path] != path:
-            parent[path] = parent[parent[path]]
-            path = parent[path]
-        return path
-
-    for edge in graph.edges:
-        one, other = sorted((top(edge.imported), top(edge.importing)))
-        parent[other] = one
-    groups: dict[str, list[str]] = {}
-    for path in sorted(code):
-        groups.setdefault(top(path), []).append(path)
+    paths = sorted(code)
+    numbers = {path: number for number, path in enumerate(paths)}
+    labels = components(len(paths), [(numbers[edge.imported], numbers[edge.importing]) for edge in graph.edges])
+    groups: dict[int, list[str]] = {}
+    for path, label in zip(paths, labels.tolist(), strict=True):
+        groups.setdefault(label, []).append(path)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex
 from datasets_builders.curation.deduplication.near import THRESHOLD
-from datasets_builders.curation.deduplication.signatures import run_hashes, signatures
+from datasets_builders.curation.deduplication.signatures import ngram_hashes, signatures
 from datasets_builders.curation.rules.code_rules import CODE_RULES, DEFAULT_LIMITS, ENCODED_PATTERNS, first_broken_rule
 from datasets_builders.curation.rules.document_view import DocumentView
 from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitise
@@ -142,7 +142,7 @@ def peer_comments(texts: list[str]) -> None:
 def sign(texts: list[str]) -> None:
     """Compute signatures of 256 permutations."""
     for start in range(0, len(texts), BATCH):
-        signatures([text.encode() for text in texts[start : start + BATCH]])
+        signatures([ngram_hashes(text.encode()) for text in texts[start : start + BATCH]])
 
 
 def peer_signatures() -> Callable[[list[str]], None] | None:
@@ -248,9 +248,9 @@ def print_recall() -> None:
         for at in generator.sample(range(300), round(share * 300)):
             copy[at] = f"other{generator.randrange(10**9)}"
         raws = [" ".join(one).encode() for one in (words, copy)]
-        first, second = (set(run_hashes(raw).tolist()) for raw in raws)
+        first, second = (set(ngram_hashes(raw).tolist()) for raw in raws)
         similarity = len(first & second) / len(first | second)
-        found = signatures(raws)
+        found = signatures([ngram_hashes(raw) for raw in raws])
         shares_a_band = (found[0, :250].reshape(25, 10) == found[1, :250].reshape(25, 10)).all(axis=1).any()
         joined = bool(shares_a_band) and (found[0] == found[1]).mean() >= THRESHOLD
         bins.setdefault(int(similarity * 20) / 20, []).append(joined)

@@ -11,7 +11,7 @@ planted, made in one of four ways:
     edited       lines deleted, and lines of other files put in
     constants    every number and every character string replaced; another program, however alike it looks
 
-A pair's similarity is the true Jaccard similarity of its sets of runs of five tokens (`signatures.run_hashes`). All
+A pair's similarity is the true Jaccard similarity of its sets of token 5-grams (`signatures.ngram_hashes`). All
 files go through deduplication together. The peer is datatrove's MinHash (25 bands of 10, as ours), all its stages.
 "strangers" counts files in a cluster whose other members, planted copies apart, are all below similarity 0.5.
 """
@@ -36,7 +36,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.steps import Merged
 from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, find_clusters
-from datasets_builders.curation.deduplication.signatures import run_hashes
+from datasets_builders.curation.deduplication.signatures import ngram_hashes
 
 BYTES_OF_A_FILE = range(2_000, 30_000)
 NAME = re.compile(r"\b[A-Za-z_]\w{3,}\b")
@@ -151,7 +151,7 @@ def other_constant(text: str, draw: random.Random) -> str:
 
 def similarity(first: str, second: str) -> float:
     """Return the Jaccard similarity of two texts' sets of runs."""
-    one, other = (set(run_hashes(text.encode()).tolist()) for text in (first, second))
+    one, other = (set(ngram_hashes(text.encode()).tolist()) for text in (first, second))
     return len(one & other) / max(len(one | other), 1)
 
 

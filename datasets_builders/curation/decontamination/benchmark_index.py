@@ -1,10 +1,10 @@
-"""Section 2.1: no test of a benchmark in the training data: runs of ten words, and short questions as wholes.
+"""Section 2.1: no test of a benchmark in the training data: word 10-grams, and short questions as wholes.
 
-A document goes when it shares a run of ten words with a benchmark's texts (DeepSeek-Coder, Qwen2.5-Coder), or holds a
+A document goes when it shares a word 10-gram with a benchmark's texts (DeepSeek-Coder, Qwen2.5-Coder), or holds a
 whole question of three to nine words. Words are compared in NFKC, in small letters, without punctuation; a character
-of Chinese, Japanese or Korean is a word. A run with fewer than five different words (`0 1 2 ...`: numbers count as one)
-says nothing and is left out. Hashes of 64 bits stand for the words: with a million runs, a corpus of 10**12 words
-would lose about 0.05 documents by chance.
+of Chinese, Japanese or Korean is a word. An n-gram with fewer than five different words (`0 1 2 ...`: numbers count as
+one) says nothing and is left out. Hashes of 64 bits stand for the words: with a million n-grams, a corpus of 10**12
+words would lose about 0.05 documents by chance.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.curation.tokens import PROSE, mix, token_hashes
 from evals.benchmarks.protected import ProtectedText
 
-RUN_WORDS = 10
+NGRAM_WORDS = 10
 MAX_FILTER_BITS = 24
-SHORT_WORDS = range(3, RUN_WORDS)
+SHORT_WORDS = range(3, NGRAM_WORDS)
 MIN_DIFFERENT_WORDS = 5
 MIN_DIFFERENT_WORDS_SHORT = 3
 _SEPARATE = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af])")
 _NUMBERS = re.compile(rb"\b\d+\b")
 _NOT_A_WORD = re.compile(r"[^\w\s]+")
-_PLACES = np.array([int.from_bytes(hashlib.sha256(bytes([n])).digest()[:8], "big") | 1 for n in range(RUN_WORDS)])
+_PLACES = np.array([int.from_bytes(hashlib.sha256(bytes([n])).digest()[:8], "big") | 1 for n in range(NGRAM_WORDS)])
 _PLACES = _PLACES.astype(np.uint64)
 
 
@@ -45,8 +45,8 @@ def normalise(text: str) -> bytes:
     return _NOT_A_WORD.sub(" ", text).encode("utf-8", "replace")
 
 
-def run_hashes(words: NDArray[np.uint64], length: int, starts: NDArray[np.intp] | None = None) -> NDArray[np.uint64]:
-    """Return the hashes of the runs of so many words: of all, or of those that start at some words, in order."""
+def ngram_hashes(words: NDArray[np.uint64], length: int, starts: NDArray[np.intp] | None = None) -> NDArray[np.uint64]:
+    """Return the hashes of the word n-grams of a length: of all, or of those that start at some words, in order."""
     count = max(len(words) - length + 1, 0)
     with np.errstate(over="ignore"):
         sums = np.zeros(count if starts is None else np.searchsorted(starts, count), np.uint64)
@@ -81,12 +81,12 @@ class _Hashes:
 
 
 class BenchmarkIndex:
-    """The hashed runs of protected texts, each with the text that it is from.
+    """The hashed word n-grams of protected texts, each with the text that it is from.
 
     Args:
         hashes: by length in words, sorted.
         owners: of each hash, an index into `names`.
-        beginnings: hashes of the first three words of all runs of fewer than ten words, sorted.
+        beginnings: hashes of the first three words of all n-grams of fewer than ten words, sorted.
         names: "benchmark: row".
     """
 
@@ -111,14 +111,14 @@ class BenchmarkIndex:
         for benchmark, given in texts.items():
             for one in given:
                 owner = names.setdefault(f"{benchmark}: {one.row}", len(names))
-                words, length, runs = _worth_indexing(normalise(one.text), one.is_question)
-                if len(runs):
-                    found.setdefault(length, []).append((runs, owner))
-                    beginnings += [run_hashes(words[: SHORT_WORDS.start], SHORT_WORDS.start)] * (length < RUN_WORDS)
+                words, length, ngrams = _worth_indexing(normalise(one.text), one.is_question)
+                if len(ngrams):
+                    found.setdefault(length, []).append((ngrams, owner))
+                    beginnings += [ngram_hashes(words[: SHORT_WORDS.start], SHORT_WORDS.start)] * (length < NGRAM_WORDS)
         hashes, owners = {}, {}
         for length, parts in found.items():
-            every = np.concatenate([runs for runs, _ in parts])
-            whose = np.concatenate([np.full(len(runs), owner, np.int32) for runs, owner in parts])
+            every = np.concatenate([ngrams for ngrams, _ in parts])
+            whose = np.concatenate([np.full(len(ngrams), owner, np.int32) for ngrams, owner in parts])
             hashes[length], first = np.unique(every, return_index=True)
             owners[length] = whose[first]
         return cls(hashes, owners, np.unique(np.concatenate(beginnings)), list(names))
@@ -126,17 +126,17 @@ class BenchmarkIndex:
     def find(self, text: str) -> tuple[str, int] | None:
         """Return ("benchmark: row", number of words) of the first protected text that a document holds, or None.
 
-        Runs of fewer than ten words are looked for where three words are the beginning of one.
+        N-grams of fewer than ten words are looked for where three words are the beginning of one.
         """
         words = token_hashes(normalise(text), PROSE)
-        starts = self._known_beginnings.places_in(run_hashes(words, SHORT_WORDS.start))
+        starts = self._known_beginnings.places_in(ngram_hashes(words, SHORT_WORDS.start))
         for length, known in self._known.items():
-            if length < RUN_WORDS and not len(starts):
+            if length < NGRAM_WORDS and not len(starts):
                 continue
-            runs = run_hashes(words, length, starts if length < RUN_WORDS else None)
-            hits = known.places_in(runs)
+            ngrams = ngram_hashes(words, length, starts if length < NGRAM_WORDS else None)
+            hits = known.places_in(ngrams)
             if len(hits):
-                place = np.searchsorted(known.sorted, runs[hits[0]])
+                place = np.searchsorted(known.sorted, ngrams[hits[0]])
                 return self.names[self.owners[length][place]], length
         return None
 
@@ -169,21 +169,21 @@ class BenchmarkIndex:
 
 
 def _worth_indexing(raw: bytes, is_question: bool) -> tuple[NDArray[np.uint64], int, NDArray[np.uint64]]:
-    """Return the words of a text, and length and hashes of its runs that have enough different words.
+    """Return the words of a text, and length and hashes of its n-grams that have enough different words.
 
-    They are its runs of ten words, or a short question as a whole. All numbers count as one word there:
+    They are its word 10-grams, or a short question as a whole. All numbers count as one word there:
     `0 1 2 3 4 5 6 7 8 9` says nothing either.
     """
     words = token_hashes(raw, PROSE)
-    length = min(RUN_WORDS, len(words))
+    length = min(NGRAM_WORDS, len(words))
     numbers = token_hashes(b" ".join(set(_NUMBERS.findall(raw))), PROSE)
     counted = np.where(np.isin(words, numbers), np.uint64(0), words)
-    if length < RUN_WORDS and not (is_question and length in SHORT_WORDS):
+    if length < NGRAM_WORDS and not (is_question and length in SHORT_WORDS):
         return words, length, words[:0]
     windows = np.sort(np.lib.stride_tricks.sliding_window_view(counted, length), axis=1)
     different = 1 + (windows[:, 1:] != windows[:, :-1]).sum(axis=1)
-    least = MIN_DIFFERENT_WORDS if length == RUN_WORDS else MIN_DIFFERENT_WORDS_SHORT
-    return words, length, run_hashes(words, length)[different >= least]
+    least = MIN_DIFFERENT_WORDS if length == NGRAM_WORDS else MIN_DIFFERENT_WORDS_SHORT
+    return words, length, ngram_hashes(words, length)[different >= least]
 
 
 class Decontamination(Step):

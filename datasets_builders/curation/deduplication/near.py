@@ -26,13 +26,14 @@ from datasets_builders.building.errors import BuildError
 from datasets_builders.building.intermediate import number_of
 from datasets_builders.building.json_lines import of_line, to_line
 from datasets_builders.building.steps import Arity, Merged, Outcome, Step
+from datasets_builders.curation.deduplication.components import components
 from datasets_builders.curation.deduplication.exact import best_of, preference
 from datasets_builders.curation.deduplication.signature_files import SignatureFiles, SignatureFileWriter
-from datasets_builders.curation.deduplication.signatures import NUM_BANDS, signatures
+from datasets_builders.curation.deduplication.signatures import NUM_BANDS, candidate_pairs, ngram_hashes, signatures
 
 THRESHOLD = 0.7  # StarCoder, StarCoder2
 MIN_BYTES = 50  # of shorter files a line more or less decides
-PAIRS_OF_A_BLOCK = 4_096
+BLOCK_PAIRS = 4_096
 
 
 class SignatureWriter(Step):
@@ -65,7 +66,7 @@ class SignatureWriter(Step):
         long_enough = [index for index, raw in enumerate(raws) if len(raw) >= MIN_BYTES]
         if long_enough:
             members = [[docs[index].id, *preference(docs[index])] for index in long_enough]
-            self._writer.add(signatures([raws[index] for index in long_enough]), members)
+            self._writer.add(signatures([ngram_hashes(raws[index]) for index in long_enough]), members)
         return [[doc] for doc in docs]
 
     def finish(self) -> Iterable[Outcome]:
@@ -97,7 +98,7 @@ def find_clusters(folder: Path, num_tasks: int, threshold: float = THRESHOLD) ->
     if target.is_dir():
         return
     files = SignatureFiles(folder)
-    labels = _components(files, threshold)
+    labels = _cluster_labels(files, threshold)
     temporary = folder / "clusters.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -105,21 +106,15 @@ def find_clusters(folder: Path, num_tasks: int, threshold: float = THRESHOLD) ->
     temporary.rename(target)
 
 
-def _components(files: SignatureFiles, threshold: float) -> NDArray[np.int32]:
+def _cluster_labels(files: SignatureFiles, threshold: float) -> NDArray[np.int32]:
     """Return the number of the cluster of each file, by place."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     order = files.order_of_ids()
     num_files = len(files)
     labels = np.arange(num_files, dtype=np.int32)
     for band in range(NUM_BANDS):
         pairs = np.concatenate([*_similar_pairs(files, order, band, labels, threshold), np.empty((0, 2), np.int64)])
-        if not len(pairs):
-            continue
-        ends = labels[pairs]
-        graph = coo_array((np.ones(len(pairs), bool), (ends[:, 0], ends[:, 1])), shape=(num_files, num_files))
-        labels = connected_components(graph, directed=False)[1][labels]
+        if len(pairs):
+            labels = components(num_files, labels[pairs])[labels]
     by_place = np.empty_like(labels)
     by_place[order] = labels
     return by_place
@@ -132,25 +127,12 @@ def _similar_pairs(
 
     Pairs that are in one cluster already are left out.
     """
-    pairs = _candidates(files.band(band)[order])
+    pairs = candidate_pairs(files.band(band)[order])
     pairs = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
-    for at in range(0, len(pairs), PAIRS_OF_A_BLOCK):
-        block = pairs[at : at + PAIRS_OF_A_BLOCK]
+    for at in range(0, len(pairs), BLOCK_PAIRS):
+        block = pairs[at : at + BLOCK_PAIRS]
         agreement = (files.take(order[block[:, 0]]) == files.take(order[block[:, 1]])).mean(axis=1)
         yield block[agreement >= threshold]
-
-
-def _candidates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return pairs of rows with equal hashes: each with the one before it and with the first of its like."""
-    rows = np.argsort(hashes, kind="stable")
-    is_same = hashes[rows[1:]] == hashes[rows[:-1]]
-    same = np.flatnonzero(is_same) + 1
-    is_start = np.concatenate(([True], ~is_same))[: len(rows)]
-    first = np.maximum.accumulate(np.where(is_start, np.arange(len(rows)), 0))[same]
-    pairs = np.concatenate([np.stack((rows[same - 1], rows[same]), 1), np.stack((rows[first], rows[same]), 1)])
-    # A pair as one number sorts much faster than as two.
-    codes = np.unique(pairs.min(axis=1) * len(rows) + pairs.max(axis=1))
-    return np.stack(np.divmod(codes, max(len(rows), 1)), 1)
 
 
 def _clusters(files: SignatureFiles, labels: NDArray[np.int32]) -> Iterator[list[list[Any]]]:

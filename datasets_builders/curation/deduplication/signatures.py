@@ -1,10 +1,10 @@
-"""Section 2.1, near-deduplication: what is compared: MinHash signatures over runs of five tokens of code.
+"""Section 2.1, near-deduplication: what is compared: MinHash signatures over token 5-grams.
 
 A token is a name or number as a whole, or one other sign; white space only separates. Case, digits and operators count,
 other than in datatrove's own signatures, which lower-case, drop punctuation and write every number as 0: to them files
 that differ in their constants are the same.
 
-The 256 minima of a file's hashed runs are rensa's (Rust).
+The 256 minima of a file's hashed n-grams are rensa's (Rust).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from datasets_builders.curation.tokens import mix, powers_of, token_hashes
 
 NUM_PERMUTATIONS = 256  # StarCoder
-TOKENS_OF_A_RUN = 5  # StarCoder, StarCoder2
+NGRAM_TOKENS = 5  # StarCoder, StarCoder2
 # 25 bands of 10 rows: equal weight on missed and false candidates at Jaccard 0.7 (datasketch's optimum for 256).
-NUM_BANDS, ROWS_OF_A_BAND = 25, 10
+NUM_BANDS, BAND_ROWS = 25, 10
 SEED = 1
 
 _POSITIONS = np.array(
@@ -28,48 +28,71 @@ _POSITIONS = np.array(
 _POSITIONS = _POSITIONS.astype(np.uint64)
 
 
-def run_hashes(raw: bytes) -> NDArray[np.uint64]:
-    """Return the different hashes of a text's runs of five tokens; a shorter text is one run.
+def ngram_hashes(raw: bytes) -> NDArray[np.uint64]:
+    """Return the different hashes of a text's token 5-grams, sorted; a shorter text is one n-gram.
 
     Source: StarCoder's 5-grams; the tokens are ours.
     """
     tokens = token_hashes(raw)
     if len(tokens) == 0:
         return tokens
-    length = min(TOKENS_OF_A_RUN, len(tokens))
+    length = min(NGRAM_TOKENS, len(tokens))
     count = len(tokens) - length + 1
     with np.errstate(over="ignore"):
-        runs = np.zeros(count, np.uint64)
+        ngrams = np.zeros(count, np.uint64)
         for place in range(length):
-            runs += tokens[place : place + count] * _POSITIONS[place]
-        found = np.sort(mix(runs))
+            ngrams += tokens[place : place + count] * _POSITIONS[place]
+        found = np.sort(mix(ngrams))
     # What np.unique gives, whose table of hashes takes longer than to sort.
     return found[np.concatenate(([True], found[1:] != found[:-1]))]
 
 
-def signatures(texts: Sequence[bytes]) -> NDArray[np.uint32]:
+def signatures(ngrams: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint32]:
     """Return MinHash signatures, (texts, 256); of a text without tokens all ones.
 
-    The share of equal places of two signatures estimates the Jaccard similarity of the two sets of runs, with a
+    The share of equal places of two signatures estimates the Jaccard similarity of the two sets of n-grams, with a
     standard error of at most 0.031.
+
+    Args:
+        ngrams: of each text, as of `ngram_hashes`.
 
     Source: Broder (1997); 256 permutations: StarCoder.
     """
     from rensa import RMinHash
 
-    sets = [run_hashes(text) for text in texts]
-    offsets = np.concatenate(([0], np.cumsum([len(one) for one in sets]))).astype(np.uint64)
-    flat = np.concatenate(sets) if sets else np.empty(0, np.uint64)
+    offsets = np.concatenate(([0], np.cumsum([len(hashes) for hashes in ngrams]))).astype(np.uint64)
+    flat = np.concatenate(ngrams) if ngrams else np.empty(0, np.uint64)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, NUM_PERMUTATIONS, SEED)
-    return np.array(matrix.to_rows(), np.uint32).reshape(len(texts), NUM_PERMUTATIONS)
+    return np.array(matrix.to_rows(), np.uint32).reshape(len(ngrams), NUM_PERMUTATIONS)
 
 
-def band_hashes(found: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Return a hash per band of each signature, (texts, 25): two texts are candidates where one is equal.
+def band_hashes(
+    found: NDArray[np.uint32], num_bands: int = NUM_BANDS, band_rows: int = BAND_ROWS
+) -> NDArray[np.uint64]:
+    """Return a hash per band of each signature, (texts, bands): two texts are candidates where one is equal.
 
     Source: locality-sensitive hashing, Leskovec et al., Mining of Massive Datasets, 3.4.
     """
-    bands = found[:, : NUM_BANDS * ROWS_OF_A_BAND].reshape(len(found), NUM_BANDS, ROWS_OF_A_BAND).astype(np.uint64)
+    bands = found[:, : num_bands * band_rows].reshape(len(found), num_bands, band_rows).astype(np.uint64)
     with np.errstate(over="ignore"):
-        _, weights = powers_of(ROWS_OF_A_BAND + 1)
-        return mix((bands * weights[1 : ROWS_OF_A_BAND + 1]).sum(axis=2, dtype=np.uint64))
+        _, weights = powers_of(band_rows + 1)
+        return mix((bands * weights[1 : band_rows + 1]).sum(axis=2, dtype=np.uint64))
+
+
+def candidate_pairs(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the pairs of texts with equal hashes of one band, (pairs, 2), the smaller number first.
+
+    Each text is paired with the one before it and with the first of its like.
+
+    Args:
+        hashes: of one band of each text, (texts,).
+    """
+    rows = np.argsort(hashes, kind="stable")
+    is_same = hashes[rows[1:]] == hashes[rows[:-1]]
+    same = np.flatnonzero(is_same) + 1
+    is_start = np.concatenate(([True], ~is_same))[: len(rows)]
+    first = np.maximum.accumulate(np.where(is_start, np.arange(len(rows)), 0))[same]
+    pairs = np.concatenate([np.stack((rows[same - 1], rows[same]), 1), np.stack((rows[first], rows[same]), 1)])
+    # A pair as one number sorts much faster than as two.
+    codes = np.unique(pairs.min(axis=1) * len(rows) + pairs.max(axis=1))
+    return np.stack(np.divmod(codes, max(len(rows), 1)), 1)

@@ -1,4 +1,4 @@
-"""Section 2.4 and 3.2.3: which functions are alike, and which are held out for evaluation.
+"""Sections 2.4 and 3.2.3: which functions are alike, and which are held out for evaluation.
 
 A question about a near-copy of a training function measures memory. So functions are split, not questions, and
 functions that are alike, or that appear in each other's programs, go to the same side.
@@ -9,28 +9,29 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from datasets_builders.curation.deduplication.components import components
+from datasets_builders.curation.deduplication.near import THRESHOLD
+from datasets_builders.curation.deduplication.signatures import NGRAM_TOKENS
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 
-# StarCoder2 near-deduplication: token 5-grams, Jaccard 0.7. The signature is smaller than theirs (64 of 256): it only
-# proposes pairs, which are then compared exactly. 32 bands of 2 rows propose a pair of similarity 0.7 all but surely.
-N_GRAM_TOKENS = 5
-JACCARD_THRESHOLD = 0.7
-NUM_BANDS, ROWS_PER_BAND = 32, 2
+# The signature is smaller than that of files (64 of 256): it only proposes pairs, which are then compared exactly. 32
+# bands of 2 rows propose a pair of similarity 0.7 all but surely. That of files would give other splits.
+NUM_BANDS, BAND_ROWS = 32, 2
 _PRIME = np.uint64((1 << 61) - 1)
 
 
-def code_shingles(function: str) -> frozenset[str]:
+def code_ngrams(function: str) -> frozenset[str]:
     """Return the token 5-grams of a function without its name, docstring, comments and layout.
 
     Args:
         function (`str`): source text of one function.
 
     Returns:
-        `frozenset[str]`: at least one shingle.
+        `frozenset[str]`: at least one.
 
     Source: StarCoder2 2.1 for the 5-grams; leaving out name and docstring is ours.
     """
@@ -41,40 +42,23 @@ def code_shingles(function: str) -> frozenset[str]:
         if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part) is not None:
             part.body = part.body[1:] or [ast.Pass()]
     tokens = [token if token != name else "_" for token in re.findall(r"\w+|[^\w\s]", ast.unparse(node))]
-    width = min(N_GRAM_TOKENS, len(tokens))
+    width = min(NGRAM_TOKENS, len(tokens))
     return frozenset(" ".join(tokens[start : start + width]) for start in range(len(tokens) - width + 1))
 
 
-def _signatures(shingle_sets: Sequence[frozenset[str]]) -> np.ndarray:
+def _signatures(ngram_sets: Sequence[frozenset[str]]) -> np.ndarray:
     """Return MinHash signatures, uint64 of shape (functions, bands * rows)."""
     rng = np.random.default_rng(0)
-    num_hashes = NUM_BANDS * ROWS_PER_BAND
+    num_hashes = NUM_BANDS * BAND_ROWS
     # Products of 31-bit factors stay below 2^62: no overflow.
     factors = rng.integers(1, 1 << 31, num_hashes, dtype=np.uint64)
     offsets = rng.integers(0, 1 << 61, num_hashes, dtype=np.uint64)
-    signatures = np.empty((len(shingle_sets), num_hashes), dtype=np.uint64)
-    for row, shingles in enumerate(shingle_sets):
-        digests = (hashlib.blake2b(shingle.encode(), digest_size=8).digest() for shingle in shingles)
+    signatures = np.empty((len(ngram_sets), num_hashes), dtype=np.uint64)
+    for row, ngrams in enumerate(ngram_sets):
+        digests = (hashlib.blake2b(ngram.encode(), digest_size=8).digest() for ngram in ngrams)
         hashes = np.array([int.from_bytes(digest, "big") >> 33 for digest in digests], dtype=np.uint64)
         signatures[row] = ((hashes[:, None] * factors[None, :] + offsets[None, :]) % _PRIME).min(axis=0)
     return signatures
-
-
-class _UnionFind:
-    """Groups of indices; the smallest index stands for its group."""
-
-    def __init__(self, size: int) -> None:
-        self.parent = list(range(size))
-
-    def find(self, index: int) -> int:
-        while self.parent[index] != index:
-            self.parent[index] = self.parent[self.parent[index]]
-            index = self.parent[index]
-        return index
-
-    def union(self, first: int, second: int) -> None:
-        first, second = sorted((self.find(first), self.find(second)))
-        self.parent[second] = first
 
 
 def cluster_functions(samples: Sequence[FunctionSample]) -> list[int]:
@@ -88,26 +72,26 @@ def cluster_functions(samples: Sequence[FunctionSample]) -> list[int]:
 
     Source: StarCoder2 2.1 for the threshold; joining a function with its helpers is ours.
     """
-    groups = _UnionFind(len(samples))
-    shingle_sets = [code_shingles(sample.function) for sample in samples]
-    for first, second in _candidate_pairs(shingle_sets):
-        if groups.find(first) != groups.find(second):
-            one, two = shingle_sets[first], shingle_sets[second]
-            if len(one & two) >= JACCARD_THRESHOLD * len(one | two):
-                groups.union(first, second)
+    ngram_sets = [code_ngrams(sample.function) for sample in samples]
+    pairs = [pair for pair in _candidate_pairs(ngram_sets) if _is_similar(*(ngram_sets[index] for index in pair))]
     places = {(sample.path, sample.name): index for index, sample in enumerate(samples)}
     for index, sample in enumerate(samples):
-        for helper in sample.helpers:
-            if (sample.path, helper) in places:
-                groups.union(index, places[sample.path, helper])
-    return [groups.find(index) for index in range(len(samples))]
+        named = ((sample.path, helper) for helper in sample.helpers)
+        pairs += [(index, places[helper]) for helper in named if helper in places]
+    labels = components(len(samples), pairs)
+    first_of_label = np.unique(labels, return_index=True)[1]
+    return first_of_label[labels].tolist()
 
 
-def _candidate_pairs(shingle_sets: Sequence[frozenset[str]]) -> Iterable[tuple[int, int]]:
-    signatures = _signatures(shingle_sets)
+def _is_similar(first: frozenset[str], second: frozenset[str]) -> bool:
+    return len(first & second) >= THRESHOLD * len(first | second)
+
+
+def _candidate_pairs(ngram_sets: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
+    signatures = _signatures(ngram_sets)
     for band in range(NUM_BANDS):
         buckets: dict[bytes, int] = {}
-        part = signatures[:, band * ROWS_PER_BAND : (band + 1) * ROWS_PER_BAND]
+        part = signatures[:, band * BAND_ROWS : (band + 1) * BAND_ROWS]
         for index, row in enumerate(part):
             # All members of a bucket are compared with the one before them: similar ones form a chain.
             key = row.tobytes()

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets_builders.building.steps import Merged
+from datasets_builders.curation.deduplication.components import components
 from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, best_of, find_clusters
 from datasets_builders.curation.deduplication.signature_files import BLOCK_ROWS, SignatureFiles, SignatureFileWriter
 from datasets_builders.curation.deduplication.signatures import (
     NUM_BANDS,
     NUM_PERMUTATIONS,
     band_hashes,
-    run_hashes,
+    ngram_hashes,
     signatures,
 )
 from datasets_builders.curation.tokens import token_hashes
@@ -27,14 +28,14 @@ GOLDEN_BANDS = [16924002460442995680, 14815084082453721723]
 TOKEN = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]", re.ASCII)
 
 
-def runs(text: bytes) -> set[tuple[bytes, ...]]:
+def ngrams(text: bytes) -> set[tuple[bytes, ...]]:
     tokens = TOKEN.findall(text)
     length = min(5, len(tokens))
     return {tuple(tokens[at : at + length]) for at in range(len(tokens) - length + 1)} if tokens else set()
 
 
 def jaccard(first: bytes, second: bytes) -> float:
-    return len(runs(first) & runs(second)) / len(runs(first) | runs(second))
+    return len(ngrams(first) & ngrams(second)) / len(ngrams(first) | ngrams(second))
 
 
 @given(st.text(alphabet="ab1_ \n\t+(é\x0c", max_size=60))
@@ -44,23 +45,23 @@ def test_tokens_are_words_and_single_signs(text):
     hashes = token_hashes(raw)
     assert len(hashes) == len(tokens)
     by_hash = {}
-    for token, one in zip(tokens, hashes.tolist(), strict=True):
-        assert by_hash.setdefault(one, token) == token, "two tokens, one hash"
+    for token, hash_of_token in zip(tokens, hashes.tolist(), strict=True):
+        assert by_hash.setdefault(hash_of_token, token) == token, "two tokens, one hash"
     assert len(by_hash) == len(set(tokens)), "one token, two hashes: it would depend on its place"
 
 
-def test_runs_are_counted_as_sets():
+def test_ngrams_are_counted_as_sets():
     text = b"def add(a, b):\n    return a + b\n" * 3
-    assert len(run_hashes(text)) == len(runs(text))
-    assert len(run_hashes(b"a b")) == 1 and len(run_hashes(b" \n")) == 0
-    assert len(run_hashes(b"a   b\n c d e f")) == len(run_hashes(b"a b c d e f")) == 2, "white space only separates"
-    assert not np.array_equal(run_hashes(b"a b c d 1"), run_hashes(b"a b c d 2")), "constants count"
-    assert not np.array_equal(run_hashes(b"a + b c d"), run_hashes(b"a - b c d")), "operators count"
+    assert len(ngram_hashes(text)) == len(ngrams(text))
+    assert len(ngram_hashes(b"a b")) == 1 and len(ngram_hashes(b" \n")) == 0
+    assert len(ngram_hashes(b"a   b\n c d e f")) == len(ngram_hashes(b"a b c d e f")) == 2, "white space only separates"
+    assert not np.array_equal(ngram_hashes(b"a b c d 1"), ngram_hashes(b"a b c d 2")), "constants count"
+    assert not np.array_equal(ngram_hashes(b"a + b c d"), ngram_hashes(b"a - b c d")), "operators count"
 
 
 def test_signatures_stay_what_they_are():
     """Another version of rensa, or of these hashes, would split clusters between an old and a new build."""
-    found = signatures([b"def add(first, second):\n    return first + second\n"])
+    found = signatures([ngram_hashes(b"def add(first, second):\n    return first + second\n")])
     assert found.shape == (1, 256) and found.dtype == np.uint32
     assert found[0, :4].tolist() == GOLDEN_SIGNATURE
     assert band_hashes(found)[0, :2].tolist() == GOLDEN_BANDS
@@ -91,7 +92,7 @@ def test_signatures_estimate_the_similarity():
     original = " ".join(words).encode()
     for share in (0.01, 0.03, 0.06, 0.1):
         other = variant(words, share, generator).encode()
-        first, second = signatures([original, other])
+        first, second = signatures([ngram_hashes(original), ngram_hashes(other)])
         assert (first == second).mean() == pytest.approx(jaccard(original, other), abs=0.1)
 
 
@@ -179,3 +180,8 @@ def test_of_equal_copies_the_smaller_id_stays():
 def test_a_few_lines_are_never_near_duplicates_and_no_file_at_all_is_no_error(tmp_path):
     assert dedup({"a": "import os\n", "b": "import os\n\n"}, tmp_path / "short") == {"a": "a", "b": "b"}
     assert dedup({}, tmp_path / "none") == {}
+
+
+def test_what_hangs_together_is_numbered_by_its_first_member():
+    assert components(6, [(4, 1), (5, 4), (2, 3)]).tolist() == [0, 1, 2, 2, 1, 1]
+    assert components(2, []).tolist() == [0, 1]

@@ -23,7 +23,7 @@ def html(visible: int, total: int) -> str:
 
 
 def words(num_new: int, num_old: int) -> str:
-    """A text of which `num_old` of `num_new + num_old` runs of five words stood before; `num_new` is 5 or more."""
+    """A text of which `num_old` of `num_new + num_old` word 5-grams stood before; `num_new` is 5 or more."""
     return " ".join([*(f"word{number}" for number in range(num_new - 1)), *["same"] * (num_old + 5)])
 
 

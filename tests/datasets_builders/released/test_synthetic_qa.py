@@ -17,7 +17,7 @@ from datatrove.data import Document
 from datasets_builders.building import BuildError, ConfigError
 from datasets_builders.building.config import load_config
 from datasets_builders.released.synthetic_qa import SyntheticQABuilder, SyntheticQAConfig
-from datasets_builders.synthesis.program_analysis.clusters import code_shingles
+from datasets_builders.synthesis.program_analysis.clusters import code_ngrams
 from datasets_builders.synthesis.program_analysis.steps import LimitAnswers
 from evals.execution import Executor, Program, Verdict
 
@@ -112,7 +112,7 @@ def test_no_function_or_near_copy_is_on_both_sides(questions) -> None:
     for row in questions.rows:
         if row["kind"] == "code_repair":
             function = row["messages"][1]["content"].removeprefix("```python\n").removesuffix("\n```")
-            code[row["split"]][function] = code_shingles(function)
+            code[row["split"]][function] = code_ngrams(function)
     for held_out in code["validation"].values():
         for seen in code["train"].values():
             assert len(held_out & seen) < 0.7 * len(held_out | seen)

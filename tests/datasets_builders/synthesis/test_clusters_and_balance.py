@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from datasets_builders.synthesis.program_analysis.balance import capped
-from datasets_builders.synthesis.program_analysis.clusters import assign_splits, cluster_functions, code_shingles
+from datasets_builders.synthesis.program_analysis.clusters import assign_splits, cluster_functions, code_ngrams
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 
 Sampler = Callable[..., FunctionSample]
@@ -48,10 +48,10 @@ def test_a_helper_is_clustered_with_the_function_that_shows_it(sample_of: Sample
     assert clusters[0] == clusters[1] == clusters[2]
 
 
-def test_shingles_ignore_name_docstring_and_layout() -> None:
-    assert code_shingles("def f(x):\n    return x+1\n") == code_shingles(
-        'def g( x ):\n    """Text."""\n    # note\n    return x + 1\n'
-    )
+def test_ngrams_ignore_name_docstring_and_layout() -> None:
+    plain = code_ngrams("def f(x):\n    return x+1\n")
+    assert plain == code_ngrams('def g( x ):\n    """Text."""\n    # note\n    return x + 1\n')
+    assert plain != code_ngrams("def f(x):\n    return x+2\n")
 
 
 def test_splits_keep_clusters_whole_and_reach_the_wanted_weight() -> None:

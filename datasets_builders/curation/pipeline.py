@@ -27,8 +27,8 @@ from datasets_builders.curation.deduplication.near import NearDedup, SignatureWr
 from datasets_builders.curation.inputs import CurationInputs
 from datasets_builders.curation.license_filter import LicenseFilter
 from datasets_builders.curation.quality.limits import QualityLimits
+from datasets_builders.curation.quality.model_scores import ModelScores
 from datasets_builders.curation.quality.quality_model import QualityScore
-from datasets_builders.curation.quality.scorers import ModelScores
 from datasets_builders.curation.rules.steps import CodeRules, TextRules
 from datasets_builders.curation.sanitization.personal_data import Sanitising
 from datasets_builders.curation.sanitization.toxicity import Toxicity, ToxicityLimits

@@ -16,20 +16,12 @@ from transformers.utils import logging
 
 import modeling_ling  # noqa: F401  # registers bailing_moe
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.curation.quality.scorers import (
-    ASK_LLM,
-    BATCH_SIZES,
-    CLASSIFIER,
-    CPU,
-    CUDA,
-    DECIMALS,
-    PERPLEXITY,
-    Scorer,
-)
+from datasets_builders.curation.quality.scorers import CPU, CUDA, Scorer
 
 CHARACTERS_PER_TOKEN = 32  # of a long file only so much is tokenised
-LARGEST_CONTEXT = 1 << 30  # tokenizers without a limit name a larger one
+MAX_CONTEXT = 1 << 30  # tokenizers without a limit name a larger one
 CONTENT_SIGN = "\x02content\x03"
+DECIMALS = 6
 YES = ("yes", "Yes", "YES", " yes", " Yes")
 NO = ("no", "No", "NO", " no", " No")
 
@@ -48,17 +40,6 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_scorer(scorer: Scorer, rank: int) -> ScorerModel:
-    """Load a scorer's model for a rank.
-
-    Raises:
-        ConfigError: the weights lack a part, or the model cannot be asked as the fields say.
-        BuildError: this machine has another kind of device than the build has fixed.
-    """
-    scorer.check_device()
-    return {CLASSIFIER: Classifier, PERPLEXITY: Perplexity, ASK_LLM: AskLLM}[scorer.fields.kind](scorer, rank)
-
-
 class ScorerModel(ABC):
     """A loaded model that scores texts."""
 
@@ -69,7 +50,7 @@ class ScorerModel(ABC):
         self.device = torch.device(
             f"{CUDA}:{rank % torch.cuda.device_count()}" if scorer.device == CUDA else scorer.device
         )
-        self.batch_size = fields.batch_size or BATCH_SIZES[fields.kind]
+        self.batch_size = scorer.batch_size
         common = {"revision": source.revision, "trust_remote_code": fields.trust_remote_code}
         self.tokenizer = AutoTokenizer.from_pretrained(source.name, **common)
         if not self.tokenizer.is_fast:
@@ -93,7 +74,7 @@ class ScorerModel(ABC):
 
     def _context(self) -> int:
         limits = [self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", None)]
-        return min((one for one in limits if one and 0 < one < LARGEST_CONTEXT), default=LARGEST_CONTEXT)
+        return min((limit for limit in limits if limit and 0 < limit < MAX_CONTEXT), default=MAX_CONTEXT)
 
     def scores(self, texts: Sequence[str]) -> list[Scores]:
         """Return the scores of each text, a value per column; batches hold texts of like length."""
@@ -103,7 +84,7 @@ class ScorerModel(ABC):
         with torch.inference_mode():
             for at in range(0, len(order), self.batch_size):
                 numbers = order[at : at + self.batch_size]
-                for number, values in zip(numbers, self._batch([clean[one] for one in numbers]), strict=True):
+                for number, values in zip(numbers, self._batch([clean[number] for number in numbers]), strict=True):
                     scores[number] = [_rounded(value) for value in values]
         return scores
 
@@ -129,7 +110,7 @@ class ScorerModel(ABC):
         ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows], device=self.device)
         lengths = torch.tensor([len(row) for row in rows], device=self.device)
         mask = torch.arange(longest, device=self.device)[None, :] < lengths[:, None]
-        return {"input_ids": ids, "attention_mask": mask.long(), "use_cache": False}
+        return {"input_ids": ids, "attention_mask": mask.long()}
 
 
 class Classifier(ScorerModel):
@@ -154,7 +135,8 @@ class Classifier(ScorerModel):
         ).to(self.device)
         lengths = tokens["attention_mask"].sum(1).tolist()
         if not any(lengths):
-            yield from ([None] for _ in texts)
+            for _ in texts:
+                yield [None]
             return
         logits = self.model(**tokens).logits.float()
         values = logits[:, 0] if logits.shape[1] == 1 else logits.softmax(-1)[:, self.label]
@@ -183,14 +165,14 @@ class Perplexity(ScorerModel):
         )
         # A model cannot be given a row of no tokens.
         rows = [prefix + ids or [0] for ids in tokens["input_ids"]]
-        logits = self.model(**self._padded(rows)).logits
-        for text, row, offsets, one in zip(texts, rows, tokens["offset_mapping"], logits, strict=True):
+        logits = self.model(**self._padded(rows), use_cache=False).logits
+        for text, row, offsets, row_logits in zip(texts, rows, tokens["offset_mapping"], logits, strict=True):
             predicted = offsets[1 - len(prefix) :]
             if not predicted:
                 yield [None, None]
                 continue
             targets = torch.tensor(row[1:], device=self.device)
-            losses = torch.nn.functional.cross_entropy(one[: len(targets)].float(), targets, reduction="none")
+            losses = torch.nn.functional.cross_entropy(row_logits[: len(targets)].float(), targets, reduction="none")
             nats = float(losses.double().sum())
             num_bytes = len(text[predicted[0][0] : predicted[-1][1]].encode())
             yield [nats / max(num_bytes, 1), nats / len(targets)]
@@ -216,21 +198,26 @@ class AskLLM(ScorerModel):
         self.can_keep = "logits_to_keep" in inspect.signature(self.model.forward).parameters
 
     def _frame(self, scorer: Scorer) -> tuple[str, str]:
-        prompt = Template(scorer.fields.prompt_text).substitute(content=CONTENT_SIGN).rstrip()
+        prompt = Template(scorer.prompts[0]).substitute(content=CONTENT_SIGN).rstrip()
         has_template = self.tokenizer.chat_template is not None
         if scorer.fields.chat and not has_template:
             raise ConfigError(f"scorers: chat is true, but {scorer.source.name} has no chat template")
         if has_template and scorer.fields.chat is not False:
-            prompt = self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}],
-                tokenize=False,
-                add_generation_prompt=True,
-                enable_thinking=False,  # the first token shall be the answer's; templates that do not know it ignore it
-            )
+            prompt = self._in_chat(prompt)
         elif self.tokenizer.bos_token:
             prompt = self.tokenizer.bos_token + prompt
         before, _, after = prompt.partition(CONTENT_SIGN)
         return before, after
+
+    def _in_chat(self, prompt: str) -> str:
+        rendered = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}],
+            tokenize=False,
+            add_generation_prompt=True,
+            enable_thinking=False,  # the first token shall be the answer's; templates that do not know it ignore it
+        )
+        assert isinstance(rendered, str)
+        return rendered
 
     def _special(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -248,9 +235,9 @@ class AskLLM(ScorerModel):
         last = torch.tensor([len(row) - 1 for row in rows], device=self.device)
         if self.can_keep:  # else all positions' logits would be held, for the last one of each row
             kept, last = last.unique(return_inverse=True)
-            logits = self.model(**self._padded(rows), logits_to_keep=kept).logits
+            logits = self.model(**self._padded(rows), use_cache=False, logits_to_keep=kept).logits
         else:
-            logits = self.model(**self._padded(rows)).logits
+            logits = self.model(**self._padded(rows), use_cache=False).logits
         chosen = logits[torch.arange(len(rows), device=self.device), last].float()
         for value in chosen.softmax(-1)[:, self.yes].sum(-1).tolist():
             yield [value]
@@ -259,3 +246,17 @@ class AskLLM(ScorerModel):
 def _rounded(value: float | None) -> float | None:
     """Return a score as it is written; one that is no number, as half precision can give, is none."""
     return round(value, DECIMALS) if value is not None and math.isfinite(value) else None
+
+
+MODELS: dict[str, type[ScorerModel]] = {"classifier": Classifier, "perplexity": Perplexity, "ask_llm": AskLLM}
+
+
+def load_scorer(scorer: Scorer, rank: int) -> ScorerModel:
+    """Load a scorer's model for a rank.
+
+    Raises:
+        ConfigError: the weights lack a part, or the model cannot be asked as the fields say.
+        BuildError: this machine has another kind of device than the build has fixed.
+    """
+    scorer.check_device()
+    return MODELS[scorer.kind](scorer, rank)

@@ -16,10 +16,10 @@ from datatrove.data import Document
 from datasets_builders.building.config import load_config
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.curation.quality.agreement import columns_of_scores
+from datasets_builders.curation.quality.model_scores import ModelScores
 from datasets_builders.curation.quality.scorer_models import load_scorer
 from datasets_builders.curation.quality.scorers import (
-    COLUMNS,
-    ModelScores,
+    KINDS,
     Scorer,
     device_kind,
     read_scorers,
@@ -312,7 +312,7 @@ def test_the_readmes_example_is_a_config(tmp_path):
     blocks = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     path.write_text("output_dir: x\n" + next(block for block in blocks if "scorers:" in block))
     config = load_config(SourceCodeConfig, path)
-    assert {one["kind"] for one in config.scorers} == set(COLUMNS)
+    assert {entry["kind"] for entry in config.scorers} == set(KINDS)
 
 
 def test_two_scorers_need_columns_of_their_own_and_limits_know_them():

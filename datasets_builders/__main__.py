@@ -40,24 +40,11 @@ BUILDERS = {
     ),
 }
 
-# Name -> (module:function of the arguments, what it does).
 COMMANDS = {
-    "grade": (
-        "datasets_builders.curation.quality.grade_command:main",
-        "files graded by a teacher LLM, for train-quality-model to learn from (section 2.2.1)",
-    ),
-    "train-quality-model": (
-        "datasets_builders.curation.quality.quality_training:main",
-        "fastText quality model from labelled files (section 2.2.1)",
-    ),
-    "repositories inspect": (
-        "datasets_builders.repositories.inspect_command:main",
-        "the import graph of one repository and the order of its files (section 2.2.2)",
-    ),
-    "inspect": (
-        "datasets_builders.curation.assessment.inspection_command:main",
-        "quality inspection of a finished dataset: rules, sample, score out of 100 (section 2.1)",
-    ),
+    "grade": "datasets_builders.curation.quality.grade_command",
+    "train-quality-model": "datasets_builders.curation.quality.train_command",
+    "repositories inspect": "datasets_builders.repositories.inspect_command",
+    "inspect": "datasets_builders.curation.assessment.inspection_command",
 }
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from datasets_builders.building.errors import BuildError, ConfigError
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+INTERRUPTED = "interrupted. What is done is kept: run the same command again to continue"
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -30,15 +31,14 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 def run_command(
     arguments: Sequence[str],
     builders: dict[str, tuple[str, str]],
-    commands: dict[str, tuple[str, str]] | None = None,
+    commands: dict[str, str] | None = None,
 ) -> int:
     """Run the command line.
 
     Args:
         arguments (sequence of `str`): without the program's name.
         builders (dict): name to ("module:Class", one line on what it builds).
-        commands (dict): what else there is: name to ("module:function", one line on what it does); the function is
-            given the arguments behind the name.
+        commands (dict): what else there is: name to the module of the command.
 
     Returns:
         `int`: exit code: 0 done, 1 the build failed, 2 the command or config cannot be used, 130 interrupted.
@@ -49,7 +49,7 @@ def run_command(
         gc.freeze()  # else the interpreter looks for garbage in all that it will throw away: half a second
         return code
     except KeyboardInterrupt:
-        print("\ninterrupted. What is done is kept: run the same command again to continue", file=sys.stderr)
+        print(f"\n{INTERRUPTED}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of what is printed, such as head, has seen enough; what is not yet printed goes nowhere.
@@ -57,13 +57,13 @@ def run_command(
         return EXIT_FAILED
 
 
-def _run(arguments: Sequence[str], builders: dict[str, tuple[str, str]], commands: dict[str, tuple[str, str]]) -> int:
+def _run(arguments: Sequence[str], builders: dict[str, tuple[str, str]], commands: dict[str, str]) -> int:
     # Only flags: in field=value a hyphen may belong to the value.
     cleaned = [_with_hyphens(argument) for argument in arguments]
     for num_words in (2, 1):  # `repositories inspect` is a command, `repositories` alone a builder
         command = " ".join(cleaned[:num_words]).replace("_", "-")
         if len(cleaned) >= num_words and command in commands:
-            return _load(commands[command][0])(cleaned[num_words:])
+            return _run_command(command, commands[command], cleaned[num_words:])
     name = next((argument for argument in cleaned if argument in builders), None)
     if name is None:
         return _without_builder(cleaned, builders, commands)
@@ -83,6 +83,19 @@ def _run(arguments: Sequence[str], builders: dict[str, tuple[str, str]], command
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USAGE
+
+
+def _run_command(name: str, module: str, arguments: Sequence[str]) -> int:
+    from modeling_ling.command_line import guarded, load_command, make_parser
+
+    command, program = load_command(module), f"python -m datasets_builders {name}"
+    return guarded(
+        lambda: command.run(make_parser(program, command).parse_args(arguments)),
+        program,
+        user_errors=(ConfigError,),
+        failures=(BuildError,),
+        interrupted=INTERRUPTED,
+    )
 
 
 def _build(name: str, target: str, options: argparse.Namespace, overrides: list[str]) -> int:
@@ -145,6 +158,10 @@ def _check_push_target(target: str) -> None:
         raise ConfigError(f"--push-to: {error}") from None
 
 
+def _help_of(module: str) -> str:
+    return importlib.import_module(module).HELP
+
+
 def _load(target: str) -> type:
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
@@ -181,15 +198,13 @@ def _fields_help(config_class: type) -> str:
     return "\n".join(lines)
 
 
-def _without_builder(
-    arguments: list[str], builders: dict[str, tuple[str, str]], commands: dict[str, tuple[str, str]]
-) -> int:
+def _without_builder(arguments: list[str], builders: dict[str, tuple[str, str]], commands: dict[str, str]) -> int:
     width = max(map(len, [*builders, *commands]))
     lines = ["usage: python -m datasets_builders BUILDER [--config X.yaml] [field=value ...]"]
     lines += ["           [--dry-run] [--workers N] [--push-to ORG/NAME]", "", "builders:"]
     lines += [f"  {name:<{width}}  {summary}" for name, (_, summary) in builders.items()]
     if commands:
-        lines += ["", "commands:", *(f"  {name:<{width}}  {summary}" for name, (_, summary) in commands.items())]
+        lines += ["", "commands:", *(f"  {name:<{width}}  {_help_of(module)}" for name, module in commands.items())]
     lines += ["", "python -m datasets_builders BUILDER --help lists the fields of a builder."]
     if "-h" in arguments or "--help" in arguments:
         print("\n".join(lines))

@@ -1,58 +1,59 @@
 """Section 2.2.2, to look at: the import graph of one repository and the order that follows from it.
 
-python -m datasets_builders repositories inspect path/to/project
-python -m datasets_builders repositories inspect outputs/corpus/flask-3.1.2.tar.gz --json | jq .edges
-python -m datasets_builders repositories inspect outputs/corpus/flask-3.1.2.tar.gz --html outputs/flask.html
+Exit code 1 says that no file of it can be ordered.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasets_builders.building.command_line import HelpFormatter
-from datasets_builders.building.errors import ConfigError
-from datasets_builders.languages.grammars import GRAMMARS
-from datasets_builders.repositories.files import MAX_FILE_BYTES, RepositoryFiles, read_repository
-from datasets_builders.repositories.graph import REASONS, ImportGraph, build_graph
-from datasets_builders.repositories.imports import has_query
-from datasets_builders.repositories.ordering import CYCLE_POLICIES, Ordering
-from datasets_builders.sources.folder_config import ALWAYS_EXCLUDED
-from datasets_builders.sources.opening import FORMS, open_sources
+if TYPE_CHECKING:
+    from datasets_builders.repositories.files import RepositoryFiles
+    from datasets_builders.repositories.graph import ImportGraph, Unresolved
+    from datasets_builders.repositories.ordering import Ordering
 
-LONGEST_LIST = 20
+HELP = "show the import graph of one repository and the order of its files (section 2.2.2)"
+EXAMPLE = "python -m datasets_builders repositories inspect outputs/corpus/flask-3.1.2.tar.gz --html outputs/flask.html"
+
+MAX_LISTED = 20
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the graph of a repository; 0, 1 when no file of it can be ordered, or 2 when it cannot be read."""
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets_builders repositories inspect",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        epilog=f"languages: {', '.join(filter(has_query, GRAMMARS))}",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from datasets_builders.repositories.files import MAX_FILE_BYTES
+    from datasets_builders.repositories.ordering import CYCLE_POLICIES
+    from datasets_builders.sources.opening import FORMS
+
     parser.add_argument("source", help=FORMS)
     parser.add_argument("--cycle-policy", choices=CYCLE_POLICIES, default="scc", help="as the builder's field")
     parser.add_argument("--max-bytes", type=int, default=MAX_FILE_BYTES, help="larger files are left out")
-    parser.add_argument("--json", action="store_true", help="everything, for machines")
+    parser.add_argument("--json", action="store_true", help="print everything, for machines")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with a picture of the graph")
-    parser.add_argument("--all", action="store_true", help="every file, edge and import, not the first of them")
-    options = parser.parse_args(arguments)
-    try:
-        sources = open_sources([options.source], ALWAYS_EXCLUDED, options.max_bytes)
-        if len(sources) != 1:
-            raise ConfigError(f"{options.source} names {len(sources)} repositories; inspect one at a time")
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    parser.add_argument("--all", action="store_true", help="print every file, edge and import, not the first of them")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the graph of a repository; return 1 when no file of it can be ordered."""
+    from datasets_builders.building.errors import ConfigError
+    from datasets_builders.repositories.files import read_repository
+    from datasets_builders.repositories.graph import build_graph
+    from datasets_builders.sources.folder_config import ALWAYS_EXCLUDED
+    from datasets_builders.sources.opening import open_sources
+    from modeling_ling.command_line import CommandFailedError
+
+    sources = open_sources([options.source], ALWAYS_EXCLUDED, options.max_bytes)
+    if len(sources) != 1:
+        raise ConfigError(f"{options.source} names {len(sources)} repositories; inspect one at a time")
     repository = read_repository(sources[0], options.source, options.max_bytes)
     graph = build_graph(repository)
     if not graph.files:
-        left_out = ", ".join(f"{path} ({why})" for path, why in list(repository.left_out.items())[:LONGEST_LIST])
-        print(f"error: {options.source} has no file to order; left out: {left_out or 'nothing'}", file=sys.stderr)
-        return 1
+        left_out = ", ".join(f"{path} ({why})" for path, why in list(repository.left_out.items())[:MAX_LISTED])
+        raise CommandFailedError(f"{options.source} has no file to order; left out: {left_out or 'nothing'}")
     ordering = graph.order(options.cycle_policy)
     if options.html:
         write_page(graph, ordering, repository, options.html)
@@ -60,12 +61,13 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         print(json.dumps(as_json(graph, ordering, repository.left_out), indent=1))
     else:
-        print("\n".join(as_lines(graph, ordering, repository.left_out, None if options.all else LONGEST_LIST)))
+        print("\n".join(as_lines(graph, ordering, repository.left_out, None if options.all else MAX_LISTED)))
     return 0
 
 
 def write_page(graph: ImportGraph, ordering: Ordering, repository: RepositoryFiles, path: Path) -> None:
     """Write graph and order as a page: a picture, counts by language, files with what they need, what was not found."""
+    from datasets_builders.repositories.graph import REASONS
     from evals.report.page import Page
 
     pairs = {(edge.imported, edge.importing) for edge in graph.edges}
@@ -73,8 +75,8 @@ def write_page(graph: ImportGraph, ordering: Ordering, repository: RepositoryFil
     page = Page(f"Imports of {repository.name}", f"{len(graph.files):,} files, {len(pairs):,} edges")
     place = {file: number for number, file in enumerate(ordering.paths)}
     dots = {
-        "comes before": [(place[one], place[other]) for one, other in sorted(pairs - broken)],
-        "comes later (cycle)": [(place[one], place[other]) for one, other in sorted(broken)],
+        "comes before": [(place[imported], place[importing]) for imported, importing in sorted(pairs - broken)],
+        "comes later (cycle)": [(place[imported], place[importing]) for imported, importing in sorted(broken)],
     }
     page.matrix(
         "imports",
@@ -86,7 +88,7 @@ def write_page(graph: ImportGraph, ordering: Ordering, repository: RepositoryFil
     page.heading("Imports by language")
     page.table(
         ["language", *REASONS],
-        [[language, *(counts[one] for one in REASONS)] for language, counts in graph.coverage().items()],
+        [[language, *(counts[reason] for reason in REASONS)] for language, counts in graph.coverage().items()],
     )
     breakers = set(ordering.cycle_breakers)
     needs = _needs(graph)
@@ -100,7 +102,7 @@ def write_page(graph: ImportGraph, ordering: Ordering, repository: RepositoryFil
     )
     for title, headers, rows in (
         ("Imports whose file comes only later", ["file", "needed by"], ordering.broken_edges),
-        ("Not found", ["file", "line", "import", "why"], [[*one] for one in _internal(graph)]),
+        ("Not found", ["file", "line", "import", "why"], [[*found] for found in _internal(graph)]),
         ("Left out", ["file", "why"], list(repository.left_out.items())),
     ):
         if rows:
@@ -116,36 +118,45 @@ def as_json(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str])
         "cycle_breakers": ordering.cycle_breakers,
         "broken_edges": ordering.broken_edges,
         "edges": [edge._asdict() for edge in graph.edges],
-        "unresolved": [one._asdict() for one in graph.unresolved],
+        "unresolved": [found._asdict() for found in graph.unresolved],
         "coverage": graph.coverage(),
         "left_out": left_out,
     }
 
 
-def as_lines(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str], longest: int | None) -> list[str]:
+def as_lines(graph: ImportGraph, ordering: Ordering, left_out: Mapping[str, str], max_listed: int | None) -> list[str]:
     """Return graph and order for a person.
 
     Args:
-        longest (`int`, *optional*): lines of a list; None for all.
+        graph (`ImportGraph`), ordering (`Ordering`): of the repository.
+        left_out (dict): path to the reason for which a file was not read.
+        max_listed (`int`, *optional*): lines of a list; None for all.
     """
-    lines = [f"{len(graph.files):,} files, {len({(one.imported, one.importing) for one in graph.edges}):,} edges"]
+    from datasets_builders.repositories.graph import REASONS
+
+    lines = [f"{len(graph.files):,} files, {len({(edge.imported, edge.importing) for edge in graph.edges}):,} edges"]
     lines += ["", f"{'imports':12s}" + "".join(f"{reason:>11s}" for reason in REASONS)]
     for language, counts in graph.coverage().items():
         lines.append(f"{language:12s}" + "".join(f"{counts[reason]:11,}" for reason in REASONS))
     needs = _needs(graph)
     lines += ["", "in this order (under each file those that it needs, with the import's line and rule):"]
-    for number, path in enumerate(_first(ordering.paths, longest), 1):
+    for number, path in enumerate(_first(ordering.paths, max_listed), 1):
         breaks = "   breaks a cycle" if path in ordering.cycle_breakers else ""
         lines.append(f"{number:5d} {path}{breaks}")
-        lines += [f"        needs {one}" for one in _first(needs.get(path, []), longest)]
-    lines += _rest(ordering.paths, longest, "files")
+        lines += [f"        needs {needed}" for needed in _first(needs.get(path, []), max_listed)]
+    lines += _rest(ordering.paths, max_listed, "files")
     for title, found in (
-        ("imports whose file comes only later", [f"{one} needed by {other}" for one, other in ordering.broken_edges]),
-        ("not found", [f"{one.path}:{one.line} {one.target} ({one.reason})" for one in _internal(graph)]),
+        ("imports whose file comes only later", [" needed by ".join(edge) for edge in ordering.broken_edges]),
+        ("not found", [f"{lost.path}:{lost.line} {lost.target} ({lost.reason})" for lost in _internal(graph)]),
         ("left out", [f"{path} ({reason})" for path, reason in left_out.items()]),
     ):
         if found:
-            lines += ["", f"{title}:", *(f"  {one}" for one in _first(found, longest)), *_rest(found, longest, "more")]
+            lines += [
+                "",
+                f"{title}:",
+                *(f"  {line}" for line in _first(found, max_listed)),
+                *_rest(found, max_listed, "more"),
+            ]
     return lines
 
 
@@ -158,15 +169,15 @@ def _needs(graph: ImportGraph) -> dict[str, list[str]]:
     return needs
 
 
-def _internal(graph: ImportGraph) -> list[Any]:
+def _internal(graph: ImportGraph) -> list[Unresolved]:
     """Return what was not found though it should be here; imports of other packages are counted alone."""
-    return [one for one in graph.unresolved if one.reason != "external"]
+    return [lost for lost in graph.unresolved if lost.reason != "external"]
 
 
-def _first(items: Sequence[Any], longest: int | None) -> Sequence[Any]:
-    return items if longest is None else items[:longest]
+def _first(items: Sequence[Any], max_listed: int | None) -> Sequence[Any]:
+    return items if max_listed is None else items[:max_listed]
 
 
-def _rest(items: Sequence[Any], longest: int | None, what: str) -> list[str]:
-    left = len(items) - len(_first(items, longest))
+def _rest(items: Sequence[Any], max_listed: int | None, what: str) -> list[str]:
+    left = len(items) - len(_first(items, max_listed))
     return [f"  ... {left:,} {what}; --all shows them"] if left else []

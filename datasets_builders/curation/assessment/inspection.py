@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.building.identity import digest, file_sha256
 from datasets_builders.building.verdicts import INSPECTION_FILE
+from datasets_builders.curation.row_text import ID_COLUMNS, KNOWN, text_columns, text_of
 from datasets_builders.curation.rules.code_rules import first_broken_rule
 from datasets_builders.curation.rules.document_view import DocumentView
 from datasets_builders.curation.rules.text_rules import first_broken_text_rule
@@ -27,10 +28,7 @@ from evals.report.statistics import bootstrap_interval
 
 THRESHOLD = 85.0
 WEIGHTS = {"rules": 0.4, "llm": 0.3, "human": 0.3}
-EXAMPLES_PER_REASON = 5
-ID_COLUMNS = ("id", "mid")
-# Columns that hold the text of a row: of code, of prose, of chat, of preferences.
-TEXT_COLUMNS = (("content",), ("text",), ("messages",), ("prompt", "chosen", "rejected"))
+MAX_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -64,60 +62,23 @@ class Verdict:
     examples: dict[str, list[str]] = field(default_factory=dict)
 
 
-def dataset_digest(folder: Path) -> str:
-    """Return what identifies the rows of a dataset folder: a hash over its shards.
+def read_rows(dataset: DatasetFolder) -> Iterator[dict[str, Any]]:
+    """Give the rows of a dataset as {id, text, language, path, repository}; language None for prose and chat.
 
     Raises:
-        ConfigError: there is no shard.
+        ConfigError: there is no shard, or the dataset has no id or no text.
     """
-    shards = sorted((folder / "data").glob("*.parquet"))
-    if not shards:
-        raise ConfigError(f"{folder} has no data/*.parquet; name the folder of a finished dataset")
-    return digest([file_sha256(path) for path in shards])
-
-
-def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give the rows of a dataset folder as {id, text, language, path, repository}; language None for prose and chat.
-
-    Raises:
-        ConfigError: the dataset has no column of text.
-    """
-    import pyarrow.parquet as pq
-
-    for path in sorted((folder / "data").glob("*.parquet")):
-        with pq.ParquetFile(path) as shard:
-            names = shard.schema_arrow.names
-            identifier = next((name for name in ID_COLUMNS if name in names), None)
-            texts = next((columns for columns in TEXT_COLUMNS if set(columns) <= set(names)), None)
-            if identifier is None or texts is None:
-                known = ", ".join(" and ".join(columns) for columns in TEXT_COLUMNS)
-                raise ConfigError(
-                    f"{path} needs a column {' or '.join(ID_COLUMNS)} and one of {known}; it has {', '.join(names)}"
-                )
-            known_columns = [name for name in ("language", "path", "repository") if name in names]
-            for batch in shard.iter_batches(64, columns=[identifier, *texts, *known_columns]):
-                for row in batch.to_pylist():
-                    known_values = {name: row[name] for name in known_columns}
-                    text = text_of([row[name] for name in texts])
-                    yield (
-                        {"language": None, "path": "", "repository": ""}
-                        | known_values
-                        | {
-                            "id": row[identifier],
-                            "text": text,
-                        }
-                    )
-
-
-def text_of(values: Sequence[Any]) -> str | None:
-    """Return the text of a row: texts and the contents of messages with a blank line between, None without any."""
-    pieces: list[str] = []
-    for value in values:
-        if isinstance(value, str):
-            pieces.append(value)
-        elif value:
-            pieces += [message["content"] or "" for message in value]
-    return "\n\n".join(pieces) if pieces else None
+    names = dataset.columns
+    identifier = next((name for name in ID_COLUMNS if name in names), None)
+    texts = text_columns(names)
+    if identifier is None or texts is None:
+        raise ConfigError(
+            f"{dataset.path} needs a column {' or '.join(ID_COLUMNS)} and one of {KNOWN}; it has {', '.join(names)}"
+        )
+    known = [name for name in ("language", "path", "repository") if name in names]
+    for row in dataset.rows([identifier, *texts, *known]):
+        found = {"language": None, "path": "", "repository": ""} | {name: row[name] for name in known}
+        yield found | {"id": row[identifier], "text": text_of(row, texts)}
 
 
 class Verification:
@@ -140,7 +101,7 @@ class Verification:
         if reason:
             self.reasons[reason] += 1
             examples = self.examples.setdefault(reason, [])
-            if len(examples) < EXAMPLES_PER_REASON:
+            if len(examples) < MAX_EXAMPLES:
                 examples.append(f"{row['repository']} {row['path'] or row['id']}".strip())
         return reason
 
@@ -197,7 +158,7 @@ class Sample:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the sample in a fixed order."""
-        return [row for _, _, row in sorted(self._heap, key=lambda one: (-one[0], one[1]))]
+        return [row for _, _, row in sorted(self._heap, key=lambda entry: (-entry[0], entry[1]))]
 
 
 def part_of_scores(scores: Sequence[float]) -> Part:

@@ -8,7 +8,7 @@ from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 
-LARGEST_CHARACTERS = 20_000
+MAX_CHARACTERS = 20_000
 GRADES = {5: "exemplary", 4: "good", 3: "usable", 2: "poor", 1: "should not be here"}
 
 _STYLE = """
@@ -22,11 +22,11 @@ footer { position: fixed; bottom: 0; left: 0; right: 0; background: #1c2330; col
 # The page fetches nothing and sends nothing: the button saves a file.
 _SCRIPT = """
 const key = "review-" + document.body.dataset.dataset;
-const read = () => [...document.querySelectorAll("section")].map(one => ({
-  id: one.dataset.id,
-  score: Number((one.querySelector("input[type=radio]:checked") || {}).value || 0),
-  comment: one.querySelector("input[type=text]").value,
-})).filter(one => one.score);
+const read = () => [...document.querySelectorAll("section")].map(section => ({
+  id: section.dataset.id,
+  score: Number((section.querySelector("input[type=radio]:checked") || {}).value || 0),
+  comment: section.querySelector("input[type=text]").value,
+})).filter(row => row.score);
 const show = () => {
   const rows = read();
   document.querySelector("output").textContent = rows.length + " of " + document.querySelectorAll("section").length;
@@ -34,10 +34,10 @@ const show = () => {
 };
 try {
   for (const row of JSON.parse(localStorage.getItem(key) || "[]")) {
-    const one = [...document.querySelectorAll("section")].find(section => section.dataset.id === row.id);
-    if (!one) continue;
-    one.querySelector(`input[value="${row.score}"]`).checked = true;
-    one.querySelector("input[type=text]").value = row.comment;
+    const section = [...document.querySelectorAll("section")].find(section => section.dataset.id === row.id);
+    if (!section) continue;
+    section.querySelector(`input[value="${row.score}"]`).checked = true;
+    section.querySelector("input[type=text]").value = row.comment;
   }
 } catch (error) { /* nothing was kept */ }
 document.addEventListener("input", show);
@@ -76,12 +76,12 @@ def review_page(name: str, dataset: str, rows: Sequence[Mapping[str, Any]]) -> s
 
 
 def _section(number: int, row: Mapping[str, Any], total: int) -> str:
-    text = row["text"] if len(row["text"]) <= LARGEST_CHARACTERS else row["text"][:LARGEST_CHARACTERS] + "\n[cut here]"
+    text = row["text"] if len(row["text"]) <= MAX_CHARACTERS else row["text"][:MAX_CHARACTERS] + "\n[cut here]"
     grades = "".join(
         f'<label><input type="radio" name="grade-{number}" value="{grade}"> {grade} {word}</label>'
         for grade, word in GRADES.items()
     )
-    place = " ".join(str(row.get(one) or "") for one in ("repository", "path", "language")).strip()
+    place = " ".join(str(row.get(name) or "") for name in ("repository", "path", "language")).strip()
     return (
         f'<section data-id="{html.escape(str(row["id"]))}"><h2>{number} of {total}</h2><p>{html.escape(place)}</p>'
         f'<pre>{html.escape(text)}</pre><p>{grades}</p><p><input type="text" placeholder="comment"></p></section>'
@@ -103,7 +103,7 @@ def read_review(path: Path, dataset: str, ids: Sequence[str]) -> list[float]:
     """
     try:
         review = json.loads(path.read_text(encoding="utf-8"))
-        scores = {str(one["id"]): one["score"] for one in review["scores"]}
+        scores = {str(given["id"]): given["score"] for given in review["scores"]}
         of_dataset = review["dataset"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"--review {path} cannot be read: {type(error).__name__}: {error}") from None

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datatrove.data import Document
@@ -109,9 +110,9 @@ class BenchmarkIndex:
         names: dict[str, int] = {}
         beginnings = [np.empty(0, np.uint64)]
         for benchmark, given in texts.items():
-            for one in given:
-                owner = names.setdefault(f"{benchmark}: {one.row}", len(names))
-                words, length, ngrams = _worth_indexing(normalise(one.text), one.is_question)
+            for text in given:
+                owner = names.setdefault(f"{benchmark}: {text.row}", len(names))
+                words, length, ngrams = _worth_indexing(normalise(text.text), text.is_question)
                 if len(ngrams):
                     found.setdefault(length, []).append((ngrams, owner))
                     beginnings += [ngram_hashes(words[: SHORT_WORDS.start], SHORT_WORDS.start)] * (length < NGRAM_WORDS)
@@ -152,11 +153,12 @@ class BenchmarkIndex:
 
     def save(self, path: Path) -> None:
         """Write a file, whole or not at all."""
-        arrays = {f"hashes_{n}": one for n, one in self.hashes.items()}
-        arrays |= {f"owners_{n}": one for n, one in self.owners.items()}
         names = np.frombuffer(json.dumps(self.names).encode(), np.uint8)
+        arrays: dict[str, Any] = {"names": names, "beginnings": self.beginnings}
+        arrays |= {f"hashes_{length}": hashes for length, hashes in self.hashes.items()}
+        arrays |= {f"owners_{length}": owners for length, owners in self.owners.items()}
         with written_whole(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, names=names, beginnings=self.beginnings, **arrays)
+            np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> BenchmarkIndex:
@@ -203,10 +205,11 @@ class Decontamination(Step):
 
     def begin(self, rank: int, world_size: int) -> None:
         """Read the index."""
-        self._index = BenchmarkIndex.load(Path(self.path))
+        self._index: BenchmarkIndex | None = BenchmarkIndex.load(Path(self.path))
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a document that holds none of them."""
+        assert self._index is not None
         found = self._index.find(doc.text)
         if found is None:
             yield doc

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
+
+from datasets_builders.building.dataset_folder import DatasetFolder
 
 FASTTEXT_COLUMN = "quality"
 MEAN_PREFIX = "mean_"
@@ -15,7 +16,7 @@ MIN_ROWS = 10
 def score_columns(names: Iterable[str]) -> list[str]:
     """Return the columns of scores among a table's; those of repositories are means of files."""
     bare = {name: name.removeprefix(MEAN_PREFIX) for name in names}
-    return [name for name, one in bare.items() if one == FASTTEXT_COLUMN or one.startswith(SCORE_PREFIX)]
+    return [name for name, column in bare.items() if column == FASTTEXT_COLUMN or column.startswith(SCORE_PREFIX)]
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float] | None:
@@ -52,14 +53,10 @@ def agreement_lines(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     return lines
 
 
-def columns_of_scores(folder: Path) -> dict[str, list[float | None]]:
-    """Return the columns of scores of a dataset folder."""
-    import pyarrow.parquet as pq
-
-    shards = sorted((folder / "data").glob("*.parquet"))
-    names = score_columns(pq.read_schema(shards[0]).names)
-    found: dict[str, list[float | None]] = {name: [] for name in names}
-    for path in shards:
-        for name, column in pq.read_table(path, columns=names).to_pydict().items():
-            found[name] += column
+def columns_of_scores(dataset: DatasetFolder) -> dict[str, list[float | None]]:
+    """Return the columns of scores of a dataset."""
+    found: dict[str, list[float | None]] = {name: [] for name in score_columns(dataset.columns)}
+    for batch in dataset.batches(list(found)):
+        for name in found:
+            found[name] += batch.column(name).to_pylist()
     return found

@@ -1,67 +1,84 @@
 """Section 2.2.1: a teacher LLM grades files.
 
-    python -m datasets_builders grade --input outputs/source_code --output outputs/grades.jsonl \\
-        --base-url http://127.0.0.1:8000/v1 --model Qwen/Qwen2.5-Coder-32B-Instruct --sample 1000 --dry-run
-
-Without --dry-run the questions are asked. Interrupted or not, the same command asks nothing again that was answered:
+With --dry-run it says what would be asked. Interrupted or not, the same command asks nothing again that was answered:
 OUTPUT.answers keeps the answers. A file without a usable answer stands in OUTPUT.removed.jsonl with the reason.
 """
+
+from __future__ import annotations
 
 import argparse
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasets_builders.asking import Endpoint, add_endpoint_arguments, check_endpoint, endpoint_of
-from datasets_builders.building.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, HelpFormatter
-from datasets_builders.building.errors import BuildError, ConfigError
-from datasets_builders.building.identity import content_id
-from datasets_builders.curation.assessment.inspection import TEXT_COLUMNS, Sample
-from datasets_builders.curation.quality.agreement import agreement_lines, score_columns
-from datasets_builders.curation.quality.grading import (
-    ATTEMPTS,
-    CHARACTERS_PER_TOKEN,
-    LEAST,
-    MAX_CHARACTERS,
-    MOST,
-    PROMPT_FILE,
-    RESPECTS,
-    Rubric,
-    as_document,
-    grade_files,
-    graded_rows,
-    write_rows,
+if TYPE_CHECKING:
+    from datasets_builders.asking import Endpoint
+    from datasets_builders.curation.quality.grading import Rubric
+
+HELP = "let a teacher LLM grade files, for train-quality-model to learn from (section 2.2.1)"
+EXAMPLE = (
+    "python -m datasets_builders grade --input outputs/source_code --output outputs/grades.jsonl "
+    "--base-url http://127.0.0.1:8000/v1 --model Qwen/Qwen2.5-Coder-32B-Instruct --sample 1000 --dry-run"
 )
-from datasets_builders.curation.quality.labelled_rows import rows_of
 
 SUFFIXES = (".jsonl", ".parquet")
 Row = dict[str, Any]
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Grade a sample; 0 when done, 1 when the server gave no answers, 2 when the command cannot be used."""
-    options = _parser().parse_args(arguments)
-    try:
-        endpoint, rubric = endpoint_of(options), _rubric(options)
-        if options.output.suffix not in SUFFIXES:
-            raise ConfigError(f"--output {options.output} must end in {' or '.join(SUFFIXES)}")
-        if not options.dry_run:
-            check_endpoint(endpoint)
-        rows, left_out = sampled_rows(options)
-        print("\n".join(_plan(rows, left_out, rubric, endpoint)))
-        if options.dry_run:
-            print(f"the first question:\n\n{rubric.question(as_document(rows[0]))}")
-            return EXIT_OK
-        grades, removed = grade_files(rows, rubric, endpoint, _beside(options.output, "answers"))
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    except BuildError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_FAILED
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from datasets_builders.asking import add_endpoint_arguments
+    from datasets_builders.curation.quality.grading import (
+        ATTEMPTS,
+        MAX_CHARACTERS,
+        MAX_GRADE,
+        MIN_GRADE,
+        PROMPT_FILE,
+        RESPECTS,
+    )
+    from datasets_builders.curation.row_text import KNOWN
+
+    parser.add_argument("--input", required=True, help=".parquet or .jsonl file, dataset folder, or ORG/NAME")
+    parser.add_argument("--output", type=Path, required=True, help="FILE.jsonl or FILE.parquet of graded rows")
+    parser.add_argument("--content-column", help=f"column of the text; by default the first there is of {KNOWN}")
+    parser.add_argument("--sample", type=int, default=1000, help="number of files that are graded; 0 grades all")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be asked, and ask nothing")
+    parser.add_argument("--prompt", type=Path, default=PROMPT_FILE, help="file of the question, with $content in it")
+    parser.add_argument(
+        "--respects",
+        default=",".join(RESPECTS),
+        help=f"names of the answer's grades, {MIN_GRADE} to {MAX_GRADE} each",
+    )
+    parser.add_argument(
+        "--max-characters", type=int, default=MAX_CHARACTERS, help="characters of a file that are shown"
+    )
+    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="answers asked for until one is well-formed")
+    parser.add_argument("--enforce-form", action="store_true", help="let the server enforce the form, if it can")
+    add_endpoint_arguments(parser, required=True)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Grade a sample, or say what would be asked."""
+    from datasets_builders.asking import check_endpoint, endpoint_of
+    from datasets_builders.building.errors import ConfigError
+    from datasets_builders.curation.quality.grading import as_document, grade_files, graded_rows, write_rows
+
+    endpoint, rubric = endpoint_of(options), _rubric(options)
+    if options.output.suffix not in SUFFIXES:
+        raise ConfigError(f"--output {options.output} must end in {' or '.join(SUFFIXES)}")
+    if not options.dry_run:
+        check_endpoint(endpoint)
+    rows, left_out = sampled_rows(
+        options.input, sample_rows=options.sample, seed=options.seed, content_column=options.content_column
+    )
+    print("\n".join(_plan(rows, left_out, rubric, endpoint)))
+    if options.dry_run:
+        print(f"the first question:\n\n{rubric.question(as_document(rows[0]))}")
+        return 0
+    grades, removed = grade_files(rows, rubric, endpoint, _beside(options.output, "answers"))
     graded = graded_rows(rows, grades, endpoint.model)
     write_rows(options.output, graded)
     without = [
@@ -71,33 +88,13 @@ def main(arguments: Sequence[str]) -> int:
     ]
     write_rows(_beside(options.output, "removed.jsonl"), without)
     print("\n".join(_summary(options.output, graded, without)))
-    return EXIT_OK
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets_builders grade",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-    )
-    parser.add_argument("--input", required=True, help=".parquet or .jsonl file, dataset folder, or ORG/NAME")
-    parser.add_argument("--output", type=Path, required=True, help="FILE.jsonl or FILE.parquet of graded rows")
-    parser.add_argument("--content-column", help=f"default: the first there is of {', '.join(TEXT_COLUMNS)}")
-    parser.add_argument("--sample", type=int, default=1000, help="files that are graded; 0 grades all")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    parser.add_argument("--dry-run", action="store_true", help="print what would be asked, and ask nothing")
-    parser.add_argument("--prompt", type=Path, default=PROMPT_FILE, help="file of the question, with $content in it")
-    parser.add_argument(
-        "--respects", default=",".join(RESPECTS), help=f"names of the answer's grades, {LEAST} to {MOST} each"
-    )
-    parser.add_argument("--max-characters", type=int, default=MAX_CHARACTERS, help="of a file that are shown")
-    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="answers asked for until one is well-formed")
-    parser.add_argument("--enforce-form", action="store_true", help="let the server enforce the form, if it can")
-    add_endpoint_arguments(parser, required=True)
-    return parser
+    return 0
 
 
 def _rubric(options: argparse.Namespace) -> Rubric:
+    from datasets_builders.building.errors import ConfigError
+    from datasets_builders.curation.quality.grading import Rubric
+
     if min(options.attempts, options.max_characters) < 1 or options.sample < 0:
         raise ConfigError("--attempts and --max-characters must be at least 1, --sample at least 0")
     try:
@@ -108,24 +105,39 @@ def _rubric(options: argparse.Namespace) -> Rubric:
     return Rubric(prompt, respects, options.max_characters, options.attempts, options.enforce_form)
 
 
-def sampled_rows(options: argparse.Namespace) -> tuple[list[Row], Counter[str]]:
+def sampled_rows(
+    source: str, *, sample_rows: int, seed: int, content_column: str | None = None
+) -> tuple[list[Row], Counter[str]]:
     """Return the rows that are graded, {id, text, path, language} and scores that they have, and what was left out.
+
+    Args:
+        source (`str`): see `rows_of`.
+        sample_rows (`int`): how many; 0 for all.
+        seed (`int`): of the sample.
+        content_column (`str`, *optional*): of the text; by default that of the kind of dataset.
 
     Raises:
         ConfigError: the input cannot be read, has no text, or has no row to grade.
     """
     from tqdm import tqdm
 
-    sample, left_out, seen = Sample(options.sample or sys.maxsize, options.seed), Counter[str](), set[str]()
-    for row in tqdm(rows_of(options.input), desc="read", unit=" rows", disable=None):
-        column = options.content_column or next((name for name in TEXT_COLUMNS if name in row), TEXT_COLUMNS[0])
-        if column not in row:
-            raise ConfigError(f"{options.input} has no column {column!r}; it has {', '.join(row)}")
-        text = row[column]
-        if not isinstance(text, str) or not text.strip():
+    from datasets_builders.building.errors import ConfigError
+    from datasets_builders.building.identity import content_id
+    from datasets_builders.curation.assessment.inspection import Sample
+    from datasets_builders.curation.quality.agreement import score_columns
+    from datasets_builders.curation.quality.labelled_rows import rows_of
+    from datasets_builders.curation.row_text import ID_COLUMNS, text_columns, text_of
+
+    sample, left_out, seen = Sample(sample_rows or sys.maxsize, seed), Counter[str](), set[str]()
+    for row in tqdm(rows_of(source), desc="read", unit=" rows", disable=None):
+        columns = (content_column,) if content_column else text_columns(row) or ("content",)
+        if columns[0] not in row:
+            raise ConfigError(f"{source} has no column {columns[0]!r}; it has {', '.join(row)}")
+        text = text_of(row, columns)
+        if text is None or not text.strip():
             left_out["empty"] += 1
             continue
-        identifier = str(row.get("id") or content_id(text))
+        identifier = str(next(filter(None, map(row.get, ID_COLUMNS)), None) or content_id(text))
         if identifier in seen:
             left_out["same_id"] += 1
             continue
@@ -134,7 +146,7 @@ def sampled_rows(options: argparse.Namespace) -> tuple[list[Row], Counter[str]]:
         sample.offer({"id": identifier, "text": text} | known)
     rows = sample.rows()
     if not rows:
-        raise ConfigError(f"--input {options.input} has no file to grade ({dict(left_out) or 'it has no rows'})")
+        raise ConfigError(f"--input {source} has no file to grade ({dict(left_out) or 'it has no rows'})")
     left_out["not_in_the_sample"] = len(seen) - len(rows)
     return rows, left_out
 
@@ -144,6 +156,8 @@ def _beside(output: Path, what: str) -> Path:
 
 
 def _plan(rows: list[Row], left_out: Counter[str], rubric: Rubric, endpoint: Endpoint) -> list[str]:
+    from datasets_builders.curation.quality.grading import CHARACTERS_PER_TOKEN, as_document
+
     characters = sum(len(rubric.question(as_document(row))) for row in rows)
     asked = math.ceil(characters / CHARACTERS_PER_TOKEN)
     return [
@@ -155,11 +169,14 @@ def _plan(rows: list[Row], left_out: Counter[str], rubric: Rubric, endpoint: End
 
 
 def _summary(output: Path, graded: list[Row], without: list[Row]) -> list[str]:
+    from datasets_builders.curation.quality.agreement import agreement_lines, score_columns
+    from datasets_builders.curation.quality.grading import MAX_GRADE, MIN_GRADE
+
     grades = Counter(row["grade"] for row in graded)
     columns = {name: [row[name] for row in graded] for name in ("grade", *score_columns(graded[0]))}
     return [
         f"{output}: {len(graded):,} graded files; grades "
-        + ", ".join(f"{grade}: {grades[grade]:,}" for grade in range(LEAST, MOST + 1)),
+        + ", ".join(f"{grade}: {grades[grade]:,}" for grade in range(MIN_GRADE, MAX_GRADE + 1)),
         *_counted("without a grade", Counter(row["reason"] for row in without)),
         *agreement_lines(columns),
         f"learn from them: train-quality-model --input {output} --label-column grade --positive-at 4 --output FOLDER",

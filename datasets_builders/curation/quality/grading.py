@@ -23,7 +23,7 @@ from datasets_builders.curation.quality.agreement import FASTTEXT_COLUMN, SCORE_
 PROMPT_FILE = Path(__file__).with_name("prompts") / "grade_file.txt"
 RESPECTS = ("readability", "educational_value", "correctness", "cleanliness")
 COLUMNS = ("id", "content", "path", "language", "grade", "score", "graded_by")  # of graded rows, beside the respects
-LEAST, MOST = 1, 5
+MIN_GRADE, MAX_GRADE = 1, 5
 MAX_NAME_CHARACTERS = 200  # of path and language
 MAX_CHARACTERS = 16_000  # of a longer file the beginning is graded: some 4,000 tokens
 CHARACTERS_PER_TOKEN = 3.5  # rough, of code under tokenizers of today
@@ -94,6 +94,8 @@ def grade_files(
 
     Args:
         rows: {id, text, path, language}, with ids of their own.
+        rubric (`Rubric`): what is asked.
+        endpoint (`Endpoint`): who is asked.
         folder (`Path`): keeps the answers.
 
     Returns:
@@ -108,8 +110,8 @@ def grade_files(
     documents = [as_document(row) for row in rows]
     rollout = until_valid(
         lambda doc: [{"role": "user", "content": rubric.question(doc)}],
-        lambda text: parse_integers(text, rubric.respects, LEAST, MOST),
-        {"response_format": schema_of_integers(rubric.respects, LEAST, MOST)} if rubric.enforce_form else {},
+        lambda text: parse_integers(text, rubric.respects, MIN_GRADE, MAX_GRADE),
+        {"response_format": schema_of_integers(rubric.respects, MIN_GRADE, MAX_GRADE)} if rubric.enforce_form else {},
         rubric.attempts,
     )
     asked = [rubric.prompt, list(rubric.respects), rubric.max_characters, rubric.attempts, rubric.enforce_form]
@@ -138,9 +140,9 @@ def graded_rows(rows: Iterable[dict[str, Any]], grades: dict[str, dict[str, int]
         given = grades.get(str(row["id"]))
         if given:
             kept = {name: value for name, value in row.items() if name != "text"}
-            score = 100 * (sum(given.values()) / len(given) - LEAST) / (MOST - LEAST)
-            one = {"content": row["text"], **given, "grade": min(given.values()), "score": score, "graded_by": model}
-            graded.append(kept | one)
+            score = 100 * (sum(given.values()) / len(given) - MIN_GRADE) / (MAX_GRADE - MIN_GRADE)
+            known = {"content": row["text"], **given}
+            graded.append(kept | known | {"grade": min(given.values()), "score": score, "graded_by": model})
     return graded
 
 

@@ -1,22 +1,13 @@
-"""Section 2.2.1: train the fastText quality model from labelled files.
+"""Section 2.2.1, code quality score: train the fastText quality model, calibrate and measure it on held-out files."""
 
-    python -m datasets_builders train-quality-model --input LABELLED --label-column score --positive-at 3 --output MODEL
-
-LABELLED is a Parquet or JSON Lines file, a dataset folder, or a dataset on the Hub with a column of code and one of
-labels, a teacher LLM's scores say. A tenth of the files is held out to calibrate and a tenth to measure, by the hash of
-the content, so that equal files never stand on both sides.
-"""
-
-import argparse
 import hashlib
 import importlib.metadata
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets_builders.building.command_line import HelpFormatter
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
 from datasets_builders.curation.quality.fasttext_process import TrainingError, train_in_process
@@ -35,54 +26,76 @@ from datasets_builders.curation.quality.quality_model import (
 SPLITS = ("test", "calibration", *("train",) * 8)
 BATCH = 256
 NUM_BINS = 10
-MIN_FILES_OF_A_CLASS = 5
+MIN_CLASS_FILES = 5
 TRAINING_FILE = "train.txt"
-PARAMETERS = ("dim", "word_ngrams", "epochs", "learning_rate", "buckets", "seed")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Train a model, print what it does on held-out files, write the folder."""
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets_builders train-quality-model",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-    )
-    parser.add_argument("--input", required=True, help=".parquet or .jsonl file, dataset folder, or ORG/NAME")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the model; replaced when it holds one")
-    parser.add_argument("--content-column", default="content", help="the code")
-    parser.add_argument("--label-column", default="label", help="numbers, or true and false")
-    parser.add_argument("--positive-at", type=float, default=1.0, help="labels from here on are high quality")
-    parser.add_argument("--dim", type=int, default=64, help="of a vector")
-    parser.add_argument("--word-ngrams", type=int, default=2, help="longest run of words that is a feature")
-    parser.add_argument("--epochs", type=int, default=10, help="passes over the files")
-    parser.add_argument("--learning-rate", type=float, default=0.5, help="at the start")
-    parser.add_argument("--buckets", type=int, default=200_000, help="of hashed n-grams; the model has dim x 4 B each")
-    parser.add_argument("--threads", type=int, default=1, help="with more than one a second run gives another model")
-    parser.add_argument("--seed", type=int, default=0, help="of the training")
-    options = parser.parse_args(arguments)
-    try:
-        description = train(options)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(summary(description))
-    print(f"{options.output}: use it with quality_model={options.output} min_quality=0.5")
-    return 0
+@dataclass(frozen=True)
+class LabelledFiles:
+    """What is learned from.
+
+    Args:
+        source (`str`): see `rows_of`.
+        content_column, label_column (`str`): of the code, and of numbers or of true and false.
+        positive_at (`float`): labels from here on are high quality.
+    """
+
+    source: str
+    content_column: str = "content"
+    label_column: str = "label"
+    positive_at: float = 1.0
+
+    def __iter__(self) -> Iterator[tuple[str, bool]]:
+        """Give (content, is it of high quality) of each row."""
+        for row in rows_of(self.source):
+            for column in (self.content_column, self.label_column):
+                if column not in row:
+                    raise ConfigError(f"{self.source} has no column {column!r}; it has {', '.join(row)}")
+            content, label = row[self.content_column], row[self.label_column]
+            if isinstance(content, str) and content.strip() and isinstance(label, bool | int | float):
+                yield content, float(label) >= self.positive_at
 
 
-def train(options: argparse.Namespace) -> QualityDescription:
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Options of fastText.
+
+    Args:
+        dim (`int`): numbers of a vector.
+        word_ngrams (`int`): longest n-gram that is a feature.
+        epochs (`int`): passes over the files.
+        learning_rate (`float`): at the start.
+        buckets (`int`): of hashed n-grams; the model has dim x 4 bytes each.
+        seed (`int`): of the training.
+        threads (`int`): with more than one a second run gives another model.
+    """
+
+    dim: int = 64
+    word_ngrams: int = 2
+    epochs: int = 10
+    learning_rate: float = 0.5
+    buckets: int = 200_000
+    seed: int = 0
+    threads: int = 1
+
+
+def train(files: LabelledFiles, output: Path, options: TrainingOptions) -> QualityDescription:
     """Train, calibrate, measure and write a model.
+
+    Args:
+        files (`LabelledFiles`): what is learned from.
+        output (`Path`): folder of the model; replaced when it holds one.
+        options (`TrainingOptions`): of fastText.
 
     Raises:
         ConfigError: the data cannot be read, lack a column, or have too few files of a class.
     """
-    output: Path = options.output
     if output.exists() and not (output / MODEL_FILE).is_file() and any(output.iterdir()):
         raise ConfigError(f"--output {output} holds something that is no quality model; name another folder")
     temporary = output.with_name(f"{output.name}.incomplete")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    held_out, training = _split(options, temporary / TRAINING_FILE)
+    held_out, counts = _split(files, temporary / TRAINING_FILE)
     try:
         train_in_process(
             temporary / TRAINING_FILE,
@@ -100,14 +113,20 @@ def train(options: argparse.Namespace) -> QualityDescription:
     except TrainingError as error:
         raise ConfigError(f"fastText: {error}; where it met NaN, give a smaller --learning-rate") from None
     (temporary / TRAINING_FILE).unlink()
-    description = QualityDescription(file_sha256(temporary / MODEL_FILE), 1.0, 0.0, options.positive_at, training)
+    training = {
+        "input": files.source,
+        **counts,
+        "parameters": {name: value for name, value in asdict(options).items() if name != "threads"},
+        "fasttext": importlib.metadata.version("fasttext-numpy2-wheel"),
+    }
+    description = QualityDescription(file_sha256(temporary / MODEL_FILE), 1.0, 0.0, files.positive_at, training)
     write_description(temporary, description)
     trained = QualityModel(temporary)
     raw, answers = _scores(trained, held_out["calibration"])
     description.slope, description.intercept = fit_platt(raw, answers)
     trained.description = description
     raw, answers = _scores(trained, held_out["test"])
-    description.held_out = measure([trained.calibrated(one) for one in raw], answers)
+    description.held_out = measure([trained.calibrated(probability) for probability in raw], answers)
     description.held_out["calibration_error_uncalibrated"] = calibration_error(raw, answers)
     write_description(temporary, description)
     shutil.rmtree(output, ignore_errors=True)
@@ -115,15 +134,13 @@ def train(options: argparse.Namespace) -> QualityDescription:
     return description
 
 
-def _split(
-    options: argparse.Namespace, training_file: Path
-) -> tuple[dict[str, list[tuple[str, bool]]], dict[str, Any]]:
-    """Write the files to train on; return those that are held out, and what there was."""
+def _split(files: LabelledFiles, training_file: Path) -> tuple[dict[str, list[tuple[str, bool]]], dict[str, Any]]:
+    """Write the files to train on; return those that are held out, and how many there were."""
     held_out: dict[str, list[tuple[str, bool]]] = {"test": [], "calibration": []}
     counts = {split: [0, 0] for split in ("train", "calibration", "test")}
     seen, num_equal = set(), 0
     with training_file.open("w", encoding="utf-8") as lines:
-        for content, is_high in labelled_files(options):
+        for content, is_high in files:
             digest = hashlib.sha256(content.encode("utf-8", "replace")).digest()
             if digest[:16] in seen:
                 num_equal += 1
@@ -136,29 +153,15 @@ def _split(
             else:
                 held_out[split].append((content, is_high))
     for split, (low, high) in counts.items():
-        if min(low, high) < MIN_FILES_OF_A_CLASS:
+        if min(low, high) < MIN_CLASS_FILES:
             raise ConfigError(
-                f"{split} has {high} files of high and {low} of low quality (labels from {options.positive_at} on are "
-                f"high), but needs {MIN_FILES_OF_A_CLASS} of each; give more files or another --positive-at"
+                f"{split} has {high} files of high and {low} of low quality (labels from {files.positive_at} on are "
+                f"high), but needs {MIN_CLASS_FILES} of each; give more files or another --positive-at"
             )
     return held_out, {
-        "input": options.input,
         "files": {split: {"low": low, "high": high} for split, (low, high) in counts.items()},
         "left_out_as_equal": num_equal,
-        "parameters": {name: getattr(options, name) for name in PARAMETERS},
-        "fasttext": importlib.metadata.version("fasttext-numpy2-wheel"),
     }
-
-
-def labelled_files(options: argparse.Namespace) -> Iterator[tuple[str, bool]]:
-    """Give (content, is it of high quality) of each row."""
-    for row in rows_of(options.input):
-        for column in (options.content_column, options.label_column):
-            if column not in row:
-                raise ConfigError(f"{options.input} has no column {column!r}; it has {', '.join(row)}")
-        content, label = row[options.content_column], row[options.label_column]
-        if isinstance(content, str) and content.strip() and isinstance(label, bool | int | float):
-            yield content, float(label) >= options.positive_at
 
 
 def _scores(model: QualityModel, files: list[tuple[str, bool]]) -> tuple[list[float], list[bool]]:
@@ -177,7 +180,7 @@ def fit_platt(probabilities: Sequence[float], answers: Sequence[bool]) -> tuple[
     import numpy as np
     from scipy.optimize import minimize
 
-    x = np.array([logit(one) for one in probabilities])
+    x = np.array([logit(probability) for probability in probabilities])
     y = np.array(answers, bool)
     high, low = (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2)
     target = np.where(y, high, low)
@@ -215,7 +218,7 @@ def calibration_error(scores: Sequence[float], answers: Sequence[bool]) -> float
     bins: dict[int, list[tuple[float, bool]]] = {}
     for score, answer in zip(scores, answers, strict=True):
         bins.setdefault(min(int(score * NUM_BINS), NUM_BINS - 1), []).append((score, answer))
-    gaps = (abs(sum(score for score, _ in one) - sum(answer for _, answer in one)) for one in bins.values())
+    gaps = (abs(sum(score for score, _ in pairs) - sum(answer for _, answer in pairs)) for pairs in bins.values())
     return sum(gaps) / max(len(scores), 1)
 
 

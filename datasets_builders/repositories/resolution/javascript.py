@@ -112,7 +112,7 @@ class JavaScriptRules(Rules):
         """Return paths (relative to the repository) and baseUrl, as far as files of the repository say."""
         paths: dict[str, list[str]] = {}
         base_url: str | None = None
-        waiting, seen = [path], set()
+        waiting, seen = [path], set[str]()
         while waiting and len(seen) < MAX_EXTENDS:
             current = waiting.pop(0)
             if current in seen:

@@ -89,10 +89,10 @@ class PhpRules(Rules):
 
     def _class(self, path: str, name: str) -> Resolution:
         if candidates := self._files_of.get(name):
-            one = nearest(path, candidates)
-            return Resolution((one,), "php_class") if one else AMBIGUOUS
-        if len(candidates := self._files_without_case.get(name.lower(), ())) == 1:
-            return Resolution((candidates[0],), "php_case")
+            file = nearest(path, candidates)
+            return Resolution((file,), "php_class") if file else AMBIGUOUS
+        if len(similar := self._files_without_case.get(name.lower(), [])) == 1:
+            return Resolution((similar[0],), "php_case")
         for prefix, folder in self._prefixes:
             if prefix and name.startswith(prefix):
                 base = posixpath.join(folder, name[len(prefix) :].replace("\\", "/").lstrip("/"))

@@ -9,9 +9,10 @@ import pytest
 
 from datasets_builders.__main__ import BUILDERS, COMMANDS
 from datasets_builders.building.command_line import run_command
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.verdicts import publish_dataset, refusal_of_inspection
-from datasets_builders.curation.assessment.inspection import Part, Sample, composite, dataset_digest
+from datasets_builders.curation.assessment.inspection import Part, Sample, composite
 from datasets_builders.curation.assessment.review import read_llm_scores, read_review, review_page
 from modeling_ling.publishing import PublishError
 
@@ -28,7 +29,7 @@ FAULTS = {
 def dataset(folder, texts):
     (folder / "data").mkdir(parents=True)
     ids = [f"{number:04d}" for number in range(len(texts))]
-    columns = {"id": ids, "content": texts, "path": [f"{one}.py" for one in ids], "language": ["Python"] * len(ids)}
+    columns = {"id": ids, "content": texts, "path": [f"{name}.py" for name in ids], "language": ["Python"] * len(ids)}
     pq.write_table(pa.table(columns), folder / "data" / "train_00000_of_00001.parquet")
     (folder / "README.md").write_text("---\nlicense: mit\n---\n# Code\n")
     return folder
@@ -113,11 +114,11 @@ def test_people_fill_in_the_page_and_are_read_back(good):
     page = (good / "review.html").read_text()
     ids = re.findall(r'<section data-id="(\d+)">', page)
     digest = re.search(r'data-dataset="(\w+)"', page)[1]
-    assert len(ids) == 10 and digest == dataset_digest(good)
+    assert len(ids) == 10 and digest == DatasetFolder(good).digest()
     review = good.parent / "review.json"
-    review.write_text(json.dumps({"dataset": digest, "scores": [{"id": one, "score": 2} for one in ids[:5]]}))
+    review.write_text(json.dumps({"dataset": digest, "scores": [{"id": name, "score": 2} for name in ids[:5]]}))
     scores = good.parent / "scores.jsonl"
-    scores.write_text("".join(json.dumps({"id": one, "score": 90}) + "\n" for one in ids))
+    scores.write_text("".join(json.dumps({"id": name, "score": 90}) + "\n" for name in ids))
     code, verdict = inspect(good, "--review", review, "--llm-scores", scores)
     assert verdict["parts"]["human"] == {"score": 25.0, "low": 25.0, "high": 25.0, "n": 5}
     assert verdict["score"] == pytest.approx(0.4 * 100 + 0.3 * 90 + 0.3 * 25) and code == 1
@@ -167,4 +168,4 @@ def test_the_formula_leaves_missing_parts_out():
 
 def test_what_is_no_dataset_says_so(tmp_path, capsys):
     assert run_command(["inspect", str(tmp_path)], BUILDERS, COMMANDS) == 2
-    assert "has no data/*.parquet" in capsys.readouterr().err
+    assert "holds no data/*.parquet" in capsys.readouterr().err

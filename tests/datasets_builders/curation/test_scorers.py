@@ -14,6 +14,7 @@ import torch
 from datatrove.data import Document
 
 from datasets_builders.building.config import load_config
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.curation.quality.agreement import columns_of_scores
 from datasets_builders.curation.quality.model_scores import ModelScores
@@ -268,7 +269,10 @@ def test_repositories_carry_the_means_of_their_files(bert, tmp_path):
     RepositoriesBuilder(config).run()
     (row,) = pq.read_table(tmp_path / "out" / "data").to_pylist()
     assert row["mean_score_edu"] is not None and row["mean_quality"] is None
-    assert columns_of_scores(tmp_path / "out") == {"mean_quality": [None], "mean_score_edu": [row["mean_score_edu"]]}
+    assert columns_of_scores(DatasetFolder(tmp_path / "out")) == {
+        "mean_quality": [None],
+        "mean_score_edu": [row["mean_score_edu"]],
+    }
 
 
 def test_another_model_or_prompt_is_another_input(bert, causal, tmp_path):
@@ -307,7 +311,7 @@ def test_wrong_fields_stop_before_anything_is_looked_at(entry, message):
 
 
 def test_the_readmes_example_is_a_config(tmp_path):
-    readme = (ROOT / "datasets_builders" / "README.md").read_text()
+    readme = (ROOT / "datasets_builders" / "curation" / "README.md").read_text()
     path = tmp_path / "scored.yaml"
     blocks = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     path.write_text("output_dir: x\n" + next(block for block in blocks if "scorers:" in block))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def read_rows(path: Path) -> list[Row]:
             whole = json.loads(text)
             return list(whole.values()) if isinstance(whole, dict) else whole
         return [json.loads(line) for line in text.split("\n") if line.strip()]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:  # the last two: a download that was cut off
         raise BenchmarkDataError(f"{path} cannot be read: {error}") from error
 
 
@@ -42,6 +43,8 @@ def check_columns(rows: Sequence[Row], columns: Iterable[str], where: str) -> No
     if not rows:
         raise BenchmarkDataError(f"{where} has no rows")
     for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise BenchmarkDataError(f"{where}: row {number} is no mapping of columns: {str(row)[:80]}")
         missing = [column for column in columns if column not in row]
         if missing:
             raise BenchmarkDataError(f"{where}: row {number} lacks {', '.join(missing)}; it has {', '.join(row)}")

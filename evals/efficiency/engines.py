@@ -74,11 +74,14 @@ def measure_transformers(name: str, plan: Plan) -> tuple[list[dict[str, Any]], d
     import transformers
 
     import modeling_ling  # noqa: F401 - registers the architecture
+    from evals.models.model_folder import loading
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     # Any: what transformers annotates as the model's class lacks `generate` and the types of its settings.
-    model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, trust_remote_code=True, dtype=dtype)
+    model: Any
+    with loading(name):
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, trust_remote_code=True, dtype=dtype)
     model = model.to(device).eval()
 
     def generate(prompts: list[list[int]], output_tokens: int) -> list[int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from evals.errors import UsageError
@@ -28,6 +30,20 @@ def check_model(model: str) -> None:
         raise UsageError(f"--model {model}: config.json is not JSON: {error}") from error
     if not isinstance(settings, dict) or "model_type" not in settings:
         raise UsageError(f"--model {model}: config.json is not a model's: it lacks model_type")
+
+
+@contextlib.contextmanager
+def loading(model: str) -> Iterator[None]:
+    """Say in a line what transformers says of a model or tokenizer that it cannot load.
+
+    Raises:
+        UsageError: files are missing, broken, or of an architecture that transformers does not know.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UsageError(f"--model {model} cannot be loaded: {lines[0]}") from error
 
 
 def model_fingerprint(model: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evals.benchmarks.rows import read_rows
 from evals.errors import UsageError
-from evals.models.model_folder import check_model
+from evals.models.model_folder import check_model, loading
 from evals.report.statistics import paired_bootstrap
 
 if TYPE_CHECKING:
@@ -56,7 +56,11 @@ def compare_losses(
 
     for path in (model, baseline):
         check_model(path)
-    tokenizer, other = (AutoTokenizer.from_pretrained(path, trust_remote_code=True) for path in (model, baseline))
+    tokenizers = []
+    for path in (model, baseline):
+        with loading(path):
+            tokenizers.append(AutoTokenizer.from_pretrained(path, trust_remote_code=True))
+    tokenizer, other = tokenizers
     if other.get_vocab() != tokenizer.get_vocab():
         raise UsageError("model and baseline have different tokenizers: their losses per token cannot be compared")
     rows, left_out = tokenize_rows(load_rows(data, split), tokenizer, max_tokens, limit)
@@ -144,7 +148,9 @@ def load_model(path: str) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return AutoModelForCausalLM.from_pretrained(path, trust_remote_code=True, dtype=torch.float32).eval().to(device)
+    with loading(path):
+        model = AutoModelForCausalLM.from_pretrained(path, trust_remote_code=True, dtype=torch.float32)
+    return model.eval().to(device)
 
 
 def row_losses(model: PreTrainedModel, rows: Sequence[ScoredRow], batch_size: int) -> list[float]:

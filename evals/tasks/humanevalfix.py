@@ -11,6 +11,8 @@ from evals.tasks.answers import TITLES
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.go_files import go_file
 from evals.tasks.marked import marked_program
+from evals.tasks.python_text import as_module, without_demonstration
+from evals.tasks.script_text import as_script
 from evals.tasks.syntax import defines, definitions, functions_beside, without, without_function
 
 # OctoPack's tests print a failed assertion and go on; here it throws.
@@ -67,6 +69,10 @@ class HumanEvalFix(ExecutedBenchmark):
         """Return what an answer leaves out of the declaration's head, the answer's functions, and tests."""
         if self.language == "go":
             return self._program(row, code, f"{row['import']}\n{code}")
+        if self.language == "javascript":
+            code = as_script(code, "javascript", row["entry_point"], row["test"])
+        if self.language == "python":
+            code = without_demonstration(code, row["entry_point"])
         return self._program(row, with_head(declaration(row), code, self.language))
 
     def _program(self, row: Row, code: str, imports: str = "") -> Program:
@@ -82,6 +88,8 @@ class HumanEvalFix(ExecutedBenchmark):
             test = STRICT_ASSERT + test
         if self.language == "rust":
             test = rust_main(test)
+        if self.language == "python":
+            code = as_module(code)
         return marked_program(f"{code}\n{test}", self.language)
 
     def gold(self, row: Row) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from evals.benchmarks.mbxp_plus import LANGUAGES, mbxp_plus_source
 from evals.benchmarks.rows import Row
@@ -11,6 +12,7 @@ from evals.tasks.answers import TITLES
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.go_files import go_file
 from evals.tasks.marked import marked_program
+from evals.tasks.script_text import as_php, as_script
 from evals.tasks.syntax import defines, without, without_function
 
 PROMPTS = {
@@ -23,6 +25,7 @@ HEADS = {
     "java": r"^\s*(?:import[^\n]*|package[^\n]*)\n",
     "php": r"<\?php\s*\n",
 }
+IMPORT_ALL = re.compile(r"^import \* as (\w+) from ('[^']*'|\"[^\"]*\");?", re.MULTILINE)
 
 
 class MbxpPlus(ExecutedBenchmark):
@@ -63,7 +66,9 @@ class MbxpPlus(ExecutedBenchmark):
         if self.language == "cpp":
             code = without_function(code, "cpp", "main")
         if self.language == "php":
-            code = re.sub(r"<\?(?:php)?|\?>", "", code)
+            code = as_php(code, row["entry_point"]).removeprefix("<?php")
+        if self.language in ("javascript", "typescript"):
+            code = as_script(code, self.language, row["entry_point"], row["test"])
         head = "".join(re.findall(HEADS[self.language], row["prompt"], re.MULTILINE)) if self.language in HEADS else ""
         if self.language == "java":  # imports of the answer stand above the classes, wherever it had them
             head += "".join(re.findall(r"^\s*import[^\n]*\n", code, re.MULTILINE))
@@ -76,9 +81,15 @@ class MbxpPlus(ExecutedBenchmark):
             whole = re.sub(r"\bfunc\s+main\s*\(\s*\)", "func TestAll(t *testing.T)", f"{code}\n{row['test']}")
             return marked_program(go_file(whole, f'{row["prompt"]}\n{code}\nimport "testing"'), "go")
         test = row["test"]
+        if self.language == "typescript":  # an import is no statement of a script
+            test = re.sub(
+                r"^import \* as (\w+) from ('[^']*'|\"[^\"]*\");?", r"const \1 = require(\2);", test, flags=re.M
+            )
         if self.language == "java" and "class Main" in test:
             test = test.replace("public class Main", "class Main")
-        return marked_program(f"{code}\n{test}", self.language)
+        program = marked_program(f"{code}\n{test}", self.language)
+        # The official judge runs what tsc writes, whatever it says of types; only what does not parse fails.
+        return replace(program, language="typescript_unchecked") if self.language == "typescript" else program
 
     def gold(self, row: Row) -> str:
         return row["canonical_solution"]

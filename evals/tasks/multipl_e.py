@@ -14,6 +14,7 @@ from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.go_files import go_file
 from evals.tasks.humaneval import HumanEval
 from evals.tasks.marked import marked_program
+from evals.tasks.script_text import as_php, as_script
 from evals.tasks.syntax import class_body, defines, without, without_function
 
 CHAT = {
@@ -30,6 +31,8 @@ IMPORTS = {
 # dictionary is the same object, two call Equals of null, one compares tuples of different types; here the values are
 # compared. (The paper's 77 % exceeds what those tests allow: not all of them can have been on.)
 EQUALS = re.compile(r"Debug\.Assert\((.*)\.Equals\((null|\(?(?:new (?:List|Dictionary)<|Tuple\.Create\().*)\)\);")
+# A script that ends would end before the tests.
+BASH_END = re.compile(r"^exit(?:[ \t]+0)?[ \t]*;?[ \t]*\n?\s*\Z", re.MULTILINE)
 # Redefining assert before the tests, or turning it off, does not pass.
 ASSERT_AGAIN = "#undef NDEBUG\n#include <cassert>\n"
 
@@ -107,15 +110,15 @@ class MultiplE(ExecutedBenchmark):
             files = {"solution_test.go": encoded(go_file(code, code, package))}
             return marked_program(go_file(tests, row["prompt"], package), "go", files=files)
         if self.language == "php":
-            code = "<?php\n" + re.sub(r"<\?(?:php)?|\?>", "", code)
+            code = as_php(code, name)
         if self.language in ("cpp", "rust"):
             code = without_function(code, self.language, "main")
         if self.language == "cpp":
             code = "".join(re.findall(r"^#include.*\n", row["prompt"], re.MULTILINE)) + code
         if self.language in ("javascript", "typescript"):
-            code = re.sub(
-                r"^export\s+(?:default\s+)?(?=function|const|let|var|class|type|interface|async)", "", code, flags=re.M
-            )
+            code = as_script(code, self.language, name, closed)
+        if self.language == "bash":
+            code = BASH_END.sub("", code)
         return self._program(f"{code}\n", closed)
 
     def _program(self, code: str, tests: str) -> Program:

@@ -49,6 +49,7 @@ IMPORT_NODES = {
     *("using_directive", "using_declaration", "use_declaration", "namespace_use_declaration"),
 }
 IDENTIFIERS = {"identifier", "type_identifier", "field_identifier", "name", "property_identifier", "package_identifier"}
+IDENTIFIERS |= {"shorthand_property_identifier", "shorthand_property_identifier_pattern", "variable_name"}
 DECLARATIONS = {"use_declaration", "const_item", "struct_item", "impl_item", "enum_item", "const_declaration"}
 DECLARATIONS |= {
     "comment",
@@ -141,18 +142,19 @@ def statements(code: str, language: str) -> list[Statement]:
 
 def _statement(node: Node) -> Statement:
     if node.type in IMPORT_NODES:
-        return Statement(text_of(node), frozenset(_identifiers(node)), "import")
+        return Statement(text_of(node), frozenset(identifiers(node)), "import")
     names: set[str] = set()
     stack = [node]
     defined = False
     while stack:
         inner = stack.pop()
         if inner.type in FUNCTION_NODES | CLASS_NODES | BINDING_NODES:
-            names.add(name_of(inner))
+            pattern = inner.child_by_field_name("name") if inner.type == "variable_declarator" else None
+            names |= identifiers(pattern) if pattern is not None and pattern.child_count else {name_of(inner)}
             defined = True
         elif inner.type in ASSIGNMENTS:
             left = inner.child_by_field_name("left")
-            names |= _identifiers(left) if left is not None else set()
+            names |= identifiers(left) if left is not None else set()
             defined = True
         elif inner.type not in ("call", "call_expression", "arguments", "block", "statement_block"):
             stack.extend(inner.children)
@@ -160,13 +162,14 @@ def _statement(node: Node) -> Statement:
     return Statement(text_of(node), frozenset(names), kind)
 
 
-def _identifiers(node: Node) -> set[str]:
+def identifiers(node: Node) -> set[str]:
+    """Return the identifiers in a node; those of an object's keys too."""
     return {text_of(inner) for inner in walk(node) if inner.child_count == 0 and inner.type in IDENTIFIERS}
 
 
 def names_used(code: str, language: str) -> set[str]:
     """Return the identifiers in the code; comments and strings hold none."""
-    return _identifiers(tree_of(code, language))
+    return identifiers(tree_of(code, language))
 
 
 def without(code: str, language: str, drop: Callable[[str, str], bool]) -> str:

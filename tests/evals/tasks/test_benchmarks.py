@@ -11,8 +11,8 @@ from evals.execution import Limits
 from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.bbh import answer_of
 from evals.tasks.cruxeval import answered_assertion, is_literal
-from evals.tasks.gsm8k import final_number
 from evals.tasks.humaneval import HumanEval
+from evals.tasks.numbers import final_number
 
 MBPP_ROW = {
     "task_id": 900,

@@ -39,6 +39,108 @@ GO = {
 }  # fmt: skip
 
 
+SCRIPTS = {
+    language: {
+        "name": "Fixture_0_twice", "language": suffix, "stop_tokens": ["\n}"],
+        "prompt": f"//Double it.\n{head}\n",
+        "tests": f"{declared}const assert = require('node:assert');\n\n\nfunction test() {{\n  let candidate = twice;\n"
+        "  assert.deepEqual(candidate(3),6);\n}\n\ntest();",
+    }
+    for language, suffix, head, declared in (
+        ("javascript", "js", "function twice(n){", ""),
+        ("typescript", "ts", "function twice(n: number): number {", "declare var require: any;\n"),
+    )
+}  # fmt: skip
+PHP = {
+    "name": "Fixture_0_twice", "language": "php", "stop_tokens": ["\nfunction"],
+    "prompt": "<?php\n// Double it.\nfunction twice($n) {\n",
+    "tests": "}\n\nfunction candidate(...$args) {\n    return twice(...$args);\n}\n\n"
+    'function test(): void {\n    if (candidate(3) !== 6) { throw new Exception("no"); }\n}\n\ntest();\n',
+}  # fmt: skip
+RUST = {
+    "name": "Fixture_0_twice", "language": "rs", "stop_tokens": ["\n}"],
+    "prompt": "/// Double it.\nfn twice(n: isize) -> isize {\n",
+    "tests": "}\n\nfn main() {\n    let candidate = twice;\n    assert_eq!(candidate(3), 6);\n}\n",
+}  # fmt: skip
+BASH = {
+    "name": "Fixture_0_twice", "language": "sh", "stop_tokens": ["\n}"],
+    "prompt": "#!/bin/bash\n# Double it.\ntwice() {\n",
+    "tests": '}\n\ncandidate() {\n    twice "$@"\n}\n\nset -e\nrun_test() {\n    [[ $(candidate "3") = "6" ]]\n}\n\n'
+    "run_test",
+}  # fmt: skip
+ROWS = {"cpp": CPP, "java": JAVA, "go": GO, "php": PHP, "rust": RUST, "bash": BASH, **SCRIPTS}
+JS_TWICE = "function twice(n) {\n  return 2 * n;\n}\n"
+TS_TWICE = "function twice(n: number): number {\n  return 2 * n;\n}\n"
+PHP_TWICE = "function twice($n) {\n    return 2 * $n;\n}\n"
+JAVA_TWICE = "    public static long twice(long n) {\n        return 2 * n;\n    }\n"
+# Right answers as models and people write them, each of a kind that came out wrong here or that users reported.
+RIGHT = {
+    "javascript": [
+        f"export default {JS_TWICE}",
+        f"export {JS_TWICE}",
+        f"{JS_TWICE}export {{ twice }};",
+        f"{JS_TWICE}export default twice;",
+        f"{JS_TWICE}module.exports = {{ twice }};",
+        f"{JS_TWICE}exports.twice = twice;",
+        f"import fs from 'fs';\nimport * as path from 'path';\nimport {{ join as j, sep }} from 'path';\n{JS_TWICE}",
+        f"const assert = require('assert');\n{JS_TWICE}assert.strictEqual(twice(1), 2);",
+        f"import assert from 'node:assert';\n{JS_TWICE}assert(twice(1) === 2);",
+        f"const {{ strictEqual: assert }} = require('assert');\n{JS_TWICE}assert(twice(1), 2);",
+        f"{JS_TWICE}const test = [1, 2];\nconsole.log(test.map(twice));",
+        f"{JS_TWICE}function test() {{ console.assert(twice(1) === 2); }}\ntest();",
+        f"{JS_TWICE}console.log(twice(1));\nprocess.exit(0);",
+        f"{JS_TWICE}if (require.main === module) {{ process.exit(twice(0)); }}",
+        f"{JS_TWICE}describe('twice', () => {{ it('works', () => expect(twice(1)).toBe(2)); }});",
+        "const twice = (n) => 2 * n;",
+        "var twice = function (n) { return 2 * n; };",
+        "let candidate = 3;\nconst twice = async => 2 * async;",
+        "'use strict';\nclass Doubler { run(n) { return 2 * n; } }\nconst twice = n => new Doubler().run(n);",
+    ],
+    "typescript": [
+        f"export {TS_TWICE}",
+        f"import assert from 'assert';\n{TS_TWICE}assert(twice(1) === 2);",
+        f"import * as assert from 'assert';\nimport type {{ X }} from './x';\n{TS_TWICE}",
+        f"{TS_TWICE}const test: number[] = [1];\nconsole.log(test.map(twice));",
+        "interface Box { n: number }\nexport const twice = (n: number) => { const b: Box = { n }; return 2 * b.n };",
+    ],
+    "php": [
+        f"<?php\n{PHP_TWICE}?>\n<p>done</p>\n",
+        f"<html>\n<?php\n{PHP_TWICE}echo twice(1);\n?>\n</html>",
+        f"<?php\ndeclare(strict_types=1);\n{PHP_TWICE}exit(0);",
+        f"<?php\n{PHP_TWICE}var_dump(twice(1));\ndie();",
+        f"{PHP_TWICE}?>",
+        f"<?\n{PHP_TWICE}",
+        "function twice($n) { $mark = '?>'; return 2 * $n; }",
+    ],
+    "rust": [
+        "fn twice(n: isize) -> isize { let Some(m) = Some(n) else { return 0; }; 2 * m }",
+        "fn twice(n: isize) -> isize { [n, n].into_iter().sum() }",
+        'fn twice(n: isize) -> isize { let m = n; assert!(format!("{m}").len() > 0); 2 * m }\nfn main() { twice(1); }',
+        "fn twice(n: isize) -> isize { i64::try_from(n).map(|m| 2 * m as isize).unwrap() }",
+        "fn twice(n: isize) -> isize { 2 * n }\n#[cfg(test)]\nmod t {\n    #[test]\n    fn t() { super::twice(1); }\n}",
+    ],
+    "go": [
+        "func twice(n int) int { if slices.Contains([]int{1}, n) { return 2 }; return 2 * n }",
+        'package main\n\nimport (\n\t"fmt"\n\t"maps"\n\t"slices"\n)\n\nfunc twice(n int) int {\n'
+        "\tkeys := slices.Collect(maps.Keys(map[int]int{n: n}))\n\treturn min(keys[0], n) * 2\n}\n\n"
+        "func main() {\n\tfmt.Println(twice(1))\n}",
+    ],
+    "java": [
+        f"import java.util.*;\nclass Problem {{\n{JAVA_TWICE}    public static void main(String[] a) {{ twice(1",
+        f"class Helper {{ static int two() {{ return 2; }} }}\npublic class Problem {{\n{JAVA_TWICE}\n    // so",
+        f"public class Problem {{\n{JAVA_TWICE}\n    public static void main(String[] a) {{\n        int[] x = {{1, 2",
+    ],
+    "cpp": [
+        "long twice(long n) {\n    return 2 * n;\n}\nint main() {\n    twice(1",
+        "#include <iostream>\nusing namespace std;\nlong twice(long n) { return 2 * n; }\nint main() { return 1; }",
+    ],
+    "bash": [
+        "twice() {\n    echo $(($1 * 2))\n}\ntwice 4\nexit 0",
+        "function twice {\n    echo $(($1 * 2))\n}\n",
+    ],
+}  # fmt: skip
+
+
 def verdicts(name, row, *answers, instruct):
     return [record.verdict for record in BENCHMARKS[name].judge([row] * len(answers), answers, instruct)]
 
@@ -84,6 +186,49 @@ def test_chat_answers_are_put_together_however_they_are_wrapped(name, row, langu
     assert verdicts(name, row, *answers, instruct=True) == ["pass"] * len(answers)
     wrong = [answer.replace("2", "3") for answer in answers]
     assert "pass" not in verdicts(name, row, *wrong, instruct=True)
+
+
+@pytest.mark.parametrize("language", RIGHT)
+def test_right_answers_pass_whatever_stands_around_the_function(language):
+    needs(language)
+    cut = [answer for answer in RIGHT[language] if answer.count("{") > answer.count("}")]
+    answers = [f"```{language}\n{answer}" + ("" if answer in cut else "\n```\nDone.") for answer in RIGHT[language]]
+    records = BENCHMARKS[f"multipl_e_humaneval_{language}"].judge([ROWS[language]] * len(answers), answers, True)
+    assert [(record.prediction, record.message) for record in records if record.verdict != "pass"] == []
+    wrong = [answer.replace("2", "3").replace("sum()", "min()") for answer in answers]
+    wrong = [answer for answer, right in zip(wrong, answers, strict=True) if answer != right and "[n, n]" not in answer]
+    assert "pass" not in verdicts(f"multipl_e_humaneval_{language}", ROWS[language], *wrong, instruct=True)
+
+
+MBXP_TYPESCRIPT = {
+    "task_id": "MBTSP/0", "entry_point": "min_cost",
+    "prompt": "/**\n * Add two numbers.\n */\nconst min_cost = function (a: number, b: number) : number  {\n",
+    "test": "\nimport * as assert from 'assert'\n\nlet actual_1 = min_cost(1,2);\nlet expected_1 = 3;\n"
+    "assert.deepEqual(actual_1, expected_1, \"Exception --- test case 0 failed to pass\");\n\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ("const min_cost = function (a: number, b: number): number {\n  return a + b;\n};", "pass"),
+        ("function min_cost(a: number, b: number): number {\n  const c: string = a;\n  return c + b;\n}", "pass"),
+        ("import * as math from 'mathjs'\nconst min_cost = (a: number[], b: string): any => a + b;", "pass"),
+        ("import * as assert from 'assert';\nexport function min_cost(a, b) { return a + b; }", "pass"),
+        ("const min_cost = function (a: number, b: number): number {\n  return a - b;\n};", "fail"),
+        ("const min_cost = function (a: number, b: number): number {\n  return a + ;\n};", "compile_error"),
+    ],
+)
+def test_types_of_mbxp_in_typescript_are_not_judged(answer, verdict):
+    needs("typescript")
+    given = verdicts("mbxp_plus_en_typescript", MBXP_TYPESCRIPT, f"```typescript\n{answer}\n```", instruct=True)
+    assert given == [verdict]
+
+
+def test_mbxp_in_typescript_runs_completions():
+    needs("typescript")
+    completions = "  return a + b;\n};\n", "  return a;\n};\n"
+    assert verdicts("mbxp_plus_en_typescript", MBXP_TYPESCRIPT, *completions, instruct=False) == ["pass", "fail"]
 
 
 def test_assertions_cannot_be_turned_off_by_an_answer():

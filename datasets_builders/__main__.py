@@ -1,8 +1,16 @@
 """Section 2: `python -m datasets_builders BUILDER --config X.yaml [field=value ...]`."""
 
 import sys
+from collections.abc import Sequence
 
-from datasets_builders.building.command_line import run_command
+from datasets_builders.building.command_line import BuilderCommand
+from datasets_builders.building.errors import BuildError, ConfigError
+from modeling_ling.command_line import run_program
+
+DESCRIPTION = """Build a dataset. `python -m datasets_builders BUILDER --help` lists the fields of a builder.
+
+python -m datasets_builders source_code --config X.yaml field=value
+python -m datasets_builders source_code input_dir=~/project output_dir=outputs/project --dry-run"""
 
 # Name -> (module:Class, imported only when the builder is used; what it builds).
 BUILDERS = {
@@ -39,13 +47,28 @@ BUILDERS = {
         "token shards with a document index, from which training mixes (Table 1)",
     ),
 }
-
 COMMANDS = {
     "grade": "datasets_builders.curation.quality.grade_command",
     "train-quality-model": "datasets_builders.curation.quality.train_command",
     "repositories inspect": "datasets_builders.repositories.inspect_command",
     "inspect": "datasets_builders.curation.assessment.inspection_command",
 }
+STOPPED = "interrupted. What is done is kept: run the same command again to continue"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    builders = {name: BuilderCommand(name, *described) for name, described in BUILDERS.items()}
+    return run_program(
+        "datasets_builders",
+        DESCRIPTION,
+        {"builders": builders, "commands": COMMANDS},
+        arguments,
+        user_errors=(ConfigError,),
+        failures=(BuildError,),
+        interrupted=STOPPED,
+    )
+
 
 if __name__ == "__main__":
-    sys.exit(run_command(sys.argv[1:], BUILDERS, COMMANDS))
+    sys.exit(main())

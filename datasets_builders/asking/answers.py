@@ -30,7 +30,7 @@ class MalformedAnswerError(ValueError):
     """An answer that is not of the asked form; the message says what is wrong with it and is told to the model."""
 
 
-def parse_integers(text: str, names: Sequence[str], least: int = 1, most: int = 5) -> dict[str, int]:
+def parse_integers(text: str, names: Sequence[str], minimum: int = 1, maximum: int = 5) -> dict[str, int]:
     """Return the integers of an answer that is one JSON object with exactly these names.
 
     Reasoning in `<think>` before it and one code fence around it are taken off, nothing else.
@@ -50,15 +50,15 @@ def parse_integers(text: str, names: Sequence[str], least: int = 1, most: int = 
     if sorted(name for name, _ in pairs) != sorted(names):
         raise MalformedAnswerError(f"its names are not exactly {', '.join(names)}")
     for name, value in pairs:
-        if type(value) is not int or not least <= value <= most:
-            raise MalformedAnswerError(f"{name} is no whole number from {least} to {most}")
+        if type(value) is not int or not minimum <= value <= maximum:
+            raise MalformedAnswerError(f"{name} is no whole number from {minimum} to {maximum}")
     given: dict[str, int] = dict(pairs)
     return {name: given[name] for name in names}
 
 
-def schema_of_integers(names: Sequence[str], least: int = 1, most: int = 5) -> Result:
+def schema_of_integers(names: Sequence[str], minimum: int = 1, maximum: int = 5) -> Result:
     """Return the request's `response_format` by which a server that can enforce a form enforces this one."""
-    value = {"type": "integer", "minimum": least, "maximum": most}
+    value = {"type": "integer", "minimum": minimum, "maximum": maximum}
     schema = {
         "type": "object",
         "properties": dict.fromkeys(names, value),

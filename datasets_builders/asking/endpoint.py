@@ -40,16 +40,25 @@ class Endpoint:
 def add_endpoint_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
     """Add the flags of an endpoint to a command."""
     group = parser.add_argument_group("the LLM that is asked")
-    group.add_argument("--base-url", required=required, help="of an OpenAI-compatible server, with /v1")
-    group.add_argument("--model", required=required, help="as the server names it")
+    group.add_argument("--base-url", required=required, help="address of an OpenAI-compatible server, with /v1")
+    group.add_argument("--model", required=required, help="model, as the server names it")
     group.add_argument(
         "--api-key-variable", default="OPENAI_API_KEY", metavar="NAME", help="environment variable that holds the key"
     )
-    group.add_argument("--concurrency", type=int, default=Endpoint.concurrency, help="requests at once")
-    group.add_argument("--max-tokens", type=int, default=Endpoint.max_tokens, help="of an answer, reasoning included")
-    group.add_argument("--temperature", type=float, default=Endpoint.temperature, help="0 is greedy")
-    group.add_argument("--timeout-seconds", type=float, default=Endpoint.timeout_seconds, help="for one answer")
-    group.add_argument("--tries", type=int, default=TRIES, help="of a request, when the server fails")
+    group.add_argument("--concurrency", type=int, default=Endpoint.concurrency, help="number of requests at once")
+    group.add_argument(
+        "--max-tokens", type=int, default=Endpoint.max_tokens, help="longest answer in tokens, reasoning included"
+    )
+    group.add_argument(
+        "--temperature", type=float, default=Endpoint.temperature, help="temperature of sampling; 0 is greedy"
+    )
+    group.add_argument(
+        "--timeout-seconds",
+        type=float,
+        default=Endpoint.timeout_seconds,
+        help="longest wait for one answer, in seconds",
+    )
+    group.add_argument("--tries", type=int, default=TRIES, help="number of tries of a request that the server fails")
 
 
 def endpoint_of(options: argparse.Namespace) -> Endpoint:

@@ -19,14 +19,17 @@ class BuilderConfig:
     """Fields that every builder has; a builder's own config derives from this class."""
 
     output_dir: str = field(default="", metadata={"help": "folder of the dataset; made when missing"})
-    num_shards: int = field(default=1, metadata={"help": "Parquet files of the train split"})
+    num_shards: int = field(default=1, metadata={"help": "number of Parquet files of the train split"})
     num_tasks: int = field(
-        default=4, metadata={"help": "parts that the input is cut into; part of the result, unlike workers"}
+        default=4,
+        metadata={"help": "number of parts that the input is cut into; it decides the result, unlike workers"},
     )
-    workers: int = field(default=1, metadata={"help": "parts that run at once; the output is the same for any number"})
-    seed: int = field(default=0, metadata={"help": "of everything that is drawn"})
+    workers: int = field(
+        default=1, metadata={"help": "number of parts that run at once; the output is the same for any"}
+    )
+    seed: int = field(default=0, metadata={"help": "seed of everything that is drawn"})
     license: str = field(default="", metadata={"help": "licence of the input (SPDX name); empty: detected"})
-    language: str = field(default="en", metadata={"help": "natural language, for the card"})
+    language: str = field(default="en", metadata={"help": "natural language of the rows, for the card"})
     executor: dict[str, Any] = field(
         default_factory=lambda: {"kind": "local"},
         metadata={"help": "where the parts run, kind: local, slurm or ray, with that kind's options (see the README)"},

@@ -34,7 +34,9 @@ class DPOConfig(BuilderConfig):
 
     input: str = field(default="", metadata={"help": "folder of a synthetic_qa dataset"})
     isolation: str = field(default="auto", metadata={"help": "sandbox: auto, bubblewrap, namespaces or rlimits"})
-    max_pairs_per_question: int = field(default=1, metadata={"help": "wrong answers of a question that become pairs"})
+    max_pairs_per_question: int = field(
+        default=1, metadata={"help": "most wrong answers of a question that become pairs"}
+    )
     max_chars: int = field(default=6000, metadata={"help": "longest prompt with one answer, in characters"})
 
     def validate(self) -> None:

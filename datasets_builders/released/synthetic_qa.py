@@ -61,13 +61,15 @@ class SyntheticQAConfig(BuilderConfig):
         default_factory=list, metadata={"help": "further source_code datasets, read as if they were one with input"}
     )
     isolation: str = field(default="auto", metadata={"help": "sandbox: auto, bubblewrap, namespaces or rlimits"})
-    max_code_chars: int = field(default=3000, metadata={"help": "longest program: a function with its closure"})
-    max_function_lines: int = field(default=60, metadata={"help": "longest function"})
-    num_candidate_calls: int = field(default=48, metadata={"help": "calls tried on each function"})
-    max_calls_per_function: int = field(default=6, metadata={"help": "execution predictions asked of a function"})
-    max_repairs_per_function: int = field(default=3, metadata={"help": "code repairs asked of a function"})
-    num_mutants: int = field(default=12, metadata={"help": "mutations tried on each function"})
-    max_answer_chars: int = field(default=200, metadata={"help": "longest value asked for"})
+    max_code_chars: int = field(
+        default=3000, metadata={"help": "longest program (a function with its closure), in characters"}
+    )
+    max_function_lines: int = field(default=60, metadata={"help": "longest function, in lines"})
+    num_candidate_calls: int = field(default=48, metadata={"help": "number of calls tried on each function"})
+    max_calls_per_function: int = field(default=6, metadata={"help": "most execution predictions asked of a function"})
+    max_repairs_per_function: int = field(default=3, metadata={"help": "most code repairs asked of a function"})
+    num_mutants: int = field(default=12, metadata={"help": "number of mutations tried on each function"})
+    max_answer_chars: int = field(default=200, metadata={"help": "longest value asked for, in characters"})
     max_answer_fraction: float = field(default=0.1, metadata={"help": "largest part of a kind that one answer may be"})
     validation_fraction: float = field(
         default=0.1, metadata={"help": "part of the execution predictions in validation, by clusters of functions"}

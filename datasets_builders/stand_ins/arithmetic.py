@@ -27,7 +27,9 @@ DEFAULT_LICENSE = "cc0-1.0"
 class ArithmeticConfig(BuilderConfig):
     """Configuration of `arithmetic`."""
 
-    num_documents: int = field(default=5_000, metadata={"help": "problems drawn; equal ones are merged afterwards"})
+    num_documents: int = field(
+        default=5_000, metadata={"help": "number of problems drawn; equal ones are merged afterwards"}
+    )
 
     def validate(self) -> None:
         """Check ranges."""

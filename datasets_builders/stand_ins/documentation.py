@@ -47,7 +47,7 @@ class DocumentationConfig(FolderConfig):
     source_code_dir: str = field(
         default="", metadata={"help": "dataset of `source_code` to take the docstrings from, instead of input_dir"}
     )
-    min_characters: int = field(default=200, metadata={"help": "shorter texts are removed"})
+    min_characters: int = field(default=200, metadata={"help": "texts with fewer characters are removed"})
 
 
 def strip_examples(text: str) -> str:

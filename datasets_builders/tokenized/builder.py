@@ -38,9 +38,11 @@ class TokenizedConfig(BuilderConfig):
             "messages (default text), split: (default train), where: column=value|value, to read only such rows}"
         },
     )
-    data_root: str = field(default="", metadata={"help": "replaces {data_root} in the paths of the inputs"})
+    data_root: str = field(default="", metadata={"help": "folder that replaces {data_root} in the paths of the inputs"})
     tokenizer: str = field(default="", metadata={"help": "folder of the tokenizer (with tokenizer.json)"})
-    min_tokens: int = field(default=4, metadata={"help": "shorter documents, end token included, are removed"})
+    min_tokens: int = field(
+        default=4, metadata={"help": "documents with fewer tokens, end token included, are removed"}
+    )
 
     def validate(self) -> None:
         """Check the inputs' keys and names; see `BuilderConfig.validate`."""

@@ -59,7 +59,7 @@ class SlurmOptions(ExecutorOptions):
 
     Args:
         partition, qos, account (`str`): as of sbatch; empty: the cluster's default, but a partition must be named.
-        time (`str`): limit of a task, `HH:MM:SS` in quotes.
+        time (`str`): limit of a task, `HH:MM:SS`.
         cpus_per_task, mem_per_cpu_gb (`int`): of a task; a step uses one processor and its children's.
         max_array_size (`int`): tasks of one array, as the cluster allows (`scontrol show config`, MaxArraySize).
         tasks_per_job (`int`): parts that a task of the array runs one after another.

@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,40 @@ def test_imports_go_one_way(layer):
     forbidden = {*LAYERS[LAYERS.index(layer) + 1 :], "tests"}
     wrong = {str(path): found for path in python_files(layer) if (found := imported_packages(path) & forbidden)}
     assert not wrong
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, known: Collection[str]) -> set[str]:
+    """Return the modules of ours that a file imports, under TYPE_CHECKING and inside functions too.
+
+    `from package import name` is an import of `package.name` where that is a module, else of the package itself.
+    """
+    name, modules = module_name(path), set()
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            names = {f"{base}.{alias.name}" for alias in node.names}
+            modules |= names & set(known)
+            if names - set(known):
+                modules.add(base)
+    return modules & set(known) - {name}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    paths = {module_name(path): path for layer in LAYERS for path in python_files(layer)}
+    graph = {name: imported_modules(path, paths) for name, path in paths.items()}
+    assert sum(map(len, graph.values())) > 500
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail("import circle: " + " -> ".join(reversed(error.args[1])))
 
 
 def test_the_executor_needs_the_standard_library_only():

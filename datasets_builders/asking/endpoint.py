@@ -1,7 +1,9 @@
 """Section 2.1: which server is asked, and how much of it at once."""
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 from evals.models.openai_server import TRIES, EndpointError, api_key, check_server
@@ -61,24 +63,18 @@ def add_endpoint_arguments(parser: argparse.ArgumentParser, required: bool) -> N
     group.add_argument("--tries", type=int, default=TRIES, help="number of tries of a request that the server fails")
 
 
-def endpoint_of(options: argparse.Namespace) -> Endpoint:
-    """Return the endpoint that the flags name.
+def endpoint_of(flags: Mapping[str, Any]) -> Endpoint:
+    """Return the endpoint that the flags of `add_endpoint_arguments` name.
+
+    Args:
+        flags (mapping): by name, such as `vars(options)`; others are left alone.
 
     Raises:
         ConfigError: one of --base-url and --model alone, or a number out of its range.
     """
-    if not options.base_url or not options.model:
+    if not flags["base_url"] or not flags["model"]:
         raise ConfigError("--base-url and --model name the LLM together; one of them is missing")
-    return Endpoint(
-        options.base_url,
-        options.model,
-        options.api_key_variable,
-        options.concurrency,
-        options.max_tokens,
-        options.temperature,
-        options.timeout_seconds,
-        options.tries,
-    )
+    return Endpoint(**{described.name: flags[described.name] for described in fields(Endpoint)})
 
 
 def check_endpoint(endpoint: Endpoint) -> None:

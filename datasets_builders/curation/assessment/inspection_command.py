@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from datasets_builders.curation.assessment.inspection import WEIGHTS
     from datasets_builders.curation.quality.agreement import agreement_lines, columns_of_scores
 
-    endpoint = endpoint_of(options) if options.base_url or options.model else None
+    endpoint = endpoint_of(vars(options)) if options.base_url or options.model else None
     if endpoint and options.llm_scores:
         raise ConfigError("--llm-scores and --base-url both give the LLM's scores; leave one out")
     dataset = DatasetFolder(options.dataset)

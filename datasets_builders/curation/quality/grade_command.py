@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from datasets_builders.building.errors import ConfigError
     from datasets_builders.curation.quality.grading import as_document, grade_files, graded_rows, write_rows
 
-    endpoint, rubric = endpoint_of(options), _rubric(options)
+    endpoint, rubric = endpoint_of(vars(options)), _rubric(options)
     if options.output.suffix not in SUFFIXES:
         raise ConfigError(f"--output {options.output} must end in {' or '.join(SUFFIXES)}")
     if not options.dry_run:

@@ -49,7 +49,7 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(run_cli, code_folder, tmp
         (["source_code", "--config", "absent.yaml"], "no config file absent.yaml"),
         (["source_code"], "output_dir is not set"),
         (["source_code", "output_dir=x", "input_dir=absent"], "does not exist"),
-        (["source_code", "output_dir=x", "--wrokers", "2"], "unknown option --wrokers"),
+        (["source_code", "output_dir=x", "--wrokers", "2"], "unrecognized arguments: --wrokers"),
         (["source_code", "output_dir=x", "--push-to", "a/b/c"], "--push-to"),
         (["source_code", "output_dir=.", "input_dir=."], "the same folder"),
         (["source_code", "output_dir=x", "languages=[python]"], "did you mean 'Python'?"),

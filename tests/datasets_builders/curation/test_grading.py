@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datasets_builders.__main__ import BUILDERS, COMMANDS
+from datasets_builders.__main__ import main
 from datasets_builders.asking import Endpoint, MalformedAnswerError, ask_all, parse_integers, until_valid
-from datasets_builders.building.command_line import run_command
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.assessment.review import read_llm_scores
 from datasets_builders.curation.quality.agreement import agreement_lines
@@ -49,7 +48,7 @@ def files(tmp_path):
 
 def grade(files, server, *more, output="grades.jsonl"):
     words = ["grade", "--input", str(files), "--output", str(files.parent / output), "--sample", "0", "--tries", "1"]
-    return run_command([*words, "--base-url", server.url, "--model", MODEL, *map(str, more)], BUILDERS, COMMANDS)
+    return main([*words, "--base-url", server.url, "--model", MODEL, *map(str, more)])
 
 
 def lines(path):
@@ -71,7 +70,7 @@ def test_grades_train_a_quality_model_and_are_scores_for_inspection(files, capsy
     assert "20 graded files; grades 1: 10, 2: 0, 3: 0, 4: 0, 5: 10" in said
     assert "grade and quality: Spearman +1.000" in said, "the fastText score of these rows agrees with the teacher"
     words = ["train-quality-model", "--input", f"{files.parent}/grades.jsonl", "--output", f"{files.parent}/model"]
-    assert run_command([*words, "--label-column", "grade", "--positive-at", "4"], BUILDERS, COMMANDS) == 2
+    assert main([*words, "--label-column", "grade", "--positive-at", "4"]) == 2
     assert "but needs 5 of each" in capsys.readouterr().err, "the file is read; twenty rows are too few to train on"
 
 
@@ -114,7 +113,7 @@ def test_a_killed_run_goes_on_with_what_is_missing(files):
         words += ["--base-url", server.url]
         process = subprocess.Popen([*COMMAND, *words], env=ENVIRONMENT)
         assert process.wait() == -9
-        assert run_command(words, BUILDERS, COMMANDS) == 0
+        assert main(words) == 0
         assert len(server.asked) == 8 + 13, "seven answers had arrived"
     assert len(lines(files.parent / "grades.jsonl")) == 20
 
@@ -234,10 +233,10 @@ def test_inspection_asks_for_its_sample(files, capsys):
     words = ["inspect", str(folder), "--sample", "10", "--tries", "1"]
     with RuleServer(lambda messages: json.dumps(GOOD)) as server:
         words += ["--base-url", server.url, "--model", MODEL]
-        assert run_command(words, BUILDERS, COMMANDS) == 0
-        assert run_command(words, BUILDERS, COMMANDS) == 0
+        assert main(words) == 0
+        assert main(words) == 0
         assert len(server.asked) == 10
-        assert run_command([*words, "--llm-scores", "x"], BUILDERS, COMMANDS) == 2
+        assert main([*words, "--llm-scores", "x"]) == 2
     verdict = json.loads((folder / "inspection.json").read_text())
     assert verdict["parts"]["llm"] == {"score": 93.75, "low": 93.75, "high": 93.75, "n": 10}
     assert len(lines(folder / "review.llm.jsonl")) == 10
@@ -285,7 +284,7 @@ def test_a_real_model_behind_transformers_serve_grades(teacher, files, tmp_path)
     words = ["grade", "--input", str(files), "--output", str(tmp_path / "grades.jsonl"), "--sample", "3"]
     with transformers_serve(teacher, tmp_path) as url:
         words += ["--base-url", url, "--model", str(teacher), "--max-tokens", "8", "--concurrency", "2"]
-        assert run_command(words, BUILDERS, COMMANDS) == 0
+        assert main(words) == 0
     rows = lines(tmp_path / "grades.jsonl")
     assert len(rows) == 3 and all({name: row[name] for name in RESPECTS} == GOOD for row in rows)
 

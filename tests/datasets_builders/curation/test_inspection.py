@@ -7,8 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datasets_builders.__main__ import BUILDERS, COMMANDS
-from datasets_builders.building.command_line import run_command
+from datasets_builders.__main__ import main
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.verdicts import publish_dataset, refusal_of_inspection
@@ -46,7 +45,7 @@ def bad(tmp_path):
 
 
 def inspect(folder, *options):
-    code = run_command(["inspect", str(folder), "--sample", "10", *map(str, options)], BUILDERS, COMMANDS)
+    code = main(["inspect", str(folder), "--sample", "10", *map(str, options)])
     return code, json.loads((folder / "inspection.json").read_text())
 
 
@@ -79,7 +78,7 @@ def test_chat_and_preferences_are_inspected_as_text(tmp_path):
 
 def test_a_dataset_without_text_says_which_columns_it_has(tmp_path, capsys):
     folder = written(tmp_path / "tokens", {"id": ["a"], "num_tokens": [3]})
-    assert run_command(["inspect", str(folder)], BUILDERS, COMMANDS) == 2
+    assert main(["inspect", str(folder)]) == 2
     assert "needs a column id or mid and one of content, text, messages" in capsys.readouterr().err
 
 
@@ -167,5 +166,5 @@ def test_the_formula_leaves_missing_parts_out():
 
 
 def test_what_is_no_dataset_says_so(tmp_path, capsys):
-    assert run_command(["inspect", str(tmp_path)], BUILDERS, COMMANDS) == 2
+    assert main(["inspect", str(tmp_path)]) == 2
     assert "holds no data/*.parquet" in capsys.readouterr().err

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from datatrove.data import Document
 
-from datasets_builders.__main__ import BUILDERS, COMMANDS
-from datasets_builders.building.command_line import run_command
+from datasets_builders.__main__ import main
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Removed
 from datasets_builders.curation.quality.limits import QualityLimits
@@ -35,7 +34,7 @@ def trained(tmp_path_factory):
     arguments = ["--input", f"{folder}/labelled.jsonl", "--label-column", "score", "--positive-at", "3"]
     arguments += ["--buckets", "2000", "--dim", "16", "--learning-rate", "0.5"]
     for name in ("model", "again"):
-        assert run_command(["train_quality_model", *arguments, "--output", f"{folder}/{name}"], BUILDERS, COMMANDS) == 0
+        assert main(["train_quality_model", *arguments, "--output", f"{folder}/{name}"]) == 0
     return folder
 
 
@@ -86,13 +85,13 @@ def test_data_that_cannot_train_say_so(trained, tmp_path, capsys):
         ("broken.parquet", "cannot be read"),
     ):
         arguments = ["train-quality-model", "--input", f"{tmp_path}/{name}", "--output", f"{tmp_path}/out"]
-        assert run_command(arguments, BUILDERS, COMMANDS) == 2
+        assert main(arguments) == 2
         assert message in capsys.readouterr().err
     arguments = ["train-quality-model", "--input", f"{tmp_path}/few.jsonl", "--output", str(tmp_path)]
-    assert run_command(arguments, BUILDERS, COMMANDS) == 2
+    assert main(arguments) == 2
     assert "holds something that is no quality model" in capsys.readouterr().err
     arguments = ["train-quality-model", "--input", f"{tmp_path}/few.jsonl", "--output", f"{tmp_path}/out"]
-    assert run_command([*arguments, "--label-column", "grade"], BUILDERS, COMMANDS) == 2
+    assert main([*arguments, "--label-column", "grade"]) == 2
     assert "has no column 'grade'; it has content, label" in capsys.readouterr().err
 
 

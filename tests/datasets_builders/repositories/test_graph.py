@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets_builders.__main__ import BUILDERS, COMMANDS
-from datasets_builders.building.command_line import run_command
+from datasets_builders.__main__ import main
 from datasets_builders.repositories.files import RepositoryFiles, within
 from datasets_builders.repositories.graph import build_graph
 from datasets_builders.repositories.imports import may_import
@@ -436,22 +435,22 @@ def test_exports_that_go_round_in_circles_end():
 def test_the_command_shows_the_order_with_its_evidence(tmp_path, capsys):
     (tmp_path / "a.py").write_text("import b\nimport missing_b\n")
     (tmp_path / "b.py").write_text("from a import x\n")
-    assert run_command(["repositories", "inspect", str(tmp_path)], BUILDERS, COMMANDS) == 0
+    assert main(["repositories", "inspect", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "2 files, 2 edges" in shown and "breaks a cycle" in shown
     assert "needs b.py (line 1, python_root)" in shown
     page = tmp_path / "page.html"
-    assert run_command(["repositories", "inspect", str(tmp_path), "--html", str(page)], BUILDERS, COMMANDS) == 0
+    assert main(["repositories", "inspect", str(tmp_path), "--html", str(page)]) == 0
     assert "<svg" in page.read_text() and "b.py (line 1, python_root)" in page.read_text()
     capsys.readouterr()
-    assert run_command(["repositories", "inspect", str(tmp_path), "--json"], BUILDERS, COMMANDS) == 0
+    assert main(["repositories", "inspect", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["order"] == ["a.py", "b.py"] and found["broken_edges"] == [["b.py", "a.py"]]
-    assert run_command(["repositories", "inspect", str(tmp_path / "none")], BUILDERS, COMMANDS) == 2
+    assert main(["repositories", "inspect", str(tmp_path / "none")]) == 2
     assert "nothing lies at" in capsys.readouterr().err
 
 
 def test_the_command_says_when_there_is_nothing_to_order(tmp_path, capsys):
     (tmp_path / "broken.tar.gz").write_text("no archive")
-    assert run_command(["repositories", "inspect", str(tmp_path / "broken.tar.gz")], BUILDERS, COMMANDS) == 1
+    assert main(["repositories", "inspect", str(tmp_path / "broken.tar.gz")]) == 1
     assert "no file to order; left out: broken.tar.gz (damaged_archive)" in capsys.readouterr().err

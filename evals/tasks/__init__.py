@@ -1,1 +1,1 @@
-"""Section 4: one file per benchmark, each a custom task of lighteval (`lighteval ... --custom-tasks FILE`)."""
+"""Section 4.2: one file per benchmark; `lighteval_table.py` names them all as custom tasks of lighteval."""

@@ -1,4 +1,4 @@
-"""Section 4.3: finding the code in a chat model's answer, in any language, and saying how it was found.
+"""Section 4.4.1: finding the code in a chat model's answer, in any language, and saying how it was found.
 
 How often an answer held code of the right language is reported beside its score: the paper saw Python in answers to
 TypeScript questions, and a harness that cannot read an answer looks like a model that cannot program.

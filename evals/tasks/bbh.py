@@ -1,4 +1,4 @@
-"""Section 4.6: BIG-Bench Hard with the authors' three examples and chain of thought. Nothing is executed."""
+"""Section 4.3.3: BIG-Bench Hard with the authors' three examples and chain of thought. Nothing is executed."""
 
 from __future__ import annotations
 

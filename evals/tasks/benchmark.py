@@ -1,4 +1,4 @@
-"""Section 4: what a benchmark is here: rows, prompts in two presets, a judge, and a gold answer that must pass.
+"""Section 4.2: what a benchmark is here: rows, prompts in two presets, a judge, and a gold answer that must pass.
 
 `python -m evals list`, `selfcheck` and `run` go over the same objects, and each becomes tasks of lighteval: one for
 every preset, for base and for instruct models.
@@ -158,8 +158,8 @@ class ExecutedBenchmark(Benchmark):
         """Run every answer's program."""
         if instruct:
             found = [self.code_of_answer(row, answer) for row, answer in zip(rows, answers, strict=True)]
-            programs = [self.chat_program(row, one.code) for row, one in zip(rows, found, strict=True)]
-            extractions = [one.how for one in found]
+            programs = [self.chat_program(row, extraction.code) for row, extraction in zip(rows, found, strict=True)]
+            extractions = [extraction.how for extraction in found]
         else:
             programs = [self.program(row, answer) for row, answer in zip(rows, answers, strict=True)]
             extractions = [""] * len(programs)
@@ -184,10 +184,12 @@ class ExecutedBenchmark(Benchmark):
         """
         slow = [index for index, result in enumerate(results) if result.verdict is Verdict.TIMEOUT]
         late = {self.identify(rows[index]): rows[index] for index in slow}  # each problem once, however many answers
-        late = {name: row for name, row in late.items() if self.gold(row) is not None}
+        programs_of_gold = {
+            name: self.program(row, solution) for name, row in late.items() if (solution := self.gold(row)) is not None
+        }
         longest = self.limits.with_time(GOLD_FACTOR * self.limits.wall_seconds)
-        programs_of_gold = [self.program(row, self.gold(row)) for row in late.values()]
-        golds = dict(zip(late, executor.run_batch(programs_of_gold, longest), strict=True))
+        results_of_gold = executor.run_batch(list(programs_of_gold.values()), longest)
+        golds = dict(zip(programs_of_gold, results_of_gold, strict=True))
         for index in slow:
             gold = golds.get(self.identify(rows[index]))
             if gold is None:

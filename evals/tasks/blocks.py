@@ -1,4 +1,4 @@
-"""Section 4.3: the code blocks of a chat answer: its final text without thoughts and marks, and fences as models write.
+"""Section 4.4.1: the code blocks of a chat answer: its final text without thoughts and marks, and its fences.
 
 Where a block ends is asked of the language's grammar: of the lines that may close it, the first before which a whole
 program stands. So a fence in a docstring closes nothing, and one at the end of a line of code does.
@@ -141,7 +141,8 @@ def blocks(text: str, language: str) -> list[Block]:
         language (`str`): that code without a label is taken for.
     """
     lines = text.split("\n")
-    found, number = [], 0
+    found: list[Block] = []
+    number = 0
     while number < len(lines) and len(found) < MAX_BLOCKS:
         opening = OPENING.match(lines[number]) if "```" in lines[number] or "~~~" in lines[number] else None
         block = _block(lines, number, opening, language) if opening else None

@@ -1,4 +1,4 @@
-"""Section 4.6: MMLU, C-Eval and CMMLU, 5-shot: the letter with the highest log-likelihood. Nothing is executed."""
+"""Section 4.3.3: MMLU, C-Eval and CMMLU, 5-shot: the letter with the highest log-likelihood. Nothing is executed."""
 
 from __future__ import annotations
 

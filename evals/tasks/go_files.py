@@ -1,4 +1,4 @@
-"""Section 4: Go files with just the imports that they use; an unused one does not compile."""
+"""Go files with just the imports that they use; an unused one does not compile."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ def same_value(first: object, second: object) -> bool:
     """Return whether two literals are equal in value and in type, at every depth (True is not 1, 1 is not 1.0)."""
     if type(first) is not type(second):
         return False
-    if isinstance(first, list | tuple):
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
         return len(first) == len(second) and all(map(same_value, first, second))
-    if isinstance(first, dict):
+    if isinstance(first, dict) and isinstance(second, dict):
         return [*map(repr, first)] == [*map(repr, second)] and all(map(same_value, first.values(), second.values()))
     if isinstance(first, float):
         return repr(first) == repr(second)
-    if isinstance(first, set | frozenset):
+    if isinstance(first, set | frozenset) and isinstance(second, set | frozenset):
         return sorted(map(repr, first)) == sorted(map(repr, second))
     return first == second
 

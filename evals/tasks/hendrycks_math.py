@@ -1,4 +1,4 @@
-"""Section 4.6: MATH (Hendrycks et al. 2021) with Minerva's four examples; the final answer counts."""
+"""Section 4.3.3: MATH (Hendrycks et al. 2021) with Minerva's four examples; the final answer counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ raise SystemExit(0 if same else 1)
 """
 PACKAGES = ("latex2sympy2_extended", "antlr4", "sympy", "mpmath")
 LIMITS = Limits(wall_seconds=10.0, cpu_seconds=10.0, memory_bytes=1 << 30)
-LONGEST = 200  # characters of an answer that is worth comparing as a value
+MAX_COMPARED_CHARS = 200  # characters of an answer that is worth comparing as a value
 DROPPED = (r"\left", r"\right", r"\!", r"\,", r"\;", r"\ ", "$", r"\%", "%", r"^\circ", r"^{\circ}", r"\$")
 
 
@@ -63,22 +63,21 @@ class Math(Benchmark):
         found = [final_answer(answer) for answer in answers]
         truths = [final_answer(row["solution"]) for row in rows]
         verdicts = [
-            Verdict.PASS if one is not None and plain(one) == plain(truth or "") else Verdict.FAIL
-            for one, truth in zip(found, truths, strict=True)
+            Verdict.PASS if value is not None and plain(value) == plain(truth or "") else Verdict.FAIL
+            for value, truth in zip(found, truths, strict=True)
         ]
-        unsure = [
-            index
-            for index, (one, truth) in enumerate(zip(found, truths, strict=True))
-            if verdicts[index] is Verdict.FAIL and one and truth and len(one) < LONGEST
-        ]
-        programs = [Program(EQUAL.format(texts=(plain(found[i]), plain(truths[i]))), packages=PACKAGES) for i in unsure]
+        unsure = {
+            index: Program(EQUAL.format(texts=(plain(value), plain(truth))), packages=PACKAGES)
+            for index, (value, truth) in enumerate(zip(found, truths, strict=True))
+            if verdicts[index] is Verdict.FAIL and value and truth and len(value) < MAX_COMPARED_CHARS
+        }
         with Executor(LIMITS) as executor:
-            for index, result in zip(unsure, executor.run_batch(programs), strict=True):
+            for index, result in zip(unsure, executor.run_batch(list(unsure.values())), strict=True):
                 if result.verdict in (Verdict.PASS, Verdict.INFRA_ERROR):
                     verdicts[index] = result.verdict
         return [
-            SampleRecord(self.identify(row), answer, verdict.value, "" if one is not None else "no answer")
-            for row, answer, verdict, one in zip(rows, answers, verdicts, found, strict=True)
+            SampleRecord(self.identify(row), answer, verdict.value, "" if value is not None else "no answer")
+            for row, answer, verdict, value in zip(rows, answers, verdicts, found, strict=True)
         ]
 
     def gold(self, row: Row) -> str:

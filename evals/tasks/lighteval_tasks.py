@@ -56,7 +56,8 @@ class JudgedSamples(SamplingMetric, SampleLevelComputation):
         """Return one record per answer, in the order of the documents and of their answers."""
         raise TypeError(f"{type(self).__name__} must define judge()")
 
-    def compute(self, responses: list[ModelResponse], docs: list[Doc]) -> list[float]:
+    # lighteval gives a batched metric whole lists; the signature of its base class is that of one document.
+    def compute(self, responses: list[ModelResponse], docs: list[Doc]) -> list[float]:  # type: ignore[override]
         """Return the fraction of right answers to each document, NaN where all were infra errors.
 
         Raises:
@@ -75,6 +76,11 @@ class JudgedSamples(SamplingMetric, SampleLevelComputation):
         return [mean_without_nan([next(scores) for _ in response.final_text or [""]]) for response in responses]
 
 
+def row_of(doc: Doc) -> Row:
+    """Return the row that a document was made of."""
+    return doc.specific or {}
+
+
 class JudgedAnswers(JudgedSamples):
     """What a model wrote, judged by a benchmark."""
 
@@ -82,8 +88,9 @@ class JudgedAnswers(JudgedSamples):
         self.benchmark, self.task, self.instruct = benchmark, task, instruct
 
     def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
+        """Let the benchmark judge every answer to its row."""
         asked = zip(docs, responses, strict=True)
-        pairs = [(doc.specific, answer) for doc, response in asked for answer in response.final_text]
+        pairs = [(row_of(doc), answer) for doc, response in asked for answer in response.final_text]
         return self.benchmark.judge([row for row, _ in pairs], [answer for _, answer in pairs], self.instruct)
 
 
@@ -101,7 +108,7 @@ class LikeliestOption(JudgedSamples):
         """Compare each likeliest option with the right one."""
         options = self.benchmark.options
         likeliest = [options[max(range(len(options)), key=response.logprobs.__getitem__)] for response in responses]
-        return self.benchmark.judge([doc.specific for doc in docs], likeliest, self.instruct)
+        return self.benchmark.judge([row_of(doc) for doc in docs], likeliest, self.instruct)
 
 
 class ExactValue(JudgedSamples):
@@ -112,7 +119,7 @@ class ExactValue(JudgedSamples):
     def judge(self, responses: Sequence[ModelResponse], docs: Sequence[Doc]) -> list[SampleRecord]:
         """Compare each prediction with what the call returned."""
         return [
-            judge_answer(doc.specific["mid"], answer, doc.specific["answer"])
+            judge_answer(row_of(doc)["mid"], answer, row_of(doc)["answer"])
             for response, doc in zip(responses, docs, strict=True)
             for answer in response.final_text
         ]

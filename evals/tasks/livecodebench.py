@@ -1,4 +1,4 @@
-"""Section 4.2: LiveCodeBench: a program that reads stdin, or a method of Solution; every test must be met.
+"""Section 4.4.1: LiveCodeBench: a program that reads stdin, or a method of Solution; every test must be met.
 
 A test's expected output never enters the sandbox: what a program prints is compared out here.
 """

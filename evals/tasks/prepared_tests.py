@@ -1,4 +1,4 @@
-"""Sections 4.3 and 4.4: evalplus's tests as they are run here: the same verdicts, sooner.
+"""Sections 4.3.1 and 4.4.1: evalplus's tests as they are run here: the same verdicts, sooner.
 
 A long list of inputs or results becomes a JSON text, which is read some ten times as fast as a display is compiled.
 Where a test computes what it expects by the reference each time, that is done once per machine, in the sandbox, and a

@@ -1,4 +1,4 @@
-"""Section 4.5: Spider, execution accuracy: the answer's rows are those of the gold query. SQL runs in the sandbox."""
+"""Section 4.4.4: Spider, execution accuracy: the answer's rows are those of the gold query. SQL runs in the sandbox."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class QualityFields(BuilderConfig):
     )
     quality_limits: dict[str, list[float]] = field(
         default_factory=dict,
-        metadata={"help": "high-quality filter, column: [least, most], such as {comment_fraction: [0.01, 0.8]}"},
+        metadata={"help": "high-quality filter, column: [minimum, maximum], such as {comment_fraction: [0.01, 0.8]}"},
     )
     quality_model: str = field(default="", metadata={"help": "folder that train-quality-model made; fills `quality`"})
     min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
@@ -190,7 +190,7 @@ class QualityFields(BuilderConfig):
             if name not in limited_columns:
                 raise ConfigError(f"quality_limits: unknown column {name!r}; known: {', '.join(limited_columns)}")
             if len(limits) != 2 or not limits[0] <= limits[1]:
-                raise ConfigError(f"quality_limits: {name} is {limits}, but must be [least, most]")
+                raise ConfigError(f"quality_limits: {name} is {limits}, but must be [minimum, maximum]")
 
 
 @dataclass
@@ -223,7 +223,7 @@ class NearDedupFields(BuilderConfig):
     """What near-duplicates are."""
 
     near_dedup_threshold: float = field(
-        default=THRESHOLD, metadata={"help": "least Jaccard similarity of near-duplicates"}
+        default=THRESHOLD, metadata={"help": "smallest Jaccard similarity of near-duplicates"}
     )
 
     def validate(self) -> None:

@@ -69,7 +69,7 @@ def type_of_language(language: str) -> str | None:
 @cache
 def languages_of_type(kind: str) -> frozenset[str]:
     """Return the languages of one of `TYPES`."""
-    return frozenset(name for name, one in _table().types.items() if one == kind)
+    return frozenset(name for name, type_of_name in _table().types.items() if type_of_name == kind)
 
 
 @cache

@@ -60,7 +60,7 @@ def language_by_magika(content: str, candidates: tuple[str, ...]) -> str | None:
         return None
     label = str(_magika().identify_bytes(content.encode("utf-8", "replace")).prediction.output.label)
     named = LINGUIST_NAMES.get(label) or (language_named(label),)
-    meant = [one for one in candidates if one in named]
+    meant = [candidate for candidate in candidates if candidate in named]
     return meant[0] if len(meant) == 1 else None
 
 

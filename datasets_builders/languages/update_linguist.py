@@ -12,8 +12,8 @@ from pathlib import Path
 PACKAGE = "linguist-languages"
 SCRIPT = """
 const languages = await import(process.argv[1]);
-const rows = Object.values(languages.default ?? languages).map((one) => [
-  one.name, one.type, one.extensions ?? [], one.filenames ?? [], one.interpreters ?? [],
+const rows = Object.values(languages.default ?? languages).map((language) => [
+  language.name, language.type, language.extensions ?? [], language.filenames ?? [], language.interpreters ?? [],
 ]);
 console.log(JSON.stringify(rows));
 """

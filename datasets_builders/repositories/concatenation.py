@@ -58,7 +58,7 @@ class Sample:
     broken_edges: list[tuple[str, str]] = field(default_factory=list)
 
 
-def failure(graph: ImportGraph, least_files: int, least_resolved: float) -> str | None:
+def failure(graph: ImportGraph, min_files: int, min_resolved: float) -> str | None:
     """Return why a repository cannot be concatenated, or None.
 
     - `no_supported_language`: imports of none of its files can be found.
@@ -68,18 +68,18 @@ def failure(graph: ImportGraph, least_files: int, least_resolved: float) -> str 
 
     Args:
         graph (`ImportGraph`): of its files.
-        least_files (`int`): files whose imports can be found.
-        least_resolved (`float`): of the imports that should lead to files of the repository.
+        min_files (`int`): files whose imports can be found.
+        min_resolved (`float`): of the imports that should lead to files of the repository.
 
     Source: the paper says that some repositories cannot be concatenated, and not which; these are ours.
     """
     if not graph.files:
         return "no_supported_language"
-    if len(graph.files) < least_files:
+    if len(graph.files) < min_files:
         return "few_files"
     if not graph.edges:
         return "no_import_inside"
-    return "few_imports_resolved" if graph.resolved_fraction() < least_resolved else None
+    return "few_imports_resolved" if graph.resolved_fraction() < min_resolved else None
 
 
 def arrange(
@@ -104,7 +104,7 @@ def arrange(
     samples: list[Sample] = []
     for group, inner in zip(groups, found, strict=True):
         ordering = ImportGraph(group, graph.languages, inner).order(how.cycle_policy)
-        edges = {(one.imported, one.importing) for one in inner}
+        edges = {(edge.imported, edge.importing) for edge in inner}
         paths = _with_tests(ordering, edges, how.tests)
         if how.unit == "repository":
             paths = _with_documentation(paths, sorted(documentation), how.documentation)
@@ -148,7 +148,7 @@ def _with_tests(ordering: Ordering, edges: Collection[tuple[str, str]], tests: s
     # Behind which file of code each test comes: a number, since tests may need tests.
     place = {path: number for number, path in enumerate(first)}
     for path in last:
-        place[path] = max((place[one] for one in needs.get(path, ()) if one in place), default=len(first))
+        place[path] = max((place[needed] for needed in needs.get(path, ()) if needed in place), default=len(first))
     return sorted([*first, *last], key=lambda path: (place[path], path not in code))  # stable: tests keep their order
 
 

@@ -95,10 +95,7 @@ def within(folder: str, relative: str) -> str | None:
 
 
 def read_repository(source: Source, name: str, max_bytes: int = MAX_FILE_BYTES) -> RepositoryFiles:
-    """Read all text files of a source as one repository.
-
-    Source: ours.
-    """
+    """Read all text files of a source as one repository."""
     contents, left_out = {}, {}
     for entry in source.entries(0, 1):
         if entry.problem:

@@ -76,14 +76,14 @@ class ImportGraph:
     def resolved_fraction(self) -> float:
         """Return how many of the imports that should lead to files of the repository do, 1 when there are none."""
         resolved = self.num_resolved.total()
-        lost = sum(one.reason in ("missing", "ambiguous") for one in self.unresolved)
-        return resolved / (resolved + lost) if resolved + lost else 1.0
+        num_lost = sum(lost.reason in ("missing", "ambiguous") for lost in self.unresolved)
+        return resolved / (resolved + num_lost) if resolved + num_lost else 1.0
 
     def coverage(self) -> dict[str, Counter[str]]:
         """Return per language how many imports were resolved, and of the others how many are of which kind."""
         counts = {language: Counter(resolved=count) for language, count in self.num_resolved.items()}
-        for one in self.unresolved:
-            counts.setdefault(self.languages[one.path], Counter())[one.reason] += 1
+        for lost in self.unresolved:
+            counts.setdefault(self.languages[lost.path], Counter())[lost.reason] += 1
         return dict(sorted(counts.items()))
 
 
@@ -134,9 +134,10 @@ def _headers_by_inclusion(
         target
         for path, language in including.items()
         if language in ("C", "C++")
-        for one in imports[path].imports
-        if one.target and "." not in posixpath.basename(one.target) and (one.form != "angled" or "/" in one.target)
-        for target in rules.resolve(path, one).paths
+        for include in imports[path].imports
+        if include.target and "." not in posixpath.basename(include.target)
+        if include.form != "angled" or "/" in include.target
+        for target in rules.resolve(path, include).paths
     }
     return found - repository.languages.keys()
 
@@ -160,10 +161,10 @@ def build_graph(
     graph = ImportGraph(list(languages), languages)
     resolver = Resolver(repository, imports, languages)
     for path, file in imports.items():
-        for one in file.imports:
-            _add(graph, path, one, resolver.resolve(path, one))
-        for one, resolution in resolver.implicit(path) if has_implicit else ():
-            _add(graph, path, one, resolution)
+        for found in file.imports:
+            _add(graph, path, found, resolver.resolve(path, found))
+        for found, resolution in resolver.implicit(path) if has_implicit else ():
+            _add(graph, path, found, resolution)
     graph.edges = sorted(set(graph.edges))
     graph.unresolved = sorted(set(graph.unresolved))
     return graph
@@ -177,5 +178,5 @@ def _add(graph: ImportGraph, path: str, found: Import, resolution: Resolution) -
         graph.num_resolved[graph.languages[path]] += 1
     is_weak = found.form in WEAK_FORMS
     # A file of data, such as a JSON module, is resolved and is no node.
-    nodes = (one for one in resolution.paths if one in graph.languages and one != path)
-    graph.edges += [Edge(one, path, found.line, found.target, resolution.rule, is_weak) for one in nodes]
+    nodes = (imported for imported in resolution.paths if imported in graph.languages and imported != path)
+    graph.edges += [Edge(imported, path, found.line, found.target, resolution.rule, is_weak) for imported in nodes]

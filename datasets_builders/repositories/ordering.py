@@ -181,5 +181,5 @@ def _by_components(num_nodes: int, pairs: NDArray[np.int64], is_weak: NDArray[np
             ordered = _by_components(len(nodes), local, np.zeros(len(local), bool))
         else:
             ordered = _by_fewest_imports(len(nodes), local)
-        order += [nodes[one] for one in ordered]
+        order += [nodes[node] for node in ordered]
     return order

@@ -25,7 +25,7 @@ def is_test(path: str) -> bool:
     Source: ours; the conventions of pytest, Jest, JUnit, Go, RSpec.
     """
     *folders, name = PurePosixPath(path).parts
-    return any(one.lower() in TEST_FOLDERS for one in folders) or bool(_TEST_NAME.match(name.rpartition(".")[0]))
+    return any(folder.lower() in TEST_FOLDERS for folder in folders) or bool(_TEST_NAME.match(name.rpartition(".")[0]))
 
 
 def is_documentation(path: str) -> bool:

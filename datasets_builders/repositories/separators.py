@@ -1,10 +1,10 @@
-"""Section 2.2.2: how a sample says where a file starts. The paper does not tell its own.
+r"""Section 2.2.2: how a sample says where a file starts. The paper does not tell its own.
 
 | name | before the repository | before a file | origin |
 | --- | --- | --- | --- |
 | comment | nothing | a comment with the path, in the file's language | DeepSeek-Coder 2.2 |
 | starcoder2 | `<repo_name>` and the name | `<file_sep>`, path | StarCoder2 |
-| qwen | `<\\|repo_name\\|>` and the name | `<\\|file_sep\\|>`, path | Qwen2.5-Coder |
+| qwen | `<\|repo_name\|>` and the name | `<\|file_sep\|>`, path | Qwen2.5-Coder |
 | ling | reserved token 4 and the name | reserved token 5, path | ours: reserved tokens without a meaning yet |
 """
 

@@ -81,7 +81,7 @@ def java(node: "Node") -> Iterator[Import]:
 def kotlin(node: "Node") -> Iterator[Import]:
     """Take apart `import a.b.C [as D]` and `import a.b.*`."""
     for name in _children(node, "qualified_identifier", "identifier")[:1]:
-        alias = "".join(text_of(one) for one in _children(node, "identifier") if one != name)
+        alias = "".join(text_of(part) for part in _children(node, "identifier") if part != name)
         yield _of_package(node, text_of(name).replace("`", ""), is_wildcard=_has(node, "*"), alias=alias)
 
 
@@ -215,11 +215,11 @@ def php(node: "Node") -> Iterator[Import]:
     if node.type != "namespace_use_declaration":
         yield _php_file(node)
         return
-    prefix = "".join(f"{text_of(one)}\\" for one in _children(node, "namespace_name"))
+    prefix = "".join(f"{text_of(part)}\\" for part in _children(node, "namespace_name"))
     group = node.child_by_field_name("body") or node
     for clause in _children(group, "namespace_use_clause"):
         alias = clause.child_by_field_name("alias")
-        names = [one for one in clause.named_children if one != alias and one.type in ("name", "qualified_name")]
+        names = [name for name in clause.named_children if name != alias and name.type in ("name", "qualified_name")]
         for name in names[:1]:
             target = (prefix + text_of(name)).lstrip("\\")
             yield Import(line, target, "use", (text_of(alias) if alias else target.rpartition("\\")[2],))
@@ -242,11 +242,11 @@ def _php_file(node: "Node") -> Import:
 
 def _literals(node: "Node") -> list[str]:
     if any(child.type == "escape_sequence" for child in node.named_children):
-        parts = [one for one in node.named_children if one.type in ("string_content", "escape_sequence")]
+        parts = [part for part in node.named_children if part.type in ("string_content", "escape_sequence")]
         return ["".join(map(text_of, parts))]
     if node.type in ("string_content", "string_value"):
         return [text_of(node)]
-    return [one for child in node.named_children for one in _literals(child)]
+    return [literal for child in node.named_children for literal in _literals(child)]
 
 
 def _has_below(node: "Node", *types: str) -> bool:

@@ -59,7 +59,7 @@ class Concatenate(Step):
 
     Args:
         how (`Arrangement`): where what stands.
-        least_files, least_resolved: see `failure`.
+        min_files, min_resolved: see `failure`.
         has_implicit (`bool`): see `build_graph`.
         folder (`Path`): a file per rank with counts of imports is written there.
 
@@ -70,11 +70,9 @@ class Concatenate(Step):
     libraries = ("google-re2", "license-expression")
     arity: Arity = "n:1"
 
-    def __init__(
-        self, how: Arrangement, least_files: int, least_resolved: float, has_implicit: bool, folder: Path
-    ) -> None:
+    def __init__(self, how: Arrangement, min_files: int, min_resolved: float, has_implicit: bool, folder: Path) -> None:
         super().__init__()
-        self.how, self.least_files, self.least_resolved = how, least_files, least_resolved
+        self.how, self.min_files, self.min_resolved = how, min_files, min_resolved
         self.has_implicit, self.folder = has_implicit, str(folder)
 
     def begin(self, rank: int, world_size: int) -> None:
@@ -100,7 +98,7 @@ class Concatenate(Step):
             path.write_text(json.dumps(self._coverage), encoding="ascii")
 
     def end(self) -> None:
-        """Documents do not travel to the next rank."""
+        """Drop what is left of the documents."""
         self._documents.close()
         self._coverage = {}
 
@@ -118,12 +116,11 @@ class Concatenate(Step):
         yield from (Removed(doc, "duplicate_path", repository.name) for doc in repository.duplicates)
         markers = SEPARATORS[self.how.separators].markers
         for path, doc in list(repository.documents.items()):
-            if marker := next(
-                (one for one in markers if any(one in text for text in (doc.text, path, repository.name))), None
-            ):
+            texts = (doc.text, path, repository.name)
+            if marker := next((marker for marker in markers if any(marker in text for text in texts)), None):
                 yield Removed(repository.documents.pop(path), "marker_in_text", marker)
         graph = self._graph(repository)
-        reason = failure(graph, self.least_files, self.least_resolved)
+        reason = failure(graph, self.min_files, self.min_resolved)
         if reason:
             yield from (Removed(doc, reason, repository.name) for doc in repository.documents.values())
             return
@@ -201,21 +198,21 @@ def _attributes(code: list[Document]) -> dict[str, Any]:
     sizes: Counter[str] = Counter()
     for doc in code:
         sizes[doc.metadata["language"]] += len(doc.text)
-    license = all_of(sorted({one["license"] for one in known}))
+    license = all_of(sorted({file["license"] for file in known}))
     return {
         "language": min(sizes, key=lambda name: (-sizes[name], name)),
         "license": license,
         "license_type": license_type(license),
-        "stars": _largest(one["stars"] for one in known),
-        "forks": _largest(one["forks"] for one in known),
-        "date": _largest(one["date"] for one in known),
-        "mean_comment_fraction": _mean(one["comment_fraction"] for one in known),
-        "mean_effective_lines": _mean(one["effective_lines"] for one in known),
-        **{f"{MEAN_PREFIX}{name}": _mean(one[name] for one in known) for name in score_columns(known[0])},
+        "stars": _max_of(file["stars"] for file in known),
+        "forks": _max_of(file["forks"] for file in known),
+        "date": _max_of(file["date"] for file in known),
+        "mean_comment_fraction": _mean(file["comment_fraction"] for file in known),
+        "mean_effective_lines": _mean(file["effective_lines"] for file in known),
+        **{f"{MEAN_PREFIX}{name}": _mean(file[name] for file in known) for name in score_columns(known[0])},
     }
 
 
-def _largest(values: Iterable[Any]) -> Any:
+def _max_of(values: Iterable[Any]) -> Any:
     return max((value for value in values if value is not None), default=None)
 
 

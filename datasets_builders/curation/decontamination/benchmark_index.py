@@ -184,8 +184,8 @@ def _worth_indexing(raw: bytes, is_question: bool) -> tuple[NDArray[np.uint64], 
         return words, length, words[:0]
     windows = np.sort(np.lib.stride_tricks.sliding_window_view(counted, length), axis=1)
     different = 1 + (windows[:, 1:] != windows[:, :-1]).sum(axis=1)
-    least = MIN_DIFFERENT_WORDS if length == NGRAM_WORDS else MIN_DIFFERENT_WORDS_SHORT
-    return words, length, ngram_hashes(words, length)[different >= least]
+    min_different = MIN_DIFFERENT_WORDS if length == NGRAM_WORDS else MIN_DIFFERENT_WORDS_SHORT
+    return words, length, ngram_hashes(words, length)[different >= min_different]
 
 
 class Decontamination(Step):
@@ -218,5 +218,5 @@ class Decontamination(Step):
             yield Removed(doc, benchmark, f"{row}, {found[1]} words")
 
     def end(self) -> None:
-        """The index does not travel to the next rank."""
+        """Drop the index."""
         self._index = None

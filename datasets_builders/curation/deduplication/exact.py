@@ -53,7 +53,7 @@ class ExactDedup(Step):
                 yield Merged(other, identifier, "same_content")
 
     def end(self) -> None:
-        """Documents do not travel to the next rank."""
+        """Drop what is left of the documents."""
         self._documents.close()
 
 
@@ -74,8 +74,8 @@ def best_of(members: Iterable[list[Any]]) -> str:
 
     Source: StarCoder2 2.1.
     """
-    by_path = sorted(members, key=lambda one: (one[4:], one[0]))
-    return max(by_path, key=lambda one: (one[1], one[2], one[3]))[0]  # of equal ones max takes the first
+    by_path = sorted(members, key=lambda member: (member[4:], member[0]))
+    return max(by_path, key=lambda member: (member[1], member[2], member[3]))[0]  # of equal ones max takes the first
 
 
 def _path_of(doc: Document) -> str:

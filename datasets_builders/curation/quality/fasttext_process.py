@@ -30,8 +30,6 @@ def train_in_process(training_file: Path, model_file: Path, **arguments: Any) ->
 
     Raises:
         TrainingError: with fastText's own message.
-
-    Source: ours.
     """
     job = json.dumps({"input": str(training_file), "output": str(model_file), "arguments": arguments})
     folder = str(Path(__file__).resolve().parents[3])

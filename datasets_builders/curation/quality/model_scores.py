@@ -47,7 +47,7 @@ class ModelScores(Step):
         return [[doc] for doc in docs]
 
     def end(self) -> None:
-        """A model does not pickle."""
+        """Drop the model, which does not pickle."""
         if self._model:
             self._model.close()
         self._model = None

@@ -51,8 +51,6 @@ def find_model(model: str, revision: str, where: str) -> ModelSource:
 
     Raises:
         ConfigError: no such model, it cannot be reached, or a file is missing.
-
-    Source: ours.
     """
     folder = Path(model).expanduser()
     is_path = folder.is_dir() or model.count("/") != 1 or model[0] in "./~"
@@ -81,7 +79,7 @@ def _on_the_hub(model: str, revision: str, where: str) -> tuple[list[str], bytes
         path = Path(hf_hub_download(model, CONFIG_FILE, revision=revision or None))
         commit = path.parent.name  # of the cache: snapshots/COMMIT/config.json
         if constants.HF_HUB_OFFLINE:
-            names = [one.name for one in path.parent.iterdir()]
+            names = [file.name for file in path.parent.iterdir()]
         else:
             names = HfApi().list_repo_files(model, revision=commit)
     except Exception as error:  # huggingface_hub, httpx and OS errors: all mean that it cannot be reached

@@ -47,10 +47,7 @@ class QualityDescription:
 
 
 def model_text(content: str) -> str:
-    """Return a file as the line of words that fastText is given: names, numbers and signs apart, line ends as a word.
-
-    Source: ours.
-    """
+    """Return a file as fastText is given it: a line of names, numbers and single signs, its line ends as words."""
     tokens = _TOKEN.findall(content[:MAX_CHARACTERS])
     return " ".join(LINE_END if token[0] == "\n" else token for token in tokens)
 
@@ -69,13 +66,13 @@ class QualityModel:
 
     def scores(self, contents: Sequence[str]) -> list[float]:
         """Return the calibrated probability of high quality of each file, between 0 and 1."""
-        return [self.calibrated(one) for one in self.raw_scores(contents)]
+        return [self.calibrated(probability) for probability in self.raw_scores(contents)]
 
     def raw_scores(self, contents: Sequence[str]) -> list[float]:
         """Return fastText's own probabilities."""
         if not contents:
             return []
-        labels, probabilities = self._model.predict([model_text(one) for one in contents], k=2)
+        labels, probabilities = self._model.predict([model_text(content) for content in contents], k=2)
         return [
             float(dict(zip(names, values, strict=True)).get(POSITIVE, 0.0))
             for names, values in zip(labels, probabilities, strict=True)
@@ -91,8 +88,6 @@ def load_fasttext(path: Path, field: str) -> Any:
 
     Raises:
         ConfigError: there is none, or fastText cannot load it.
-
-    Source: ours.
     """
     import fasttext
 
@@ -126,8 +121,6 @@ def read_description(folder: Path) -> QualityDescription:
 
     Raises:
         ConfigError: a file is missing, is no fastText model, or is not the one that the description belongs to.
-
-    Source: ours.
     """
     model = folder / MODEL_FILE
     for path in (model, folder / DESCRIPTION_FILE):
@@ -154,7 +147,7 @@ class QualityScore(Step):
 
     Args:
         folder (`Path`): of the model.
-        least (`float`): smallest score that stays, 0 keeps all.
+        min_quality (`float`): smallest score that stays, 0 keeps all.
 
     Source: paper 2.2.1.
     """
@@ -163,9 +156,9 @@ class QualityScore(Step):
     libraries = ("fasttext-numpy2-wheel",)
     batch_size = 64
 
-    def __init__(self, folder: Path, least: float = 0.0) -> None:
+    def __init__(self, folder: Path, min_quality: float = 0.0) -> None:
         super().__init__()
-        self.folder, self.least = str(folder), least
+        self.folder, self.min_quality = str(folder), min_quality
 
     def begin(self, rank: int, world_size: int) -> None:
         """Load the model."""
@@ -177,9 +170,9 @@ class QualityScore(Step):
         answers: list[Iterable[Outcome]] = []
         for doc, score in zip(docs, self._model.scores([doc.text for doc in docs]), strict=True):
             doc.metadata["quality"] = round(score, 4)
-            answers.append([doc] if score >= self.least else [Removed(doc, "low_quality", f"{score:.4f}")])
+            answers.append([doc] if score >= self.min_quality else [Removed(doc, "low_quality", f"{score:.4f}")])
         return answers
 
     def end(self) -> None:
-        """A model does not pickle."""
+        """Drop the model, which does not pickle."""
         self._model = None

@@ -44,8 +44,6 @@ class ParserProcess:
     Args:
         function (`str`): `module:name` of a function of language and text that answers with JSON, such as
             `datasets_builders.curation.syntax.metrics:measure`.
-
-    Source: ours.
     """
 
     def __init__(self, function: str) -> None:

@@ -53,8 +53,6 @@ def parse(parser: "Parser", source: bytes) -> "Tree":
 
     Raises:
         ParseTooCostly: the budget is spent.
-
-    Source: ours.
     """
     left = REPORTS_OF_A_FILE + int(REPORTS_PER_BYTE * len(source))
 
@@ -81,8 +79,6 @@ def error_fraction(language: str, root: "Node", source: bytes) -> float:
     Returns:
         `float`: bytes inside error nodes but outside whole constructs in them, and one per missing token, over all
         bytes. One brace too many, behind an `#ifdef` say, makes an error node of all that follows it.
-
-    Source: ours.
     """
     if root.has_error:
         rewritten = without_gaps(language, source)

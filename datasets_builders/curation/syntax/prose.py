@@ -23,8 +23,6 @@ def pieces_of_prose(
     Args:
         source (`bytes`): the file.
         comments, strings, code: byte offsets of each, in order, none inside another of its kind.
-
-    Source: ours.
     """
     texts, at = [], 0
     for start, end in _pieces(source, comments, strings):
@@ -44,7 +42,8 @@ def pieces_of_prose(
 def _pieces(source: bytes, comments: Sequence[Span], strings: Sequence[Span]) -> list[Span]:
     """Return where pieces are: a docstring is a comment and a string; comments without code between them are one."""
     pieces: list[tuple[int, int, bool]] = []
-    for start, end, is_comment in sorted([*((*one, True) for one in comments), *((*one, False) for one in strings)]):
+    marked = [*((*span, True) for span in comments), *((*span, False) for span in strings)]
+    for start, end, is_comment in sorted(marked):
         if pieces and start < pieces[-1][1]:
             continue
         if is_comment and pieces and pieces[-1][2] and not source[pieces[-1][1] : start].strip():

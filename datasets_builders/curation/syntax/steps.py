@@ -52,7 +52,7 @@ class SyntaxCheck(Step):
             return
         if metrics is None:
             self.stat_update("no_grammar")
-            doc.metadata |= dict.fromkeys(one.name for one in fields(CodeMetrics))
+            doc.metadata |= dict.fromkeys(metric.name for metric in fields(CodeMetrics))
             yield doc
             return
         if metrics["error_fraction"] > max_error_fraction(language):

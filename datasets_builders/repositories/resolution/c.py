@@ -32,7 +32,7 @@ class CRules(Rules):
     def _include_roots(self) -> list[str]:
         folders = {ancestor for folder in self.files.folders for ancestor in ancestors(folder)}
         roots = [folder for folder in folders if posixpath.basename(folder) in INCLUDE_FOLDERS]
-        return ["", *sorted(roots, key=lambda one: (one.count("/"), one))]
+        return ["", *sorted(roots, key=lambda root: (root.count("/"), root))]
 
     def resolve(self, path: str, found: Import) -> Resolution:
         """Return what an include of a file means."""

@@ -36,7 +36,7 @@ class CSharpRules(Rules):
 
     @cached_property
     def _namespaces(self) -> frozenset[str]:
-        return frozenset(one for name in self._files_of for one in _around(name.rpartition(".")[0]) if one)
+        return frozenset(space for name in self._files_of for space in _around(name.rpartition(".")[0]) if space)
 
     def resolve(self, path: str, found: Import) -> Resolution:
         """Return what a `using` of a file means."""
@@ -53,7 +53,7 @@ class CSharpRules(Rules):
     def _declaring(self, path: str, namespaces: Iterable[str]) -> list[str]:
         used = [name for name, _ in self.imports[path].used]
         names = [in_package(space, name) for space in namespaces for name in used]
-        files = {one for name in names for one in self._with_attribute(name)}
+        files = {file for name in names for file in self._with_attribute(name)}
         return sorted(files - {path})[:MAX_PACKAGE_FILES]
 
     def _with_attribute(self, name: str) -> list[str]:
@@ -62,17 +62,18 @@ class CSharpRules(Rules):
 
     @cached_property
     def _global_usings(self) -> list[str]:
-        found = {one.target for file in self.imports.values() for one in file.imports if one.form == "global"}
+        found = {using.target for file in self.imports.values() for using in file.imports if using.form == "global"}
         return sorted(found)
 
     def implicit(self, path: str) -> Iterator[tuple[Import, Resolution]]:
         """Give the types of the file's own namespaces that it uses, and those that `global using` opens."""
         file = self.imports[path]
         own = {space for name in file.declared for space in _around(name.rpartition(".")[0])} or {""}
-        opened = {one.target for one in file.imports}
+        opened = {using.target for using in file.imports}
         for name, line in file.used:
             for rule, spaces in (("same_namespace", own), ("csharp_using", set(self._global_usings) - opened)):
-                found = {one for space in spaces for one in self._with_attribute(in_package(space, name))}
+                full_names = (in_package(space, name) for space in spaces)
+                found = {declaring for full in full_names for declaring in self._with_attribute(full)}
                 if files := sorted(found - {path})[:MAX_PACKAGE_FILES]:
                     yield Import(line, name, "used"), Resolution(tuple(files), rule)
 

@@ -50,7 +50,7 @@ class GoRules(Rules):
 
     def _package(self, folder: str | None, rule: str) -> Resolution | None:
         paths = self.files.folders.get(folder, ()) if folder is not None else ()
-        found = tuple(one for one in paths if one.endswith(".go") and not one.endswith("_test.go"))
+        found = tuple(file for file in paths if file.endswith(".go") and not file.endswith("_test.go"))
         return Resolution(found, rule) if found else None
 
     @cached_property
@@ -66,8 +66,8 @@ class GoRules(Rules):
         """Give the names that other files of the package declare; what builds for one system each is in several."""
         package = self.imports[path].package
         for name, line in self.imports[path].used:
-            files = [one for one in self._declaring.get((posixpath.dirname(path), package, name), ()) if one != path]
+            files = [file for file in self._declaring.get((posixpath.dirname(path), package, name), ()) if file != path]
             if not path.endswith("_test.go"):
-                files = [one for one in files if not one.endswith("_test.go")]
+                files = [file for file in files if not file.endswith("_test.go")]
             if files:
                 yield Import(line, name, "used"), Resolution(tuple(files), "same_package")

@@ -60,7 +60,7 @@ class JavaScriptRules(Rules):
     def _file(self, path: str, bases: Iterable[str], rule: str) -> Resolution | None:
         """Return the first file that one of some paths means to the importing file."""
         is_typescript = path.endswith(TYPESCRIPT)
-        return self.first((one for base in bases for one in _candidates(base, is_typescript)), rule)
+        return self.first((candidate for base in bases for candidate in _candidates(base, is_typescript)), rule)
 
     def _json(self, path: str) -> dict[str, Any]:
         if path not in self._parsed:
@@ -88,7 +88,7 @@ class JavaScriptRules(Rules):
     def _aliases(self, path: str, target: str) -> Iterator[tuple[str, bool]]:
         """Give where `paths` (certain) and `baseUrl` of the nearest config put a bare name."""
         for folder in [*ancestors(posixpath.dirname(path)), ""]:
-            name = next((one for one in CONFIGS if posixpath.join(folder, one) in self.files.contents), None)
+            name = next((config for config in CONFIGS if posixpath.join(folder, config) in self.files.contents), None)
             if name is None:
                 continue
             path = posixpath.join(folder, name)
@@ -98,7 +98,8 @@ class JavaScriptRules(Rules):
             for base in paths.get(target, ()):
                 yield base, True
             # Of several patterns the one with the longest beginning holds.
-            for pattern in sorted((one for one in paths if "*" in one), key=lambda one: (-one.index("*"), one)):
+            patterns = [name for name in paths if "*" in name]
+            for pattern in sorted(patterns, key=lambda pattern: (-pattern.index("*"), pattern)):
                 before, _, after = pattern.partition("*")
                 if target.startswith(before) and target.endswith(after) and len(target) >= len(before) + len(after):
                     middle = target[len(before) : len(target) - len(after)]
@@ -127,16 +128,20 @@ class JavaScriptRules(Rules):
             if not paths and isinstance(options.get("paths"), dict):
                 root = own_base if own_base is not None else folder
                 paths = {
-                    key: [base for one in value if isinstance(one, str) and (base := within(root, one)) is not None]
-                    for key, value in options["paths"].items()
-                    if isinstance(value, list)
+                    key: _within_all(root, value) for key, value in options["paths"].items() if isinstance(value, list)
                 }
             extends = config.get("extends")
-            for one in [extends] if isinstance(extends, str) else extends if isinstance(extends, list) else []:
-                if isinstance(one, str) and one.startswith("."):
-                    base = within(folder, one)
+            for parent in [extends] if isinstance(extends, str) else extends if isinstance(extends, list) else []:
+                if isinstance(parent, str) and parent.startswith("."):
+                    base = within(folder, parent)
                     waiting += [name for name in (base, f"{base}.json") if name and name in self.files.contents]
         return paths, base_url
+
+
+def _within_all(root: str, entries: list[Any]) -> list[str]:
+    """Return those of a list of paths, relative to a folder, that are paths of the repository."""
+    found = (within(root, entry) for entry in entries if isinstance(entry, str))
+    return [path for path in found if path is not None]
 
 
 def _entry_points(manifest: dict[str, Any], folder: str, rest: str) -> Iterator[str]:
@@ -146,8 +151,8 @@ def _entry_points(manifest: dict[str, Any], folder: str, rest: str) -> Iterator[
         yield from (posixpath.join(folder, rest), posixpath.join(folder, "src", rest))
         return
     stated = [manifest.get(key) for key in ("source", "types", "module", "main")]
-    yield from (base for one in stated if isinstance(one, str) and (base := within(folder, one)) is not None)
-    yield from (posixpath.join(folder, one) for one in ("index", "src/index", "src/main", "lib/index", "main"))
+    yield from (base for entry in stated if isinstance(entry, str) and (base := within(folder, entry)) is not None)
+    yield from (posixpath.join(folder, name) for name in ("index", "src/index", "src/main", "lib/index", "main"))
 
 
 def _mapped(table: Any, target: str, folder: str) -> Iterator[str]:
@@ -158,8 +163,8 @@ def _mapped(table: Any, target: str, folder: str) -> Iterator[str]:
         before, star, after = pattern.partition("*")
         if target == pattern or (star and target.startswith(before) and target.endswith(after)):
             middle = target[len(before) : len(target) - len(after)] if star else ""
-            for one in _strings(value):
-                if one.startswith(".") and (base := within(folder, one.replace("*", middle))) is not None:
+            for mapped in _strings(value):
+                if mapped.startswith(".") and (base := within(folder, mapped.replace("*", middle))) is not None:
                     yield base
 
 
@@ -167,18 +172,18 @@ def _strings(value: Any) -> Iterator[str]:
     """Give the paths of a table of conditions."""
     waiting = [value]
     while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, dict | list):
-            waiting[:0] = one.values() if isinstance(one, dict) else one
+        item = waiting.pop(0)
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict | list):
+            waiting[:0] = item.values() if isinstance(item, dict) else item
 
 
 def _candidates(base: str, is_typescript: bool) -> Iterable[str]:
     """Give what a path may mean. Where both lie there, TypeScript takes its own kind and JavaScript its own."""
     stem, extension = posixpath.splitext(base)
-    for_typescript = [stem + one for one in JS_FOR_TS.get(extension, ())]
+    for_typescript = [stem + ending for ending in JS_FOR_TS.get(extension, ())]
     yield from [*for_typescript, base] if is_typescript else [base, *for_typescript]
     extensions = (*TYPESCRIPT, *JAVASCRIPT, *OTHERS) if is_typescript else (*JAVASCRIPT, *TYPESCRIPT, *OTHERS)
-    yield from (base + one for one in extensions)
-    yield from (posixpath.join(base, f"index{one}") for one in extensions)
+    yield from (base + ending for ending in extensions)
+    yield from (posixpath.join(base, f"index{ending}") for ending in extensions)

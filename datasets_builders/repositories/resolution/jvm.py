@@ -61,19 +61,19 @@ class JvmRules(Rules):
         parts = target.split(".")
         for length in range(len(parts), 0, -1):
             if candidates := self._files_of.get(".".join(parts[:length])):
-                one = nearest(path, candidates)
-                return Resolution((one,), "jvm_name") if one else AMBIGUOUS
+                file = nearest(path, candidates)
+                return Resolution((file,), "jvm_name") if file else AMBIGUOUS
         own = (name for name in self._packages if name)
-        return MISSING if any(target == one or target.startswith(f"{one}.") for one in own) else EXTERNAL
+        return MISSING if any(target == package or target.startswith(f"{package}.") for package in own) else EXTERNAL
 
     def _of_names(self, path: str, names: Iterator[str], rule: str) -> Resolution | None:
-        files = {one for name in names if (one := nearest(path, self._files_of.get(name, ())))}
+        files = {file for name in names if (file := nearest(path, self._files_of.get(name, ())))}
         return Resolution(tuple(sorted(files - {path}))[:MAX_PACKAGE_FILES], rule) if files - {path} else None
 
     def implicit(self, path: str) -> Iterator[tuple[Import, Resolution]]:
         """Give the names that a file uses without an import: of its own package, or with their package."""
         file = self.imports[path]
-        imported = {name for one in file.imports for name in one.names}
+        imported = {name for found in file.imports for name in found.names}
         for name, line in file.used:
             if name not in imported:
                 rule = "full_name" if "." in name else "same_package"

@@ -67,7 +67,7 @@ class PhpRules(Rules):
                                 # psr-0 keeps the prefix in the path.
                                 inner = prefix.replace("\\", "/").strip("/") if kind == "psr-0" else ""
                                 found.append((prefix, posixpath.join(base, inner).rstrip("/")))
-        return sorted(found, key=lambda one: (-len(one[0]), one))
+        return sorted(found, key=lambda prefix: (-len(prefix[0]), prefix))
 
     @cached_property
     def _namespaces(self) -> frozenset[str]:
@@ -97,14 +97,14 @@ class PhpRules(Rules):
             if prefix and name.startswith(prefix):
                 base = posixpath.join(folder, name[len(prefix) :].replace("\\", "/").lstrip("/"))
                 return self.first([f"{base}.php"], "php_psr4") or MISSING
-        if name in self._namespaces or any(one.startswith(f"{name}\\") for one in self._namespaces):
+        if name in self._namespaces or any(namespace.startswith(f"{name}\\") for namespace in self._namespaces):
             return EXTERNAL  # `use A\B` for B\C: the classes that are used name their files
         return MISSING if name.rpartition("\\")[0] in self._namespaces else EXTERNAL
 
     def implicit(self, path: str) -> Iterator[tuple[Import, Resolution]]:
         """Give the classes that a file uses by a name that it did not import."""
         file = self.imports[path]
-        aliases = {name: one.target for one in file.imports if one.form == "use" for name in one.names}
+        aliases = {name: use.target for use in file.imports if use.form == "use" for name in use.names}
         for name, line in file.used:
             head, _, rest = name.partition("\\")
             if name.startswith("\\"):
@@ -117,6 +117,6 @@ class PhpRules(Rules):
                 continue
             else:
                 full = in_package(file.package, name, NAMESPACE)
-            one = nearest(path, self._files_of.get(full, ()))
-            if one and one != path:
-                yield Import(line, name, "used"), Resolution((one,), "same_namespace")
+            declaring = nearest(path, self._files_of.get(full, ()))
+            if declaring and declaring != path:
+                yield Import(line, name, "used"), Resolution((declaring,), "same_namespace")

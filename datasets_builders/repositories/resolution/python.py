@@ -25,7 +25,7 @@ class PythonRules(Rules):
         folders = self.files.folders.items()
         projects = [folder for folder, paths in folders if PROJECT_FILES & set(map(posixpath.basename, paths))]
         tops = ["", *projects]
-        return list(dict.fromkeys([*tops, *(posixpath.join(one, inner) for one in tops for inner in ("src", "lib"))]))
+        return list(dict.fromkeys([*tops, *(posixpath.join(top, inner) for top in tops for inner in ("src", "lib"))]))
 
     @cached_property
     def _names(self) -> frozenset[str]:
@@ -76,4 +76,4 @@ class PythonRules(Rules):
     def _module(self, base: str) -> str | None:
         package = f"{base}/__init__" if base else "__init__"
         candidates = (f"{base}.py", f"{package}.py", f"{base}.pyi", f"{package}.pyi")
-        return next((one for one in candidates if one in self.files.contents), None)
+        return next((candidate for candidate in candidates if candidate in self.files.contents), None)

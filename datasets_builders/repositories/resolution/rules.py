@@ -52,7 +52,7 @@ class Rules:
 
     def first(self, candidates: Iterable[str | None], rule: str) -> Resolution | None:
         """Return the first candidate that is a file."""
-        path = next((one for one in candidates if one is not None and one in self.files.contents), None)
+        path = next((candidate for candidate in candidates if candidate in self.files.contents), None)
         return Resolution((path,), rule) if path is not None else None
 
     def unique(self, tails: Iterable[str], rule: str) -> Resolution | None:
@@ -64,7 +64,7 @@ class Rules:
 
     def in_any_case(self, path: str | None, tail: str | None, rule: str) -> Resolution | None:
         """Return the one file at `path` but for capital letters, else the one that ends in `tail`, or `AMBIGUOUS`."""
-        exact = [one for one in self.files.ending_in_any_case(path) if len(one) == len(path)] if path else []
+        exact = [file for file in self.files.ending_in_any_case(path) if len(file) == len(path)] if path else []
         found = exact or (self.files.ending_in_any_case(tail) if tail else [])
         if len(found) > 1:
             return AMBIGUOUS
@@ -112,10 +112,11 @@ def nearest(path: str, candidates: Iterable[str]) -> str | None:
     parts = path.split("/")
 
     def shared(other: str) -> int:
-        pairs = zip(parts, other.split("/"), strict=False)
-        return next((at for at, (one, two) in enumerate(pairs) if one != two), min(len(parts), other.count("/") + 1))
+        others = other.split("/")
+        pairs = zip(parts, others, strict=False)
+        return next((at for at, (here, there) in enumerate(pairs) if here != there), min(len(parts), len(others)))
 
-    ranked = sorted(candidates, key=lambda one: (-shared(one), one))
+    ranked = sorted(candidates, key=lambda candidate: (-shared(candidate), candidate))
     if len(ranked) > 1 and shared(ranked[0]) == shared(ranked[1]):
         return None
     return ranked[0] if ranked else None

@@ -121,17 +121,17 @@ class RustRules(Rules):
 
     def _file_of(self, folder: str) -> str | None:
         """Return the file whose modules lie in a folder: its lib.rs, main.rs or mod.rs, or the file called so."""
-        names = [posixpath.join(folder, one) for one in ("lib.rs", "main.rs", "mod.rs")]
-        return next((one for one in [*names, f"{folder}.rs"] if one in self.files.contents), None)
+        names = [posixpath.join(folder, name) for name in ("lib.rs", "main.rs", "mod.rs")]
+        return next((candidate for candidate in [*names, f"{folder}.rs"] if candidate in self.files.contents), None)
 
     def _through(self, resolved: Resolution, rest: tuple[str, ...], depth: int) -> Resolution:
         """Follow `pub use` of a module to the file that has the name."""
         if not rest or depth >= MAX_REEXPORTS:
             return resolved
         module = resolved.paths[0]
-        for one in self.imports[module].imports if module in self.imports else ():
-            if one.form == "pub use" and one.names == (rest[0],) and ">" not in one.target:
-                inner = self._use(module, (), tuple(one.target.split("::")), depth=depth + 1)
+        for found in self.imports[module].imports if module in self.imports else ():
+            if found.form == "pub use" and found.names == (rest[0],) and ">" not in found.target:
+                inner = self._use(module, (), tuple(found.target.split("::")), depth=depth + 1)
                 if inner.paths and inner.paths != resolved.paths:
                     return Resolution(inner.paths, "rust_reexport")
         return resolved

@@ -41,7 +41,7 @@ class RubyRules(Rules):
             return self.first([within(posixpath.dirname(path), target)], "ruby_relative") or MISSING
         if resolved := self.first((within(root, target) for root in ("lib", "")), "ruby_root"):
             return resolved
-        below = [one for one in self.files.ending_in(target) if f"lib/{target}" in one or f"ruby/{target}" in one]
+        below = [file for file in self.files.ending_in(target) if f"lib/{target}" in file or f"ruby/{target}" in file]
         if len(below) > 1:
             return AMBIGUOUS
         return Resolution((below[0],), "ruby_suffix") if below else EXTERNAL
@@ -93,6 +93,6 @@ class ShellRules(Rules):
         if not target:
             return DYNAMIC
         folders = (posixpath.dirname(path), "")
-        if resolved := self.first((within(one, target) for one in folders), "shell_folder"):
+        if resolved := self.first((within(folder, target) for folder in folders), "shell_folder"):
             return resolved
         return self.unique([posixpath.normpath(target).lstrip("./")], "shell_suffix") or EXTERNAL

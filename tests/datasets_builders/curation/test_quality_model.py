@@ -131,7 +131,7 @@ def test_limits_hold_at_both_ends(value, reason):
 def test_wrong_settings_stop_before_the_build():
     for fields, message in (
         ({"quality_limits": {"comments": [0, 1]}}, "unknown column 'comments'; known: comment_fraction"),
-        ({"quality_limits": {"stars": [5]}}, r"stars is \[5\], but must be \[least, most\]"),
+        ({"quality_limits": {"stars": [5]}}, r"stars is \[5\], but must be \[minimum, maximum\]"),
         ({"min_quality": 0.5}, "no quality_model is set"),
     ):
         with pytest.raises(ConfigError, match=message):

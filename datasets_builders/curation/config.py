@@ -29,10 +29,10 @@ class LicenseFields(BuilderConfig):
 
     license_types: list[str] = field(
         default_factory=lambda: ["permissive", "no_license"],
-        metadata={"help": "of permissive, non_permissive, no_license: what is kept"},
+        metadata={"help": "which types are kept: permissive, non_permissive, no_license"},
     )
     allowed_licenses: list[str] = field(
-        default_factory=list, metadata={"help": "SPDX names that are kept whatever their type: [MPL-2.0]"}
+        default_factory=list, metadata={"help": "SPDX names that are kept whatever their type, such as [MPL-2.0]"}
     )
 
     def validate(self) -> None:
@@ -50,13 +50,17 @@ class LanguageFields(BuilderConfig):
 
     language_types: list[str] = field(
         default_factory=lambda: ["programming", "markup"],
-        metadata={"help": "of Linguist's: programming (with SQL), markup, data, prose"},
+        metadata={"help": "which of Linguist's types are kept: programming (with SQL), markup, data, prose"},
     )
     languages: list[str] = field(
-        default_factory=list, metadata={"help": "only these, by Linguist's names; empty: all of language_types"}
+        default_factory=list,
+        metadata={"help": "the only languages that are kept, by Linguist's names; empty: all of language_types"},
     )
     language_tie_break: str = field(
-        default="", metadata={"help": "magika: asked where the rules leave several languages; empty: such files end"}
+        default="",
+        metadata={
+            "help": "what is asked where the rules leave several languages: magika; empty: such files are removed"
+        },
     )
 
     def validate(self) -> None:
@@ -82,9 +86,9 @@ class RuleFields(BuilderConfig):
 
     rule_limits: dict[str, float] = field(
         default_factory=dict,
-        metadata={"help": "instead of the defaults of curation/rules: {max_lines: 5000}"},
+        metadata={"help": "limits of rules instead of their defaults, such as {max_lines: 5000}"},
     )
-    skipped_rules: list[str] = field(default_factory=list, metadata={"help": "rules that are not applied"})
+    skipped_rules: list[str] = field(default_factory=list, metadata={"help": "names of rules that are not applied"})
 
     known_rules: ClassVar[Collection[str]] = CODE_RULES
     limits_class: ClassVar[type[RuleLimits]] = RuleLimits
@@ -121,10 +125,11 @@ class ToxicityFields(BuilderConfig):
     )
     toxicity_model: str = field(default="", metadata={"help": "fastText classifier of comments and strings"})
     toxicity_labels: list[str] = field(
-        default_factory=list, metadata={"help": "labels of toxicity_model that mean toxic: [toxic]"}
+        default_factory=list, metadata={"help": "labels of toxicity_model that mean toxic, such as [toxic]"}
     )
     toxicity_limits: dict[str, float] = field(
-        default_factory=dict, metadata={"help": "{hits: 3, fraction: 0.01, probability: 0.5}: what a file must reach"}
+        default_factory=dict,
+        metadata={"help": "what a file must reach to be removed, such as {hits: 3, fraction: 0.01, probability: 0.5}"},
     )
 
     @property
@@ -157,14 +162,16 @@ class QualityFields(BuilderConfig):
 
     scorers: list[dict[str, Any]] = field(
         default_factory=list,
-        metadata={"help": "models that fill columns of scores: [{kind: perplexity, model: PATH}]; see the README"},
+        metadata={
+            "help": "models that fill columns of scores, such as [{kind: perplexity, model: PATH}]; see the README"
+        },
     )
     quality_limits: dict[str, list[float]] = field(
         default_factory=dict,
-        metadata={"help": "high-quality filter, column: [minimum, maximum], such as {comment_fraction: [0.01, 0.8]}"},
+        metadata={"help": "column to [minimum, maximum] of what is kept, such as {comment_fraction: [0.01, 0.8]}"},
     )
     quality_model: str = field(default="", metadata={"help": "folder that train-quality-model made; fills `quality`"})
-    min_quality: float = field(default=0.0, metadata={"help": "with quality_model: files below are removed"})
+    min_quality: float = field(default=0.0, metadata={"help": "score of quality_model below which files are removed"})
 
     # Before the names of the columns of scores: in rows of many files they are means.
     score_prefix: ClassVar[str] = ""
@@ -202,7 +209,8 @@ class DecontaminationFields(BuilderConfig):
         metadata={"help": "benchmarks whose texts must not be in the data: all, names, or [] for none"},
     )
     decontaminate_with: list[str] = field(
-        default_factory=list, metadata={"help": "further files of texts, PATH:COLUMN (.jsonl, .json, .parquet)"}
+        default_factory=list,
+        metadata={"help": "further files of texts that must not be in the data, PATH:COLUMN (.jsonl, .json, .parquet)"},
     )
     benchmarks_dir: str = field(
         default="", metadata={"help": "folder with the benchmarks' files; empty: LING_BENCHMARKS_DIR, else the Hub"}

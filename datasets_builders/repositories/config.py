@@ -34,23 +34,34 @@ class RepositoriesConfig(
     """Configuration of `repositories`."""
 
     cycle_policy: str = field(
-        default="scc", metadata={"help": "paper: its rule to the letter; scc: never breaks an import outside a cycle"}
+        default="scc",
+        metadata={
+            "help": "how cycles are broken: paper (its rule to the letter), scc (never an import outside a cycle)"
+        },
     )
     implicit_imports: bool = field(
-        default=True, metadata={"help": "names of its own package that a file uses without an import count too"}
+        default=True, metadata={"help": "whether names of its own package that a file uses without an import count too"}
     )
-    unit: str = field(default="repository", metadata={"help": "one sample per: repository, component (of its graph)"})
-    tests: str = field(default="last", metadata={"help": "last, with_tested (behind what they import), in_order"})
+    unit: str = field(
+        default="repository", metadata={"help": "what is one sample: repository, component (of its graph)"}
+    )
+    tests: str = field(
+        default="last", metadata={"help": "where tests stand: last, with_tested (behind what they import), in_order"}
+    )
     documentation: str = field(
-        default="readme_first", metadata={"help": "readme_first (others last), first, last, none"}
+        default="readme_first",
+        metadata={"help": "where documentation stands: readme_first (others last), first, last, none"},
     )
-    separators: str = field(default="comment", metadata={"help": f"between files: {', '.join(SEPARATORS)}"})
-    max_sample_bytes: int = field(default=10_000_000, metadata={"help": "longer samples are split between two files"})
+    separators: str = field(default="comment", metadata={"help": f"what stands between files: {', '.join(SEPARATORS)}"})
+    max_sample_bytes: int = field(
+        default=10_000_000, metadata={"help": "size from which on samples are split between two files"}
+    )
     min_files: int = field(default=2, metadata={"help": "files in supported languages that a repository must have"})
     min_resolved: float = field(
-        default=0.5, metadata={"help": "of the imports that should lead to files of the repository, how many must"}
+        default=0.5,
+        metadata={"help": "fraction of the imports that should lead to files of the repository that must do so"},
     )
-    near_dedup: bool = field(default=True, metadata={"help": "keep one of samples that are near-duplicates"})
+    near_dedup: bool = field(default=True, metadata={"help": "whether one of samples that are near-duplicates is kept"})
 
     limited_columns: ClassVar[tuple[str, ...]] = (
         *("mean_quality", "mean_comment_fraction", "mean_effective_lines", "resolved_fraction"),

@@ -25,9 +25,12 @@ from datasets_builders.sources.opt_out import OptOuts, read_opt_outs
 class SourcesFields(FolderConfig):
     """Fields of the builders that read any sources."""
 
-    sources: list[str] = field(default_factory=list, metadata={"help": f"instead of input_dir, each one of: {FORMS}"})
+    sources: list[str] = field(
+        default_factory=list, metadata={"help": f"what is read instead of input_dir, each one of: {FORMS}"}
+    )
     columns: dict[str, str] = field(
-        default_factory=dict, metadata={"help": "of tables, where they are named otherwise: {content: body}"}
+        default_factory=dict,
+        metadata={"help": "names of columns in tables that differ from ours, such as {content: body}"},
     )
     opt_out_file: str = field(
         default="", metadata={"help": "text file of repositories (owner/name) and owners whose files are removed"}

@@ -38,7 +38,7 @@ _PLACES = np.array([int.from_bytes(hashlib.sha256(bytes([n])).digest()[:8], "big
 _PLACES = _PLACES.astype(np.uint64)
 
 
-def normalise(text: str) -> bytes:
+def normalize(text: str) -> bytes:
     """Return a text as it is compared: words between anything that is none."""
     if text.isascii():
         return text.lower().encode()
@@ -112,7 +112,7 @@ class BenchmarkIndex:
         for benchmark, given in texts.items():
             for text in given:
                 owner = names.setdefault(f"{benchmark}: {text.row}", len(names))
-                words, length, ngrams = _worth_indexing(normalise(text.text), text.is_question)
+                words, length, ngrams = _worth_indexing(normalize(text.text), text.is_question)
                 if len(ngrams):
                     found.setdefault(length, []).append((ngrams, owner))
                     beginnings += [ngram_hashes(words[: SHORT_WORDS.start], SHORT_WORDS.start)] * (length < NGRAM_WORDS)
@@ -129,7 +129,7 @@ class BenchmarkIndex:
 
         N-grams of fewer than ten words are looked for where three words are the beginning of one.
         """
-        words = token_hashes(normalise(text), PROSE)
+        words = token_hashes(normalize(text), PROSE)
         starts = self._known_beginnings.places_in(ngram_hashes(words, SHORT_WORDS.start))
         for length, known in self._known.items():
             if length < NGRAM_WORDS and not len(starts):

@@ -54,7 +54,7 @@ def drawn(pattern: str, draw: random.Random) -> str:
     """Return a text of a pattern of `[CLASS]{COUNT}` and other letters."""
 
     def characters(match: re.Match[str]) -> str:
-        chosen = re.sub(r".-.", lambda one: RANGES[one.group()], match[1])
+        chosen = re.sub(r".-.", lambda found: RANGES[found.group()], match[1])
         return "".join(draw.choices(chosen, k=int(match[2])))
 
     return re.sub(r"\[([^]]+)\]\{(\d+)\}", characters, pattern)

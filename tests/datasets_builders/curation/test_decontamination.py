@@ -8,7 +8,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Removed
-from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex, Decontamination, normalise
+from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex, Decontamination, normalize
 from datasets_builders.curation.decontamination.protected_data import ProtectedData
 from evals.benchmarks.protected import PROTECTED, ProtectedText
 
@@ -49,7 +49,7 @@ def test_case_punctuation_line_breaks_and_wide_letters_do_not_hide_it(text):
 def test_chinese_is_compared_by_characters():
     question = "编写一个函数返回列表中最接近的两个数字"
     assert index(question).find(f"题目\uff1a{question}。") == ("bench: 0", 10)
-    assert normalise("两个, 数字").split() == [one.encode() for one in "两个数字"]
+    assert normalize("两个, 数字").split() == [character.encode() for character in "两个数字"]
     assert index(question).find("编写一个类\uff0c计算列表的长度") is None
 
 

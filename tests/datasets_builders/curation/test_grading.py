@@ -127,7 +127,7 @@ def test_a_malformed_answer_is_asked_for_again_and_then_removed_with_a_reason(fi
     with RuleServer(rule) as server:
         assert grade(files, server, "--attempts", 2) == 0
         assert len(server.asked) == 40
-        talk = next(one["messages"] for one in server.asked if len(one["messages"]) == 3)
+        talk = next(asked["messages"] for asked in server.asked if len(asked["messages"]) == 3)
         assert talk[1] == {"role": "assistant", "content": "4"} and "it is not one JSON object" in talk[2]["content"]
         assert grade(files, server, "--attempts", 2) == 0
         assert len(server.asked) == 40, "what was removed is not asked again either"
@@ -361,7 +361,7 @@ def test_answers_of_many_files_come_back_in_chunks(tmp_path, monkeypatch):
         server.rule = by_length
         found = dict(ask_all(documents, rollout, endpoint, tmp_path, "grades"))
         assert len(server.asked) == 6 + 3
-    assert {name: one["answer"]["correctness"] for name, one in found.items()} == {
+    assert {name: result["answer"]["correctness"] for name, result in found.items()} == {
         str(number): 1 if number % 2 else 5 for number in range(8)
     }
 

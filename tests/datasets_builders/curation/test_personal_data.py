@@ -100,7 +100,7 @@ def test_code_still_parses(language, text):
     assert language in GRAMMARS
     parser = load_parser(language)
     replaced, found = sanitise(text)
-    assert found and not any(parser.parse(one.encode()).root_node.has_error for one in (text, replaced))
+    assert found and not any(parser.parse(code.encode()).root_node.has_error for code in (text, replaced))
 
 
 @given(st.text(alphabet="ab1.:@-_='\" \n/AK{}", max_size=200))
@@ -163,7 +163,7 @@ def test_a_place_where_somebody_may_be_named_is_no_example(text):
 
 def test_what_stands_beside_another_value_is_never_cut_in_half():
     text = f"b@x.com,{AWS} 93.184.216.34{KEY}jo@firm.com {GITHUB}"
-    shown = " ".join(one for _, *texts in examples(text) for one in texts)
+    shown = " ".join(part for _, *texts in examples(text) for part in texts)
     for value in (AWS, KEY, GITHUB):
         assert not any(value[at : at + 6] in shown for at in range(0, len(value) - 6, 3))
     assert "x@x.xxx" in shown

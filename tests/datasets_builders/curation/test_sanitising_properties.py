@@ -14,7 +14,21 @@ from tests.datasets_builders.curation.planted_values import ADDRESSES, SECRETS, 
 
 PLACEHOLDERS = ("SECRET_1", "EMAIL_ADDRESS_2", "IP_ADDRESS_31", "MY_SECRET_7")
 # What may stand between two values and tells where they end; and what may hide that.
-BOUNDARIES = (" ", "\n", '"', "'", ",", ";", "(", ")", " = ", "|", "<", ">", *(f" {one} " for one in PLACEHOLDERS))
+BOUNDARIES = (
+    " ",
+    "\n",
+    '"',
+    "'",
+    ",",
+    ";",
+    "(",
+    ")",
+    " = ",
+    "|",
+    "<",
+    ">",
+    *(f" {placeholder} " for placeholder in PLACEHOLDERS),
+)
 ANYTHING = (
     *BOUNDARIES,
     *PLACEHOLDERS,
@@ -68,7 +82,7 @@ def test_no_planted_value_survives_and_all_else_stays(draw):
     assert not [value for value in values if value in clean]
     back = {placeholder: finding.value for finding, placeholder in found.items()}
     assert (
-        re.sub(r"(?:SECRET|EMAIL_ADDRESS|IP_ADDRESS)_\d+", lambda one: back.get(one.group(), one.group()), clean)
+        re.sub(r"(?:SECRET|EMAIL_ADDRESS|IP_ADDRESS)_\d+", lambda found: back.get(found.group(), found.group()), clean)
         == text
     )
 

@@ -89,7 +89,7 @@ def scored(entry, texts=TEXTS):
 def test_a_classifier_gives_what_transformers_gives_one_file_at_a_time(bert):
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    for name, of in (("regression", lambda one: one[0]), ("two", lambda one: one.softmax(-1)[1])):
+    for name, of in (("regression", lambda logits: logits[0]), ("two", lambda logits: logits.softmax(-1)[1])):
         tokenizer = AutoTokenizer.from_pretrained(bert / name)
         model = AutoModelForSequenceClassification.from_pretrained(bert / name).eval()
         found = scored({"kind": "classifier", "model": str(bert / name), "batch_size": 3})
@@ -158,7 +158,7 @@ def test_scores_do_not_depend_on_what_else_is_in_the_batch(causal, bert):
         {"kind": "ask_llm", "model": str(causal), "max_tokens": 64},
     ):
         together = scored(entry | {"batch_size": 4})
-        alone = [one for text in TEXTS for one in scored(entry | {"batch_size": 1}, [text])]
+        alone = [score for text in TEXTS for score in scored(entry | {"batch_size": 1}, [text])]
         for one, other in zip(together, alone, strict=True):
             assert one == pytest.approx(other, abs=3e-6)
 
@@ -277,7 +277,7 @@ def test_repositories_carry_the_means_of_their_files(bert, tmp_path):
 
 def test_another_model_or_prompt_is_another_input(bert, causal, tmp_path):
     def fingerprint(entry):
-        return scorers_fingerprint([Scorer.found(one) for one in read_scorers([entry])])
+        return scorers_fingerprint([Scorer.found(fields) for fields in read_scorers([entry])])
 
     prompts = tmp_path / "prompt.txt"
     prompts.write_text("Good? $content")
@@ -285,8 +285,8 @@ def test_another_model_or_prompt_is_another_input(bert, causal, tmp_path):
     first = fingerprint(ask)
     prompts.write_text("Useful? $content")
     assert fingerprint(ask) != first
-    one, other = (fingerprint({"kind": "classifier", "model": str(bert / name)}) for name in ("regression", "two"))
-    assert one["models"] != other["models"]
+    by_model = [fingerprint({"kind": "classifier", "model": str(bert / name)}) for name in ("regression", "two")]
+    assert by_model[0]["models"] != by_model[1]["models"]
     other = fingerprint({"kind": "classifier", "model": str(bert / "two"), "device": "cuda"})
     assert other["models"][0][1] == "cuda"
 

@@ -19,7 +19,7 @@ BODY = "\n\ndef {name}(value):\n    '''Return what {name} makes of a value.'''\n
 
 
 def module(name, *imports):
-    return "".join(f"import {one}\n" for one in imports) + BODY.format(name=name)
+    return "".join(f"import {imported}\n" for imported in imports) + BODY.format(name=name)
 
 
 def write(folder, files):
@@ -64,7 +64,7 @@ def build(tmp_path, folders, **fields):
 
 
 def reasons(result, step="concatenate"):
-    return next(one.reasons for one in result.ledger.steps if one.name == step)
+    return next(counts.reasons for counts in result.ledger.steps if counts.name == step)
 
 
 def test_what_a_file_needs_comes_before_it_and_every_file_is_accounted_for(tmp_path, folders):

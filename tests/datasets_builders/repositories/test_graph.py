@@ -28,7 +28,7 @@ def edges(graph):
 
 
 def unresolved(graph):
-    return {(one.path, one.target, one.reason) for one in graph.unresolved}
+    return {(lost.path, lost.target, lost.reason) for lost in graph.unresolved}
 
 
 def test_python():

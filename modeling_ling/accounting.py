@@ -132,7 +132,7 @@ def flops_per_token(config: Sizes, context_tokens: int, causal: bool = True) -> 
         context_tokens (`int`): length of the sequence in tokens.
         causal (`bool`): count only the attention scores a causal kernel needs (half of the square).
 
-    Source: ours; 2 FLOPs per multiply-accumulate, norms, softmax and rotary embeddings left out.
+    A multiply-accumulate is 2 FLOPs; norms, softmax and rotary embeddings are left out.
     """
     query = config.num_attention_heads * config.head_dim
     attention = config.num_hidden_layers * 2 * query * context_tokens * (0.5 if causal else 1.0)
@@ -169,7 +169,7 @@ def decode_bytes_per_token(
     count = count_parameters(config)
     distinct_share = 1 - (1 - config.num_experts_per_tok / config.num_experts) ** batch_size
     head = config.vocab_size * config.hidden_size if config.tie_word_embeddings else 0
-    weights = count.active_without_embedding - count.routed_experts_active + head
+    weights: float = count.active_without_embedding - count.routed_experts_active + head
     weights += count.routed_experts * distinct_share
     cache = kv_cache_bytes_per_token(config, bytes_per_value) * context_tokens * batch_size
     return weights * bytes_per_value + cache

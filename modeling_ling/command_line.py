@@ -1,7 +1,8 @@
 """The form of every command line of the project: a table of commands, one set of exit codes, errors of one line.
 
-A command is a module, or an object, with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(options) -> int`. A
-program's `__main__` is a table of them and a call:
+A command is a module, or an object, with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(options) -> int`. One
+that takes flags which argparse cannot know has `parse_arguments(parser, arguments) -> options` too. A program's
+`__main__` is a table of them and a call:
 
     >>> COMMANDS = {"describe": "modeling_ling.commands.describe"}
     >>> def main(arguments=None):
@@ -95,7 +96,8 @@ def run_program(
         name, rest = found
         command = load_command(commands[name])
         parser = make_parser(f"{program} {name}", command)
-        return command.run(parser.parse_intermixed_args(rest))
+        parse: Callable[..., argparse.Namespace] | None = getattr(command, "parse_arguments", None)
+        return command.run(parser.parse_intermixed_args(rest) if parse is None else parse(parser, rest))
 
     return guarded(run, label, user_errors=user_errors, failures=failures, interrupted=interrupted)
 

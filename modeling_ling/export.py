@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from .checkpoint_layout import parse_size, released_tensors, write_checkpoint
 from .configuration_bailing_moe import BailingMoeConfig
+from .modeling_bailing_moe import BailingMoeForCausalLM
 
 REMOTE_CODE_FILES = (
     "configuration_bailing_moe.py",
@@ -29,16 +30,16 @@ AUTO_MAP = {
 }
 
 
-def load_tokenizer(source: str, **revision: str) -> PreTrainedTokenizerBase | None:
+def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokenizerBase | None:
     """Return the tokenizer of a checkpoint as it is, or None where it has none."""
     try:
-        return PreTrainedTokenizerFast.from_pretrained(source, **revision)
+        return PreTrainedTokenizerFast.from_pretrained(source, revision=revision or "main")
     except (OSError, ValueError):
         return None
 
 
 def export_model(
-    model: PreTrainedModel,
+    model: BailingMoeForCausalLM,
     tokenizer: PreTrainedTokenizerBase | None,
     folder: str | Path,
     *,
@@ -66,20 +67,21 @@ def export_model(
     Source: names and auto_map are those of the released repositories.
     """
     folder = Path(folder)
-    if model.config.model_type != "bailing_moe":
-        raise ValueError(f"export_model writes bailing_moe models, got model_type {model.config.model_type!r}")
+    config: BailingMoeConfig = model.config
+    if config.model_type != "bailing_moe":
+        raise ValueError(f"export_model writes bailing_moe models, got model_type {config.model_type!r}")
     if getattr(model, "hf_quantizer", None) is not None:
         raise ValueError("export_model writes plain weights: load the model without quantization_config")
-    ids = special_ids(model.config, tokenizer)
+    ids = special_ids(config, tokenizer)
     tensors = model.state_dict() if state_dict is None else state_dict
-    kept = ((name, tensor) for name, tensor in tensors.items() if not _is_tied(name, model.config))
+    kept = ((name, tensor) for name, tensor in tensors.items() if not _is_tied(name, config))
     folder.mkdir(parents=True, exist_ok=True)
     write_checkpoint(released_tensors(kept), folder, parse_size(max_shard_size))
     for key, value in ids.items():
-        setattr(model.config, key, value)
+        setattr(config, key, value)
         setattr(model.generation_config, key, value)
-    model.config.dtype = next(iter(tensors.values())).dtype
-    write_settings(model.config, tokenizer, folder, model.generation_config)
+    config.dtype = next(iter(tensors.values())).dtype
+    write_settings(config, tokenizer, folder, model.generation_config)
     return folder
 
 

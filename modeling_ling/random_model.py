@@ -60,7 +60,8 @@ def random_tensors(
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the runtime's tensors with fresh weights; only those of one layer exist at a time."""
     with torch.device("meta"):
-        model = BailingMoeForCausalLM(config).to(dtype)
+        model = BailingMoeForCausalLM(config)
+        model.to(dtype=dtype)  # type: ignore[call-arg]  # transformers' wrapper of it loses self
     torch.manual_seed(seed)
     units: list[tuple[str, nn.Module]] = [("model.word_embeddings", model.model.word_embeddings)]
     units += [(f"model.layers.{number}", layer) for number, layer in enumerate(model.model.layers)]
@@ -71,7 +72,7 @@ def random_tensors(
         unit.to_empty(device="cpu")
         unit.apply(model._init_weights)
         if prefix == "model.norm":
-            nn.init.constant_(unit.weight, final_norm_gain)
+            nn.init.constant_(model.model.norm.weight, final_norm_gain)
         for name, tensor in unit.state_dict().items():
             yield f"{prefix}.{name}", tensor
         unit.to("meta")

@@ -22,7 +22,6 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 BOS_TOKEN = "<|startoftext|>"
 EOS_TOKEN = "<|endoftext|>"
 ROLE_START, ROLE_END = "<role>", "</role>"
-RELEASED_NUM_RESERVED_TOKENS = 256
 
 # The splitting pattern of the family: contractions, words, single digits, punctuation, line ends, spaces.
 SPLIT_PATTERN = (
@@ -165,7 +164,7 @@ def fim_marker_ids(tokenizer: PreTrainedTokenizerBase, markers: Mapping[str, str
 
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Tokenise text as data: no special token is parsed in it and none is added.
+    """Tokenize text as data: no special token is parsed in it and none is added.
 
     Source: ours; a literal "<|endoftext|>" in a corpus must not end a document.
     """
@@ -173,18 +172,17 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 
 def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
-    """Tokenise many texts as `encode_text` does, in one parallel call."""
+    """Tokenize many texts as `encode_text` does, in one parallel call."""
     if not texts:
         return []
-    return tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False)[
-        "input_ids"
-    ]
+    encoded = tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False)
+    return encoded["input_ids"]
 
 
 def encode_chat(
     tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = False
 ) -> dict[str, list[int]]:
-    """Tokenise a conversation: the template's parts with special tokens, the contents as data.
+    """Tokenize a conversation: the template's parts with special tokens, the contents as data.
 
     For contents that hold no special token's text the ids equal
     `tokenizer.apply_chat_template(messages, tokenize=True, add_generation_prompt=...)`.
@@ -216,7 +214,7 @@ def encode_chat(
         append(_encode_role(tokenizer, role), False)
         append(encode_text(tokenizer, content), role == "ASSISTANT")
         if role == "ASSISTANT" and position == len(messages) - 1 and not add_generation_prompt:
-            append([tokenizer.convert_tokens_to_ids(EOS_TOKEN)], True)
+            append(_token_ids(tokenizer, EOS_TOKEN), True)
     if add_generation_prompt:
         append(_encode_role(tokenizer, "ASSISTANT"), False)
     return {"input_ids": input_ids, "assistant_mask": assistant_mask}
@@ -230,8 +228,13 @@ def _role_name(message: Mapping[str, str], position: int) -> str:
 
 
 def _encode_role(tokenizer: PreTrainedTokenizerBase, role: str) -> list[int]:
-    start, end = tokenizer.convert_tokens_to_ids([ROLE_START, ROLE_END])
+    start, end = _token_ids(tokenizer, ROLE_START, ROLE_END)
     return [start, *encode_text(tokenizer, role), end]
+
+
+def _token_ids(tokenizer: PreTrainedTokenizerBase, *tokens: str) -> list[int]:
+    ids = tokenizer.convert_tokens_to_ids(list(tokens))
+    return ids if isinstance(ids, list) else [ids]
 
 
 __all__ = [

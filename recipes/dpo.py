@@ -13,16 +13,27 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Run as a script, this file's own folder comes first on sys.path, and not the repository's.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recipes.training.recipe_loading import RecipeError, parse_recipe, quiet_environment
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
-def encode_dataset(arguments: Any, tokenizer: Any) -> tuple[list[dict[str, list[int]]], Any]:
-    """The stage's pairs as tokens, and what had to be removed.
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.training.arguments import DPOArguments
+    from recipes.training.chat_data import Removals
+    from recipes.training.planning import StagePlan
+    from recipes.training.trainer import LingTrainerMixin
+
+
+def encode_dataset(
+    arguments: DPOArguments, tokenizer: PreTrainedTokenizerBase
+) -> tuple[list[dict[str, list[int]]], Removals]:
+    """Return the stage's pairs as tokens, and what had to be removed.
 
     Args:
         arguments: DPOArguments.
@@ -52,8 +63,12 @@ def _pair_tokens(pair: dict[str, list[int]]) -> int:
     return 2 * len(pair["prompt_ids"]) + len(pair["chosen_ids"]) + len(pair["rejected_ids"])
 
 
-def plan_stage(arguments: Any, pairs: Sequence[dict[str, list[int]]] | None = None, removals: Any = None) -> Any:
-    """What the recipe is going to do.
+def plan_stage(
+    arguments: DPOArguments,
+    pairs: Sequence[dict[str, list[int]]] | None = None,
+    removals: Removals | None = None,
+) -> StagePlan:
+    """Return what the recipe is going to do.
 
     Args:
         arguments: DPOArguments.
@@ -65,10 +80,10 @@ def plan_stage(arguments: Any, pairs: Sequence[dict[str, list[int]]] | None = No
 
     Source: paper 3.2.4.
     """
-    from recipes.training.checkpoints import config_for_plan
+    from recipes.training.checkpoints import geometry_for_plan
     from recipes.training.planning import SourcePlan, start_plan
 
-    plan = start_plan(arguments, "dpo", config_for_plan(arguments))
+    plan = start_plan(arguments, "dpo", geometry_for_plan(arguments))
     epochs = int(arguments.num_train_epochs)
     plan.notes.append("a row is a pair: two sequences through the policy and, without gradients, the reference")
     if pairs is None:
@@ -78,14 +93,20 @@ def plan_stage(arguments: Any, pairs: Sequence[dict[str, list[int]]] | None = No
     tokens = sum(_pair_tokens(pair) for pair in pairs)
     plan.sources = [SourcePlan("dpo", 1.0, tokens * epochs, tokens)]
     plan.notes.append(f"{len(pairs):,} pairs, {epochs} epoch(s), beta {arguments.beta}, loss {arguments.loss_type}")
-    plan.notes.append(removals.describe())
+    if removals is not None:
+        plan.notes.append(removals.describe())
     return plan
 
 
 def make_trainer(
-    model: Any, arguments: Any, pairs: list[dict[str, list[int]]], tokenizer: Any, reference: Any = None, **ours: Any
-) -> Any:
-    """TRL's DPOTrainer with Ling's losses.
+    model: BailingMoeForCausalLM,
+    arguments: DPOArguments,
+    pairs: list[dict[str, list[int]]],
+    tokenizer: PreTrainedTokenizerBase,
+    reference: BailingMoeForCausalLM | None = None,
+    **ours: Any,
+) -> LingTrainerMixin:
+    """Return TRL's DPOTrainer with Ling's losses.
 
     Args:
         model: the policy, a BailingMoeForCausalLM.
@@ -114,7 +135,7 @@ def make_trainer(
         """DPOTrainer whose log-probabilities go through NormHead and whose loss has the router's z-loss too."""
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-            """The card is made at the end, from the run."""
+            """Do nothing: the card is made at the end, from the run."""
 
         def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
             return dataset  # tokenised already, with special-token parsing off
@@ -122,7 +143,7 @@ def make_trainer(
         def compute_loss(
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            """TRL's preference loss with our balance loss in it, plus the z-loss."""
+            """Compute TRL's preference loss with our balance loss in it, plus the z-loss."""
             result = DPOTrainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
             loss = result[0] if return_outputs else result
             scores = self.accelerator.unwrap_model(self.model).last_scores
@@ -146,7 +167,7 @@ def make_trainer(
     with norm_head_instead_of_fused_head(dpo_trainer):
         trainer = LingDPOTrainer(
             model=model,
-            ref_model=None if precomputes else reference.requires_grad_(False).eval(),
+            ref_model=None if precomputes or reference is None else reference.requires_grad_(False).eval(),
             args=arguments,
             train_dataset=Dataset.from_list(pairs),
             processing_class=tokenizer,
@@ -157,7 +178,7 @@ def make_trainer(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs direct preference optimisation.
+    """Run direct preference optimization.
 
     Args:
         arguments: the command line without the program's name; sys.argv's by default.

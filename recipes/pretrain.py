@@ -14,16 +14,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 # Run as a script, this file's own folder comes first on sys.path, and not the repository's.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recipes.training.recipe_loading import RecipeError, parse_recipe, quiet_environment
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
-def build_dataset(arguments: Any, tokenizer: Any) -> Any:
-    """The stage's windows in their order.
+    from recipes.training.arguments import PretrainArguments
+    from recipes.training.mixture import MixtureDataset
+    from recipes.training.planning import StagePlan
+
+
+def build_dataset(arguments: PretrainArguments, tokenizer: PreTrainedTokenizerBase) -> MixtureDataset:
+    """Return the stage's windows in their order.
 
     Args:
         arguments: PretrainArguments.
@@ -42,7 +49,7 @@ def build_dataset(arguments: Any, tokenizer: Any) -> Any:
     from recipes.training.mixture_recipe import read_mixture
 
     tokenized = Path(arguments.tokenized)
-    sources, groups = read_mixture(arguments.mixture, tokenized, arguments.fim_sources, arguments.recipe_path)
+    sources, groups = read_mixture(arguments.shares, tokenized, arguments.fim_sources, arguments.recipe_path)
     fim = FimConfig(rate=arguments.fim_rate, spm_rate=arguments.fim_spm_rate) if arguments.fim_rate > 0 else None
     try:
         return build_mixture(
@@ -61,8 +68,8 @@ def build_dataset(arguments: Any, tokenizer: Any) -> Any:
         raise RecipeError(f"{arguments.recipe_path}: mixture: {error}") from error
 
 
-def plan_stage(arguments: Any) -> Any:
-    """What the recipe is going to do, without reading tokens.
+def plan_stage(arguments: PretrainArguments) -> StagePlan:
+    """Return what the recipe is going to do, without reading tokens.
 
     Args:
         arguments: PretrainArguments.
@@ -72,13 +79,13 @@ def plan_stage(arguments: Any) -> Any:
 
     Source: paper 3.2, Table 1.
     """
-    from recipes.training.checkpoints import config_for_plan
+    from recipes.training.checkpoints import geometry_for_plan
     from recipes.training.mixture_recipe import plan_sources, read_mixture
     from recipes.training.planning import complete_plan, start_plan
 
-    plan = start_plan(arguments, "pretrain", config_for_plan(arguments))
+    plan = start_plan(arguments, "pretrain", geometry_for_plan(arguments))
     sources, groups = read_mixture(
-        arguments.mixture, Path(arguments.tokenized), arguments.fim_sources, arguments.recipe_path
+        arguments.shares, Path(arguments.tokenized), arguments.fim_sources, arguments.recipe_path
     )
     plan.sources = plan_sources(sources, groups, arguments.max_steps * arguments.global_batch_tokens)
     complete_plan(plan, arguments, arguments.max_steps)
@@ -93,11 +100,8 @@ def plan_stage(arguments: Any) -> Any:
     return plan
 
 
-def consumed_tokens(dataset: Any) -> dict[str, int]:
-    """Real tokens per source over the windows that a finished stage has trained on, counted window by window.
-
-    Source: ours.
-    """
+def consumed_tokens(dataset: MixtureDataset) -> dict[str, int]:
+    """Count the real tokens per source over the windows that a finished stage has trained on, window by window."""
     counts = {packed.source.name: 0 for packed in dataset.sources}
     names = list(counts)
     for place in range(len(dataset)):
@@ -108,7 +112,7 @@ def consumed_tokens(dataset: Any) -> dict[str, int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one pre-training stage.
+    """Run one pre-training stage.
 
     Args:
         arguments: the command line without the program's name; sys.argv's by default.

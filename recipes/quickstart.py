@@ -119,7 +119,7 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
         return Step(folder, title, (sys.executable, *command), paper)
 
     steps = []
-    more_inputs = ()
+    more_inputs: tuple[str, ...] = ()
     offline = "decontaminate=[]"  # benchmarks' texts are not at hand everywhere; the dataset card says so
     if code:
         own = "license_types=[permissive,non_permissive,no_license]"  # whoever names a folder may train on it

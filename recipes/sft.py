@@ -12,16 +12,28 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Run as a script, this file's own folder comes first on sys.path, and not the repository's.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recipes.training.recipe_loading import RecipeError, parse_recipe, quiet_environment
 
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
 
-def encode_dataset(arguments: Any, tokenizer: Any) -> tuple[list[Any], Any]:
-    """The stage's conversations as tokens, and what had to be removed.
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.training.arguments import SFTArguments
+    from recipes.training.chat_data import EncodedConversation, Removals
+    from recipes.training.planning import StagePlan
+    from recipes.training.trainer import LingTrainerMixin
+
+
+def encode_dataset(
+    arguments: SFTArguments, tokenizer: PreTrainedTokenizerBase
+) -> tuple[list[EncodedConversation], Removals]:
+    """Return the stage's conversations as tokens, and what had to be removed.
 
     Args:
         arguments: SFTArguments.
@@ -47,8 +59,8 @@ def encode_dataset(arguments: Any, tokenizer: Any) -> tuple[list[Any], Any]:
     return conversations, removals
 
 
-def collate_rows(rows: Sequence[dict[str, Sequence[int]]], pad_token_id: int) -> dict[str, Any]:
-    """Pads packed rows to the longest of the batch; the padding is a document of its own, without loss.
+def collate_rows(rows: Sequence[dict[str, Sequence[int]]], pad_token_id: int) -> dict[str, torch.Tensor]:
+    """Pad packed rows to the longest of the batch; the padding is a document of its own, without loss.
 
     Args:
         rows: input_ids, labels, position_ids of one length each.
@@ -56,8 +68,6 @@ def collate_rows(rows: Sequence[dict[str, Sequence[int]]], pad_token_id: int) ->
 
     Returns:
         The three as int64 tensors of shape (rows, longest).
-
-    Source: ours.
     """
     import torch
 
@@ -73,8 +83,12 @@ def collate_rows(rows: Sequence[dict[str, Sequence[int]]], pad_token_id: int) ->
     return {name: torch.tensor(values) for name, values in batch.items()}
 
 
-def plan_stage(arguments: Any, conversations: Sequence[Any] | None = None, removals: Any = None) -> Any:
-    """What the recipe is going to do.
+def plan_stage(
+    arguments: SFTArguments,
+    conversations: Sequence[EncodedConversation] | None = None,
+    removals: Removals | None = None,
+) -> StagePlan:
+    """Return what the recipe is going to do.
 
     Args:
         arguments: SFTArguments.
@@ -86,11 +100,11 @@ def plan_stage(arguments: Any, conversations: Sequence[Any] | None = None, remov
 
     Source: paper 3.2.3.
     """
-    from recipes.training.checkpoints import config_for_plan
+    from recipes.training.checkpoints import geometry_for_plan
     from recipes.training.packing import best_fit
     from recipes.training.planning import SourcePlan, start_plan
 
-    plan = start_plan(arguments, "sft", config_for_plan(arguments))
+    plan = start_plan(arguments, "sft", geometry_for_plan(arguments))
     epochs = int(arguments.num_train_epochs)
     if conversations is None:
         plan.notes.append(f"steps depend on the data: {arguments.dataset} is not built yet")
@@ -103,12 +117,19 @@ def plan_stage(arguments: Any, conversations: Sequence[Any] | None = None, remov
     plan.notes.append(
         f"{len(lengths):,} conversations in {num_rows:,} rows, {padding:.1%} of them empty; {epochs} epochs"
     )
-    plan.notes.append(removals.describe())
+    if removals is not None:
+        plan.notes.append(removals.describe())
     return plan
 
 
-def make_trainer(model: Any, arguments: Any, rows: list[dict[str, list[int]]], tokenizer: Any, **ours: Any) -> Any:
-    """TRL's SFTTrainer with Ling's losses.
+def make_trainer(
+    model: BailingMoeForCausalLM,
+    arguments: SFTArguments,
+    rows: list[dict[str, list[int]]],
+    tokenizer: PreTrainedTokenizerBase,
+    **ours: Any,
+) -> LingTrainerMixin:
+    """Return TRL's SFTTrainer with Ling's losses.
 
     Args:
         model: a BailingMoeForCausalLM.
@@ -135,7 +156,7 @@ def make_trainer(model: Any, arguments: Any, rows: list[dict[str, list[int]]], t
         """SFTTrainer that trains through the model's own forward and writes no card of TRL's into checkpoints."""
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-            """The card is made at the end, from the run."""
+            """Do nothing: the card is made at the end, from the run."""
 
     with norm_head_instead_of_fused_head(sft_trainer):
         trainer = LingSFTTrainer(
@@ -151,7 +172,7 @@ def make_trainer(model: Any, arguments: Any, rows: list[dict[str, list[int]]], t
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs supervised fine-tuning.
+    """Run supervised fine-tuning.
 
     Args:
         arguments: the command line without the program's name; sys.argv's by default.

@@ -10,9 +10,10 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from modeling_ling.checkpoint_layout import released_shapes
 
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     config_path = hf_hub_download(options.model, "config.json", revision=options.revision)
     raw = json.loads(Path(config_path).read_text(encoding="utf-8"))
     config = BailingMoeConfig.from_dict(raw)
-    tokenizer = load_tokenizer(options.model, **({"revision": options.revision} if options.revision else {}))
+    tokenizer = load_tokenizer(options.model, options.revision)
     checks: list[tuple[str, Callable[[], Problems]]] = [
         ("config.json: every key is known", lambda: unknown_keys(raw)),
         (
@@ -155,9 +156,8 @@ def prompt_differences(tokenizer: PreTrainedTokenizerBase | None) -> Problems:
     problems = []
     for length in (1, 2, 4):
         messages = CONVERSATION[:length]
-        arguments = {"tokenize": False, "add_generation_prompt": True}
-        theirs = tokenizer.apply_chat_template(messages, **arguments)
-        ours = tokenizer.apply_chat_template(messages, chat_template=chat_template(), **arguments)
+        render = partial(tokenizer.apply_chat_template, messages, tokenize=False, add_generation_prompt=True)
+        theirs, ours = render(), render(chat_template=chat_template())
         if theirs != ours:
             problems.append(f"{length} messages: {theirs!r} there, {ours!r} here")
     return problems
@@ -172,7 +172,7 @@ def round_trip(repo_id: str, revision: str | None) -> Problems:
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
 
     folder = Path(snapshot_download(repo_id, revision=revision))
-    model = BailingMoeForCausalLM.from_pretrained(folder, dtype="auto").eval()
+    model = cast(BailingMoeForCausalLM, BailingMoeForCausalLM.from_pretrained(folder, dtype="auto")).eval()
     ids = torch.arange(16)[None]
     with torch.no_grad():
         problems = [] if model(ids).logits.isfinite().all() else ["logits are not finite"]

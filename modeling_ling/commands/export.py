@@ -3,6 +3,7 @@
 import argparse
 import shutil
 from pathlib import Path
+from typing import cast
 
 HELP = "write the Hub-ready folder of a checkpoint, and push it on request"
 EXAMPLE = "python -m modeling_ling export --from outputs/sft --to outputs/ling_model --push-to ORG/NAME"
@@ -43,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--from {options.source}: no such folder, and no name on the Hub (ORG/NAME) either")
     if is_folder and options.to.exists() and options.to.samefile(options.source):
         raise ValueError(f"--to {options.to} is the source itself: write to another folder")
-    revision = {"revision": options.from_revision} if options.from_revision else {}
-    config = BailingMoeConfig.from_pretrained(options.source, **revision)
+    revision = options.from_revision or "main"
+    config = BailingMoeConfig.from_pretrained(options.source, revision=revision)
     gigabytes = weight_bytes(config) / 1e9
     print(f"{options.source}: {count_checkpoint_tensors(config):,} tensors, {gigabytes:.2f} GB in bfloat16")
     for engine, texts in engine_warnings(config).items():
@@ -53,8 +54,9 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(f"would write weights, {', '.join(REMOTE_CODE_FILES)}, tokenizer, settings and card to {destination}")
         return 0
-    model = BailingMoeForCausalLM.from_pretrained(options.source, dtype=options.dtype, **revision)
-    tokenizer = load_tokenizer(options.source, **revision)
+    loaded = BailingMoeForCausalLM.from_pretrained(options.source, dtype=options.dtype, revision=revision)
+    model = cast(BailingMoeForCausalLM, loaded)
+    tokenizer = load_tokenizer(options.source, revision)
     export_model(model, tokenizer, options.to, max_shard_size=options.max_shard_size)
     if is_folder and not options.overwrite_card and (Path(options.source) / CARD_FILE).is_file():
         shutil.copyfile(Path(options.source) / CARD_FILE, options.to / CARD_FILE)

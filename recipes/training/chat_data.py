@@ -13,33 +13,33 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recipes.training.packing import best_fit
 from recipes.training.recipe_loading import RecipeError
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 IGNORED_LABEL = -100
 
 
 @dataclass
 class Removals:
-    """Rows that were not trained on, by reason, with an example of each.
-
-    Source: ours.
-    """
+    """Rows that were not trained on, by reason, with an example of each."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, reason: str, row_id: str) -> None:
-        """Counts one row under a reason."""
+        """Count one row under a reason."""
         self.counts[reason] += 1
         self.examples.setdefault(reason, row_id)
 
     def describe(self) -> str:
-        """One line for the console and the card."""
+        """Return one line for the console and the card."""
         if not self.counts:
             return "no row removed"
         return ", ".join(f"{count} removed: {reason}" for reason, count in sorted(self.counts.items()))
@@ -61,7 +61,7 @@ class EncodedConversation:
 
 
 def read_rows(folder: str, split: str) -> Iterator[dict[str, Any]]:
-    """Rows of a dataset folder or Hub dataset, in the order of its files.
+    """Yield the rows of a dataset folder or Hub dataset, in the order of its files.
 
     Args:
         folder: a folder with data/SPLIT*.parquet, or org/name[@revision].
@@ -72,8 +72,6 @@ def read_rows(folder: str, split: str) -> Iterator[dict[str, Any]]:
 
     Raises:
         RecipeError: no such dataset or split.
-
-    Source: ours.
     """
     from datasets import load_dataset
 
@@ -97,9 +95,9 @@ def read_rows(folder: str, split: str) -> Iterator[dict[str, Any]]:
 
 
 def encode_conversations(
-    rows: Iterable[dict[str, Any]], tokenizer: Any, max_tokens: int
+    rows: Iterable[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_tokens: int
 ) -> tuple[list[EncodedConversation], Removals]:
-    """Renders and tokenises conversations with the chat template.
+    """Render and tokenize conversations with the chat template.
 
     Args:
         rows: with `messages` (role, content) and `mid`.
@@ -132,7 +130,7 @@ def encode_conversations(
 
 
 def packed_row(conversations: Sequence[EncodedConversation]) -> dict[str, list[int]]:
-    """One training row: conversations side by side, positions restarting at 0 so that none attends to another.
+    """Return one training row: conversations side by side, positions restarting at 0 so that none attends to another.
 
     Args:
         conversations: what goes into the row.
@@ -157,7 +155,7 @@ def packed_row(conversations: Sequence[EncodedConversation]) -> dict[str, list[i
 def packed_epochs(
     conversations: Sequence[EncodedConversation], row_tokens: int, num_epochs: int, rows_per_step: int, seed: int
 ) -> list[dict[str, list[int]]]:
-    """All rows of a run, in the order in which they are trained: packed once, shuffled anew for each epoch.
+    """Return all rows of a run, in the order in which they are trained: packed once, shuffled anew for each epoch.
 
     Args:
         conversations: the encoded data.
@@ -178,10 +176,7 @@ def packed_epochs(
 
 
 def epoch_order(num_rows: int, num_epochs: int, rows_per_step: int, seed: int) -> list[int]:
-    """Row numbers of a whole run, shuffled per epoch by (seed, epoch), filled up to whole steps.
-
-    Source: ours.
-    """
+    """Return the row numbers of a whole run, shuffled per epoch by (seed, epoch), filled up to whole steps."""
     order: list[int] = []
     for epoch in range(num_epochs):
         generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
@@ -190,8 +185,8 @@ def epoch_order(num_rows: int, num_epochs: int, rows_per_step: int, seed: int) -
     return order + [order[index % len(order)] for index in range(missing)]
 
 
-def encode_preference(row: dict[str, Any], tokenizer: Any) -> dict[str, list[int]]:
-    """Prompt and two answers as the token ids that TRL's DPO collator pads.
+def encode_preference(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, list[int]]:
+    """Return the prompt and two answers as the token ids that TRL's DPO collator pads.
 
     Args:
         row: prompt, chosen, rejected as flat strings.
@@ -219,9 +214,9 @@ def encode_preference(row: dict[str, Any], tokenizer: Any) -> dict[str, list[int
 
 
 def encode_preferences(
-    rows: Iterable[dict[str, Any]], tokenizer: Any, max_tokens: int
+    rows: Iterable[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_tokens: int
 ) -> tuple[list[dict[str, list[int]]], Removals]:
-    """Tokenises preference pairs; a pair of which one side does not fit is removed whole.
+    """Tokenize preference pairs; a pair of which one side does not fit is removed whole.
 
     Args:
         rows: with mid, prompt, chosen, rejected.
@@ -252,9 +247,6 @@ def encode_preferences(
 
 
 def fingerprint(*parts: Any) -> str:
-    """Short hash of a data plan: equal when the same rows come in the same order.
-
-    Source: ours.
-    """
+    """Return a short hash of a data plan: equal when the same rows come in the same order."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

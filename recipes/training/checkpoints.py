@@ -9,24 +9,31 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from recipes.training.recipe_loading import RecipeError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+    from modeling_ling.geometry import Geometry
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.training.recipe_keys import StageArguments
 
 COMPLETE_MARKER = "checkpoint_complete.json"
 PRESET_PREFIX = "preset:"
 
 
 def find_checkpoints(output_dir: Path) -> list[Path]:
-    """Whole checkpoints of a run, oldest first. One that a kill cut short has no marker and is left out.
+    """Return the whole checkpoints of a run, oldest first. One that a kill cut short has no marker and is left out.
 
     Args:
         output_dir: the run's folder.
 
     Returns:
         Folders named checkpoint-N.
-
-    Source: ours.
     """
     found = []
     for folder in output_dir.glob("checkpoint-*"):
@@ -37,7 +44,7 @@ def find_checkpoints(output_dir: Path) -> list[Path]:
 
 
 def resolve_resume(resume_from: str | None, output_dir: Path, data_fingerprint: str) -> Path | None:
-    """The checkpoint that a run continues from.
+    """Return the checkpoint that a run continues from.
 
     Args:
         resume_from: None, "auto" (the last whole one in output_dir, or a fresh start), or a folder.
@@ -49,8 +56,6 @@ def resolve_resume(resume_from: str | None, output_dir: Path, data_fingerprint: 
 
     Raises:
         RecipeError: no such checkpoint, a cut one, or one whose data plan differs.
-
-    Source: ours.
     """
     if resume_from is None:
         return None
@@ -77,8 +82,8 @@ def resolve_resume(resume_from: str | None, output_dir: Path, data_fingerprint: 
     return folder
 
 
-def load_optimizer_moments(optimizer: Any, folder: Path) -> int:
-    """Gives an optimizer the moments of the last checkpoint of an earlier stage; its learning rates stay as they are.
+def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path) -> int:
+    """Give an optimizer the moments of the last checkpoint of an earlier stage; its learning rates stay as they are.
 
     Args:
         optimizer: over the same parameters in the same order.
@@ -113,18 +118,15 @@ def load_optimizer_moments(optimizer: Any, folder: Path) -> int:
 
 
 def split_revision(name: str) -> tuple[str, str | None]:
-    """Splits org/name@revision; a local folder is taken as it is.
-
-    Source: ours.
-    """
+    """Split org/name@revision; a local folder is taken as it is."""
     if Path(name).is_dir() or "@" not in name:
         return name, None
     repository, revision = name.rsplit("@", 1)
     return repository, revision
 
 
-def load_config(init_from: str, vocab_size: int | None = None) -> Any:
-    """The configuration that a stage starts with, without any weights.
+def load_config(init_from: str, vocab_size: int | None = None) -> BailingMoeConfig:
+    """Return the configuration that a stage starts with, without any weights.
 
     Args:
         init_from: `preset:NAME`, a model folder, or org/name[@revision].
@@ -135,8 +137,6 @@ def load_config(init_from: str, vocab_size: int | None = None) -> Any:
 
     Raises:
         RecipeError: nothing to be found under that name.
-
-    Source: ours.
     """
     from modeling_ling import BailingMoeConfig
     from modeling_ling.presets import load_preset
@@ -148,7 +148,7 @@ def load_config(init_from: str, vocab_size: int | None = None) -> Any:
             raise RecipeError(f"init_from: {init_from!r}: {error}") from error
     name, revision = split_revision(init_from)
     try:
-        return BailingMoeConfig.from_pretrained(name, revision=revision)
+        return BailingMoeConfig.from_pretrained(name, revision=revision or "main")
     except OSError as error:
         raise RecipeError(
             f"init_from: no model at {init_from!r}. Give preset:tiny, the output_dir of the stage before (run it "
@@ -156,29 +156,50 @@ def load_config(init_from: str, vocab_size: int | None = None) -> Any:
         ) from error
 
 
-def config_for_plan(arguments: Any) -> Any:
-    """The configuration that a plan counts with: of init_from, or the tiny preset's where that stage has not run yet.
+def geometry_for_plan(arguments: StageArguments) -> Geometry | BailingMoeConfig:
+    """Return the sizes that a plan counts with: of init_from, or plan_preset's where that stage has not run yet.
 
     Args:
-        arguments: a StageArguments.
+        arguments: the recipe's keys.
 
     Returns:
-        A BailingMoeConfig; the vocabulary is the tokenizer's where there is one.
+        `Geometry`, or the configuration of a model on the Hub; the vocabulary is the tokenizer's where there is one.
 
-    Source: ours.
+    Raises:
+        RecipeError: nothing to be found under that name.
     """
+    from modeling_ling.geometry import Geometry
+
     vocab_size = None
-    if (Path(arguments.tokenizer) / "tokenizer.json").is_file():
-        vocab_size = len(load_tokenizer(arguments.tokenizer))
+    tokenizer_file = Path(arguments.tokenizer) / "tokenizer.json"
+    if tokenizer_file.is_file():
+        from tokenizers import Tokenizer
+
+        vocab_size = Tokenizer.from_file(str(tokenizer_file)).get_vocab_size(with_added_tokens=True)
     init_from = arguments.init_from
+    config_file = Path(init_from) / "config.json"
+    if config_file.is_file():
+        return Geometry.from_values(json.loads(config_file.read_text(encoding="utf-8")))
     is_hub_name = init_from.count("/") == 1 and not Path(init_from).parent.is_dir()
-    if init_from.startswith(PRESET_PREFIX) or is_hub_name or (Path(init_from) / "config.json").is_file():
+    if is_hub_name and not init_from.startswith(PRESET_PREFIX):
         return load_config(init_from, vocab_size)
-    return load_config(arguments.plan_preset, vocab_size)
+    preset = init_from if init_from.startswith(PRESET_PREFIX) else arguments.plan_preset
+    if not preset.startswith(PRESET_PREFIX):
+        return load_config(preset, vocab_size)
+    try:
+        return Geometry.of_preset(preset.removeprefix(PRESET_PREFIX), vocab_size)
+    except ValueError as error:
+        raise RecipeError(f"init_from: {preset!r}: {error}") from error
 
 
-def load_model(init_from: str, tokenizer: Any, dtype: Any, seed: int, overrides: dict[str, Any] | None = None) -> Any:
-    """The model that a stage starts with: fresh from a preset, or the weights of the stage before.
+def load_model(
+    init_from: str,
+    tokenizer: PreTrainedTokenizerBase,
+    dtype: torch.dtype,
+    seed: int,
+    overrides: dict[str, Any] | None = None,
+) -> BailingMoeForCausalLM:
+    """Return the model that a stage starts with: fresh from a preset, or the weights of the stage before.
 
     Args:
         init_from: see `load_config`.
@@ -192,8 +213,6 @@ def load_model(init_from: str, tokenizer: Any, dtype: Any, seed: int, overrides:
 
     Raises:
         RecipeError: no such model, or one with fewer rows of embedding than the tokenizer has tokens.
-
-    Source: ours.
     """
     import torch
 
@@ -211,15 +230,17 @@ def load_model(init_from: str, tokenizer: Any, dtype: Any, seed: int, overrides:
         )
     if init_from.startswith(PRESET_PREFIX):
         torch.manual_seed(seed)
-        model = BailingMoeForCausalLM(config).to(dtype)
+        model = BailingMoeForCausalLM(config)
+        model.to(dtype=dtype)  # type: ignore[call-arg]  # transformers' wrapper of it loses self
     else:
         name, revision = split_revision(init_from)
-        model = BailingMoeForCausalLM.from_pretrained(name, revision=revision, config=config, dtype=dtype)
+        loaded = BailingMoeForCausalLM.from_pretrained(name, revision=revision, config=config, dtype=dtype)
+        model = cast(BailingMoeForCausalLM, loaded)
     return model.train()
 
 
-def load_tokenizer(folder: str) -> Any:
-    """The tokenizer of a run.
+def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a run.
 
     Args:
         folder: a tokenizer folder, a model folder, or org/name[@revision].
@@ -229,8 +250,6 @@ def load_tokenizer(folder: str) -> Any:
 
     Raises:
         RecipeError: nothing there.
-
-    Source: ours.
     """
     from transformers import PreTrainedTokenizerFast
 
@@ -238,7 +257,7 @@ def load_tokenizer(folder: str) -> Any:
     if not (Path(name) / "tokenizer.json").is_file() and Path(name).is_absolute():
         raise RecipeError(f"tokenizer: {name} has no tokenizer.json. Train one with modeling_ling.tokenizer first.")
     try:
-        return PreTrainedTokenizerFast.from_pretrained(name, revision=revision)
+        return PreTrainedTokenizerFast.from_pretrained(name, revision=revision or "main")
     except (OSError, ValueError) as error:
         raise RecipeError(
             f"tokenizer: no tokenizer at {folder!r}. Give a folder with tokenizer.json, or org/name[@revision]. "

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Chunk:
 
 
 def document_key(ids: np.ndarray) -> str:
-    """Returns what identifies a document wherever it stands: a hash of its token ids. Source: ours."""
+    """Return what identifies a document wherever it stands: a hash of its token ids."""
     return hashlib.blake2b(np.ascontiguousarray(ids, dtype="<u4").tobytes(), digest_size=16).hexdigest()
 
 
@@ -58,7 +58,7 @@ class LineEnds:
         self._starts: np.ndarray | None = None
 
     def last_cut(self, ids: np.ndarray, budget: int) -> int:
-        """Returns how many of `ids` (at most `budget`) make a chunk that ends at a line's end, where one is near."""
+        """Return how many of `ids` (at most `budget`) make a chunk that ends at a line's end, where one is near."""
         if self._ends is None or self._starts is None:
             texts = self._tokenizer.batch_decode([[token] for token in range(len(self._tokenizer))])
             self._ends = np.array([text.endswith("\n") for text in texts])
@@ -92,11 +92,13 @@ class Chunker:
         self.tokenizer, self.seq_length, self.fim, self.seed, self.end_id = tokenizer, seq_length, fim, seed, end_id
         self.line_ends = LineEnds(tokenizer)
         self.counts: Counter[str] = Counter()
-        self.marker_ids = {marker: tokenizer.convert_tokens_to_ids(marker) for marker in (fim.markers if fim else ())}
+        markers = fim.markers if fim else ()
+        marker_ids = cast(list[int], tokenizer.convert_tokens_to_ids(list(markers)))
+        self.marker_ids = dict(zip(markers, marker_ids, strict=True))
         self.special_ids = np.array(sorted(tokenizer.added_tokens_decoder), dtype=np.uint32)
 
     def chunks(self, store: TokenStore) -> Iterator[Chunk]:
-        """Yields every chunk of the store, in its order."""
+        """Yield every chunk of the store, in its order."""
         stream = self._cut(store)
         while batch := list(islice(stream, BATCH_CHUNKS)):
             yield from self._rearrange(batch)
@@ -119,14 +121,14 @@ class Chunker:
             self.counts["chunks"] += part
 
     def _rearrange(self, batch: list[Chunk]) -> list[Chunk]:
-        """The batch with its selected chunks rearranged, or left with the reason counted."""
+        """Return the batch with its selected chunks rearranged, or left with the reason counted."""
         from modeling_ling.tokenizer import encode_texts
 
         selected = [position for position, chunk in enumerate(batch) if chunk.key]
         if not selected or self.fim is None:
             return batch
         texts = self.tokenizer.batch_decode(
-            [self._body(batch[position]) for position in selected],
+            [self._body(batch[position]).tolist() for position in selected],
             skip_special_tokens=False,
             clean_up_tokenization_spaces=False,
         )
@@ -154,7 +156,7 @@ class Chunker:
         return result
 
     def _body(self, chunk: Chunk) -> np.ndarray:
-        """The ids of a chunk without the document's end token."""
+        """Return the ids of a chunk without the document's end token."""
         return chunk.ids[:-1] if self._ends_document(chunk) else chunk.ids
 
     def _ends_document(self, chunk: Chunk) -> bool:

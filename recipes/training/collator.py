@@ -9,7 +9,7 @@ import torch
 
 
 def collate_windows(windows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-    """Stacks windows of one length; no attention mask, so that documents are told apart by `position_ids`.
+    """Stack windows of one length; no attention mask, so that documents are told apart by `position_ids`.
 
     Args:
         windows: items of a MixtureDataset.
@@ -17,7 +17,5 @@ def collate_windows(windows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Ten
     Returns:
         `input_ids`, `position_ids`, `labels`: int64 of shape (batch, seq_length). The source numbers stay out, since
         the whole batch goes to the model.
-
-    Source: ours.
     """
     return {key: torch.stack([window[key] for window in windows]) for key in ("input_ids", "position_ids", "labels")}

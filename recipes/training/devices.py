@@ -5,8 +5,6 @@ from __future__ import annotations
 import resource
 import sys
 
-import torch
-
 # Dense bf16 peaks in FLOP/s. NVIDIA prints twice as much for 2:4 sparsity, which training does not use.
 # | device name contains | FLOP/s  |
 # |----------------------|---------|
@@ -23,7 +21,7 @@ PEAK_FLOPS_PER_SECOND = (
 
 
 def peak_flops_per_second(device_name: str) -> float | None:
-    """Dense bf16 peak of a device, None where it is not known: a guess would make the MFU a lie.
+    """Return the dense bf16 peak of a device, None where it is not known: a guess would make the MFU a lie.
 
     Args:
         device_name: as torch.cuda.get_device_name gives it, or "cpu".
@@ -37,10 +35,9 @@ def peak_flops_per_second(device_name: str) -> float | None:
 
 
 def current_device_name() -> str:
-    """Name of the device that trains: the GPU's marketing name, or "cpu".
+    """Return the name of the device that trains: the GPU's marketing name, or "cpu"."""
+    import torch
 
-    Source: ours.
-    """
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 
 
@@ -54,18 +51,15 @@ def model_flops_utilisation(tokens_per_second: float, flops_per_token: float, de
 
     Returns:
         A fraction, or "n/a" on a device whose peak is not known.
-
-    Source: ours.
     """
     peak = peak_flops_per_second(device_name)
     return "n/a" if peak is None else round(tokens_per_second * flops_per_token / peak, 4)
 
 
 def peak_memory_bytes() -> dict[str, int]:
-    """Highest memory use so far: resident memory of this process, and of the GPU where there is one.
+    """Return the highest memory use so far: resident memory of this process, and of the GPU where there is one."""
+    import torch
 
-    Source: ours.
-    """
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     peaks = {"peak_resident_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}

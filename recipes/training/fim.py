@@ -73,7 +73,7 @@ class FimPiece(NamedTuple):
 
 
 def resolve_markers(config: FimConfig, tokenizer: PreTrainedTokenizerBase) -> FimConfig:
-    """Fills in the tokenizer's reserved FIM tokens and checks that each marker is one token of it.
+    """Fill in the tokenizer's reserved FIM tokens and check that each marker is one token of it.
 
     Args:
         config: markers may be empty.
@@ -84,8 +84,6 @@ def resolve_markers(config: FimConfig, tokenizer: PreTrainedTokenizerBase) -> Fi
 
     Raises:
         ValueError: a marker is not exactly one token of the vocabulary.
-
-    Source: ours.
     """
     from modeling_ling.tokenizer import FIM_MARKERS, fim_marker_ids
 
@@ -96,18 +94,18 @@ def resolve_markers(config: FimConfig, tokenizer: PreTrainedTokenizerBase) -> Fi
 
 
 def _draws(key: str, seed: int) -> list[int]:
-    """Four uniform 64-bit numbers that depend on nothing but the seed and the key."""
+    """Return four uniform 64-bit numbers that depend on nothing but the seed and the key."""
     digest = hashlib.blake2b(f"{seed}|{key}".encode(), digest_size=32, person=b"fim").digest()
     return [int.from_bytes(digest[start : start + 8], "little") for start in range(0, 32, 8)]
 
 
 def is_selected(key: str, config: FimConfig, seed: int) -> bool:
-    """Returns whether the document of this key is to be rearranged, whatever its text. Source: ours."""
+    """Return whether the document of this key is to be rearranged, whatever its text."""
     return _draws(key, seed)[0] / _UNIT < config.rate
 
 
 def refusal(text: str, config: FimConfig) -> str | None:
-    """Says why a text must be left as it is, or None where it may be rearranged.
+    """Say why a text must be left as it is, or None where it may be rearranged.
 
     Args:
         text: the document.
@@ -115,8 +113,6 @@ def refusal(text: str, config: FimConfig) -> str | None:
 
     Returns:
         "fim_too_short", "fim_marker_in_text", "fim_undecodable" or None.
-
-    Source: ours.
     """
     if len(text) < config.min_chars:
         return "fim_too_short"
@@ -129,7 +125,7 @@ def refusal(text: str, config: FimConfig) -> str | None:
 
 
 def apply_fim(text: str, key: str, config: FimConfig, seed: int) -> list[FimPiece]:
-    """Rearranges one document, or returns it whole where it is not selected or must be left.
+    """Rearrange one document, or return it whole where it is not selected or must be left.
 
     Args:
         text: the document.
@@ -154,15 +150,13 @@ def apply_fim(text: str, key: str, config: FimConfig, seed: int) -> list[FimPiec
 
 
 def recombine(pieces: Sequence[FimPiece]) -> str:
-    """Puts a rearranged document back in its order, for checks and for `--show_batch`.
+    """Put a rearranged document back in its order, for checks and for `--show_batch`.
 
     Args:
         pieces: what `apply_fim` returned.
 
     Returns:
         The document's text.
-
-    Source: ours.
     """
     texts = [piece.value for piece in pieces if not piece.is_marker]
     if len(pieces) == 1:

@@ -122,7 +122,7 @@ class MixtureDataset(Dataset):
         self._check_supply()
 
     def _check_supply(self) -> None:
-        """Stops before the first step where a source would be repeated too often, naming every such source."""
+        """Stop before the first step where a source would be repeated too often, naming every such source."""
         short = []
         for row, packed in zip(self.plan(), self.sources, strict=True):
             if row.windows and row.epochs > self.max_epochs:
@@ -141,7 +141,7 @@ class MixtureDataset(Dataset):
         return self.order.num_windows
 
     def locate(self, place: int) -> tuple[int, int]:
-        """Returns the source at a place of the stage and the ordinal of its window, which counts on over epochs.
+        """Return the source at a place of the stage and the ordinal of its window, which counts on over epochs.
 
         Args:
             place: 0 to len - 1: global step times windows per step, plus the place within the step.
@@ -155,14 +155,14 @@ class MixtureDataset(Dataset):
         return self.order.locate(place)
 
     def window_of(self, source: int, ordinal: int) -> tuple[PackedWindows, int]:
-        """Returns the packed windows and the window number behind an ordinal: each epoch in its own order."""
+        """Return the packed windows and the window number behind an ordinal: each epoch in its own order."""
         epoch, rank = divmod(ordinal, self.sources[source].num_windows)
         number = permuted(rank, self.sources[source].num_windows, self.seed + 1_000_003 * source, epoch)
         store = bisect_right(self._starts[source], number) - 1
         return self.sources[source].windows[store], number - self._starts[source][store]
 
     def __getitem__(self, place: int) -> dict[str, Any]:
-        """Returns one window.
+        """Return one window.
 
         Args:
             place: 0 to len - 1.
@@ -195,7 +195,7 @@ class MixtureDataset(Dataset):
         }
 
     def plan(self) -> list[PlanRow]:
-        """Returns what the stage takes from each source, in windows and in real tokens."""
+        """Return what the stage takes from each source, in windows and in real tokens."""
         windows = [self.order.windows_of(number) for number in range(len(self.sources))]
         tokens = [round(count * packed.tokens_per_window) for count, packed in zip(windows, self.sources, strict=True)]
         return [
@@ -214,10 +214,7 @@ class MixtureDataset(Dataset):
         ]
 
     def fingerprint(self) -> str:
-        """Returns a hash of all that decides which window comes where: a resumed run must find the same.
-
-        Source: ours.
-        """
+        """Return a hash of all that decides which window comes where: a resumed run must find the same."""
         facts = {
             "sources": [
                 [packed.source.name, ratio, [windows.fingerprint for windows in packed.windows]]
@@ -229,29 +226,6 @@ class MixtureDataset(Dataset):
             "seed": self.seed,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def format_plan(rows: Sequence[PlanRow]) -> str:
-    """Returns the plan as an aligned text table, ratios beside the shares of real tokens. Source: ours."""
-    header = ("source", "group", "ratio", "token share", "tokens wanted", "available", "epochs", "padding")
-    lines = [header] + [
-        (
-            row.source,
-            row.group,
-            f"{row.ratio:.4f}",
-            f"{row.token_share:.4f}",
-            f"{row.tokens_wanted:,}",
-            f"{row.tokens_available:,}",
-            f"{row.epochs:.2f}",
-            f"{row.padding_fraction:.2%}",
-        )
-        for row in rows
-    ]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(pairs))
-        for pairs in (zip(line, widths, strict=True) for line in lines)
-    )
 
 
 def build_mixture(
@@ -266,7 +240,7 @@ def build_mixture(
     block_size: int = DEFAULT_BLOCK_WINDOWS,
     max_epochs: float = 4.0,
 ) -> MixtureDataset:
-    """Packs every source that has a share, or opens what was packed before, and plans the stage.
+    """Pack every source that has a share, or open what was packed before, and plan the stage.
 
     Args:
         sources: with the paths of their token files.

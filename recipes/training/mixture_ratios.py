@@ -29,7 +29,7 @@ class MixtureSource:
 
 
 def global_ratios(sources: Sequence[MixtureSource], group_ratios: Mapping[str, float]) -> list[float]:
-    """Multiplies both levels of Table 1.
+    """Multiply both levels of Table 1.
 
     Args:
         sources: with ratios within their groups.

@@ -41,7 +41,7 @@ def _check_ratios(value: Any, where: str) -> dict[str, float]:
 def read_mixture(
     mixture: dict[str, Any], tokenized: Path, fim_sources: Sequence[str], recipe_path: str = ""
 ) -> tuple[list[MixtureSource], dict[str, float]]:
-    """Turns the key's value into sources and group ratios.
+    """Turn the key's value into sources and group ratios.
 
     Args:
         mixture: the value of `mixture`.
@@ -90,7 +90,7 @@ def read_mixture(
 def plan_sources(
     sources: Sequence[MixtureSource], group_ratios: dict[str, float], train_tokens: int
 ) -> list[SourcePlan]:
-    """Tokens wanted and available per source, before anything is packed.
+    """Return the tokens wanted and available per source, before anything is packed.
 
     Args:
         sources: with paths that need not exist yet.

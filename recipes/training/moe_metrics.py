@@ -7,15 +7,18 @@ What the model's forward counts stays on its device until a line is logged: no s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 DEAD_SHARE_OF_MEAN = 0.01
 
 
 def summarise_load(assignments: torch.Tensor, entropy_sums: torch.Tensor, num_tokens: float) -> dict[str, object]:
-    """The load figures of a log line.
+    """Return the load figures of a log line.
 
     Args:
         assignments: (num_layers, num_experts) tokens sent to each expert.
@@ -58,29 +61,26 @@ class StepTotals:
 
 
 class StepStatistics:
-    """What is gathered between two log lines, on the device: loss parts, and what the routers did.
-
-    Source: ours.
-    """
+    """What is gathered between two log lines, on the device: loss parts, and what the routers did."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Starts again at zero, after a log line."""
+        """Start again at zero, after a log line."""
         self._sums: dict[str, torch.Tensor] = {}
 
     def __bool__(self) -> bool:
         return bool(self._sums)
 
     def add(self, **values: torch.Tensor) -> None:
-        """Adds tensors of any shape to the sums of their names."""
+        """Add tensors of any shape to the sums of their names."""
         for name, value in values.items():
             value = value.detach().double()
             self._sums[name] = self._sums[name] + value if name in self._sums else value
 
-    def totals(self, accelerator: Any, num_experts_per_tok: int) -> StepTotals:
-        """Sums over processes and reads everything back, in one transfer of each kind.
+    def totals(self, accelerator: Accelerator, num_experts_per_tok: int) -> StepTotals:
+        """Sum over processes and read everything back, in one transfer of each kind.
 
         Args:
             accelerator: accelerate's, for the number of processes and the reduction.

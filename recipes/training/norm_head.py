@@ -12,13 +12,16 @@ import functools
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from modeling_ling.losses import summarise_routing
+
+if TYPE_CHECKING:
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
 
 # Positions whose logits exist at one time: 1,024 x 126,464 in fp32 is 0.5 GB.
 CHUNK_POSITIONS = 1024
@@ -61,8 +64,8 @@ def _score_chunk(hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tenso
     return chosen, entropy, mean_logits, log_sum_sq, is_top1
 
 
-def score_tokens(model: Any, labels: torch.Tensor, **inputs: Any) -> TokenScores:
-    """Runs a Ling model and scores the labelled next tokens with the logits that its own forward would give.
+def score_tokens(model: BailingMoeForCausalLM, labels: torch.Tensor, **inputs: Any) -> TokenScores:
+    """Run a Ling model and score the labelled next tokens with the logits that its own forward would give.
 
     Logits exist for CHUNK_POSITIONS target positions at a time and are recomputed in the backward pass.
 
@@ -110,8 +113,8 @@ def score_tokens(model: Any, labels: torch.Tensor, **inputs: Any) -> TokenScores
     return scores
 
 
-def add_norm_head(model: Any, **_: Any) -> None:
-    """Patches a model as TRL's `add_fused_lm_head` would, but with NormHead in the log-probabilities.
+def add_norm_head(model: BailingMoeForCausalLM, **_: Any) -> None:
+    """Patch a model as TRL's `add_fused_lm_head` would, but with NormHead in the log-probabilities.
 
     Args:
         model: a BailingMoeForCausalLM; `model(..., labels=..., fused_lm_head=True)` gives TokenScores afterwards,
@@ -119,8 +122,6 @@ def add_norm_head(model: Any, **_: Any) -> None:
 
     Raises:
         TypeError: the model has no `scale_for_head`, so its head cannot be reproduced here.
-
-    Source: ours.
     """
     if not hasattr(model, "scale_for_head"):
         raise TypeError(
@@ -143,16 +144,14 @@ def add_norm_head(model: Any, **_: Any) -> None:
 
 
 @contextlib.contextmanager
-def norm_head_instead_of_fused_head(trl_module: Any) -> Iterator[None]:
-    """While a TRL trainer is being built, makes it patch models with `add_norm_head`.
+def norm_head_instead_of_fused_head(trl_module: types.ModuleType) -> Iterator[None]:
+    """Make a TRL trainer that is built in this context patch models with `add_norm_head`.
 
     Args:
         trl_module: the module that imported add_fused_lm_head by name, trl.trainer.sft_trainer or dpo_trainer.
 
     Raises:
         RuntimeError: the installed TRL has no such function, so whether it keeps NormHead is not known.
-
-    Source: ours.
     """
     if not hasattr(trl_module, "add_fused_lm_head"):
         import trl
@@ -162,8 +161,8 @@ def norm_head_instead_of_fused_head(trl_module: Any) -> Iterator[None]:
             "NormHead. Use the version in constraints.txt."
         )
     original = trl_module.add_fused_lm_head
-    trl_module.add_fused_lm_head = add_norm_head
+    trl_module.__dict__["add_fused_lm_head"] = add_norm_head
     try:
         yield
     finally:
-        trl_module.add_fused_lm_head = original
+        trl_module.__dict__["add_fused_lm_head"] = original

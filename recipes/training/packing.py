@@ -78,17 +78,17 @@ class PackedWindows:
         return 1.0 - self.num_tokens / (self.num_windows * self.seq_length)
 
     def ids(self, window: int) -> np.ndarray:
-        """Returns the ids of one window, padding included: uint32 of shape (seq_length,)."""
+        """Return the ids of one window, padding included: uint32 of shape (seq_length,)."""
         return self._ids[window]
 
     def boundaries(self, window: int) -> np.ndarray:
-        """Returns where each chunk of one window ends, the last being the number of real tokens: int64 (chunks,)."""
+        """Return where each chunk of one window ends, the last being the number of real tokens: int64 (chunks,)."""
         first, last = int(self._first_chunk[window]), int(self._first_chunk[window + 1])
         return self._ends[first:last].astype(np.int64)
 
 
 def best_fit(lengths: Iterable[int], capacity: int) -> list[list[int]]:
-    """Lays items into as few bins as best fit, largest first, finds; no item is split.
+    """Lay items into as few bins as best fit, largest first, finds; no item is split.
 
     Args:
         lengths: of the items, each at most `capacity`.
@@ -131,7 +131,7 @@ def best_fit(lengths: Iterable[int], capacity: int) -> list[list[int]]:
 
 
 def _write_windows(folder: Path, chunks: Iterable[Chunk], seq_length: int, pad_id: int) -> tuple[int, int]:
-    """Step 3: writes ids, chunk ends and the index of windows; returns the numbers of windows and of real tokens."""
+    """Write ids, chunk ends and the index of windows (step 3); return the numbers of windows and of real tokens."""
     num_windows = num_tokens = num_chunks = 0
     with (
         open(folder / "windows.bin", "wb") as window_file,
@@ -169,7 +169,7 @@ def _groups(chunks: Iterable[Chunk], size: int) -> Iterator[list[Chunk]]:
 def packing_fingerprint(
     store: TokenStore, tokenizer: PreTrainedTokenizerBase, seq_length: int, fim: FimConfig | None, seed: int
 ) -> str:
-    """Returns a hash of all that packed windows depend on. Source: ours."""
+    """Return a hash of all that packed windows depend on."""
     from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
 
     facts = {
@@ -185,7 +185,7 @@ def packing_fingerprint(
 
 
 def _check_tokenizer(store: TokenStore, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Stops a store that another tokenizer wrote; returns the id of the end token."""
+    """Refuse a store that another tokenizer wrote; return the id of the end token."""
     from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
 
     written_with = store.metadata.get("tokenizer_fingerprint")
@@ -207,7 +207,7 @@ def pack_documents(
     seed: int,
     cache_dir: str | Path,
 ) -> PackedWindows:
-    """Packs the documents of a token file into windows, or opens the windows packed before.
+    """Pack the documents of a token file into windows, or open the windows packed before.
 
     Args:
         store: documents, each with its end token.

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+    from modeling_ling.geometry import Geometry
+    from recipes.training.recipe_keys import StageArguments
 
 # Hours are given for one GPU of this peak at this utilisation: what HF-native training of such models has been reported
 # to reach. An assumption, printed beside the figure.
@@ -79,8 +84,8 @@ class StagePlan:
         return None if self.num_steps is None else self.num_steps * self.tokens_per_step
 
 
-def build_learning_rate(arguments: Any, num_steps: int, tokens_per_step: int) -> Callable[[int], float]:
-    """The stage's learning rate by step.
+def build_learning_rate(arguments: StageArguments, num_steps: int, tokens_per_step: int) -> Callable[[int], float]:
+    """Return the stage's learning rate by step.
 
     Args:
         arguments: a StageArguments.
@@ -114,8 +119,8 @@ def build_learning_rate(arguments: Any, num_steps: int, tokens_per_step: int) ->
     return lambda step: multiplier(min(step, num_steps - 1)) * arguments.learning_rate
 
 
-def start_plan(arguments: Any, kind: str, config: Any) -> StagePlan:
-    """The part of a plan that needs no data.
+def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingMoeConfig) -> StagePlan:
+    """Return the part of a plan that needs no data.
 
     Args:
         arguments: a StageArguments with accumulation derived.
@@ -131,7 +136,8 @@ def start_plan(arguments: Any, kind: str, config: Any) -> StagePlan:
 
     parameters = count_parameters(config)
     # In full precision weights and gradients have four bytes and there is no second copy of the weights.
-    precision = {} if arguments.bf16 else {"weight_bytes_per_value": 4, "gradient_bytes_per_value": 4}
+    num_bytes = 2 if arguments.bf16 else 4
+    state = training_state_bytes(config, weight_bytes_per_value=num_bytes, gradient_bytes_per_value=num_bytes)
     return StagePlan(
         kind=kind,
         stage=arguments.stage or kind,
@@ -146,13 +152,13 @@ def start_plan(arguments: Any, kind: str, config: Any) -> StagePlan:
         schedule=arguments.schedule,
         total_parameters=parameters.total,
         active_parameters=parameters.active,
-        training_state_bytes=training_state_bytes(config, **precision)["total"],
+        training_state_bytes=state["total"],
         flops_per_token=training_flops_per_token(config, arguments.sequence_length),
     )
 
 
-def complete_plan(plan: StagePlan, arguments: Any, num_steps: int) -> Callable[[int], float]:
-    """Enters the number of steps and the learning rates.
+def complete_plan(plan: StagePlan, arguments: StageArguments, num_steps: int) -> Callable[[int], float]:
+    """Enter the number of steps and the learning rates.
 
     Args:
         plan: changed in place.
@@ -161,8 +167,6 @@ def complete_plan(plan: StagePlan, arguments: Any, num_steps: int) -> Callable[[
 
     Returns:
         The learning rate by step.
-
-    Source: ours.
     """
     learning_rate_at = build_learning_rate(arguments, num_steps, plan.tokens_per_step)
     plan.num_steps = num_steps
@@ -176,10 +180,7 @@ def _count(value: float | None) -> str:
 
 
 def describe_sources(sources: list[SourcePlan]) -> list[str]:
-    """A text table: source, share, tokens wanted, tokens available, epochs.
-
-    Source: ours.
-    """
+    """Return a text table: source, share, tokens wanted, tokens available, epochs."""
     lines = [f"  {'source':<22}{'share':>8}{'tokens wanted':>17}{'available':>17}{'epochs':>9}"]
     for source in sources:
         available = "not built yet" if source.available_tokens is None else _count(source.available_tokens)
@@ -189,15 +190,13 @@ def describe_sources(sources: list[SourcePlan]) -> list[str]:
 
 
 def render_plan(plan: StagePlan) -> str:
-    """The plan as text for a terminal.
+    """Return the plan as text for a terminal.
 
     Args:
         plan: complete or not; what is not known is said to be.
 
     Returns:
         Lines, without a final line end.
-
-    Source: ours.
     """
     from recipes.training.devices import peak_flops_per_second
 

@@ -1,8 +1,8 @@
 """Section 3.2: reading a recipe (one flat YAML file per training stage) strictly.
 
 TRL's parser checks less than one thinks: the last of two equal keys wins in silence, `steps: 3.7` stays a float in an
-int field, `steps: [1, 2]` stays a list. So the file is checked here, before TrlParser sees it, and every complaint
-names the key, the value, what is allowed and what to type instead.
+int field, `steps: [1, 2]` stays a list. So the file is read as the builders read theirs and checked here, before
+TrlParser sees it, and every complaint names the key, the value, what is allowed and what to type instead.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import dataclasses
 import difflib
 import enum
 import os
-import re
 import sys
 import types
 import typing
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import yaml
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.strict_fields import WORDS_OF_BOOLS
+from datasets_builders.building.strict_yaml import exact_int, read_yaml
 
 # Fields that Trainer needs but that a recipe may not write: they are derived, or a clearer key of ours exists.
 DERIVED_KEYS = {
@@ -37,59 +38,35 @@ DERIVED_KEYS = {
 }
 
 
+if TYPE_CHECKING:
+    from recipes.training.recipe_keys import StageArguments
+
+Arguments = TypeVar("Arguments", bound="StageArguments")
+
+
 class RecipeError(ValueError):
     """A recipe that cannot be run as written: says which key, which value, what is allowed and what to do."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a repeated key at any level, and reads 3e-4 as the number it looks like."""
-
-
-def _construct_unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-    seen: dict[Any, int] = {}
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        line = key_node.start_mark.line + 1
-        if key in seen:
-            raise RecipeError(
-                f"{loader.name}: key {key!r} is written twice, in lines {seen[key]} and {line}. Keep one of them."
-            )
-        seen[key] = line
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=deep)
-
-
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique_mapping)
-# YAML 1.1 reads 3e-4 as a string: it wants a dot and a signed exponent.
-_UniqueKeyLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
-)
-
-
 def load_recipe(path: str | Path) -> dict[str, Any]:
-    """Reads one recipe file as a flat mapping.
+    """Read one recipe file as a flat mapping.
 
     Args:
-        path: the YAML file.
+        path (`str` or `Path`): the YAML file.
 
     Returns:
-        Key to value, unchecked but for duplicates.
+        `dict`: key to value, unchecked but for duplicates.
 
     Raises:
         RecipeError: no such file, not YAML, not a mapping, or a key written twice.
-
-    Source: ours.
     """
     path = Path(path)
     if not path.is_file():
         raise RecipeError(f"There is no recipe at {path}. Shipped ones are in recipes/*/*.yaml; give one by --config.")
-    with path.open(encoding="utf-8") as file:
-        try:
-            values = yaml.load(file, Loader=_UniqueKeyLoader)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise RecipeError(f"{path} must be a mapping of keys to values, one per line; found {type(values).__name__}.")
-    return values
+    try:
+        return read_yaml(path)
+    except ConfigError as error:
+        raise RecipeError(str(error)) from error
 
 
 def _describe(hint: Any) -> str:
@@ -98,14 +75,14 @@ def _describe(hint: Any) -> str:
     return str(hint).replace("typing.", "").replace("NoneType", "null").replace("None", "null")
 
 
-def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
-    """(does the value fit the type hint, the value as the field wants it)."""
+def fit_value(value: Any, hint: Any) -> tuple[bool, Any]:
+    """Return whether a value fits a type hint, and the value as the field wants it."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True, value
     if origin in (typing.Union, types.UnionType):
         for argument in arguments:
-            fits, fitted = _fit(value, argument)
+            fits, fitted = fit_value(value, argument)
             if fits:
                 return True, fitted
         return False, value
@@ -116,8 +93,8 @@ def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
     if origin in (list, Sequence):
         if not isinstance(value, list):
             return False, value
-        fits = [_fit(item, arguments[0]) if arguments else (True, item) for item in value]
-        return all(good for good, _ in fits), [item for _, item in fits]
+        items = [fit_value(item, arguments[0]) if arguments else (True, item) for item in value]
+        return all(good for good, _ in items), [item for _, item in items]
     if origin is dict or hint is dict:
         return isinstance(value, dict), value
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -125,39 +102,43 @@ def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool), value
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool), value
+        number = exact_int(value)
+        return number is not None, number
+    if hint is bool and isinstance(value, str) and value.lower() in WORDS_OF_BOOLS:
+        return True, WORDS_OF_BOOLS[value.lower()]
     if isinstance(hint, type):
         return isinstance(value, hint), value
     return True, value
 
 
 def check_recipe(values: dict[str, Any], argument_class: type, path: str | Path) -> dict[str, Any]:
-    """Checks every key of a recipe against the fields of its dataclass.
+    """Check every key of a recipe against the fields of its dataclass.
 
     Args:
-        values: what `load_recipe` returned.
-        argument_class: the dataclass whose fields are the allowed keys.
-        path: named in the messages.
+        values (`dict`): what `load_recipe` returned.
+        argument_class (`type`): the dataclass whose fields are the allowed keys.
+        path (`str` or `Path`): named in the messages.
 
     Returns:
-        The values, lists and numbers in the types of their fields.
+        `dict`: the values, lists and numbers in the types of their fields.
 
     Raises:
         RecipeError: an unknown key, a derived key, or a value of the wrong type.
-
-    Source: ours.
     """
     hints = typing.get_type_hints(argument_class)
-    fields = {field.name for field in dataclasses.fields(argument_class) if field.init}
+    allowed = {field.name: hints[field.name] for field in dataclasses.fields(argument_class) if field.init}
+    return check_keys(values, allowed, path)
+
+
+def check_keys(values: dict[str, Any], hints: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Check every key as `check_recipe` does, against the allowed keys and their types."""
     checked = {}
     for key, value in values.items():
         if key in DERIVED_KEYS:
             raise RecipeError(f"{path}: {key} (value {value!r}) may not be written: {DERIVED_KEYS[key]}. Remove it.")
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else "Remove it, or see --help for the keys."
-            raise RecipeError(f"{path}: unknown key {key!r} (value {value!r}). {hint}")
-        fits, fitted = _fit(value, hints[key])
+        if key not in hints:
+            raise RecipeError(f"{path}: unknown key {key!r} (value {value!r}). {nearest(str(key), list(hints))}")
+        fits, fitted = fit_value(value, hints[key])
         if not fits:
             raise RecipeError(
                 f"{path}: {key}: {value!r} is {type(value).__name__}, but {_describe(hints[key])} is wanted. "
@@ -167,21 +148,27 @@ def check_recipe(values: dict[str, Any], argument_class: type, path: str | Path)
     return checked
 
 
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return what to say of an unknown name: the nearest known one, or where they are listed."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else "Remove it, or see --help for the keys."
+
+
 def split_config_flag(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Takes `--config PATH` or `--config=PATH` out of a command line.
+    """Take `--config PATH` or `--config=PATH` out of a command line.
 
     Args:
-        arguments: the command line without the program's name.
+        arguments (sequence of `str`): the command line without the program's name.
 
     Returns:
-        (path or None, the other arguments).
+        path or None, and the other arguments.
 
     Raises:
         RecipeError: --config without a path, or twice.
-
-    Source: ours.
     """
-    paths, rest, waiting = [], [], False
+    paths: list[str] = []
+    rest: list[str] = []
+    waiting = False
     for argument in arguments:
         if waiting:
             paths.append(argument)
@@ -197,20 +184,18 @@ def split_config_flag(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     return (paths[0] if paths else None), rest
 
 
-def parse_recipe(argument_class: type, arguments: Sequence[str] | None = None) -> Any:
-    """Parses a command line: a recipe given by --config, and flags that override its keys.
+def parse_recipe(argument_class: type[Arguments], arguments: Sequence[str] | None = None) -> Arguments:
+    """Parse a command line: a recipe given by --config, and flags that override its keys.
 
     Args:
-        argument_class: the dataclass to fill: StageArguments and one of TrainingArguments, SFTConfig, DPOConfig.
-        arguments: the command line without the program's name; sys.argv's by default.
+        argument_class (`type`): the dataclass to fill: PretrainArguments, SFTArguments or DPOArguments.
+        arguments (sequence of `str`, *optional*): the command line without the program's name; sys.argv's by default.
 
     Returns:
         The filled dataclass; `recipe_path` holds the path of the recipe.
 
     Raises:
         RecipeError: anything wrong with the recipe or with a flag's name.
-
-    Source: ours.
     """
     from trl import TrlParser
 
@@ -220,24 +205,20 @@ def parse_recipe(argument_class: type, arguments: Sequence[str] | None = None) -
         if argument.startswith("--") and name in DERIVED_KEYS:
             raise RecipeError(f"{argument}: {name} may not be given: {DERIVED_KEYS[name]}.")
     # Abbreviated flags would turn a typo into another field.
-    parser = TrlParser(argument_class, allow_abbrev=False)
+    parser = TrlParser(cast(Any, argument_class), allow_abbrev=False)
     if path is not None:
         values = check_recipe(load_recipe(path), argument_class, path)
         parser.set_defaults_with_config(**values, recipe_path=str(path))
     parsed, unknown = parser.parse_args_into_dataclasses(args=rest, return_remaining_strings=True)
     if unknown:
-        fields = [f"--{field.name}" for field in dataclasses.fields(argument_class)]
-        near = difflib.get_close_matches(unknown[0].split("=")[0].replace("-", "_").replace("__", "--", 1), fields, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "See --help for the fields."
-        raise RecipeError(f"Unknown argument {unknown[0]!r}. {hint}")
+        flags = [f"--{field.name}" for field in dataclasses.fields(argument_class)]
+        given = unknown[0].split("=")[0].replace("-", "_").replace("__", "--", 1)
+        raise RecipeError(f"Unknown argument {unknown[0]!r}. {nearest(given, flags)}")
     return parsed
 
 
 def quiet_environment() -> None:
-    """Settings that keep a CPU run quiet and reproducible; what the user has set stays.
-
-    Source: ours.
-    """
+    """Set what keeps a CPU run quiet and reproducible; what the user has set stays."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # Between two of the libraries, nothing that a recipe could change.

@@ -7,18 +7,18 @@ import importlib.metadata
 import platform
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recipes.training.planning import StagePlan
+
+if TYPE_CHECKING:
+    from recipes.training.recipe_keys import StageArguments
 
 VERSIONED_PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers", "numpy")
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of what trained, and of Python.
-
-    Source: ours.
-    """
+    """Return the versions of what trained, and of Python."""
     versions = {"python": platform.python_version()}
     for name in VERSIONED_PACKAGES:
         try:
@@ -29,7 +29,7 @@ def installed_versions() -> dict[str, str]:
 
 
 def collect_run(
-    arguments: Any,
+    arguments: StageArguments,
     plan: StagePlan,
     metrics: list[dict[str, Any]],
     consumed: dict[str, int],
@@ -37,7 +37,7 @@ def collect_run(
     resumed_from: Path | None,
     wall_seconds: float,
 ) -> dict[str, Any]:
-    """Everything the card says, as JSON.
+    """Return everything the card says, as JSON.
 
     Args:
         arguments: a StageArguments.
@@ -50,8 +50,6 @@ def collect_run(
 
     Returns:
         A mapping that json can write.
-
-    Source: ours.
     """
     from recipes.training.devices import current_device_name
 
@@ -139,15 +137,13 @@ def _figures(run: dict[str, Any]) -> list[list[str]]:
 
 
 def render_card(run: dict[str, Any]) -> str:
-    """The card as Markdown with the Hub's front matter.
+    """Return the card as Markdown with the Hub's front matter.
 
     Args:
         run: what `collect_run` returned.
 
     Returns:
         The text of README.md.
-
-    Source: ours.
     """
     plan = run["plan"]
     lines = [
@@ -205,10 +201,7 @@ def render_card(run: dict[str, Any]) -> str:
 
 
 def write_card(output_dir: Path, run: dict[str, Any]) -> Path:
-    """Writes README.md into the model folder.
-
-    Source: ours.
-    """
+    """Write README.md into the model folder."""
     path = output_dir / "README.md"
     path.write_text(render_card(run), encoding="utf-8")
     return path

@@ -20,7 +20,7 @@ DEFAULT_TIMESCALE_FRACTION = 0.01
 
 
 def with_warmup(schedule: LearningRate, warmup_steps: int, peak: float) -> LearningRate:
-    """Puts a linear rise before a schedule, which then starts at its own step 0.
+    """Put a linear rise before a schedule, which then starts at its own step 0.
 
     Args:
         schedule: the schedule after the warmup.
@@ -44,7 +44,7 @@ def with_warmup(schedule: LearningRate, warmup_steps: int, peak: float) -> Learn
 
 
 def _falling(shape: Callable[[float], float], lr: float, min_lr: float, num_steps: int) -> LearningRate:
-    """A curve from `lr` at step 0 to `min_lr` at step num_steps - 1; `shape` maps progress 0..1 to weight 1..0."""
+    """Return a curve from `lr` at step 0 to `min_lr` at the last; `shape` maps progress 0..1 to weight 1..0."""
     if not 0 <= min_lr <= lr:
         raise ValueError(f"min_learning_rate is {min_lr}: it must lie between 0 and learning_rate, {lr}.")
     if num_steps < 1:
@@ -63,12 +63,12 @@ def _falling(shape: Callable[[float], float], lr: float, min_lr: float, num_step
 
 
 def constant(lr: float) -> LearningRate:
-    """Returns the schedule that never moves. Source: ours."""
+    """Return the schedule that never moves."""
     return lambda step: lr
 
 
 def cosine_with_floor(lr: float, min_lr: float, num_steps: int) -> LearningRate:
-    """Returns half a cosine from `lr` to `min_lr`.
+    """Return half a cosine from `lr` to `min_lr`.
 
     Args:
         lr: learning rate of step 0.
@@ -84,7 +84,7 @@ def cosine_with_floor(lr: float, min_lr: float, num_steps: int) -> LearningRate:
 
 
 def multi_step_constant(lrs: Sequence[float], milestones: Sequence[int]) -> LearningRate:
-    """Returns a staircase: `lrs[k]` from step `milestones[k-1]` on.
+    """Return a staircase: `lrs[k]` from step `milestones[k-1]` on.
 
     Args:
         lrs: the levels, first to last.
@@ -107,14 +107,14 @@ def multi_step_constant(lrs: Sequence[float], milestones: Sequence[int]) -> Lear
 
 
 def milestones_in_steps(milestones_tokens: Sequence[int], tokens_per_step: int) -> list[int]:
-    """Returns milestones given in tokens as the first step at which so many tokens have been seen. Source: ours."""
+    """Return milestones given in tokens as the first step at which so many tokens have been seen."""
     return [math.ceil(tokens / tokens_per_step) for tokens in milestones_tokens]
 
 
 def inverse_sqrt_pinned(
     lr: float, min_lr: float, num_steps: int, timescale_fraction: float = DEFAULT_TIMESCALE_FRACTION
 ) -> LearningRate:
-    """Returns a + b / sqrt(1 + t / tau), with a and b such that both ends are exact.
+    """Return a + b / sqrt(1 + t / tau), with a and b such that both ends are exact.
 
     Args:
         lr: learning rate of step 0.
@@ -138,7 +138,7 @@ def inverse_sqrt_pinned(
 
 
 def inverse_sqrt_pure(lr: float, min_lr: float, num_steps: int) -> LearningRate:
-    """Returns lr / sqrt(1 + t / tau) with the one tau that ends in `min_lr`.
+    """Return lr / sqrt(1 + t / tau) with the one tau that ends in `min_lr`.
 
     Table 1's fall by 100 makes tau a 9,999th of the stage: half of the learning rate is gone after 3 of 10,000 steps.
 
@@ -156,7 +156,7 @@ def inverse_sqrt_pure(lr: float, min_lr: float, num_steps: int) -> LearningRate:
 
 
 def one_minus_sqrt(lr: float, min_lr: float, num_steps: int) -> LearningRate:
-    """Returns the fall by 1 - sqrt(progress), the slowest of the three readings of "inverse square root".
+    """Return the fall by 1 - sqrt(progress), the slowest of the three readings of "inverse square root".
 
     Raises:
         ValueError: the ends are in the wrong order, or there are no steps.
@@ -187,7 +187,7 @@ def build_schedule(
     milestones: Sequence[int] = (),
     timescale_fraction: float = DEFAULT_TIMESCALE_FRACTION,
 ) -> LearningRate:
-    """Builds the multiplier of `learning_rate` by step, as torch's LambdaLR wants it.
+    """Build the multiplier of `learning_rate` by step, as torch's LambdaLR wants it.
 
     Args:
         name: one of SCHEDULE_NAMES.

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 IGNORED_LABEL = -100
 MAX_SHOWN_CHARACTERS = 1500
 
 
 def _documents(row: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """(start, end) of every document of a packed row: positions restart at 0."""
+    """Return (start, end) of every document of a packed row: positions restart at 0."""
     positions = [int(value) for value in row["position_ids"]]
     starts = [index for index, value in enumerate(positions) if value == 0]
     return list(zip(starts, [*starts[1:], len(positions)], strict=True))
 
 
-def _masked_text(ids: Sequence[int], labels: Sequence[int], tokenizer: Any) -> str:
-    """The decoded text; what carries no loss stands in [[ ]]."""
+def _masked_text(ids: Sequence[int], labels: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the decoded text; what carries no loss stands in [[ ]]."""
     pieces: list[str] = []
     start = 0
     while start < len(ids):
@@ -25,14 +28,14 @@ def _masked_text(ids: Sequence[int], labels: Sequence[int], tokenizer: Any) -> s
         end = start
         while end < len(ids) and (labels[end] == IGNORED_LABEL) == ignored:
             end += 1
-        text = tokenizer.decode(ids[start:end], skip_special_tokens=False)
+        text = str(tokenizer.decode(list(ids[start:end]), skip_special_tokens=False))
         pieces.append(f"[[{text}]]" if ignored else text)
         start = end
     return "".join(pieces)
 
 
-def describe_row(row: Mapping[str, Any], tokenizer: Any, source: str = "") -> str:
-    """One packed row as text.
+def describe_row(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, source: str = "") -> str:
+    """Return one packed row as text.
 
     Args:
         row: input_ids, labels and position_ids of shape (seq,).
@@ -41,8 +44,6 @@ def describe_row(row: Mapping[str, Any], tokenizer: Any, source: str = "") -> st
 
     Returns:
         A header per document (tokens, targets, fill-in-the-middle, end token) and its text; `[[...]]` carries no loss.
-
-    Source: ours.
     """
     from modeling_ling.tokenizer import fim_marker_ids
 
@@ -69,8 +70,10 @@ def describe_row(row: Mapping[str, Any], tokenizer: Any, source: str = "") -> st
     return "\n".join(lines)
 
 
-def describe_batch(rows: Sequence[Mapping[str, Any]], tokenizer: Any, source_names: Sequence[str] = ()) -> str:
-    """A batch as text: what `--show_batch` prints.
+def describe_batch(
+    rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, source_names: Sequence[str] = ()
+) -> str:
+    """Return a batch as text: what `--show_batch` prints.
 
     Args:
         rows: see `describe_row`; `source` may hold the number of a source.
@@ -79,8 +82,6 @@ def describe_batch(rows: Sequence[Mapping[str, Any]], tokenizer: Any, source_nam
 
     Returns:
         The text.
-
-    Source: ours.
     """
     parts = []
     for row in rows:
@@ -90,8 +91,8 @@ def describe_batch(rows: Sequence[Mapping[str, Any]], tokenizer: Any, source_nam
     return "\n\n".join(parts)
 
 
-def describe_pair(pair: Mapping[str, Sequence[int]], tokenizer: Any) -> str:
-    """One preference pair as text: the prompt carries no loss.
+def describe_pair(pair: Mapping[str, Sequence[int]], tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return one preference pair as text: the prompt carries no loss.
 
     Args:
         pair: prompt_ids, chosen_ids, rejected_ids.
@@ -99,12 +100,10 @@ def describe_pair(pair: Mapping[str, Sequence[int]], tokenizer: Any) -> str:
 
     Returns:
         The text.
-
-    Source: ours.
     """
     lines = []
     for name in ("prompt", "chosen", "rejected"):
         ids = list(pair[f"{name}_ids"])
-        text = tokenizer.decode(ids, skip_special_tokens=False)
+        text = str(tokenizer.decode(ids, skip_special_tokens=False))
         lines.append(f"-- {name}: {len(ids)} tokens\n" + (f"[[{text}]]" if name == "prompt" else text))
     return "\n".join(lines)

@@ -6,25 +6,28 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recipes.training.planning import StagePlan, render_plan
 from recipes.training.recipe_loading import RecipeError
 from recipes.training.trainer import METRICS_FILE
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from recipes.training.recipe_keys import StageArguments
+    from recipes.training.trainer import LingTrainerMixin
+
 RUN_FILE = "run.json"
 
 
-def is_main_process(arguments: Any) -> bool:
-    """Whether this process prints and writes.
-
-    Source: ours.
-    """
+def is_main_process(arguments: StageArguments) -> bool:
+    """Whether this process prints and writes."""
     return arguments.process_index == 0
 
 
-def announce(arguments: Any, plan: StagePlan) -> bool:
-    """Prints the plan.
+def announce(arguments: StageArguments, plan: StagePlan) -> bool:
+    """Print the plan.
 
     Args:
         arguments: a StageArguments.
@@ -32,19 +35,14 @@ def announce(arguments: Any, plan: StagePlan) -> bool:
 
     Returns:
         True if that was all that was asked for (--dry_run).
-
-    Source: ours.
     """
     if is_main_process(arguments):
         print(render_plan(plan), flush=True)
     return arguments.dry_run
 
 
-def prepare_console(arguments: Any) -> None:
-    """A progress bar on a terminal, one line per logging step in a file.
-
-    Source: ours.
-    """
+def prepare_console(arguments: StageArguments) -> None:
+    """Show a progress bar on a terminal, one line per logging step in a file."""
     arguments.disable_tqdm = not sys.stderr.isatty()
     if arguments.disable_tqdm:
         import datasets
@@ -54,22 +52,17 @@ def prepare_console(arguments: Any) -> None:
         transformers.utils.logging.disable_progress_bar()
 
 
-def model_overrides(arguments: Any) -> dict[str, Any]:
-    """Configuration keys that a recipe sets on the model.
-
-    Source: ours.
-    """
+def model_overrides(arguments: StageArguments) -> dict[str, Any]:
+    """Return the configuration keys that a recipe sets on the model."""
     keys = ("router_aux_loss_coef", "router_z_loss_coef", "router_warmup_steps")
     return {key: getattr(arguments, key) for key in keys if getattr(arguments, key) is not None}
 
 
-def moments_folder(arguments: Any) -> Path | None:
-    """The stage whose optimizer moments are taken over, or None.
+def moments_folder(arguments: StageArguments) -> Path | None:
+    """Return the stage whose optimizer moments are taken over, or None.
 
     Raises:
         RecipeError: moments are asked for, but init_from is no local stage.
-
-    Source: ours.
     """
     if not arguments.init_optimizer:
         return None
@@ -83,10 +76,7 @@ def moments_folder(arguments: Any) -> Path | None:
 
 
 def read_metrics(output_dir: Path) -> list[dict[str, Any]]:
-    """All log lines of a run.
-
-    Source: ours.
-    """
+    """Return all log lines of a run."""
     path = output_dir / METRICS_FILE
     if not path.is_file():
         return []
@@ -94,15 +84,15 @@ def read_metrics(output_dir: Path) -> list[dict[str, Any]]:
 
 
 def run_stage(
-    trainer: Any,
-    arguments: Any,
-    tokenizer: Any,
+    trainer: LingTrainerMixin,
+    arguments: StageArguments,
+    tokenizer: PreTrainedTokenizerBase,
     plan: StagePlan,
     resume: Path | None,
     consumed: dict[str, int],
     data_facts: dict[str, Any],
 ) -> Path:
-    """Trains, then writes the Hub-ready folder with its card, and pushes it where asked.
+    """Train, then write the Hub-ready folder with its card, and push it where asked.
 
     Args:
         trainer: a LingTrainerMixin.
@@ -115,8 +105,6 @@ def run_stage(
 
     Returns:
         The folder, arguments.output_dir.
-
-    Source: ours.
     """
     from modeling_ling.export import export_model
     from recipes.training.run_card import collect_run, write_card
@@ -150,7 +138,7 @@ def run_stage(
 
 
 def push_model(output_dir: Path, repository: str, step: int) -> None:
-    """Pushes a finished folder, private, to the revision named by its step.
+    """Push a finished folder, private, to the revision named by its step.
 
     Args:
         output_dir: Hub-ready.
@@ -169,9 +157,6 @@ def push_model(output_dir: Path, repository: str, step: int) -> None:
 
 
 def exit_with_message(error: Exception) -> None:
-    """Ends a script with a recipe's message instead of a traceback.
-
-    Source: ours.
-    """
+    """End a script with a recipe's message instead of a traceback."""
     print(f"error: {error}", file=sys.stderr, flush=True)
     raise SystemExit(2)

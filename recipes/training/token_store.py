@@ -65,7 +65,7 @@ class TokenStore:
         return self.num_documents
 
     def document(self, number: int) -> np.ndarray:
-        """Returns the token ids of one document, its end token included.
+        """Return the token ids of one document, its end token included.
 
         Args:
             number: 0 to num_documents - 1.
@@ -75,8 +75,6 @@ class TokenStore:
 
         Raises:
             IndexError: no such document.
-
-        Source: ours.
         """
         if not 0 <= number < self.num_documents:
             raise IndexError(f"{self.path} has {self.num_documents} documents: there is no number {number}.")
@@ -84,7 +82,7 @@ class TokenStore:
         return self._tokens[start : int(self._ends[number])]
 
     def fingerprint(self) -> str:
-        """Returns a hash of the content: of the token and index files, by size and bytes. Source: ours."""
+        """Return a hash of the content: of the token and index files, by size and bytes."""
         known = self.metadata.get("content_sha256")
         if known:
             return str(known)
@@ -92,5 +90,5 @@ class TokenStore:
         for array in (self._tokens, self._ends):
             view = array.view(np.uint8)
             for start in range(0, len(view), 1 << 24):
-                digest.update(view[start : start + (1 << 24)])
+                digest.update(view[start : start + (1 << 24)].data)
         return digest.hexdigest()

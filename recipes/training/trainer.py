@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Sized
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch.utils.data import Sampler, SequentialSampler
@@ -21,13 +22,22 @@ from recipes.training.checkpoints import COMPLETE_MARKER, load_optimizer_moments
 from recipes.training.devices import current_device_name, model_flops_utilisation, peak_memory_bytes
 from recipes.training.moe_metrics import StepStatistics
 
+if TYPE_CHECKING:
+    from transformers import Trainer as TrainerBase
+    from transformers.trainer_utils import TrainOutput
+
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.training.recipe_keys import StageArguments
+else:
+    TrainerBase = object
+
 METRICS_FILE = "metrics.jsonl"
 # Figures of the clock and the machine: everything else in metrics.jsonl is equal in a resumed and an unbroken run.
 TIMING_KEYS = ("tokens_per_second", "model_flops_utilisation", "seconds", "peak_resident_bytes", "peak_gpu_bytes")
 
 
 def truncate_metrics(path: Path, last_step: int) -> int:
-    """Drops the log lines after a step, and a line cut short by a kill, so that a resumed run continues the file.
+    """Drop the log lines after a step, and a line cut short by a kill, so that a resumed run continues the file.
 
     Args:
         path: a metrics.jsonl; may be missing.
@@ -35,8 +45,6 @@ def truncate_metrics(path: Path, last_step: int) -> int:
 
     Returns:
         Number of lines kept.
-
-    Source: ours.
     """
     if not path.is_file():
         return 0
@@ -60,7 +68,7 @@ class _LogWhereSaved(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        """Asks for a log line wherever a checkpoint is asked for."""
+        """Ask for a log line wherever a checkpoint is asked for."""
         if control.should_save:
             control.should_log = True
         return control
@@ -72,7 +80,7 @@ class _TellRoutingStep(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
     ) -> None:
-        """Called once per optimizer step, however many micro-batches it has."""
+        """Note the step: this is called once per optimizer step, however many micro-batches it has."""
         getattr(model, "module", model).set_routing_step(state.global_step)
 
 
@@ -83,14 +91,14 @@ class _MarkComplete(TrainerCallback):
         self.fingerprint = fingerprint
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Writes the marker, with the fingerprint of the data plan."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        """Write the marker, with the fingerprint of the data plan."""
+        folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
             record = {"step": state.global_step, "data_fingerprint": self.fingerprint}
             (folder / COMPLETE_MARKER).write_text(json.dumps(record) + "\n", encoding="utf-8")
 
 
-class LingTrainerMixin:
+class LingTrainerMixin(TrainerBase):
     """Put before a Trainer class (transformers' or TRL's) to train a Ling model with the pinned losses.
 
     Keyword arguments beyond the Trainer's: `learning_rate_at`, a pure function from the step (0-based) to the learning
@@ -99,10 +107,13 @@ class LingTrainerMixin:
     Source: paper 3.2; the log lines are ours.
     """
 
+    args: StageArguments
+    model: BailingMoeForCausalLM
+
     def __init__(
         self,
         *args: Any,
-        learning_rate_at: Any,
+        learning_rate_at: Callable[[int], float],
         flops_per_token: float,
         data_fingerprint: str,
         moments_from: Path | None = None,
@@ -127,10 +138,10 @@ class LingTrainerMixin:
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
         # The data plan fixes the order; position i is all that a checkpoint has to know.
-        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+        return SequentialSampler(cast(Sized, self.train_dataset if train_dataset is None else train_dataset))
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Trainer's optimizer, with the moments of the stage before where they were asked for."""
+        """Return Trainer's optimizer, with the moments of the stage before where they were asked for."""
         is_new = self.optimizer is None
         optimizer = super().create_optimizer(model) if model is not None else super().create_optimizer()
         if is_new and self.moments_from is not None:
@@ -138,22 +149,28 @@ class LingTrainerMixin:
         return optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> torch.optim.lr_scheduler.LRScheduler:
-        """A LambdaLR over the recipe's own schedule: its only state is the step."""
+        """Return a LambdaLR over the recipe's own schedule: its only state is the step."""
         if self.lr_scheduler is None:
             peak = self.args.learning_rate
+            chosen = cast(torch.optim.Optimizer, optimizer or self.optimizer)
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-                optimizer or self.optimizer, lambda step: self.learning_rate_at(step) / peak
+                chosen, lambda step: self.learning_rate_at(step) / peak
             )
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Loads a checkpoint's weights. They are saved under the released names, expert by expert, and Trainer would
-        load what fits the runtime's names and leave the experts as they are, with no more than a warning."""
+        """Load a checkpoint's weights.
+
+        They are saved under the released names, expert by expert, and Trainer would load what fits the runtime's names
+        and leave the experts as they are, with no more than a warning.
+        """
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
             return
-        saved = type(self.model).from_pretrained(resume_from_checkpoint, dtype=self.model.dtype)
+        saved = cast(
+            "BailingMoeForCausalLM", type(self.model).from_pretrained(resume_from_checkpoint, dtype=self.model.dtype)
+        )
         self.model.load_state_dict(saved.state_dict(), strict=True)
 
     # ---- loss
@@ -161,7 +178,7 @@ class LingTrainerMixin:
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The model's own loss of one micro-batch, scaled so that the step's gradient is right under accumulation.
+        """Return the model's own loss of one micro-batch, scaled so that a step's gradient is right when accumulated.
 
         Args:
             model: the model, wrapped or not.
@@ -189,7 +206,7 @@ class LingTrainerMixin:
         return (loss, outputs) if return_outputs else loss
 
     def _add_routing(self, outputs: Any, share: torch.Tensor) -> None:
-        """Adds the router losses, weighted as in the loss, and what the routers did with the real tokens."""
+        """Add the router losses, weighted as in the loss, and what the routers did with the real tokens."""
         self.statistics.add(
             balance_loss=outputs.aux_loss * share.to(outputs.aux_loss.device),
             z_loss=outputs.z_loss * share.to(outputs.z_loss.device),
@@ -197,14 +214,14 @@ class LingTrainerMixin:
             entropy_sums=outputs.router_entropy_sums,
         )
 
-    def floating_point_ops(self, inputs: dict[str, Any]) -> float:
-        """FLOPs of one micro-batch. Trainer's own estimate counts every expert: six times too much for Ling."""
-        return float(inputs["input_ids"].numel() * self.flops_per_token)
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Return the FLOPs of one micro-batch; Trainer's own estimate counts every expert: six times too much."""
+        return int(inputs["input_ids"].numel() * self.flops_per_token)
 
     # ---- log lines
 
-    def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
-        """Trainer's loop; first brings metrics.jsonl back to the step that is resumed."""
+    def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> TrainOutput:  # type: ignore[override]
+        """Run Trainer's loop, after metrics.jsonl has been brought back to the step that is resumed."""
         path = Path(self.args.output_dir) / METRICS_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         last_step = 0
@@ -219,7 +236,7 @@ class LingTrainerMixin:
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
-        """Turns Trainer's log line into ours and appends it to metrics.jsonl; other lines pass unchanged."""
+        """Turn Trainer's log line into ours and append it to metrics.jsonl; other lines pass unchanged."""
         if "learning_rate" in logs and self.statistics:
             record = self._training_record(logs)
             if self.is_world_process_zero():
@@ -259,7 +276,7 @@ class LingTrainerMixin:
         return getattr(self, "_logged_step", self._initial_global_step)
 
     def _extra_record(self) -> dict[str, Any]:
-        """Figures of one kind of training only; DPO's rewards for example."""
+        """Return the figures of one kind of training only; DPO's rewards for example."""
         return {}
 
     def _console_figures(self, record: dict[str, Any]) -> dict[str, Any]:

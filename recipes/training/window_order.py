@@ -16,7 +16,7 @@ _FEISTEL_ROUNDS = 6
 
 
 def largest_remainder(ratios: Sequence[float], total: int) -> list[int]:
-    """Shares `total` whole units out by ratio: every share within 1 of exact, and they sum to `total`.
+    """Share `total` whole units out by ratio: every share within 1 of exact, and they sum to `total`.
 
     Args:
         ratios: sum to 1.
@@ -37,7 +37,7 @@ def largest_remainder(ratios: Sequence[float], total: int) -> list[int]:
 
 
 def _mix(value: int) -> int:
-    """splitmix64's finalizer: every bit of the input reaches every bit of the output."""
+    """Apply splitmix64's finalizer: every bit of the input reaches every bit of the output."""
     value = (value + 0x9E3779B97F4A7C15) & _MASK
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -45,7 +45,7 @@ def _mix(value: int) -> int:
 
 
 def permuted(index: int, size: int, seed: int, epoch: int) -> int:
-    """Returns the place of `index` in a pseudorandom permutation of range(size), without an array of that size.
+    """Return the place of `index` in a pseudorandom permutation of range(size), without an array of that size.
 
     A Feistel network over the next power of four, walked until it lands below `size` (four steps at most on average).
 
@@ -57,8 +57,6 @@ def permuted(index: int, size: int, seed: int, epoch: int) -> int:
 
     Returns:
         A number in 0..size - 1; different for different `index`.
-
-    Source: ours.
     """
     half_bits = max((size - 1).bit_length() + 1, 2) // 2
     half_mask = (1 << half_bits) - 1
@@ -105,11 +103,11 @@ class BlockOrder:
         self._block = lru_cache(maxsize=8)(self._compute_block)
 
     def windows_of(self, source: int) -> int:
-        """Returns how many places a source has."""
+        """Return how many places a source has."""
         return self.num_full_blocks * self.counts[source] + self.tail_counts[source]
 
     def locate(self, place: int) -> tuple[int, int]:
-        """Returns the source at a place and how many places before it that source has had.
+        """Return the source at a place and how many places before it that source has had.
 
         Raises:
             IndexError: no such place.
@@ -122,7 +120,7 @@ class BlockOrder:
         return source, block * self.counts[source] + int(ranks[offset])
 
     def _compute_block(self, block: int) -> tuple[np.ndarray, np.ndarray]:
-        """Sources of the block's places, and for each place how often its source came before it in the block."""
+        """Return the sources of a block's places, and how often each place's source came before it in the block."""
         counts = self.counts if block < self.num_full_blocks else self.tail_counts
         generator = np.random.Generator(np.random.Philox(key=[self.seed & _MASK, block]))
         sources = generator.permutation(np.repeat(np.arange(len(counts)), counts))

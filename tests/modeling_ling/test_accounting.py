@@ -1,9 +1,11 @@
 """Counts against the paper's figures and against real models."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from modeling_ling import BailingMoeConfig, BailingMoeForCausalLM, load_preset
+from modeling_ling import PRESETS, BailingMoeConfig, BailingMoeForCausalLM, load_preset
 from modeling_ling.accounting import (
     count_checkpoint_tensors,
     count_parameters,
@@ -16,6 +18,7 @@ from modeling_ling.accounting import (
     training_state_bytes,
     weight_bytes,
 )
+from modeling_ling.geometry import Geometry
 
 
 def test_lite_has_the_papers_total_and_active_parameters():
@@ -96,3 +99,25 @@ def test_a_preset_for_another_vocabulary_drops_the_released_special_ids():
     assert (config.vocab_size, config.eos_token_id, config.pad_token_id) == (1000, None, None)
     with pytest.raises(ValueError, match="no preset"):
         load_preset("huge")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"num_key_value_heads": None, "num_shared_experts": None, "head_dim": None, "hidden_size": 256},
+        {"use_bias": True, "use_qkv_bias": True, "first_k_dense_replace": 2},
+        {"tie_word_embeddings": True, "num_attention_heads": 8, "num_experts": 4, "num_experts_per_tok": 1},
+    ],
+)
+def test_a_geometry_counts_as_the_configuration_of_the_same_keys(values):
+    config, geometry = BailingMoeConfig(**values), Geometry.from_values(values)
+    for field in dataclasses.fields(Geometry):
+        assert getattr(geometry, field.name) == getattr(config, field.name), field.name
+    assert count_parameters(geometry) == count_parameters(config)
+    assert count_checkpoint_tensors(geometry) == count_checkpoint_tensors(config)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_presets_geometry_is_that_of_its_configuration(name):
+    assert Geometry.of_preset(name) == Geometry.from_values(load_preset(name).to_dict())

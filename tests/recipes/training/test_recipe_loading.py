@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets_builders.building.strict_yaml import read_yaml
 from recipes.training.arguments import DPOArguments, PretrainArguments, SFTArguments
 from recipes.training.mixture_recipe import read_mixture
 from recipes.training.recipe_loading import RecipeError, load_recipe, parse_recipe
@@ -32,6 +33,16 @@ def test_a_flat_recipe_fills_the_arguments_and_derives_steps_and_accumulation(tm
     assert arguments.gradient_accumulation_steps == 512 // 64 // 2
 
 
+def test_a_recipe_is_read_as_a_builders_config_is(tmp_path: Path) -> None:
+    lines = "adam_beta1: 9e-1\nsave_steps: 1e2\nseed: 1e1\nfreeze_router: yes\nstage: no\n"
+    recipe = write(tmp_path, GOOD + lines)[1]
+    values = load_recipe(recipe)
+    assert values == read_yaml(Path(recipe))
+    arguments = parse_recipe(PretrainArguments, ["--config", recipe])
+    assert (arguments.adam_beta1, arguments.seed, arguments.freeze_router) == (0.9, 10, True)
+    assert arguments.stage == "no", "a text in YAML 1.2"
+
+
 def test_fields_on_the_command_line_override_the_recipe_with_hyphens_and_underscores(tmp_path: Path) -> None:
     config = write(tmp_path, GOOD)
     assert parse_recipe(PretrainArguments, [*config, "--learning-rate", "1e-3"]).learning_rate == 1e-3
@@ -49,11 +60,11 @@ def test_the_data_root_is_put_into_every_path(tmp_path: Path) -> None:
     ("line", "words"),
     [
         ("lerning_rate: 1.0\n", ["unknown key 'lerning_rate'", "1.0", "'learning_rate'"]),
-        ("learning_rate: 1e-4\n", ["'learning_rate' is written twice", "lines 2 and 9"]),
+        ("learning_rate: 1e-4\n", ["'learning_rate' stands twice", "lines 2 and 9"]),
         ("logging_steps: [1, 2]\n", ["logging_steps", "[1, 2]", "list", "float"]),
         ("save_total_limit: 3.7\n", ["save_total_limit", "3.7", "int"]),
         ("use_cpu_extra: no\n", ["use_cpu_extra"]),
-        ("init_optimizer: 'yes'\n", ["init_optimizer", "'yes'", "bool"]),
+        ("init_optimizer: maybe\n", ["init_optimizer", "'maybe'", "bool"]),
         ("max_steps: 10\n", ["max_steps", "derived", "train_tokens"]),
         ("gradient_accumulation_steps: 4\n", ["gradient_accumulation_steps", "derived", "global_batch_tokens"]),
         ("fim_rate: 1.5\n", ["fim_rate", "1.5", "between 0 and 1"]),
@@ -91,7 +102,7 @@ def test_a_wrong_flag_stops_too(tmp_path: Path, flags: list[str], words: list[st
 def test_a_missing_file_and_a_file_that_is_no_mapping_are_said_to_be_that(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no recipe at"):
         load_recipe(tmp_path / "absent.yaml")
-    with pytest.raises(RecipeError, match="must be a mapping"):
+    with pytest.raises(RecipeError, match="holds a list"):
         load_recipe(write(tmp_path, "- a\n- b\n")[1])
     with pytest.raises(RecipeError, match="not valid YAML"):
         load_recipe(write(tmp_path, "a: [1\n")[1])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recipes.__main__ import main, plan_recipe
+from recipes.__main__ import main
+from recipes.training.plan_command import plan_recipe
 from recipes.training.recipe_loading import load_recipe
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"

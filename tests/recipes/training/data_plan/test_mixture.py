@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from recipes.training.collator import collate_windows
 from recipes.training.fim import FimConfig
-from recipes.training.mixture import MixtureDataset, MixtureSource, build_mixture, format_plan
+from recipes.training.mixture import MixtureDataset, MixtureSource, build_mixture
 from recipes.training.mixture_ratios import global_ratios
 from recipes.training.token_store import TokenStore
 from recipes.training.window_order import BlockOrder, largest_remainder, permuted
@@ -186,13 +186,6 @@ def test_data_loader_workers_and_the_collator_give_model_inputs(build_stage: Bui
 def test_a_source_too_small_for_its_share_stops_with_the_numbers(build_stage: BuildStage) -> None:
     with pytest.raises(ValueError, match=r"too small for their share at max_epochs 1:\n  .*windows .* available = .*"):
         build_stage(num_windows=100_000, max_epochs=1.0)
-
-
-def test_the_plan_reads_as_a_table(build_stage: BuildStage) -> None:
-    lines = format_plan(build_stage().plan()).splitlines()
-    assert lines[0].split()[:5] == ["source", "group", "ratio", "token", "share"]
-    assert [line.split()[0] for line in lines[1:]] == ["raw", "related", "synthetic", "documentation", "arithmetic"]
-    assert lines[1].split()[2] == "0.6580"
 
 
 def test_a_source_without_a_share_is_not_even_opened(build_stage: BuildStage, tokenizer, tmp_path: Path) -> None:

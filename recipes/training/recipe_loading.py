@@ -39,9 +39,9 @@ DERIVED_KEYS = {
 
 
 if TYPE_CHECKING:
-    from recipes.training.recipe_keys import StageArguments
+    from transformers import TrainingArguments
 
-Arguments = TypeVar("Arguments", bound="StageArguments")
+Arguments = TypeVar("Arguments", bound="TrainingArguments")
 
 
 class RecipeError(ValueError):

@@ -47,7 +47,18 @@ class RepositoriesBuilder(Builder[RepositoriesConfig]):
         """Curate each file; let the files of a repository meet and join them; keep one of equal or similar samples."""
         config, samples = self.config, self.curation
         code, files = self.curation.of(CODE), self.curation.of(CODE, TEXT)
-        stages = [
+        concatenate = Concatenate(
+            config.arrangement(),
+            min_files=config.min_files,
+            min_resolved=config.min_resolved,
+            has_implicit=config.implicit_imports,
+            folder=self.coverage_folder,
+        )
+        signatures = samples.signatures(SIGNATURE_BATCH_SIZE) if config.near_dedup else []
+        near_deduplicate = Stage(
+            "near_deduplicate", samples.near_dedup(), tasks=config.num_tasks, before=samples.find_clusters
+        )
+        return [
             Stage(
                 "filter",
                 [
@@ -65,32 +76,9 @@ class RepositoriesBuilder(Builder[RepositoriesConfig]):
                 tasks=config.num_tasks,
                 before=samples.index_benchmarks,
             ),
-            Stage(
-                "concatenate",
-                [
-                    Concatenate(
-                        config.arrangement(),
-                        config.min_files,
-                        config.min_resolved,
-                        config.implicit_imports,
-                        self.coverage_folder,
-                    ),
-                    *samples.quality_limits(),
-                ],
-                tasks=config.num_tasks,
-                key=repository_of,
-            ),
-        ]
-        if not config.near_dedup:
-            return [*stages, Stage("deduplicate", samples.exact_dedup(), tasks=config.num_tasks)]
-        return [
-            *stages,
-            Stage(
-                "deduplicate",
-                [*samples.exact_dedup(), *samples.signatures(SIGNATURE_BATCH_SIZE)],
-                tasks=config.num_tasks,
-            ),
-            Stage("near_deduplicate", samples.near_dedup(), tasks=config.num_tasks, before=samples.find_clusters),
+            Stage("concatenate", [concatenate, *samples.quality_limits()], tasks=config.num_tasks, key=repository_of),
+            Stage("deduplicate", [*samples.exact_dedup(), *signatures], tasks=config.num_tasks),
+            *([near_deduplicate] if config.near_dedup else []),
         ]
 
     def check(self) -> None:

@@ -70,7 +70,9 @@ class Concatenate(Step):
     libraries = ("google-re2", "license-expression")
     arity: Arity = "n:1"
 
-    def __init__(self, how: Arrangement, min_files: int, min_resolved: float, has_implicit: bool, folder: Path) -> None:
+    def __init__(
+        self, how: Arrangement, *, min_files: int, min_resolved: float, has_implicit: bool, folder: Path
+    ) -> None:
         super().__init__()
         self.how, self.min_files, self.min_resolved = how, min_files, min_resolved
         self.has_implicit, self.folder = has_implicit, str(folder)

@@ -10,12 +10,11 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as parquet
-
+from datasets_builders.building.dataset_folder import DatasetFolder
 from evals.report.page import Page
 from recipes.step_runner import StepRecord
 
@@ -203,20 +202,13 @@ def add_questions(page: Page, folder: Path) -> None:
     """Add a question and its answer of each kind."""
     page.heading("Sample questions and answers")
     shown: set[str] = set()
-    for row in train_rows(folder, ["kind", "messages"]):
+    for row in DatasetFolder(folder).rows(["kind", "messages"], "train"):
         question, answer = (message["content"] for message in row["messages"][:2])
         if row["kind"] in shown or len(question) + len(answer) > SAMPLE_CHARS:
             continue
         shown.add(row["kind"])
         page.heading(row["kind"], level=3)
         page.code(f"HUMAN\n{question}\n\nASSISTANT\n{answer}")
-
-
-def train_rows(folder: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the train rows of a dataset folder."""
-    for shard in sorted((folder / "data").glob("train_*.parquet")):
-        for batch in parquet.ParquetFile(shard).iter_batches(256, columns=columns):
-            yield from batch.to_pylist()
 
 
 def add_timing(page: Page, records: Sequence[StepRecord]) -> None:

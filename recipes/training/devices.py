@@ -41,7 +41,7 @@ def current_device_name() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 
 
-def model_flops_utilisation(tokens_per_second: float, flops_per_token: float, device_name: str) -> float | str:
+def model_flops_utilization(tokens_per_second: float, flops_per_token: float, device_name: str) -> float | str:
     """Share of the device's peak that the model's own arithmetic used.
 
     Args:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEAD_SHARE_OF_MEAN = 0.01
 
 
-def summarise_load(assignments: torch.Tensor, entropy_sums: torch.Tensor, num_tokens: float) -> dict[str, object]:
+def summarize_load(assignments: torch.Tensor, entropy_sums: torch.Tensor, num_tokens: float) -> dict[str, object]:
     """Return the load figures of a log line.
 
     Args:
@@ -51,7 +51,7 @@ class StepTotals:
 
     Attributes:
         values: loss parts, summed.
-        load: the figures of `summarise_load`.
+        load: the figures of `summarize_load`.
         num_tokens: real tokens that went through the model.
     """
 
@@ -99,6 +99,6 @@ class StepStatistics:
         num_tokens = float(assignments.sum()) / (assignments.shape[0] * num_experts_per_tok)
         return StepTotals(
             values={name: float(value) for name, value in sums.items()},
-            load=summarise_load(assignments, entropy_sums, num_tokens),
+            load=summarize_load(assignments, entropy_sums, num_tokens),
             num_tokens=round(num_tokens),
         )

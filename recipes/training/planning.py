@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from modeling_ling.geometry import Geometry
     from recipes.training.recipe_keys import StageArguments
 
-# Hours are given for one GPU of this peak at this utilisation: what HF-native training of such models has been reported
+# Hours are given for one GPU of this peak at this utilization: what HF-native training of such models has been reported
 # to reach. An assumption, printed beside the figure.
 ASSUMED_DEVICE = "H100"
-ASSUMED_UTILISATION = 0.08
+ASSUMED_UTILIZATION = 0.08
 
 
 @dataclass
@@ -217,9 +217,9 @@ def render_plan(plan: StagePlan) -> str:
     ]
     if total_flops:
         peak = peak_flops_per_second(ASSUMED_DEVICE) or 1.0
-        hours = total_flops / (peak * ASSUMED_UTILISATION) / 3600
+        hours = total_flops / (peak * ASSUMED_UTILIZATION) / 3600
         lines.append(
-            f"  time              {hours:,.2g} {ASSUMED_DEVICE} hours, if {ASSUMED_UTILISATION:.0%} of its peak is used"
+            f"  time              {hours:,.2g} {ASSUMED_DEVICE} hours, if {ASSUMED_UTILIZATION:.0%} of its peak is used"
         )
     if plan.learning_rates:
         start, middle, end = plan.learning_rates

@@ -128,7 +128,7 @@ def _figures(run: dict[str, Any]) -> list[list[str]]:
         ["dead experts at the end", str(last.get("num_dead_experts", "-"))],
         ["learning rate, start / middle / end", f"{start:.3g} / {middle:.3g} / {end:.3g} ({plan['schedule']})"],
         ["tokens per second", f"{run['tokens_per_second']:,}" if run["tokens_per_second"] else "-"],
-        ["MFU", str(last.get("model_flops_utilisation", "n/a"))],
+        ["MFU", str(last.get("model_flops_utilization", "n/a"))],
         ["peak resident memory", f"{run['peak_resident_bytes'] / 1e9:.2f} GB"],
         ["device", f"{run['num_devices']} x {run['device']}"],
     ]

@@ -19,7 +19,7 @@ from torch.utils.data import Sampler, SequentialSampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from recipes.training.checkpoints import COMPLETE_MARKER, load_optimizer_moments
-from recipes.training.devices import current_device_name, model_flops_utilisation, peak_memory_bytes
+from recipes.training.devices import current_device_name, model_flops_utilization, peak_memory_bytes
 from recipes.training.moe_metrics import StepStatistics
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ else:
 
 METRICS_FILE = "metrics.jsonl"
 # Figures of the clock and the machine: everything else in metrics.jsonl is equal in a resumed and an unbroken run.
-TIMING_KEYS = ("tokens_per_second", "model_flops_utilisation", "seconds", "peak_resident_bytes", "peak_gpu_bytes")
+TIMING_KEYS = ("tokens_per_second", "model_flops_utilization", "seconds", "peak_resident_bytes", "peak_gpu_bytes")
 
 
 def truncate_metrics(path: Path, last_step: int) -> int:
@@ -262,7 +262,7 @@ class LingTrainerMixin(TrainerBase):
         record.update(self._extra_record())
         record["tokens_per_second"] = round(rate, 1)
         per_device = rate / self.accelerator.num_processes
-        record["model_flops_utilisation"] = model_flops_utilisation(
+        record["model_flops_utilization"] = model_flops_utilization(
             per_device, self.flops_per_token, current_device_name()
         )
         record["seconds"] = round(seconds, 3)
@@ -280,7 +280,7 @@ class LingTrainerMixin(TrainerBase):
         return {}
 
     def _console_figures(self, record: dict[str, Any]) -> dict[str, Any]:
-        names = ("loss", "balance_loss", "z_loss", "tokens_seen", "tokens_per_second", "model_flops_utilisation")
+        names = ("loss", "balance_loss", "z_loss", "tokens_seen", "tokens_per_second", "model_flops_utilization")
         figures = {name: record[name] for name in names if name in record}
         figures["expert_load_max_over_mean"] = record["worst_load_max_over_mean"]
         figures["dead_experts"] = record["num_dead_experts"]

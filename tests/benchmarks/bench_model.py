@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from modeling_ling import BailingMoeConfig, load_preset
 from modeling_ling.accounting import decode_bytes_per_token, flops_per_token, training_flops_per_token
-from recipes.training.devices import current_device_name, model_flops_utilisation
+from recipes.training.devices import current_device_name, model_flops_utilization
 from tests.benchmarks.peer_models import (
     MODEL_CLASSES,
     dense_bytes_per_token,
@@ -244,10 +244,10 @@ def measure_once(work: str, dtype: str, options: argparse.Namespace) -> Iterator
 
 def row(measurement: Measurement, ours: Measurement | None) -> str:
     rate = measurement.num_tokens / measurement.median
-    utilisation = "-"
+    utilization = "-"
     if measurement.flops_per_token:
-        value = model_flops_utilisation(rate, measurement.flops_per_token, current_device_name())
-        utilisation = value if isinstance(value, str) else f"{100 * value:.1f} %"
+        value = model_flops_utilization(rate, measurement.flops_per_token, current_device_name())
+        utilization = value if isinstance(value, str) else f"{100 * value:.1f} %"
     peak = "-" if measurement.peak_bytes is None else f"{measurement.peak_bytes / 2**30:.1f} GiB"
     ratio = "-" if ours is None else f"{measurement.median / ours.median:.2f}"
     cells = (
@@ -257,7 +257,7 @@ def row(measurement: Measurement, ours: Measurement | None) -> str:
         f"{1000 * measurement.median:.2f}",
         f"{1000 * min(measurement.seconds):.2f}",
         f"{rate:.1f}",
-        utilisation,
+        utilization,
         peak,
         ratio,
     )

@@ -76,6 +76,17 @@ def test_an_exported_folder_loads_in_a_fresh_process_with_the_same_logits(build_
     assert int(length) == 13
 
 
+def test_a_checkpoint_replaces_an_earlier_one_in_the_folder_and_nothing_else(build_model, tmp_path):
+    others = ["model.fp16.safetensors", "adapter_model.safetensors", "model-notes.safetensors"]
+    for name in others:
+        (tmp_path / name).write_text("of somebody else")
+    for size, num_files in (("5GB", 1), ("50KB", 5), ("5GB", 1)):
+        export_model(build_model(), None, tmp_path, max_shard_size=size)
+        names = {path.name for path in tmp_path.glob("*.safetensors*")} - set(others)
+        assert len(names) > num_files if num_files > 1 else names == {"model.safetensors"}
+        assert all((tmp_path / name).read_text() == "of somebody else" for name in others)
+
+
 def test_importing_the_package_loads_a_folder_without_remote_code(build_model, tmp_path, ids):
     model = build_model().eval()
     model.save_pretrained(tmp_path)

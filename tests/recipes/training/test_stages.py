@@ -73,7 +73,7 @@ def test_log_lines_hold_loss_rate_and_expert_load_per_layer(stages: Path) -> Non
     assert last["total_loss"] == pytest.approx(
         last["loss"] + 0.015 * last["balance_loss"] + 1e-4 * last["z_loss"], abs=1e-5
     )
-    assert last["model_flops_utilisation"] == "n/a"
+    assert last["model_flops_utilization"] == "n/a"
     assert last["tokens_per_second"] > 0
     assert last["grad_norm"] > 0
     assert last["peak_resident_bytes"] > 1e8

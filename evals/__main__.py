@@ -1,4 +1,4 @@
-"""Section 4: `python -m evals run|rescore|report|loss|selfcheck|list`, and section 5: `efficiency ...`."""
+"""Section 4: `python -m evals run ...` and what belongs to it, and section 5: `python -m evals efficiency ...`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ python -m evals run --model PATH_OR_ID --tasks humaneval,mbpp"""
 SCORING = {
     "list": "evals.commands.list_tasks",
     "selfcheck": "evals.commands.selfcheck",
+    "isolation-check": "evals.commands.isolation_check",
+    "stability": "evals.commands.stability",
     "run": "evals.commands.run",
     "rescore": "evals.commands.rescore",
     "report": "evals.commands.report",

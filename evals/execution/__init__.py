@@ -1,4 +1,4 @@
-"""Section 4: the sandbox: the one place of the project where generated code runs. Standard library only."""
+"""Section 4.1: the sandbox: the one place of the project where generated code runs. Standard library only."""
 
 from evals.execution.executor import Executor, probe_isolation
 from evals.execution.packages import MissingPackageError

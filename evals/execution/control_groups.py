@@ -1,4 +1,4 @@
-"""Section 4: a control group for each program, where this user may make one (root, as a rule).
+"""Section 4.1: a control group for each program, where this user may make one (root, as a rule).
 
 A limit on address space counts each process alone; a group counts all of them together, and their files in /tmp too.
 """

@@ -1,4 +1,4 @@
-"""Section 4: other Python environments for benchmarks whose programs need pinned packages (BigCodeBench, DS-1000)."""
+"""Section 4.1: other Python environments for benchmarks whose programs need pinned packages (BigCodeBench, DS-1000)."""
 
 from __future__ import annotations
 

@@ -23,12 +23,13 @@ LADDER = ("bubblewrap", "namespaces")
 
 
 class Executor:
-    """Run programs, each in a sandbox of its own.
+    r"""Run programs, each in a sandbox of its own.
 
     Args:
         limits (`Limits`): for programs that bring none.
         isolation (`str`): "auto" takes the strongest that works here; or one by name: "bubblewrap", "namespaces", or
-            "rlimits", which limits resources but hides neither files nor network and is never taken by itself.
+            "rlimits", which limits resources, hides neither files nor network but for the host's Unix sockets, and is
+            never taken by itself.
         workers (`int`): programs at once in `run_batch`.
 
     Raises:
@@ -37,9 +38,7 @@ class Executor:
     Example:
         >>> with Executor() as executor:
         ...     executor.run(Program("print(6 * 7)")).stdout
-        '42\\n'
-
-    Source: paper 4 runs generated code; how it is contained is ours.
+        '42\n'
     """
 
     def __init__(self, limits: Limits | None = None, isolation: str = "auto", workers: int = 2) -> None:

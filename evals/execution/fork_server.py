@@ -29,8 +29,8 @@ HERE = Path(__file__).parent
 INSIDE = (HERE / "fork_server_inside.py").read_text(encoding="utf-8")
 MODULES = {name: (HERE / f"{name}.py").read_text(encoding="utf-8") for name in ("namespaces", "inside")}
 START_SECONDS = 60
-MOST_IDLE = 8
-MOST_FAILURES = 3  # one after another; programs of that kind then get an interpreter each
+MAX_IDLE = 8
+MAX_FAILURES = 3  # one after another; programs of that kind then get an interpreter each
 MESSAGE_BYTES = 256  # as in fork_server_inside.py
 Key = tuple[tuple[str, ...], int]  # packages, hash seed
 
@@ -82,18 +82,26 @@ class ForkServer:
 
     def _await_ready(self) -> None:
         self.control.settimeout(START_SECONDS)
-        with self.process.stdout, self.process.stderr:
+        stdout, stderr = self.process.stdout, self.process.stderr
+        assert stdout and stderr, "pipes, as Popen was told"
+        with stdout, stderr:
             said = self.control.recv(MESSAGE_BYTES)
             if said != b"ready":
-                last = (said or self.process.stderr.read()).decode("utf-8", "replace").strip().splitlines()[-1:]
+                last = (said or stderr.read()).decode("utf-8", "replace").strip().splitlines()[-1:]
                 raise OSError(f"the fork server did not start: {''.join(last)}")
 
-    def send(self, descriptors: Sequence[int], joins: Sequence[str]) -> None:
-        """Have a program started: its payload, stdin, stdout, stderr and status, and control groups to join."""
+    def send(self, descriptors: Sequence[int], channel: Sequence[int], joins: Sequence[str]) -> None:
+        """Have a program started.
+
+        Args:
+            descriptors: its payload, stdin, stdout, stderr and status.
+            channel: none, or two by which it gets its marker.
+            joins: files of control groups to join.
+        """
         with contextlib.ExitStack() as stack:
             groups = [stack.enter_context(open(join, "wb", buffering=0)).fileno() for join in joins]
             self.control.settimeout(START_SECONDS)
-            socket.send_fds(self.control, [b"program"], [*descriptors, *groups])
+            socket.send_fds(self.control, [f"{len(channel)}".encode()], [*descriptors, *channel, *groups])
 
     def exit_status(self, timeout: float | None) -> int | None:
         """Return the status of the program that was sent, None after `timeout` seconds.
@@ -122,25 +130,34 @@ class ForkServer:
 
 
 class ForkedProgram:
-    """A program that a server forked, with what `SandboxedRun` uses of `subprocess.Popen`."""
+    """A program that a server forked, with what `SandboxedRun` uses of `subprocess.Popen`.
+
+    Args:
+        servers (`ForkServers`): that get the server back.
+        server (`ForkServer`): that forks it.
+        descriptors: of its payload, standard input and status.
+        channel: none, or two by which it gets its marker.
+        joins: files of control groups to join.
+    """
 
     def __init__(
         self,
         servers: ForkServers,
         server: ForkServer,
-        payload: int,
-        stdin: int,
-        status: int,
+        descriptors: tuple[int, int, int],
+        channel: Sequence[int],
         joins: Sequence[str],
     ) -> None:
         self._servers, self._server = servers, server
         self.returncode: int | None = None
         self.stdin = None
+        self.pid = server.process.pid
+        payload, stdin, status = descriptors
         readers, writers = zip(*(os.pipe() for _ in range(2)), strict=True)
         self.stdout, self.stderr = (os.fdopen(reader, "rb") for reader in readers)
         try:
             with servers.counting_failures(server.key):
-                server.send([payload, stdin, *writers, status], joins)
+                server.send([payload, stdin, *writers, status], channel, joins)
         finally:
             for writer in writers:
                 os.close(writer)
@@ -151,8 +168,12 @@ class ForkedProgram:
             with self._servers.counting_failures(self._server.key):
                 self.returncode = self._server.exit_status(timeout)
             if self.returncode is None:
-                raise subprocess.TimeoutExpired("program", timeout)
+                raise subprocess.TimeoutExpired("program", timeout or 0.0)
             self._servers.give_back(self._server)
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Return the exit status, None while nobody has waited for it."""
         return self.returncode
 
     def kill(self) -> None:
@@ -180,7 +201,7 @@ class ForkServers:
             OSError, MissingPackageError: as `ForkServer`.
         """
         key = (program.packages, program.hash_seed)
-        if program.language != "python" or not self._useful or self._failures[key] >= MOST_FAILURES:
+        if program.language != "python" or not self._useful or self._failures[key] >= MAX_FAILURES:
             return None
         while server := self._take_idle(key):
             if server.process.poll() is None:
@@ -199,10 +220,10 @@ class ForkServers:
     def give_back(self, server: ForkServer) -> None:
         """Keep a server for the next program; the one that was not used for longest makes room."""
         with self._lock:
-            if self._failures[server.key] < MOST_FAILURES:
+            if self._failures[server.key] < MAX_FAILURES:
                 self._failures[server.key] = 0
             self._idle.append(server)
-            ended = self._idle.pop(0) if len(self._idle) > MOST_IDLE else None
+            ended = self._idle.pop(0) if len(self._idle) > MAX_IDLE else None
         if ended:
             ended.kill()
 

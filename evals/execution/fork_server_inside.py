@@ -8,6 +8,7 @@ then shares nothing that can be written with the server or with the programs bef
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -24,7 +25,7 @@ NEW_OTHERS = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # N
 CLONE = {"x86_64": 56, "aarch64": 220}
 CAPABILITY_VERSION = 0x20080522
 FLUSH_FAILED = 120  # the interpreter's exit status
-MESSAGE_BYTES, MOST_DESCRIPTORS = 256, 16
+MESSAGE_BYTES, MAX_DESCRIPTORS = 256, 16
 
 
 def load(name: str, text: str) -> types.ModuleType:
@@ -89,18 +90,19 @@ class Server:
         self.filter = namespaces.filter_program(os.uname().machine)
         self.libc = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock over a call, as os.fork does
 
-    def serve(self) -> tuple[dict, int]:
-        """Fork for each packet. Returns in a program's process alone: what is known of it, its status descriptor."""
+    def serve(self) -> tuple[dict, int, tuple]:
+        """Fork for each packet, and return in a program's process alone: what is known of it, and its descriptors."""
         gc.collect()
         gc.freeze()  # programs' collections leave the server's objects, and so its memory, alone
         self.control.send(b"ready")
         while True:
-            message, descriptors, _, _ = socket.recv_fds(self.control, MESSAGE_BYTES, MOST_DESCRIPTORS)
+            message, descriptors, _, _ = socket.recv_fds(self.control, MESSAGE_BYTES, MAX_DESCRIPTORS)
             if not message:
                 os._exit(0)
             first = self.fork_into_namespaces()
             if first == 0:
-                return self.prepare(*descriptors)
+                size = int(message)
+                return self.prepare(descriptors[:5], descriptors[5 : 5 + size], descriptors[5 + size :])
             for descriptor in descriptors:
                 os.close(descriptor)
             self.control.send(str(self.namespaces.exit_status(first)).encode())
@@ -117,8 +119,15 @@ class Server:
             raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
         return result
 
-    def prepare(self, payload: int, stdin: int, stdout: int, stderr: int, status: int, *joins: int) -> tuple[dict, int]:
-        """Isolate this process, the first of its namespaces, and fork the program's, which alone returns."""
+    def prepare(self, own: list, channel: list, joins: list) -> tuple[dict, int, tuple]:
+        """Isolate this process, the first of its namespaces, and fork the program's, which alone returns.
+
+        Args:
+            own: descriptors of the payload, stdin, stdout, stderr and status.
+            channel: none, or those by which the program gets its marker.
+            joins: those of control groups.
+        """
+        payload, stdin, stdout, stderr, status = own
         for join in joins:
             os.write(join, b"0")
         for number, descriptor in enumerate((stdin, stdout, stderr)):
@@ -128,21 +137,21 @@ class Server:
             self.enter(known)
         self.control.detach()
         known["limits"]["num_processes"] += 1  # this one
-        os.dup2(status, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        kept = [fcntl.fcntl(number, fcntl.F_DUPFD, 64) for number in (*channel, status)]
+        for number, descriptor in enumerate(kept, 3):
+            os.dup2(descriptor, number)
+        os.closerange(3 + len(kept), os.sysconf("SC_OPEN_MAX"))
         os.setsid()
-        self.namespaces.prctl(
-            self.namespaces.PR_SET_DUMPABLE, 0
-        )  # no program of this user may look into the first process
+        self.namespaces.prctl(self.namespaces.PR_SET_DUMPABLE, 0)  # no program of this user may look into this process
         program = os.fork()
         if program:
-            os.closerange(0, 4)
+            os.closerange(0, 3 + len(kept))
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # which the kernel then keeps from a first process
             os._exit(self.namespaces.exit_status(program))
         if not self.options["privileged"]:
             self.namespaces.prctl(self.namespaces.PR_SET_DUMPABLE, 1)
         reseed()
-        return known, 3
+        return known, 2 + len(kept), tuple(range(3, 3 + len(channel)))
 
     def enter(self, known: dict) -> None:
         """Set up the new namespaces for the program, then give up every right."""
@@ -230,8 +239,8 @@ def main() -> None:
         import_packages(options["packages"], options["package_folder"])
     server = Server(control, options, namespaces, inside)
     namespaces.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)
-    known, status = server.serve()
-    end(exit_code(lambda: inside.run(known, status)))
+    known, status, channel = server.serve()
+    end(exit_code(lambda: inside.run(known, status, channel)))
 
 
 main()

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-from evals.execution.hostile_programs import HONEST, MARKER, PROGRAMS
+from evals.execution.executor import Executor
+from evals.execution.hostile_programs import HONEST, MARKER, PROGRAMS, REPORTED
+from evals.execution.program import ExecutionResult, Limits, Program, Verdict
+
+LIMITS = Limits(
+    wall_seconds=1.5,
+    cpu_seconds=1.5,
+    compile_seconds=20,
+    memory_bytes=512 << 20,
+    disk_bytes=128 << 20,
+    num_processes=64,
+)
+VARIABLE = "LING_HOSTILE"  # of our environment, which no program may see
 
 
 class Host:
@@ -49,6 +63,9 @@ class Host:
                 listener.setblocking(False)
             for path in (self.folder, self.stream, self.datagram):
                 Path(path).chmod(0o777)  # only the sandbox shall stand between
+            before = os.environ.get(VARIABLE)
+            os.environ[VARIABLE] = self.secret
+            stack.callback(restore_variable, before)
             self._stack = stack.pop_all()
         return self
 
@@ -80,6 +97,14 @@ class Host:
         return source
 
 
+def restore_variable(value: str | None) -> None:
+    """Put our environment's variable back."""
+    if value is None:
+        del os.environ[VARIABLE]
+    else:
+        os.environ[VARIABLE] = value
+
+
 def _drain(listener: socket.socket) -> bool:
     """Return whether somebody came, and take all who did."""
     came = False
@@ -99,3 +124,59 @@ def programs(language: str, host: Host) -> Iterator[tuple[str, str]]:
     for name, source in PROGRAMS[language].items():
         yield name, host.fill(source)
     yield "honest", HONEST[language].replace("MARKER", MARKER)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a hostile program.
+
+    Args:
+        language (`str`): its language.
+        name (`str`): what it tries.
+        fault (`str`): what it got, in words; empty where it was held.
+        report (`str`): where the like was reported of another sandbox, if it was.
+    """
+
+    language: str
+    name: str
+    fault: str
+    report: str = ""
+
+
+def check_language(executor: Executor, language: str) -> list[Finding]:
+    """Run the language's hostile programs and its honest one, all at once; again one by one if anything was reached."""
+    with Host() as host:
+        chosen = list(programs(language, host))
+        results = executor.run_batch([_program(language, name, source) for name, source in chosen], LIMITS)
+        at_once = host.reached()
+        findings = []
+        for (name, source), result in zip(chosen, results, strict=True):
+            fault = fault_of(name, result, host)
+            if at_once and not fault:
+                executor.run(_program(language, name, source), LIMITS)
+                fault = ", ".join(f"reached {what}" for what in host.reached())
+            findings.append(Finding(language, name, fault, REPORTED[name][0] if name in REPORTED else ""))
+    if at_once and not any(finding.fault for finding in findings):
+        findings.append(Finding(language, "all at once", ", ".join(f"reached {what}" for what in at_once)))
+    return findings
+
+
+def _program(language: str, name: str, source: str) -> Program:
+    # Go's test runner has the last line.
+    marker = "" if language == "go" and name == "honest" else MARKER
+    return Program(source, language, expect_stdout_marker=marker)
+
+
+def fault_of(name: str, result: ExecutionResult, host: Host) -> str:
+    """Return what is wrong with a program's end, empty if nothing is."""
+    if result.verdict is Verdict.INFRA_ERROR:
+        return f"could not be run: {result.message}"
+    if name == "honest":
+        return "" if result.verdict is Verdict.PASS else f"an honest program ended with {result.verdict.value}"
+    if result.verdict is Verdict.PASS:
+        return "passed"
+    if "GOT-OUT" in result.stdout:
+        return "did what it tried"
+    if host.secret in result.stdout + result.stderr:
+        return "read a secret"
+    return ""

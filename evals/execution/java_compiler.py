@@ -1,4 +1,4 @@
-"""Section 4: Java is compiled by processes that stay, because javac takes far longer to start than to compile.
+"""Section 4.1: Java is compiled by processes that stay, because javac takes far longer to start than to compile.
 
 Such a process is javac in a sandbox like a program's own. It runs nothing of what it compiles, but a hostile text can
 crash, fill or hang it. So two answers of it are believed: class files, and javac's words on a program's errors.
@@ -27,8 +27,8 @@ from evals.execution.toolchains import toolchain
 
 NUM_COMPILATIONS = 500  # of one process; then another takes its place
 PART_OF_TIME = 1 / 4  # of the limit on compilation; the process's start counts too
-MOST_BYTES = 1 << 20  # of a text, as in CompileServer.java, and of an answer
-MOST_CLASSES = 256
+MAX_BYTES = 1 << 20  # of a text, as in CompileServer.java, and of an answer
+MAX_CLASSES = 256
 CLASS_FILE = re.compile(r"([A-Za-z0-9_$]{1,200}/)*[A-Za-z0-9_$]{1,200}\.class")
 COMMAND = (
     *("{java}", *JVM, "-XX:TieredStopAtLevel=1", "-Xss4m", "-Xmx256m", "-XX:+ExitOnOutOfMemoryError"),
@@ -60,10 +60,7 @@ class JavaRunner:
         self._idle: list[CompilerProcess] = []  # the one used last is the warmest, and taken first
 
     def run(self, program: Program, limits: Limits) -> ExecutionResult:
-        """Compile and run a program once.
-
-        Source: ours.
-        """
+        """Compile and run a program once."""
         start = time.monotonic()
         answer = self._compile(program, limits)
         if answer and answer.errors:
@@ -86,7 +83,7 @@ class JavaRunner:
     def _compile(self, program: Program, limits: Limits) -> Compilation | None:
         try:
             source = program.source.encode()
-            if len(source) > MOST_BYTES:
+            if len(source) > MAX_BYTES:
                 return None
             compiler = self._take()
         except (OSError, UnicodeEncodeError):
@@ -125,6 +122,9 @@ class CompilerProcess:
             self.process, status_reader = self._run.start(subprocess.PIPE)
             stack.callback(self._run.end, self.process)
             stack.callback(os.close, status_reader)
+            stdin, stdout = self.process.stdin, self.process.stdout
+            assert stdin and stdout, "pipes, as Popen was told"
+            self._stdin, self._stdout = stdin.fileno(), stdout.fileno()
             self._stack = stack.pop_all()
 
     def compile(self, name: bytes, source: bytes, seconds: float) -> Compilation | None:
@@ -135,7 +135,7 @@ class CompilerProcess:
         try:
             self._send(block(name) + block(source))
             size = int.from_bytes(self._receive(4), "big")
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 return None
             return parse(self._receive(size))
         except (OSError, ValueError):
@@ -150,12 +150,12 @@ class CompilerProcess:
 
     def _send(self, content: bytes) -> None:
         while content:
-            content = content[os.write(self.process.stdin.fileno(), content) :]
+            content = content[os.write(self._stdin, content) :]
 
     def _receive(self, size: int) -> bytes:
         content = b""
         while len(content) < size:
-            chunk = os.read(self.process.stdout.fileno(), size - len(content))
+            chunk = os.read(self._stdout, size - len(content))
             if not chunk:
                 raise ValueError("the compiler ended in the middle of an answer")
             content += chunk
@@ -186,6 +186,6 @@ def parse(answer: bytes) -> Compilation:
         parts.append(rest[4:end])
         rest = rest[end:]
     names = [name.decode() for name in parts[::2]]
-    if len(names) > MOST_CLASSES or not all(map(CLASS_FILE.fullmatch, names)):
+    if len(names) > MAX_CLASSES or not all(map(CLASS_FILE.fullmatch, names)):
         raise ValueError("too many class files, or an odd name")
     return Compilation(dict(zip(names, parts[1::2], strict=True)))

@@ -1,4 +1,4 @@
-"""Section 4: org.javatuples, as far as MultiPL-E's Java programs use it: our own classes for that public interface."""
+"""Section 4.1: org.javatuples 1.2, as far as MultiPL-E's programs use it: our own classes for that public interface."""
 
 from __future__ import annotations
 
@@ -85,10 +85,7 @@ public abstract class Tuple implements Iterable<Object>, Comparable<Tuple>, java
 
 @functools.cache
 def tuple_sources() -> dict[str, str]:
-    """Return the path of each source file and its text.
-
-    Source: ours, for the interface of javatuples 1.2.
-    """
+    """Return the path of each source file and its text."""
     files = {"org/javatuples/Tuple.java": TUPLE}
     for size, name in enumerate(NAMES, start=1):
         files[f"org/javatuples/{name}.java"] = _class(name, size)

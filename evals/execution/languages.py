@@ -1,4 +1,4 @@
-"""Section 4: how a program of each language is compiled and run inside the sandbox, and what its runtime needs.
+"""Section 4.1: how a program of each language is compiled and run inside the sandbox, and what its runtime needs.
 
 Words in braces are filled in: {tool} with the path of a tool, {cache} with the language's prepared folder, {modules}
 with npm's, {tmp} with the program's, {main} with `Program.main`, {heap_mb} with a runtime's own limit on its heap.
@@ -183,7 +183,7 @@ LANGUAGES = {
             "bash",
             "main.sh",
             tools=("bash",),
-            compile=(("{bash}", "-n", "main.sh"),),
+            compile=(("{bash}", "-c", 'for file in *.sh; do "$BASH" -n "$file" || exit; done'),),
             run=("{bash}", "main.sh"),
             folders=("/etc/alternatives",),
             out_of_memory=("cannot allocate", "Cannot allocate memory"),

@@ -117,7 +117,7 @@ def check(result: int, what: str) -> int:
 
 
 def prctl(option: int, value: int) -> None:
-    """Call prctl(2)."""
+    """Set an attribute of this process."""
     check(libc.prctl(option, value, 0, 0, 0), f"prctl {option}")
 
 
@@ -125,7 +125,8 @@ def enter_namespaces(privileged: bool) -> None:
     """Enter new namespaces, and go on in the second process of the new PID namespace.
 
     Its first one waits for it and for what it leaves behind: a program that changes its user, or ends early, then takes
-    all others along whatever it did. Outside waits this process; when that is killed, so is the first one.
+    all others along whatever it did. Outside waits this process; it ends with the thread that started it, and the first
+    one with it.
 
     Args:
         privileged: stay root, without a user namespace; else be user 65534 in one.
@@ -134,6 +135,7 @@ def enter_namespaces(privileged: bool) -> None:
     check(libc.unshare(CLONE_FLAGS | (0 if privileged else CLONE_USER)), "unshare")
     if not privileged:
         map_user(uid, gid)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # only now: a change of rights clears it
     first = os.fork()
     if first:
         os._exit(exit_status(first))
@@ -169,7 +171,7 @@ def write(path: str, text: str) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """Call mount(2)."""
+    """Mount a file system, or change how it is mounted."""
     words = [word.encode() for word in (source, target, kind, data)]
     check(libc.mount(words[0], words[1], words[2], flags, words[3]), f"mount {target}")
 

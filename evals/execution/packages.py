@@ -1,4 +1,4 @@
-"""Section 4: packages that a program in the sandbox may import, such as numpy; read-only, and nothing beside them."""
+"""Section 4.1: packages that a program in the sandbox may import, such as numpy; read-only, and nothing beside them."""
 
 from __future__ import annotations
 

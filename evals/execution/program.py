@@ -1,4 +1,4 @@
-"""Section 4: what the executor is given and what it answers."""
+"""Section 4.1: what the executor is given and what it answers."""
 
 from __future__ import annotations
 
@@ -65,8 +65,13 @@ class Program:
         hash_seed (`int`): PYTHONHASHSEED, 0 to 4294967295.
         packages: for Python, top-level packages of this environment that it may import (numpy), beside the standard
             library.
+        tests (`str`): for Python, a text that is run after `source`, in its namespace but with the builtins and the
+            modules' functions as they were before it, and without its trace functions.
         expect_stdout_marker (`str`): if set, exit status 0 passes only when this text stands in the last line of
             stdout. A checker prints it after its last test, so that `exit(0)` before the tests does not pass.
+        marker_request (`str`): if set, the executor hands the marker out in return for this text, and nobody has it
+            before: a program writes a line of it to descriptor 4, reads the marker from descriptor 3 and prints it, on
+            any late line. For Python that is done here, after the tests.
         expected_seconds (`float`): as far as known; of a batch, the longest are started first.
     """
 
@@ -77,7 +82,9 @@ class Program:
     files: Mapping[str, bytes] = field(default_factory=dict)
     hash_seed: int = 0
     packages: tuple[str, ...] = ()
+    tests: str = ""
     expect_stdout_marker: str = ""
+    marker_request: str = ""
     expected_seconds: float = 0.0
 
 

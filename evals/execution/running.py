@@ -97,6 +97,8 @@ class SandboxedRun:
         self.inside_folder = "/tmp" if sandbox.hides_files else folder
         self.output = {"stdout": bytearray(), "stderr": bytearray(), "status": bytearray()}
         self.tail = b""  # of stdout, where a marker stands even if the output was cut
+        self.asked = b""  # on the descriptor by which programs ask for their marker
+        self.channel: Channel | None = None
         self.num_dropped = 0
         self.message = ""
 
@@ -107,8 +109,10 @@ class SandboxedRun:
             ended = self._drain(process, status_reader)
         finally:
             os.close(status_reader)
-            self.end(process)
-        return self._judge(process.returncode, ended)
+            if self.channel:
+                self.channel.close()
+            returncode = self.end(process)
+        return self._judge(returncode, ended)
 
     def kill(self, process: subprocess.Popen[bytes] | ForkedProgram) -> None:
         """Kill what is left of the process tree."""
@@ -117,13 +121,14 @@ class SandboxedRun:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, 9)
 
-    def end(self, process: subprocess.Popen[bytes] | ForkedProgram) -> None:
-        """Kill what is left, wait until it is gone, and close its pipes."""
+    def end(self, process: subprocess.Popen[bytes] | ForkedProgram) -> int:
+        """Kill what is left, wait until it is gone, close its pipes, and return its exit status."""
         self.kill(process)
-        process.wait()
+        returncode = process.wait()
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 stream.close()
+        return returncode
 
     def start(self, stdin: int | None = None) -> tuple[subprocess.Popen[bytes] | ForkedProgram, int]:
         """Start the processes and return the first one, and where it says that the program starts.
@@ -140,19 +145,29 @@ class SandboxedRun:
             stack.callback(os.close, status_writer)
             payload = stack.enter_context(memory_file(json.dumps(self._payload()).encode()))
             given = stack.enter_context(memory_file(encoded(self.program.stdin)))
-            if server:
-                descriptors = payload.fileno(), given.fileno(), status_writer
-                process = ForkedProgram(self.servers, server, *descriptors, self.group.joins)
+            theirs: tuple[int, ...] = ()
+            if self.program.marker_request:
+                self.channel = Channel()
+                undo.callback(self.channel.close)
+                theirs = self.channel.theirs
+                for descriptor in theirs:
+                    stack.callback(os.close, descriptor)
+            process: subprocess.Popen[bytes] | ForkedProgram
+            if server and self.servers:
+                descriptors = (payload.fileno(), given.fileno(), status_writer)
+                process = ForkedProgram(self.servers, server, descriptors, theirs, self.group.joins)
             else:
-                process = self._start_alone(payload, given if stdin is None else stdin, status_writer)
+                process = self._start_alone(payload, given if stdin is None else stdin, (status_writer, *theirs))
             undo.pop_all()
         return process, status_reader
 
-    def _start_alone(self, payload: BinaryIO, stdin: BinaryIO | int, status_writer: int) -> subprocess.Popen[bytes]:
+    def _start_alone(
+        self, payload: BinaryIO, stdin: BinaryIO | int, written: tuple[int, ...]
+    ) -> subprocess.Popen[bytes]:
         environment = self._environment()
         words = self.sandbox.command(self.limits, self.program, self.folder, environment, self.tools)
-        words += ["-c", INSIDE, str(payload.fileno()), str(status_writer)]
-        passed = [payload.fileno(), status_writer]
+        passed = [payload.fileno(), *written]
+        words += ["-c", INSIDE, *map(str, passed)]
         if self.sandbox.name == "bubblewrap":
             with memory_file(filter_program(os.uname().machine)) as rules:
                 words[1:1] = ["--seccomp", str(rules.fileno())]
@@ -185,6 +200,8 @@ class SandboxedRun:
         return environment
 
     def _fill(self, words: tuple[str, ...]) -> list[str]:
+        if not self.tools:
+            raise TypeError("a program in Python has no commands")
         return self.tools.fill(words, self.inside_folder, self.program.main, self.limits.memory_bytes)
 
     def _payload(self) -> dict[str, object]:
@@ -200,12 +217,14 @@ class SandboxedRun:
         files = dict(self.program.files)
         if language:
             files[self._fill((language.file_name,))[0]] = encoded(self.program.source)
-        files = {safe_name(name): base64.b64encode(content).decode() for name, content in files.items()}
+        texts = {safe_name(name): base64.b64encode(content).decode() for name, content in files.items()}
         return {
             "source": "" if language else self.program.source,
+            "tests": self.program.tests,
+            "request": self.program.marker_request,
             "compile": [self._fill(words) for words in language.compile] if language else [],
             "run": self._fill(language.run) if language else [],
-            "files": files,
+            "files": texts,
             "limits": limits,
             "packages": self.sandbox.package_folder(self.program.packages) if self.program.packages else "",
             "folder": self.inside_folder,
@@ -221,7 +240,10 @@ class SandboxedRun:
         deadline = time.monotonic() + self.limits.compile_seconds
         with selectors.DefaultSelector() as selector:
             for source, name in ((process.stdout, "stdout"), (process.stderr, "stderr"), (status_reader, "status")):
+                assert source is not None, "pipes, as Popen was told"
                 selector.register(source, selectors.EVENT_READ, name)
+            if self.channel:
+                selector.register(self.channel.requests, selectors.EVENT_READ, "asked")
             while selector.get_map():
                 left = deadline - time.monotonic()
                 if left <= 0 or self.num_dropped > FLOOD_FACTOR * self.limits.output_bytes:
@@ -243,11 +265,21 @@ class SandboxedRun:
         return True
 
     def _keep(self, name: str, chunk: bytes) -> None:
+        if name == "asked":
+            self._answer(chunk)
+            return
         if name == "stdout":
             self.tail = (self.tail + chunk)[-TAIL_BYTES:]
         room = self.limits.output_bytes - len(self.output[name])
         self.output[name] += chunk[: max(room, 0)]
         self.num_dropped += max(len(chunk) - max(room, 0), 0)
+
+    def _answer(self, chunk: bytes) -> None:
+        """Hand the marker out if that is what was asked for, and nothing else was."""
+        request = f"{self.program.marker_request}\n".encode()
+        self.asked = (self.asked + chunk)[: len(request) + 1]
+        if self.asked == request and self.channel:
+            self.channel.answer(f"{self.program.expect_stdout_marker}\n".encode())
 
     def _judge(self, returncode: int, ended: bool) -> ExecutionResult:
         stdout, stderr = (self.output[name].decode("utf-8", "replace") for name in ("stdout", "stderr"))
@@ -278,10 +310,33 @@ class SandboxedRun:
             lacking = [text for text in (language.out_of_memory if language else ()) if text in stderr]
             return (Verdict.OOM, lacking[0]) if lacking else (Verdict.FAIL, "")
         marker = self.program.expect_stdout_marker
-        last_line = self.tail.decode("utf-8", "replace").rstrip("\n").rsplit("\n", 1)[-1]
-        if marker and marker not in last_line:
+        said = self.tail.decode("utf-8", "replace")
+        if not self.program.marker_request:
+            said = said.rstrip("\n").rsplit("\n", 1)[-1]
+        if marker and marker not in said:
             return Verdict.FAIL, "ended before its last test"
         return Verdict.PASS, ""
+
+
+class Channel:
+    """The pipes by which a program asks for its marker and gets it."""
+
+    def __init__(self) -> None:
+        answers, self._answers = os.pipe()
+        self.requests, requests = os.pipe()
+        self.theirs = (answers, requests)  # the program's ends
+        for descriptor in self.theirs:
+            os.fchmod(descriptor, 0o666)  # Java opens them by their path, as a user of its own
+
+    def answer(self, content: bytes) -> None:
+        """Write a few bytes, which the pipe has room for."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._answers, content)
+
+    def close(self) -> None:
+        """Close our ends."""
+        for descriptor in (self.requests, self._answers):
+            os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Section 4: compilers and interpreters: where they are, their versions, and what is prepared once for all programs.
+"""Section 4.1: compilers and interpreters: where they are, their versions, and what is prepared once for all programs.
 
 Prepared are a precompiled C++ header, a warm class archive for javac, our server around javac, the tuples that
 MultiPL-E's Java prompts import, Go's build cache, and three Rust crates. They lie in a cache folder of the user's that
@@ -114,10 +114,10 @@ def toolchain(name: str) -> Toolchain:
     cache = toolchains_folder() / f"{name}-{digest}"
     if name in PREPARATIONS and not cache.is_dir():
         _prepare(cache, tools, PREPARATIONS[name], name)
-    folders = [folder for folder in language.folders if Path(folder).is_dir()]
-    folders += [str(path) for path in (cache, node_modules()) if path.is_dir()]
-    folders += [str(_installation(path)) for path in tools.values() if not path.startswith(("/usr/", "/bin/"))]
-    return Toolchain(language, tools, version, cache, tuple(sorted(set(folders))))
+    shown = {folder for folder in language.folders if Path(folder).is_dir()}
+    shown |= {str(path) for path in (cache, node_modules()) if path.is_dir()}
+    shown |= {str(_installation(path)) for path in tools.values() if not path.startswith(("/usr/", "/bin/"))}
+    return Toolchain(language, tools, version, cache, tuple(sorted(shown)))
 
 
 def find_tool(tool: str, language: str) -> str:

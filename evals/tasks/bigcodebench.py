@@ -85,8 +85,8 @@ class BigCodeBench(ExecutedBenchmark):
         return self._program(row, code)
 
     def _program(self, row: Row, code: str) -> Program:
-        program = marked_program(f"{row['code_prompt']}\n    pass\n{code}\n{row['test']}\n{RUN_TESTS}")
-        return Program(program.source, PREFIX + self.interpreter, expect_stdout_marker=program.expect_stdout_marker)
+        code = f"{row['code_prompt']}\n    pass\n{code}"
+        return marked_program(code, f"{row['test']}\n{RUN_TESTS}", PREFIX + self.interpreter)
 
     def gold(self, row: Row) -> str:
         return row["canonical_solution"]

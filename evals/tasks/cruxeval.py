@@ -43,7 +43,7 @@ class CruxEvalOutput(ExecutedBenchmark):
         value = answered_assertion(code)[1]
         if value is None or not is_literal(value):
             return WRONG
-        return marked_program(f"{row['code']}\nassert f({row['input']}) == {value}")
+        return marked_program(row["code"], f"assert f({row['input']}) == {value}")
 
     def gold(self, row: Row) -> str:
         return f"[ANSWER]\nassert f({row['input']}) == {row['output']}\n[/ANSWER]"
@@ -60,7 +60,7 @@ class CruxEvalInput(CruxEvalOutput):
         call = answered_assertion(code)[0]
         if call is None or not is_call_of_f(call):
             return WRONG
-        return marked_program(f"{row['code']}\nassert {row['output']} == {call}")
+        return marked_program(row["code"], f"assert {row['output']} == {call}")
 
 
 def answered_assertion(answer: str) -> tuple[str | None, str | None]:

@@ -95,8 +95,8 @@ class Ds1000(ExecutedBenchmark):
         ends = [at for at in map(code.find, CUTS) if at >= 0]
         code = code[: min(ends, default=len(code))]
         calls = "test_execution(solution)\n" + "test_string(solution)\n" * ("test_string(" in row["code_context"])
-        program = marked_program(f"{row['code_context']}\nsolution = {code!r}\n{calls}")
-        return Program(program.source, f"{PREFIX}{self.interpreter}", expect_stdout_marker=program.expect_stdout_marker)
+        code = f"{row['code_context']}\nsolution = {code!r}"
+        return marked_program(code, calls, f"{PREFIX}{self.interpreter}")
 
     def gold(self, row: Row) -> str:
         return row["reference_code"]

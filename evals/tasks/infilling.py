@@ -60,7 +60,7 @@ class HumanEvalInfilling(ExecutedBenchmark):
 
     def program(self, row: Row, code: str) -> Program:
         whole = f"{row['prefix']}{code}{row['suffix']}"
-        return marked_program(f"{whole}\n{row['test']}\ncheck({row['entry_point']})")
+        return marked_program(whole, f"{row['test']}\ncheck({row['entry_point']})")
 
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
         """Run every answer in its place, and note whether it is the very line."""

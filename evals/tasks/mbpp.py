@@ -58,8 +58,8 @@ class Mbpp(ExecutedBenchmark):
         code = code.strip()
         if code[:1] == code[-1:] == "'":  # the paper preset's examples quote the code, and a base model quotes its own
             code = code[1:-1]
-        source = "\n".join([as_module(code), row["test_setup_code"], *row["test_list"]])
-        return marked_program(source, packages=self.packages)
+        tests = "\n".join([row["test_setup_code"], *row["test_list"]])
+        return marked_program(as_module(code), tests, packages=self.packages)
 
     def chat_program(self, row: Row, code: str) -> Program:
         return self.program(row, without_demonstration(code, self.entry_point(row)))
@@ -90,7 +90,7 @@ class MbppPlus(ExecutedBenchmark):
 
     def program(self, row: Row, code: str) -> Program:
         test = prepared_test(row["test"], self.packages, self.limits)
-        program = marked_program(f"{as_module(code)}\n{test.text}", packages=self.packages)
+        program = marked_program(as_module(code), test.text, packages=self.packages)
         return replace(program, expected_seconds=test.seconds)
 
     def chat_program(self, row: Row, code: str) -> Program:

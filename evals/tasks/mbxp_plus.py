@@ -79,7 +79,7 @@ class MbxpPlus(ExecutedBenchmark):
         if self.language == "go":
             # MBXP's tests are a main; here it is a test, which the end marker follows.
             whole = re.sub(r"\bfunc\s+main\s*\(\s*\)", "func TestAll(t *testing.T)", f"{code}\n{row['test']}")
-            return marked_program(go_file(whole, f'{row["prompt"]}\n{code}\nimport "testing"'), "go")
+            return marked_program("", go_file(whole, f'{row["prompt"]}\n{code}\nimport "testing"'), "go")
         test = row["test"]
         if self.language == "typescript":  # an import is no statement of a script
             test = re.sub(
@@ -87,7 +87,7 @@ class MbxpPlus(ExecutedBenchmark):
             )
         if self.language == "java" and "class Main" in test:
             test = test.replace("public class Main", "class Main")
-        program = marked_program(f"{code}\n{test}", self.language)
+        program = marked_program(code, test, self.language)
         # The official judge runs what tsc writes, whatever it says of types; only what does not parse fails.
         return replace(program, language="typescript_unchecked") if self.language == "typescript" else program
 

@@ -33,8 +33,6 @@ IMPORTS = {
 EQUALS = re.compile(r"Debug\.Assert\((.*)\.Equals\((null|\(?(?:new (?:List|Dictionary)<|Tuple\.Create\().*)\)\);")
 # A script that ends would end before the tests.
 BASH_END = re.compile(r"^exit(?:[ \t]+0)?[ \t]*;?[ \t]*\n?\s*\Z", re.MULTILINE)
-# Redefining assert before the tests, or turning it off, does not pass.
-ASSERT_AGAIN = "#undef NDEBUG\n#include <cassert>\n"
 
 
 STOPS = {
@@ -108,7 +106,7 @@ class MultiplE(ExecutedBenchmark):
             package = row["prompt"].partition("\n")[0]
             code = without(code, "go", lambda kind, found: found == "main" or found.startswith("Test"))
             files = {"solution_test.go": encoded(go_file(code, code, package))}
-            return marked_program(go_file(tests, row["prompt"], package), "go", files=files)
+            return marked_program("", go_file(tests, row["prompt"], package), "go", files=files)
         if self.language == "php":
             code = as_php(code, name)
         if self.language in ("cpp", "rust"):
@@ -122,11 +120,9 @@ class MultiplE(ExecutedBenchmark):
         return self._program(f"{code}\n", closed)
 
     def _program(self, code: str, tests: str) -> Program:
-        if self.language == "cpp":
-            tests = tests.replace("int main()", f"{ASSERT_AGAIN}int main()", 1)
         if self.language == "csharp":
             tests = EQUALS.sub(r"Debug.Assert(ByValue.Same(\1, \2));", tests)
-        return marked_program(code + tests, self.language, main="Problem")
+        return marked_program(code, tests, self.language, main="Problem")
 
     def gold(self, row: Row) -> str | None:
         return row.get("gold")

@@ -78,10 +78,7 @@ class PreparedTest:
 
 @functools.lru_cache(maxsize=1024)
 def prepared_test(test: str, packages: tuple[str, ...], limits: Limits) -> PreparedTest:
-    """Return a published test as it is run; kept in the user's cache by its content.
-
-    Source: ours; evalplus keeps the reference's results too.
-    """
+    """Return a published test as it is run; kept in the user's cache by its content."""
     key = "\0".join([VERSION, sys.version, COMPUTE, AGREE, test])
     path = toolchains_folder() / "tests" / f"{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):

@@ -62,8 +62,8 @@ def main() -> None:
                     except Exception:  # evalplus ends here; its users get no verdict at all
                         code = "raise SystemExit(1)"
                     seconds["evalplus"] += time.process_time() - start
-                    check = f"{code}\n{task.test(row)}\ncheck({row['entry_point']})"
-                    programs["evalplus"].append(marked_program(check, packages=task.packages))
+                    check = f"{task.test(row)}\ncheck({row['entry_point']})"
+                    programs["evalplus"].append(marked_program(code, check, packages=task.packages))
             for whose, batch in programs.items():
                 passed = sum(result.verdict == "pass" for result in executor.run_batch(batch))
                 counts[whose] = passed if form in FORMS else len(rows) - passed

@@ -31,7 +31,7 @@ import javax.tools.ToolProvider;
  * answer: where javac itself fails, this process ends, and whoever asked must compile in another way.
  */
 public final class CompileServer {
-    static final int MOST_BYTES = 1 << 20; // of a text, as in java_compiler.py
+    static final int MAX_BYTES = 1 << 20; // of a text, as in java_compiler.py
     static final int TAIL_BYTES = 1 << 14; // of javac's words, as in inside.py
 
     public static void main(String[] arguments) throws IOException {
@@ -51,7 +51,7 @@ public final class CompileServer {
 
     private static byte[] block(DataInputStream requests) throws IOException {
         int length = requests.readInt();
-        if (length < 0 || length > MOST_BYTES) {
+        if (length < 0 || length > MAX_BYTES) {
             throw new IOException("a block of " + length + " bytes");
         }
         byte[] content = new byte[length];

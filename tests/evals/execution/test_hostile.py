@@ -1,10 +1,12 @@
 """Hostile programs in ten languages: each is contained and none passes; and honest ones pass afterwards."""
 
+import base64
 import contextlib
 import ctypes
 import itertools
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -13,24 +15,17 @@ import time
 import psutil
 import pytest
 
-from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict, probe_isolation
+from evals.__main__ import main
+from evals.execution import ExecutionResult, Executor, Program, Verdict, isolation_check, probe_isolation, running
 from evals.execution import executor as executor_module
 from evals.execution.executor import LADDER
 from evals.execution.hostile_programs import HONEST, MARKER, PROGRAMS, REPORTED
-from evals.execution.isolation_check import Host, programs
+from evals.execution.isolation_check import LIMITS, Host, check_language, programs
 from evals.execution.languages import LANGUAGES
 from evals.execution.running import run_once
 from evals.execution.sandbox import Sandbox
 from tests.evals.toolchain import needs
 
-LIMITS = Limits(
-    wall_seconds=1.5,
-    cpu_seconds=1.5,
-    compile_seconds=20,
-    memory_bytes=512 << 20,
-    disk_bytes=128 << 20,
-    num_processes=64,
-)
 PR_SET_CHILD_SUBREAPER = 36
 RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
 # Every language on the strongest rung, and on the others those whose programs reach the kernel most directly.
@@ -43,11 +38,10 @@ def test_there_are_over_a_hundred_in_ten_languages():
 
 
 @pytest.mark.parametrize(("rung", "language"), RUNS)
-def test_no_hostile_program_passes_or_gets_out(rung, language, monkeypatch, heir):
+def test_no_hostile_program_passes_or_gets_out(rung, language, heir):
     needs(language)
     others = processes()
     with Host() as host, Executor(LIMITS, isolation=rung, workers=2) as executor:
-        monkeypatch.setenv("LING_HOSTILE", host.secret)
         chosen = list(programs(language, host))
         seen = executor.run_batch(
             Program(source, language, expect_stdout_marker="" if language == "go" and name == "honest" else MARKER)
@@ -68,7 +62,7 @@ def test_no_hostile_program_passes_or_gets_out(rung, language, monkeypatch, heir
     assert gone(lambda: processes() - others)
 
 
-def test_root_that_must_use_a_user_namespace_is_contained_too(monkeypatch):
+def test_root_that_must_use_a_user_namespace_is_contained_too():
     """As in a container that gives root no rights but lets it make user namespaces."""
     with Host() as host, Executor(LIMITS, isolation="namespaces", workers=2) as executor:
         for sandbox in (executor._sandbox, Sandbox("namespaces", privileged=False)):
@@ -191,3 +185,43 @@ def test_thousands_of_hostile_programs_leave_no_worker_hanging(tmp_path, monkeyp
         assert executor.run(Program("print(1)")).verdict is Verdict.PASS
     assert {result.verdict for result in results} <= {Verdict.FAIL, Verdict.TIMEOUT}
     assert gone(lambda: list(folder.iterdir()))
+
+
+def test_the_check_of_a_machine_says_that_all_is_held(capsys):
+    assert main(["isolation-check", "--isolation", RUNGS[0], "--languages", "bash"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    number = str(len(PROGRAMS["bash"]) + 1)
+    assert lines[1].split() == [RUNGS[0], "bash", number, number] and lines[2] == "All are held."
+
+
+def test_the_check_of_a_machine_names_what_gets_out_and_where_the_like_was_reported(monkeypatch, capsys):
+    """On the rung that hides no files."""
+    name = "whether a file of the host is there"
+    chosen = {"python": {name: PROGRAMS["python"][name], "exit": PROGRAMS["python"]["exit"]}}
+    monkeypatch.setattr(isolation_check, "PROGRAMS", chosen)
+    assert main(["isolation-check", "--isolation", "rlimits", "--languages", "python"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["rlimits", "python", "3", "2"]
+    assert lines[2].strip() == f"{name}: did what it tried ({REPORTED[name][0]})"
+    assert lines[3] == "1 are not held: SECURITY.md says where to report it."
+
+
+def test_the_check_finds_who_reached_a_socket_and_what_cannot_be_run(monkeypatch):
+    name = "a datagram to a path"
+    quiet = PROGRAMS["python"][name].replace("print('GOT-OUT')", "")
+    monkeypatch.setattr(isolation_check, "PROGRAMS", {"python": {name: quiet, "exit": PROGRAMS["python"]["exit"]}})
+    monkeypatch.setattr(running, "OPEN_FILTER", base64.b64encode(struct.pack("HBBI", 6, 0, 0, 0x7FFF0000)).decode())
+    monkeypatch.setattr(executor_module, "_probe", lambda sandbox: "")
+    with Executor(LIMITS, isolation="rlimits") as executor:
+        findings = check_language(executor, "python")
+    assert [(finding.name, finding.fault) for finding in findings] == [
+        (name, "reached datagram"),
+        ("exit", ""),
+        ("honest", ""),
+    ]
+
+
+@pytest.mark.parametrize("words", [["--languages", "cobol"], ["--languages", ""], ["--isolation", "docker"]])
+def test_the_check_refuses_what_it_does_not_know(words, capsys):
+    assert main(["isolation-check", *words]) == 2
+    assert "known:" in capsys.readouterr().err

@@ -149,7 +149,7 @@ def test_a_class_that_is_the_compiler_s_own_cannot_be_named():
 def test_what_a_compiler_is_not_asked_or_not_believed_is_compiled_in_the_program_s_own_sandbox(started):
     text = MAIN % "System.out.println(42);"
     long_name = "class " + "L" * 201 + " {}"
-    sources = [text + f"/* {'x' * java_compiler.MOST_BYTES} */", text + " class \u00c4 {}", text + long_name]
+    sources = [text + f"/* {'x' * java_compiler.MAX_BYTES} */", text + " class \u00c4 {}", text + long_name]
     with Executor(LIMITS, workers=1) as executor:
         results = executor.run_batch(Program(source, "java") for source in sources)
     assert [result.stdout for result in results] == ["42\n"] * 3
@@ -177,7 +177,7 @@ def test_class_files_that_cannot_be_put_beside_the_program_are_judged_as_javac_j
         b"\1" + block(b"/tmp/Main.class") + block(b"x"),
         b"\1" + block(b"Main.class\n") + block(b"x"),
         b"\1" + block(b"Main.py") + block(b"x"),
-        b"\1" + b"".join(block(b"M%d.class" % i) + block(b"x") for i in range(java_compiler.MOST_CLASSES + 1)),
+        b"\1" + b"".join(block(b"M%d.class" % i) + block(b"x") for i in range(java_compiler.MAX_CLASSES + 1)),
     ],
 )
 def test_an_odd_answer_is_refused(answer):

@@ -97,7 +97,8 @@ def own_cache(tmp_path, monkeypatch):
 def verdicts(sources, limits=LIMITS):
     with Executor(limits) as executor:
         return [
-            result.verdict for result in executor.run_batch(marked_program(text, packages=NUMPY) for text in sources)
+            result.verdict
+            for result in executor.run_batch(marked_program(text, "", packages=NUMPY) for text in sources)
         ]
 
 
@@ -148,7 +149,7 @@ def test_the_reference_is_not_asked_where_a_result_is_right():
     source = f"{RIGHT}\n{prepared_test(once, NUMPY, LIMITS).text}\ncheck(f)"
     with Executor(LIMITS) as executor:
         results = executor.run_batch(
-            [marked_program(text, packages=NUMPY) for text in (source, f"{RIGHT}{once}check(f)")]
+            [marked_program(text, "", packages=NUMPY) for text in (source, f"{RIGHT}{once}check(f)")]
         )
     assert [result.stdout.count("asked") for result in results] == [0, 3]
 

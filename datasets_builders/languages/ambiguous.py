@@ -27,7 +27,6 @@ _PERL = (
     r"=(?:head1|pod)\b)"
 )
 _PROLOG = r"^\s*(?::-\s*\w|[a-z]\w*\([^)]*\)\s*:-)"
-_RAKU = r"^\s*(?:use\s+v6\b|(?:my\s+)?(?:unit\s+)?(?:module|role|grammar|class)\s+\w[^;{]*[;{])"
 _ASSEMBLY = (
     r"^\s*(?:\.(?:text|globl?|section|align|byte|macro)\b|(?:mov|push|pop|jmp|call|ret|xor|lea)\w*\s|"
     r"%(?:define|macro)\b|\w+\s+(?:equ|db|dw|dd)\s)"

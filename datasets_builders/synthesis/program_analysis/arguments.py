@@ -11,7 +11,7 @@ import doctest
 import hashlib
 import math
 import random
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -66,12 +66,12 @@ class _Evidence(ast.NodeVisitor):
     """Collect votes for the type of each parameter, and the constants the function compares with."""
 
     def __init__(self, parameters: set[str]) -> None:
-        self.votes: dict[str, Counter[str]] = {name: Counter() for name in parameters}
+        self.votes: dict[str, defaultdict[str, float]] = {name: defaultdict(float) for name in parameters}
         self.constants: list[object] = []
 
     def _vote(self, node: ast.AST, kind: str, weight: float = 1.0) -> None:
         if isinstance(node, ast.Name) and node.id in self.votes:
-            self.votes[node.id][kind] += weight  # type: ignore[assignment]
+            self.votes[node.id][kind] += weight
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self._vote(node.value, _TYPE_OF_METHOD.get(node.attr, "object"), 3)

@@ -44,8 +44,8 @@ document or new ids to all: parents are filled in. With `workers` above 1 in a s
 '''
 
 from datasets_builders.building.builder import Builder
-from datasets_builders.building.card import CardParts
 from datasets_builders.building.config import BuilderConfig, load_config
+from datasets_builders.building.description import CardParts
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.stages import BuildResult, Stage
 from datasets_builders.building.steps import Generator, Merged, Reader, Removed, Step

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.atomic import write_json
-from datasets_builders.building.card import CardParts, DatasetDescription, write_card
+from datasets_builders.building.card import write_card
 from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig, ConfigType
+from datasets_builders.building.description import CardParts, DatasetDescription
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
 from datasets_builders.building.identity import digest

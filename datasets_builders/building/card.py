@@ -2,9 +2,8 @@
 
 import re
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -19,13 +18,10 @@ from datasets_builders.building.columns import (
     profile,
     varied,
 )
-from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.description import MAX_COUNTED_VALUES, SEVERAL_LICENSES, DatasetDescription
 from datasets_builders.building.identity import digest
 from datasets_builders.building.ledger import Ledger
 from evals.report.charts import as_png, histograms
-
-if TYPE_CHECKING:
-    from datasets import Features
 
 # Licence identifiers that the Hub knows and that our inputs have; any other is written as `other` with its name.
 HUB_LICENSES = frozenset(
@@ -47,61 +43,6 @@ SIZE_CATEGORIES = [
     (100_000_000_000, "10B<n<100B"),
     (1_000_000_000_000, "100B<n<1T"),
 ]
-SEVERAL_LICENSES = "other"
-MAX_COUNTED_VALUES = 40
-
-
-@dataclass
-class CardParts:
-    """What a builder says about its dataset.
-
-    Args:
-        title (`str`): first heading.
-        description (`str`): Markdown under it: what a row is, where it comes from.
-        license (`str`): of the rows, which is the input's; `SEVERAL_LICENSES` where they have not one alone.
-        columns (dict): a line on each column.
-        tags (`list[str]`): for the Hub's search.
-        task_categories (`list[str]`): Hub task categories.
-        sections (dict): heading to Markdown, put before the ledger.
-    """
-
-    title: str
-    description: str
-    license: str
-    columns: dict[str, str] = field(default_factory=dict)
-    tags: list[str] = field(default_factory=list)
-    task_categories: list[str] = field(default_factory=lambda: ["text-generation"])
-    sections: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class DatasetDescription:
-    """A finished dataset, for its card and its report.
-
-    Args:
-        builder (`str`): name of the builder that made it.
-        folder (`Path`): its folder, the shards complete.
-        features (`Features`): its columns.
-        text_column (`str`, *optional*): whose bytes are counted.
-        counted_column (`str`, *optional*): by which rows are counted.
-        language (`str`): natural language.
-        inputs (list of `str`): a line per input.
-        parts (`CardParts`): the builder's own words.
-    """
-
-    builder: str
-    folder: Path
-    features: "Features"
-    text_column: str | None
-    counted_column: str | None
-    language: str
-    inputs: list[str]
-    parts: CardParts
-
-    @property
-    def rows(self) -> DatasetFolder:
-        """The rows of the dataset."""
-        return DatasetFolder(self.folder)
 
 
 def write_card(

@@ -14,7 +14,7 @@ _EXECUTORS = ("choice", "local", "options", "ray", "slurm", "slurm_queue", "work
 WITHOUT_EFFECT = frozenset(
     f"datasets_builders.building.{name}"
     for name in (
-        *("card", "columns", "command_line", "progress", "report"),
+        *("card", "columns", "command_line", "description", "progress", "report"),
         *(f"executors.{name}" for name in _EXECUTORS),
     )
 )

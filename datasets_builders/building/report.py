@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from datasets_builders.building.card import DatasetDescription
 from datasets_builders.building.columns import (
     CAPTION,
     CLUSTERS_HEADER,
@@ -21,6 +20,7 @@ from datasets_builders.building.columns import (
     profile,
 )
 from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.description import DatasetDescription
 from datasets_builders.building.json_lines import of_line
 from datasets_builders.building.ledger import Ledger
 from evals.report.page import Page

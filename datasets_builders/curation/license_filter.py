@@ -5,8 +5,8 @@ from pathlib import Path
 
 from datatrove.data import Document
 
-from datasets_builders.building.card import MAX_COUNTED_VALUES, SEVERAL_LICENSES
 from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.description import MAX_COUNTED_VALUES, SEVERAL_LICENSES
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.sources.licenses import UNKNOWN, license_type, spdx_of_head
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from datasets_builders.building.builder import Builder
-from datasets_builders.building.card import CardParts
+from datasets_builders.building.description import CardParts
 from datasets_builders.building.stages import Stage
 from datasets_builders.curation.license_filter import license_of_card
 from datasets_builders.curation.pipeline import Curation

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from datatrove.data import Document
 
 from datasets_builders.building.builder import Builder
-from datasets_builders.building.card import CardParts
 from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.description import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.stages import Stage

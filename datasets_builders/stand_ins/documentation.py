@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from datatrove.data import Document
 
-from datasets_builders.building.card import CardParts
 from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE, ReadRows
 from datasets_builders.building.derived import DerivedBuilder
+from datasets_builders.building.description import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.stages import Stage

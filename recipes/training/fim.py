@@ -11,7 +11,6 @@ the paper, and the released tokenizer has no FIM tokens: reserved tokens stand i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -147,22 +146,3 @@ def apply_fim(text: str, key: str, config: FimConfig, seed: int) -> list[FimPiec
     if layout / _UNIT < config.spm_rate:
         return [marks[0], marks[1], suffix, marks[2], FimPiece(prefix.value + middle.value)]
     return [marks[0], prefix, marks[1], suffix, marks[2], middle]
-
-
-def recombine(pieces: Sequence[FimPiece]) -> str:
-    """Put a rearranged document back in its order, for checks and for `--show_batch`.
-
-    Args:
-        pieces: what `apply_fim` returned.
-
-    Returns:
-        The document's text.
-    """
-    texts = [piece.value for piece in pieces if not piece.is_marker]
-    if len(pieces) == 1:
-        return texts[0]
-    if pieces[1].is_marker:
-        suffix, prefix_and_middle = texts
-        return prefix_and_middle + suffix
-    prefix, suffix, middle = texts
-    return prefix + middle + suffix

@@ -9,12 +9,31 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from modeling_ling.tokenizer import FIM_MARKERS, encode_text
-from recipes.training.fim import FimConfig, apply_fim, recombine, refusal, resolve_markers
+from recipes.training.fim import FimConfig, FimPiece, apply_fim, refusal, resolve_markers
 
 ALWAYS = FimConfig(rate=1.0, spm_rate=0.5, **FIM_MARKERS)
 ALPHABET = (
     "abc def\n\t()=:'\"0123 \u4e2d\u6587\u65e5\u672c\u8a9e \U0001f600\U0001f469\u200d\U0001f4bb \u00e9\u00df \u05d0"
 )
+
+
+def recombine(pieces: list[FimPiece]) -> str:
+    """Put a rearranged document back in its order, for checks and for `--show_batch`.
+
+    Args:
+        pieces: what `apply_fim` returned.
+
+    Returns:
+        The document's text.
+    """
+    texts = [piece.value for piece in pieces if not piece.is_marker]
+    if len(pieces) == 1:
+        return texts[0]
+    if pieces[1].is_marker:
+        suffix, prefix_and_middle = texts
+        return prefix_and_middle + suffix
+    prefix, suffix, middle = texts
+    return prefix + middle + suffix
 
 
 def test_the_parts_of_1000_random_strings_recombine_to_the_source() -> None:

@@ -2,6 +2,7 @@
 #   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
 #   make corpus                    # real projects in many languages, for source_code/configs/corpus.yaml
 #   make test | test-fast | lint | format | benchmark | check-released | check-engines | clean
+#   make check-transformers [ONLY=newest]   # parity, generation and equal tokens on every admitted transformers
 # Without a GPU, on a machine whose index offers CUDA builds first:
 #   make quickstart TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 
@@ -19,7 +20,7 @@ PYTEST_ARGS ?= -n $(JOBS) --dist loadgroup
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart corpus test test-fast lint format benchmark check-released check-engines clean install
+.PHONY: quickstart corpus test test-fast lint format benchmark check-released check-engines check-transformers clean install
 
 $(STAMP): setup.py constraints.txt
 	@echo "Installing the pinned set into $(VENV): about 0.8 GB to download with a CPU build of torch, 2.7 GB on disk."
@@ -76,6 +77,10 @@ $(ENGINES)/.installed: tests/engines/requirements-mlx.txt tests/engines/requirem
 	$(ENGINES)/vllm/bin/python -m pip install --quiet --requirement tests/engines/requirements-vllm.txt
 	$(ENGINES)/vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
+
+# Every minor version of transformers that setup.py admits: parity, generation, and the same tokens on each.
+check-transformers: $(STAMP)
+	$(BIN)/python tests/versions/check_transformers.py $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

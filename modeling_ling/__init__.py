@@ -16,13 +16,21 @@ from .presets import PRESETS, load_preset
 
 if TYPE_CHECKING:
     from .configuration_bailing_moe import BailingMoeConfig
-    from .modeling_bailing_moe import BailingMoeForCausalLM, BailingMoeForSequenceClassification, BailingMoeModel
+    from .modeling_bailing_moe import (
+        BailingMoeForCausalLM,
+        BailingMoeForQuestionAnswering,
+        BailingMoeForSequenceClassification,
+        BailingMoeForTokenClassification,
+        BailingMoeModel,
+    )
 
 # Class -> the module that defines it, imported when the class is asked for.
 _CLASSES = {
     "BailingMoeConfig": "configuration_bailing_moe",
     "BailingMoeForCausalLM": "modeling_bailing_moe",
+    "BailingMoeForQuestionAnswering": "modeling_bailing_moe",
     "BailingMoeForSequenceClassification": "modeling_bailing_moe",
+    "BailingMoeForTokenClassification": "modeling_bailing_moe",
     "BailingMoeModel": "modeling_bailing_moe",
 }
 
@@ -45,7 +53,9 @@ __all__ = [
     "PRESETS",
     "BailingMoeConfig",
     "BailingMoeForCausalLM",
+    "BailingMoeForQuestionAnswering",
     "BailingMoeForSequenceClassification",
+    "BailingMoeForTokenClassification",
     "BailingMoeModel",
     "load_preset",
 ]

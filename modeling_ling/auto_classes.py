@@ -22,7 +22,9 @@ _TABLES = {
     _MODELS: {
         "MODEL_MAPPING_NAMES": "BailingMoeModel",
         "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES": "BailingMoeForCausalLM",
+        "MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES": "BailingMoeForQuestionAnswering",
         "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES": "BailingMoeForSequenceClassification",
+        "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES": "BailingMoeForTokenClassification",
     },
 }
 
@@ -46,15 +48,16 @@ def _enter_names(module: ModuleType) -> None:
 
 
 def _register_classes() -> None:
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
+    import transformers
 
-    from .configuration_bailing_moe import BailingMoeConfig
-    from .modeling_bailing_moe import BailingMoeForCausalLM, BailingMoeForSequenceClassification, BailingMoeModel
+    from . import modeling_bailing_moe
+    from .configuration_bailing_moe import AUTO_MAP, BailingMoeConfig
 
-    AutoConfig.register(MODEL_TYPE, BailingMoeConfig, exist_ok=True)
-    AutoModel.register(BailingMoeConfig, BailingMoeModel, exist_ok=True)
-    AutoModelForCausalLM.register(BailingMoeConfig, BailingMoeForCausalLM, exist_ok=True)
-    AutoModelForSequenceClassification.register(BailingMoeConfig, BailingMoeForSequenceClassification, exist_ok=True)
+    transformers.AutoConfig.register(MODEL_TYPE, BailingMoeConfig, exist_ok=True)
+    for auto_class, name in AUTO_MAP.items():
+        if auto_class != "AutoConfig":
+            model_class = getattr(modeling_bailing_moe, name.partition(".")[2])
+            getattr(transformers, auto_class).register(BailingMoeConfig, model_class, exist_ok=True)
 
 
 class _AutoModulesFinder(importlib.abc.MetaPathFinder):

@@ -19,6 +19,17 @@ _ROUTER_DTYPES = {
 }
 
 
+# Which class of which file the Auto classes take: as a saved folder says it.
+AUTO_MAP = {
+    "AutoConfig": "configuration_bailing_moe.BailingMoeConfig",
+    "AutoModel": "modeling_bailing_moe.BailingMoeModel",
+    "AutoModelForCausalLM": "modeling_bailing_moe.BailingMoeForCausalLM",
+    "AutoModelForQuestionAnswering": "modeling_bailing_moe.BailingMoeForQuestionAnswering",
+    "AutoModelForSequenceClassification": "modeling_bailing_moe.BailingMoeForSequenceClassification",
+    "AutoModelForTokenClassification": "modeling_bailing_moe.BailingMoeForTokenClassification",
+}
+
+
 class BailingMoeConfig(PreTrainedConfig):
     """Hold the geometry and the training coefficients of a Ling MoE model.
 
@@ -48,7 +59,8 @@ class BailingMoeConfig(PreTrainedConfig):
         tie_word_embeddings (`bool`): share embedding and head; not together with `norm_head`.
         initializer_range (`float`): standard deviation of the initial weights.
         attention_dropout, embedding_dropout, output_dropout (`float`): only the first is applied, as in the release.
-        router_aux_loss_coef (`float`), router_z_loss_coef (`float`): coefficients of the balance loss and the z-loss.
+        router_aux_loss_coef (`float`), router_z_loss_coef (`float`): coefficients of the balance loss and the z-loss in
+            training. 0 as in the released files, whose loss has neither; presets and recipes say 0.015 and 1e-4.
         output_router_logits (`bool`): return the raw router logits of every MoE layer.
         router_dtype (`str`, *optional*): "float32" (default), "bfloat16", or None for the dtype of the hidden states.
             It is stored in vLLM's spelling, "fp32" or "bf16".
@@ -59,12 +71,23 @@ class BailingMoeConfig(PreTrainedConfig):
     Raises:
         ValueError: contradicting or impossible values, each named in the message.
 
-    Source: paper 3.1 and the released config.json; `router_dtype`, `router_warmup_steps` and the two coefficients'
-    defaults (Ling technical report 3.4.1) are keys of ours.
+    Source: paper 3.1 and the released config.json; `router_dtype`, `router_warmup_steps` and the two coefficients are
+    keys of ours (their values in the presets: Ling technical report 3.4.1).
     """
 
     model_type = "bailing_moe"
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    _auto_class = "AutoConfig"
+    # What evaluation does not gather: its predictions are the logits alone.
+    keys_to_ignore_at_inference: ClassVar[list[str]] = [
+        "past_key_values",
+        "cache",
+        "router_logits",
+        "aux_loss",
+        "ce_loss",
+        "z_loss",
+        "expert_assignments",
+        "router_entropy_sums",
+    ]
     # Attention stays whole on every device: its projection holds queries, keys and values of different sizes in one
     # matrix, and a plain split by rows would tear them apart.
     base_model_tp_plan: ClassVar[dict[str, str]] = {
@@ -124,8 +147,8 @@ class BailingMoeConfig(PreTrainedConfig):
         attention_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         output_dropout: float = 0.0,
-        router_aux_loss_coef: float = 0.015,
-        router_z_loss_coef: float = 1e-4,
+        router_aux_loss_coef: float = 0.0,
+        router_z_loss_coef: float = 0.0,
         output_router_logits: bool | None = False,
         router_dtype: str | None = "float32",
         router_warmup_steps: int = 0,
@@ -263,4 +286,4 @@ def _with_rope_type(rope: dict[str, Any] | None) -> dict[str, Any]:
     return renamed
 
 
-__all__ = ["BailingMoeConfig"]
+__all__ = ["AUTO_MAP", "BailingMoeConfig"]

@@ -11,7 +11,7 @@ import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from .checkpoint_layout import parse_size, released_tensors, write_checkpoint
-from .configuration_bailing_moe import BailingMoeConfig
+from .configuration_bailing_moe import AUTO_MAP, BailingMoeConfig
 from .modeling_bailing_moe import BailingMoeForCausalLM
 
 REMOTE_CODE_FILES = (
@@ -19,15 +19,10 @@ REMOTE_CODE_FILES = (
     "modeling_bailing_moe.py",
     "experts.py",
     "losses.py",
+    "norm_head.py",
     "quantization.py",
     "strict_loading.py",
 )
-AUTO_MAP = {
-    "AutoConfig": "configuration_bailing_moe.BailingMoeConfig",
-    "AutoModel": "modeling_bailing_moe.BailingMoeModel",
-    "AutoModelForCausalLM": "modeling_bailing_moe.BailingMoeForCausalLM",
-    "AutoModelForSequenceClassification": "modeling_bailing_moe.BailingMoeForSequenceClassification",
-}
 
 
 def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokenizerBase | None:
@@ -134,4 +129,4 @@ def _update_json(path: Path, values: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-__all__ = ["AUTO_MAP", "REMOTE_CODE_FILES", "export_model", "load_tokenizer", "special_ids", "write_settings"]
+__all__ = ["REMOTE_CODE_FILES", "export_model", "load_tokenizer", "special_ids", "write_settings"]

@@ -12,10 +12,11 @@ filled with random weights unasked: a checkpoint that does not fit is an error.
 
 import functools
 import math
+import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +29,12 @@ from transformers.conversion_mapping import register_checkpoint_conversion_mappi
 from transformers.core_model_loading import Concatenate, MergeModulelist, WeightConverter
 from transformers.generation import GenerationMixin
 from transformers.masking_utils import create_causal_mask
-from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
+from transformers.modeling_layers import (
+    GenericForQuestionAnswering,
+    GenericForSequenceClassification,
+    GenericForTokenClassification,
+    GradientCheckpointingLayer,
+)
 from transformers.modeling_outputs import MoeCausalLMOutputWithPast, MoeModelOutputWithPast
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS, dynamic_rope_update
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
@@ -36,13 +42,17 @@ from transformers.utils import can_return_tuple, logging
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
-from .configuration_bailing_moe import BailingMoeConfig
+from .configuration_bailing_moe import AUTO_MAP, BailingMoeConfig
 from .experts import AUTO_EXPERTS, BailingMoeExperts, at_least_float32
 from .losses import summarise_routing
+from .norm_head import BailingMoeNormHead
 from .quantization import describe_quantisation
-from .strict_loading import refuse_mismatched, refuse_missing, refuse_non_finite
+from .strict_loading import refuse_mismatched, refuse_missing, refuse_non_finite, refuse_quantised_head
 
 logger = logging.get_logger(__name__)
+
+# transformers 5.24 calls the keys and values of the past `cache`, everywhere; before, they were `past_key_values`.
+CACHE_NAME = "cache" if "cache" in MoeModelOutputWithPast.__dataclass_fields__ else "past_key_values"
 
 # The released checkpoints hold one matrix per expert; the runtime holds one tensor per layer. Saving reverses this.
 register_checkpoint_conversion_mapping(
@@ -189,15 +199,15 @@ class BailingMoeAttention(nn.Module):
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor],
         attention_mask: torch.Tensor | None = None,
-        past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         batch_shape = hidden_states.shape[:-1]
         fused = self.query_key_value(hidden_states).view(*batch_shape, -1, self.head_dim).transpose(1, 2)
         query, key, value = fused.split((self.num_heads, self.num_key_value_heads, self.num_key_value_heads), dim=1)
         query, key = apply_rotary_pos_emb(query, key, *position_embeddings)
-        if past_key_values is not None:
-            key, value = past_key_values.update(key, value, self.layer_idx)
+        if cache is not None:
+            key, value = cache.update(key, value, self.layer_idx)
 
         attention_interface: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
@@ -320,14 +330,14 @@ class BailingMoeDecoderLayer(GradientCheckpointingLayer):
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor],
         attention_mask: torch.Tensor | None = None,
-        past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         attended, _ = self.attention(
             self.input_layernorm(hidden_states),
             position_embeddings=position_embeddings,
             attention_mask=attention_mask,
-            past_key_values=past_key_values,
+            cache=cache,
             **kwargs,
         )
         hidden_states = hidden_states + attended
@@ -344,9 +354,10 @@ class BailingMoePreTrainedModel(PreTrainedModel):
     config_class = BailingMoeConfig
     config: BailingMoeConfig
     base_model_prefix = "model"
+    _auto_class = "AutoModel"
     supports_gradient_checkpointing = True
     _no_split_modules: ClassVar[list[str]] = ["BailingMoeDecoderLayer"]
-    _skip_keys_device_placement: ClassVar[list[str]] = ["past_key_values"]
+    _skip_keys_device_placement: ClassVar[list[str]] = ["past_key_values", "cache"]
     _supports_flash_attn = True
     _supports_sdpa = True
     _supports_flex_attn = True
@@ -365,6 +376,7 @@ class BailingMoePreTrainedModel(PreTrainedModel):
         pretrained_model_name_or_path: Any,
         *args: Any,
         allow_missing_weights: bool = False,
+        check_finite: bool = False,
         output_loading_info: bool = False,
         ignore_mismatched_sizes: bool = False,
         **kwargs: Any,
@@ -375,9 +387,10 @@ class BailingMoePreTrainedModel(PreTrainedModel):
             allow_missing_weights (`bool`): fill parameters that the checkpoint lacks with fresh random weights and
                 ignore tensors the model has no place for, with a warning each, instead of raising.
             ignore_mismatched_sizes (`bool`): the same for tensors of another shape.
+            check_finite (`bool`): refuse NaN and infinite values too, which takes one more reading of all weights.
 
         Raises:
-            ValueError: a tensor is missing, unknown, of another shape, or holds NaN or infinite values; named.
+            ValueError: a tensor is missing, unknown, of another shape, or on request not finite; named.
         """
         try:
             model, info = super().from_pretrained(
@@ -395,10 +408,17 @@ class BailingMoePreTrainedModel(PreTrainedModel):
         if not allow_missing_weights:
             missing = set(info["missing_keys"]) - set(cls._may_be_missing)
             refuse_missing(missing, set(info["unexpected_keys"]), pretrained_model_name_or_path)
-        refuse_non_finite(model.named_parameters(), pretrained_model_name_or_path)
+        if check_finite:
+            refuse_non_finite(model.named_parameters(), pretrained_model_name_or_path)
         if getattr(model, "hf_quantizer", None) is not None:
+            refuse_quantised_head(model, pretrained_model_name_or_path)
             logger.warning(describe_quantisation(model))
         return (model, info) if output_loading_info else model
+
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Save as `PreTrainedModel.save_pretrained` does, with the code that another machine needs to load it."""
+        self.config.auto_map = dict(AUTO_MAP)
+        super().save_pretrained(save_directory, *args, **kwargs)
 
     @classmethod
     def _can_set_experts_implementation(cls) -> bool:
@@ -478,7 +498,7 @@ def _keep_top_k(context: Any, operator: Any, *args: Any, **kwargs: Any) -> Check
 class BailingMoeModel(BailingMoePreTrainedModel):
     """The decoder: `last_hidden_state` is after the final norm and before NormHead."""
 
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^lm_head\.", r"^score\."]
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^lm_head\.", r"^score\.", r"^qa_outputs\."]
 
     def __init__(self, config: BailingMoeConfig) -> None:
         super().__init__(config)
@@ -509,6 +529,7 @@ class BailingMoeModel(BailingMoePreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         use_cache: bool | None = None,
         output_router_logits: bool | None = None,
+        cache: Cache | None = None,
         **kwargs: Any,
     ) -> MoeModelOutputWithPast:
         """Run the decoder.
@@ -518,31 +539,37 @@ class BailingMoeModel(BailingMoePreTrainedModel):
             attention_mask (`(B, T_total)`, *optional*): 1 for real tokens, 0 for padding on either side.
             position_ids (`(B, T)`, *optional*): positions that restart at 0 mark packed documents; they are kept
                 apart when there is no attention_mask and no cache (`use_cache=False`).
-            past_key_values, use_cache: the usual cache.
+            past_key_values or cache, use_cache: the usual cache; both of its names are taken.
             output_router_logits (`bool`, *optional*): return raw logits `(N, E)` per MoE layer.
 
         Raises:
             ValueError: both or neither of input_ids and inputs_embeds, or a position beyond the context length.
+            TypeError: two caches, something else in place of a cache, or a cache under a name unknown here.
         """
+        cache = _only_cache(cache, past_key_values, kwargs)
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("Give exactly one of input_ids and inputs_embeds")
         if inputs_embeds is None:
             inputs_embeds = self.word_embeddings(input_ids)
-        if use_cache and past_key_values is None:
-            past_key_values = DynamicCache(config=self.config)
+        if cache is not None and self.gradient_checkpointing and self.training and torch.is_grad_enabled():
+            raise ValueError(
+                "gradient checkpointing runs every layer twice, which would fill the cache twice: pass none"
+            )
+        if use_cache and cache is None:
+            cache = DynamicCache(config=self.config)
         if position_ids is None:
-            past_seen_tokens = past_key_values.get_seq_length() if past_key_values is not None else 0
+            past_seen_tokens = cache.get_seq_length() if cache is not None else 0
             position_ids = torch.arange(inputs_embeds.shape[1], device=inputs_embeds.device) + past_seen_tokens
             position_ids = position_ids.unsqueeze(0)
-        self._refuse_positions_beyond_context(position_ids, past_key_values)
+        self._refuse_positions_beyond_context(position_ids, cache)
         causal_mask = attention_mask
         if not isinstance(causal_mask, dict):
             causal_mask = create_causal_mask(
                 config=self.config,
                 inputs_embeds=inputs_embeds,
                 attention_mask=attention_mask,
-                past_key_values=past_key_values,
                 position_ids=position_ids,
+                **{CACHE_NAME: cache},
             )
         else:
             causal_mask = causal_mask["full_attention"]
@@ -556,7 +583,7 @@ class BailingMoeModel(BailingMoePreTrainedModel):
                 position_embeddings=position_embeddings,
                 attention_mask=causal_mask,
                 position_ids=position_ids,
-                past_key_values=past_key_values,
+                cache=cache,
                 use_cache=use_cache,
                 **kwargs,
             )
@@ -564,20 +591,20 @@ class BailingMoeModel(BailingMoePreTrainedModel):
                 router_logits.append(layer_logits)
         return MoeModelOutputWithPast(
             last_hidden_state=self.norm(hidden_states),
-            past_key_values=past_key_values if use_cache else None,
+            **{CACHE_NAME: cache if use_cache else None},
             router_logits=tuple(router_logits) if output_router_logits else None,
         )
 
-    def _refuse_positions_beyond_context(self, position_ids: torch.Tensor, past_key_values: Cache | None) -> None:
+    def _refuse_positions_beyond_context(self, position_ids: torch.Tensor, cache: Cache | None) -> None:
         """Raise for a position that the model was not made for; without waiting for the device unless one may exist."""
         limit = self.config.max_position_embeddings
         if self.rotary_emb.rope_type != "default" or torch.compiler.is_compiling():
             return
         if position_ids.device.type != "cpu":
             # Positions in order end below this; only where that does not settle it is the device asked.
-            past = past_key_values.get_seq_length() if past_key_values is not None else 0
+            past = cache.get_seq_length() if cache is not None else 0
             if isinstance(past, torch.Tensor):
-                past = past_key_values.get_max_length()
+                past = cache.get_max_length()
             if past + position_ids.shape[-1] <= limit:
                 return
         last = int(position_ids.max()) if position_ids.numel() else 0
@@ -592,7 +619,7 @@ class BailingMoeModel(BailingMoePreTrainedModel):
 
 @dataclass
 class BailingMoeCausalLMOutput(MoeCausalLMOutputWithPast):
-    """Output of the language model: `loss = ce_loss + coefficient * aux_loss + coefficient * z_loss`.
+    """Output of the language model; `loss` is `ce_loss`, in training `+ coefficient * aux_loss + coefficient * z_loss`.
 
     expert_assignments `(L, E)` and router_entropy_sums `(L,)` are the statistics of `losses.RoutingSummary`; like the
     two router losses they are there whenever the router logits are.
@@ -605,12 +632,9 @@ class BailingMoeCausalLMOutput(MoeCausalLMOutputWithPast):
 
 
 class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
-    """The language model with NormHead and the router losses.
+    """The language model: the decoder, its head (NormHead where the configuration says so), and the losses."""
 
-    NormHead divides every column of the output head by its norm over the vocabulary. Here the hidden states are
-    scaled instead, which is the same function: cheaper, and the weights stay what they are.
-    """
-
+    _auto_class = "AutoModelForCausalLM"
     _tied_weights_keys: ClassVar[dict[str, str]] = {"lm_head.weight": "model.word_embeddings.weight"}
     _tp_plan: ClassVar[dict[str, str]] = {"lm_head": "colwise_gather_output"}
     _pp_plan: ClassVar[dict[str, tuple[list[str], list[str]]]] = {"lm_head": (["hidden_states"], ["logits"])}
@@ -619,21 +643,17 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         super().__init__(config)
         self.model = BailingMoeModel(config)
         self.vocab_size = config.vocab_size
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self._kept_scale: torch.Tensor | None = None
-        self._kept_scale_key: tuple | None = None
+        if config.norm_head:
+            self.lm_head = BailingMoeNormHead(config.hidden_size, config.vocab_size)
+        else:
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # TRL replaces `forward` by one that multiplies the hidden states with lm_head.weight itself: NormHead and the
-        # z-loss would vanish without a word.
-        if name == "forward" and self.config.norm_head:
-            patch = getattr(value, "__func__", value)
-            if getattr(patch, "__globals__", {}).get("__name__", "").startswith("trl."):
-                raise ValueError(
-                    "TRL's fused language-model head skips NormHead, so it would train another model: use a trainer "
-                    "whose loss takes the hidden states from `model.scale_for_head`, or a model with norm_head=false"
-                )
+        if name == "lm_head" and self.config.norm_head:
+            value = _with_norm_head(value)
+        elif name == "forward" and isinstance(self.lm_head, BailingMoeNormHead) and _is_from_trl(value):
+            value = _with_scaled_head(self, value)
         super().__setattr__(name, value)
 
     def get_input_embeddings(self) -> nn.Module:
@@ -648,68 +668,19 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.lm_head = new_embeddings
 
-    def head_scale(self) -> torch.Tensor:
-        """Return what NormHead multiplies the hidden states by: 1 / (norm of each head column + 1e-7), detached.
+    def scale_for_head(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Return what a loss that multiplies with `lm_head.weight` itself has to multiply, `(..., H)`.
 
-        Returns:
-            `Tensor`: `(hidden_size,)`, float32 (float64 for a float64 head); ones when `norm_head` is off.
-            `logits = (hidden * head_scale).to(hidden.dtype) @ lm_head.weight.T`.
-
-        Where the head is sharded over devices (FSDP2, tensor parallel), each sums the squares of its rows of the
-        vocabulary, and one all-reduce of `hidden_size` numbers gives the norm of the whole head.
-
-        Source: the released NormHead (column norm over the vocabulary, no gradient through the norm).
+        Such a loss (a fused head) passes NormHead by; without NormHead nothing changes.
         """
-        weight = self.lm_head.weight.detach()
-        dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
-        if not self.config.norm_head:
-            return torch.ones(weight.shape[1], dtype=dtype, device=weight.device)
-        if weight.is_meta:
-            from accelerate.utils import align_module_device  # offloaded by accelerate, so it is installed
-
-            with align_module_device(self.lm_head, "cpu"):
-                return 1.0 / (torch.linalg.vector_norm(self.lm_head.weight, dim=0, dtype=dtype) + 1e-7)
-        norm = torch.linalg.vector_norm(weight, dim=0, dtype=dtype)
-        if hasattr(norm, "full_tensor"):
-            norm = norm.full_tensor()  # the all-reduce
-        return 1.0 / (norm + 1e-7)
-
-    def scale_for_head(self, hidden_states: torch.Tensor, reuse: bool = False) -> torch.Tensor:
-        """Fold NormHead into the hidden states `(..., H)`, keeping their dtype; nothing changes when it is off.
-
-        Any loss that multiplies with `lm_head.weight` itself (fused heads) must take its input from here.
-
-        Args:
-            reuse (`bool`): take the scale that the last prompt left, for the steps of a generation.
-        """
-        if not self.config.norm_head:
-            return hidden_states
-        scale = self._kept_scale if reuse else None
-        if scale is None:
-            scale = self.head_scale()
-        return (hidden_states * scale.to(hidden_states.device)).to(hidden_states.dtype)
-
-    def _scale_can_be_reused(self, num_positions: int, past_key_values: Cache | None) -> bool:
-        """Keep the scale of the head between the single-token steps of a generation; a prompt renews it.
-
-        The norm reads the whole head, as many bytes as the head's own product: too dear for every token. A compiled
-        step cannot look up whether the weights changed: it takes what the prompt's uncompiled forward left.
-        """
-        is_step = num_positions == 1 and past_key_values is not None and not torch.is_grad_enabled()
-        if torch.compiler.is_compiling():
-            return is_step
-        if torch.is_grad_enabled():
-            self._kept_scale = None  # these weights are about to change
-        elif past_key_values is not None and self.config.norm_head:
-            weight = self.lm_head.weight
-            key = (weight.data_ptr(), weight.dtype, weight.device, None if weight.is_inference() else weight._version)
-            if not is_step or self._kept_scale is None or key != self._kept_scale_key:
-                self._kept_scale, self._kept_scale_key = self.head_scale(), key
-        return is_step
+        head = getattr(self.lm_head, "base_layer", self.lm_head)
+        return head.scale_hidden_states(hidden_states) if isinstance(head, BailingMoeNormHead) else hidden_states
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
         """Generate as `GenerationMixin.generate` does, with NormHead taken anew from the weights as they are now."""
-        self._kept_scale = None
+        head = getattr(self.lm_head, "base_layer", self.lm_head)
+        if isinstance(head, BailingMoeNormHead):
+            head.forget()
         return super().generate(*args, **kwargs)
 
     @can_return_tuple
@@ -726,13 +697,15 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         output_router_logits: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         num_items_in_batch: torch.Tensor | int | None = None,
+        cache: Cache | None = None,
         **kwargs: Any,
     ) -> BailingMoeCausalLMOutput:
-        """Compute logits and, with labels, the training loss.
+        """Compute logits and, with labels, the loss: cross-entropy, and in training the router losses.
 
         Args:
             labels (`(B, T)`, *optional*): token ids, shifted inside; -100 is ignored.
-            logits_to_keep (`int` or 1-D `Tensor`): only the last n positions, or only these positions; 0 keeps all.
+            logits_to_keep (`int` or `Tensor`): only the last n positions (0 keeps all); or these positions, of all rows
+                (1-D) or row by row (2-D); or those where a 2-D boolean mask is true, as `(N, V)`.
             num_items_in_batch (*optional*): predicted tokens of the whole optimizer step. Cross-entropy is then a sum
                 divided by it, and the router losses are weighted by this call's share of it, so that they do not
                 grow with gradient accumulation.
@@ -743,39 +716,35 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         Source: paper 3.1 and the Ling technical report 3.2.2 (losses); the weighting under accumulation is ours.
         """
         config = self.config
-        with_router_losses = labels is not None and bool(config.router_aux_loss_coef or config.router_z_loss_coef)
+        cache = _only_cache(cache, past_key_values, kwargs)
+        with_router_losses = bool(
+            labels is not None and self.training and (config.router_aux_loss_coef or config.router_z_loss_coef)
+        )
         outputs = self.model(
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
+            cache=cache,
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             output_router_logits=output_router_logits or with_router_losses,
             **kwargs,
         )
-        hidden_states = outputs.last_hidden_state
-        reuse = self._scale_can_be_reused(hidden_states.shape[1], past_key_values)
-        if isinstance(logits_to_keep, torch.Tensor):
-            hidden_states = hidden_states[:, logits_to_keep]
-        elif logits_to_keep:
-            hidden_states = hidden_states[:, -logits_to_keep:]
-        logits = self.lm_head(self.scale_for_head(hidden_states, reuse=reuse))
+        logits = self.lm_head(_keep_positions(outputs.last_hidden_state, logits_to_keep))
 
         loss = ce_loss = routing = None
         if labels is not None:
-            ce_loss = self.loss_function(
+            loss = ce_loss = self.loss_function(
                 logits=logits,
                 labels=labels,
                 vocab_size=config.vocab_size,
                 num_items_in_batch=num_items_in_batch,
                 **kwargs,
             )
-            loss = ce_loss
         if outputs.router_logits:
             token_mask = _current_tokens(attention_mask, outputs.last_hidden_state.shape[1])
             routing = summarise_routing(outputs.router_logits, config.num_experts_per_tok, token_mask)
-            if loss is not None and self.router_is_trained():
+            if with_router_losses and self.router_is_trained():
                 share = 1.0 if num_items_in_batch is None else (labels[:, 1:] != -100).sum() / num_items_in_batch
                 router_loss = config.router_aux_loss_coef * routing.balance_loss
                 router_loss = router_loss + config.router_z_loss_coef * routing.z_loss
@@ -784,7 +753,7 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
             loss=loss,
             aux_loss=routing and routing.balance_loss,
             logits=logits,
-            past_key_values=outputs.past_key_values,
+            **{CACHE_NAME: getattr(outputs, CACHE_NAME)},
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             router_logits=outputs.router_logits,
@@ -795,22 +764,26 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         )
 
 
-class BailingMoeForSequenceClassification(GenericForSequenceClassification, BailingMoePreTrainedModel):
-    """A reward or quality head on the last real token; reads language-model checkpoints, whose head it leaves out.
+if TYPE_CHECKING:
+    _MixinBase = BailingMoePreTrainedModel
+else:
+    _MixinBase = object
 
-    Padding is found by `pad_token_id`, which in the released tokenizer is the end token too: end every text with it
-    and the score is read at the token before.
+
+class _OnOurDecoder(_MixinBase):
+    """The decoder under a head of a task, which may be read from a language model: its own head is left out.
+
+    Put before a generic head of transformers, which gives the forward. What that builds it builds through AutoModel,
+    which would ask to trust remote code again, and it knows the embedding by another name.
     """
 
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^lm_head\."]
-    _may_be_missing: ClassVar[tuple[str, ...]] = ("score.weight",)
 
-    def __init__(self, config: BailingMoeConfig) -> None:
-        # Past the generic one, which builds the decoder through AutoModel: that would ask to trust remote code again.
-        super(GenericForSequenceClassification, self).__init__(config)
+    def _build(self, config: BailingMoeConfig, head_name: str, num_outputs: int, bias: bool) -> None:
+        PreTrainedModel.__init__(self, config)
         self.num_labels = config.num_labels
         self.model = BailingMoeModel(config)
-        self.score = nn.Linear(config.hidden_size, config.num_labels, bias=False)
+        setattr(self, head_name, nn.Linear(config.hidden_size, num_outputs, bias=bias))
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -818,6 +791,126 @@ class BailingMoeForSequenceClassification(GenericForSequenceClassification, Bail
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         self.model.word_embeddings = value
+
+
+class BailingMoeForSequenceClassification(_OnOurDecoder, GenericForSequenceClassification, BailingMoePreTrainedModel):
+    """A reward or quality head on the last real token.
+
+    Padding is found by `pad_token_id`, which in the released tokenizer is the end token too: end every text with it
+    and the score is read at the token before.
+    """
+
+    _auto_class = "AutoModelForSequenceClassification"
+    _may_be_missing: ClassVar[tuple[str, ...]] = ("score.weight",)
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        self._build(config, "score", config.num_labels, bias=False)
+
+
+class BailingMoeForTokenClassification(_OnOurDecoder, GenericForTokenClassification, BailingMoePreTrainedModel):
+    """A label for every token."""
+
+    _auto_class = "AutoModelForTokenClassification"
+    _may_be_missing: ClassVar[tuple[str, ...]] = ("score.weight", "score.bias")
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        self._build(config, "score", config.num_labels, bias=True)
+        dropout = getattr(config, "classifier_dropout", None)
+        self.dropout = nn.Dropout(0.1 if dropout is None else dropout)
+
+
+class BailingMoeForQuestionAnswering(_OnOurDecoder, GenericForQuestionAnswering, BailingMoePreTrainedModel):
+    """The first and the last token of an answer within a text."""
+
+    _auto_class = "AutoModelForQuestionAnswering"
+    _may_be_missing: ClassVar[tuple[str, ...]] = ("qa_outputs.weight", "qa_outputs.bias")
+
+    def __init__(self, config: BailingMoeConfig) -> None:
+        self._build(config, "qa_outputs", 2, bias=True)
+
+
+def _only_cache(cache: Cache | None, past_key_values: Cache | None, others: dict[str, Any]) -> Cache | None:
+    """Return the cache that a forward was given under either of its names.
+
+    A cache that is not understood must not be dropped: every step of a generation would then see one token alone.
+
+    Raises:
+        TypeError: both names, something that is no cache, or one more argument that looks like a cache.
+    """
+    if cache is not None and past_key_values is not None:
+        raise TypeError("cache and past_key_values are two names of one argument: give one of them")
+    cache = past_key_values if cache is None else cache
+    if cache is not None and not hasattr(cache, "get_seq_length"):
+        raise TypeError(f"the cache must be one of transformers' Cache classes, not {type(cache).__name__}")
+    for name, value in others.items():
+        is_named_so = name != "cache_position" and any(part in name for part in ("cache", "past_", "_past", "mems"))
+        if value is not None and (isinstance(value, Cache) or is_named_so):
+            raise TypeError(f"{name} looks like a cache, and this model takes one as past_key_values or cache only")
+    return cache
+
+
+def _keep_positions(hidden_states: torch.Tensor, logits_to_keep: int | torch.Tensor) -> torch.Tensor:
+    """Return the hidden states whose logits are asked for; transformers has this as a function from 5.21 on."""
+    if isinstance(logits_to_keep, int):
+        return hidden_states[:, -logits_to_keep:] if logits_to_keep else hidden_states
+    if logits_to_keep.dim() < 2:
+        return hidden_states[:, logits_to_keep]
+    if logits_to_keep.dtype == torch.bool:
+        return hidden_states[logits_to_keep]
+    return torch.take_along_dim(hidden_states, logits_to_keep[..., None], dim=1)
+
+
+def _with_norm_head(value: nn.Module) -> nn.Module:
+    """Return what takes the place of the output head, such that NormHead stays in it.
+
+    PEFT puts an adapter around the head, and takes it off again; resizing the vocabulary makes a plain head.
+
+    Raises:
+        ValueError: a quantised head.
+    """
+    head = getattr(value, "base_layer", value)
+    if type(head) is nn.Linear:
+        value = head = BailingMoeNormHead.from_linear(head)
+    if isinstance(head, BailingMoeNormHead):
+        head.attach(None if head is value else value)
+    elif isinstance(head, nn.Linear):
+        raise ValueError(
+            f"{type(head).__name__} in place of lm_head leaves NormHead out, which needs the head in floating point: "
+            'name "lm_head" among the modules that the quantisation skips'
+        )
+    return value
+
+
+class _ScaledHead:
+    """What a fused head reads of an output head: the normalised weight."""
+
+    def __init__(self, head: BailingMoeNormHead) -> None:
+        self.weight = head.scaled_weight()
+        self.bias = None
+
+
+def _is_from_trl(patch: Any) -> bool:
+    function = getattr(patch, "__func__", patch)
+    return getattr(function, "__globals__", {}).get("__name__", "").startswith("trl.")
+
+
+def _with_scaled_head(model: BailingMoeForCausalLM, patch: Callable) -> Callable:
+    """Return TRL's replacement of `forward`, which multiplies with the head's weight itself, with NormHead in it.
+
+    While its fused head runs, `get_output_embeddings().weight` is the normalised weight.
+    """
+
+    @functools.wraps(patch)
+    def forward(*args: Any, fused_lm_head: bool = False, **kwargs: Any) -> Any:
+        if not fused_lm_head or not isinstance(model.lm_head, BailingMoeNormHead):
+            return patch(*args, fused_lm_head=fused_lm_head, **kwargs)
+        model.__dict__["get_output_embeddings"] = lambda: _ScaledHead(model.lm_head)
+        try:
+            return patch(*args, fused_lm_head=True, **kwargs)
+        finally:
+            del model.__dict__["get_output_embeddings"]
+
+    return forward
 
 
 def _current_tokens(attention_mask: Any, num_positions: int) -> torch.Tensor | None:
@@ -835,7 +928,9 @@ def _autocast_disabled(device: torch.device) -> AbstractContextManager:
 
 __all__ = [
     "BailingMoeForCausalLM",
+    "BailingMoeForQuestionAnswering",
     "BailingMoeForSequenceClassification",
+    "BailingMoeForTokenClassification",
     "BailingMoeModel",
     "BailingMoePreTrainedModel",
 ]

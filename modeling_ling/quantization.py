@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from .experts import BailingMoeExperts
+from .norm_head import is_plain
 
 _COMPONENTS = (
     ("mlp.experts.", "routed experts"),
@@ -29,8 +30,11 @@ def bytes_by_component(model: nn.Module) -> dict[str, tuple[int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     for name, parameter in model.named_parameters():
         component = next((title for part, title in _COMPONENTS if part in name), "attention and dense projections")
-        size = parameter.numel() * parameter.element_size()
         is_quantised = not parameter.dtype.is_floating_point or parameter.element_size() < 2
+        size = parameter.numel() * parameter.element_size()
+        if not is_plain(parameter) and hasattr(parameter, "__tensor_flatten__") and not hasattr(parameter, "to_local"):
+            parts: list[torch.Tensor] = [getattr(parameter, part) for part in parameter.__tensor_flatten__()[0]]
+            is_quantised, size = True, sum(part.numel() * part.element_size() for part in parts)
         quantised, whole = sizes.get(component, (0, 0))
         sizes[component] = (quantised + size, whole) if is_quantised else (quantised, whole + size)
     return sizes

@@ -7,6 +7,9 @@ import torch
 from torch import nn
 
 from .configuration_bailing_moe import BailingMoeConfig
+from .norm_head import BailingMoeNormHead, is_plain
+
+_FLOATING = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
 def refuse_mismatched(mismatched: Iterable[tuple], source: Any, config: BailingMoeConfig) -> None:
@@ -45,7 +48,7 @@ def refuse_non_finite(parameters: Iterable[tuple[str, nn.Parameter]], source: An
     names: dict[torch.device, list[str]] = {}
     for name, parameter in parameters:
         tensor = parameter.to_local() if hasattr(parameter, "to_local") else parameter
-        if not tensor.is_meta and tensor.dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        if is_plain(tensor) and not tensor.is_meta and tensor.dtype in _FLOATING:
             # One number per tensor, read back once per device: NaN and infinity survive a sum.
             sums.setdefault(tensor.device, []).append(tensor.sum(dtype=torch.float32))
             names.setdefault(tensor.device, []).append(name)
@@ -62,9 +65,19 @@ def refuse_non_finite(parameters: Iterable[tuple[str, nn.Parameter]], source: An
         )
 
 
+def refuse_quantised_head(model: nn.Module, source: Any) -> None:
+    """Raise where a quantisation has put another module in the place of NormHead."""
+    head = getattr(model, "lm_head", None)
+    if head is not None and model.config.norm_head and not isinstance(head, BailingMoeNormHead):
+        raise ValueError(
+            f'{source}: {type(head).__name__} in place of lm_head leaves NormHead out: name "lm_head" among the '
+            "modules that the quantisation skips"
+        )
+
+
 def _some(names: list[str], limit: int = 5) -> str:
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
 
 
-__all__ = ["refuse_mismatched", "refuse_missing", "refuse_non_finite"]
+__all__ = ["refuse_mismatched", "refuse_missing", "refuse_non_finite", "refuse_quantised_head"]

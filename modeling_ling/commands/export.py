@@ -54,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(f"would write weights, {', '.join(REMOTE_CODE_FILES)}, tokenizer, settings and card to {destination}")
         return 0
-    loaded = BailingMoeForCausalLM.from_pretrained(options.source, dtype=options.dtype, revision=revision)
+    loaded = BailingMoeForCausalLM.from_pretrained(
+        options.source, dtype=options.dtype, revision=revision, check_finite=True
+    )
     model = cast(BailingMoeForCausalLM, loaded)
     tokenizer = load_tokenizer(options.source, revision)
     export_model(model, tokenizer, options.to, max_shard_size=options.max_shard_size)

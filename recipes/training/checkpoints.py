@@ -234,7 +234,9 @@ def load_model(
         model.to(dtype=dtype)  # type: ignore[call-arg]  # transformers' wrapper of it loses self
     else:
         name, revision = split_revision(init_from)
-        loaded = BailingMoeForCausalLM.from_pretrained(name, revision=revision, config=config, dtype=dtype)
+        loaded = BailingMoeForCausalLM.from_pretrained(
+            name, revision=revision, config=config, dtype=dtype, check_finite=True
+        )
         model = cast(BailingMoeForCausalLM, loaded)
     return model.train()
 

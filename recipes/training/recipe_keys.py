@@ -61,10 +61,10 @@ class StageArguments(LibraryArguments):
         default=0.01, metadata={"help": "inverse_sqrt_pinned: time constant as a share of the stage"}
     )
     router_aux_loss_coef: float | None = field(
-        default=None, metadata={"help": "coefficient of the balance loss; null keeps the model's"}
+        default=0.015, metadata={"help": "coefficient of the balance loss; null keeps the model's"}
     )
     router_z_loss_coef: float | None = field(
-        default=None, metadata={"help": "coefficient of the router's z-loss; null keeps the model's"}
+        default=1e-4, metadata={"help": "coefficient of the router's z-loss; null keeps the model's"}
     )
     router_warmup_steps: int = field(
         default=0, metadata={"help": "steps over which random routing gives way to learned routing; 0: none"}

@@ -190,7 +190,7 @@ def measure_decoding(
 ) -> Measurement:
     model.eval()
     if is_ours(name):
-        model._kept_scale = None
+        model.lm_head.forget()
     with torch.no_grad():
         cache = StaticCache(config=model.config, max_cache_len=context + 64)
         model(tokens(model, options, 1, context), past_key_values=cache, use_cache=True, logits_to_keep=1)

@@ -40,6 +40,8 @@ def make_config(**overrides: object) -> BailingMoeConfig:
         "max_position_embeddings": 128,
         "rms_norm_eps": 1e-6,
         "initializer_range": 0.1,
+        "router_aux_loss_coef": 0.015,
+        "router_z_loss_coef": 1e-4,
     }
     return BailingMoeConfig(**(values | overrides))
 

@@ -50,7 +50,7 @@ def test_the_auto_classes_know_the_model(order: str, plain_folder: Path) -> None
 
 def test_without_our_package_the_folder_is_refused(plain_folder: Path) -> None:
     done = run_python("from transformers import AutoConfig" + USE, plain_folder)
-    assert done.returncode == 1 and "bailing_moe" in done.stderr
+    assert done.returncode == 1 and "trust_remote_code=True" in done.stderr
 
 
 @pytest.mark.parametrize(

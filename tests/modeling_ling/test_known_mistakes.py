@@ -8,15 +8,16 @@ from tests.modeling_ling.parity import check_parity
 
 
 def norm_over_rows(model):
-    model.head_scale = lambda: 1.0 / (model.lm_head.weight.detach().norm(dim=1).mean() + 1e-7)
+    head = model.lm_head
+    head.scale = lambda **_: 1.0 / (head.weight.detach().norm(dim=1).mean() + 1e-7)
 
 
 def gradient_through_the_norm(model):
-    model.head_scale = lambda: 1.0 / (model.lm_head.weight.norm(dim=0) + 1e-7)
+    model.lm_head.scale = lambda **_: 1.0 / (model.lm_head.weight.norm(dim=0) + 1e-7)
 
 
 def no_norm_head(model):
-    model.config.norm_head = False
+    model.lm_head.scale = lambda **_: torch.ones(model.config.hidden_size)
 
 
 def top_weights_not_renormalised(model):

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from transformers import DynamicCache
-from trl.trainer.utils import add_fused_lm_head
 
 EXPERTS = ["eager", "grouped_mm", "batched_mm", "bailing_moe_grouped", "bailing_moe_auto"]
 
@@ -93,40 +92,6 @@ def test_evaluating_and_generating_leave_every_weight_as_it_was(build_model, ids
     model.train()
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert model.config.norm_head
-
-
-@torch.no_grad()
-def test_norm_head_follows_a_weight_update_between_generations(build_model, ids):
-    model = build_model().eval()
-    model.generate(ids, max_new_tokens=3, do_sample=False)
-    model.lm_head.weight.data[:, 0] *= 50.0  # through .data, which no version counter sees
-    cache = DynamicCache(config=model.config)
-    prompt = model(ids, past_key_values=cache, use_cache=True)
-    following = prompt.logits[:, -1:].argmax(-1)
-    step = model(following, past_key_values=cache, use_cache=True).logits
-    fresh = model(torch.cat([ids, following], dim=1), use_cache=False).logits[:, -1:]
-    torch.testing.assert_close(step, fresh, atol=1e-5, rtol=0)
-
-
-@torch.no_grad()
-def test_head_scale_is_one_over_the_column_norm_and_one_without_norm_head(build_model):
-    model = build_model()
-    expected = 1 / (model.lm_head.weight.norm(dim=0) + 1e-7)
-    torch.testing.assert_close(model.head_scale(), expected)
-    assert build_model(norm_head=False).head_scale().tolist() == [1.0] * 64
-
-
-def test_hidden_states_of_the_decoder_times_the_scaled_head_are_the_logits(build_model, ids):
-    model = build_model().eval()
-    hidden = model.model(ids).last_hidden_state
-    logits = (hidden * model.head_scale()) @ model.lm_head.weight.T
-    torch.testing.assert_close(logits, model(ids).logits, atol=1e-5, rtol=0)
-
-
-def test_trl_fused_head_is_refused_instead_of_dropping_norm_head(build_model):
-    with pytest.raises(ValueError, match="skips NormHead"):
-        add_fused_lm_head(build_model())
-    add_fused_lm_head(build_model(norm_head=False))
 
 
 def test_the_end_token_embedding_learns_although_it_is_the_padding_token(build_model, ids):

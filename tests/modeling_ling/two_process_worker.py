@@ -58,7 +58,7 @@ def compare_sharded(mode: str, folder: str) -> dict[str, object]:
         "local_expert_matrices": everywhere([module.down_proj.to_local().shape[0] for module in experts]),
         "local_expert_columns": everywhere([module.down_proj.to_local().shape[2] for module in experts]),
         "local_head_rows": everywhere(sharded.lm_head.weight.to_local().shape[0]),
-        "head_scale_error": float((sharded.head_scale() - single.head_scale()).abs().max()),
+        "head_scale_error": float((sharded.lm_head.scale() - single.lm_head.scale()).abs().max()),
     }
     mine = ids.chunk(2)[rank] if mode in SPLITS_THE_BATCH else ids
     output = sharded.train()(mine, labels=mine, use_cache=False)

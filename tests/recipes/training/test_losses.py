@@ -68,7 +68,7 @@ def test_norm_head_makes_the_sft_loss_blind_to_the_scale_of_the_heads_columns(sf
         model.lm_head.weight.mul_(torch.linspace(0.5, 20.0, model.config.hidden_size))
     after = sft_trainer.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(50))
     assert after.item() == pytest.approx(before.item(), abs=1e-5)
-    model.config.norm_head = False
+    model.lm_head.scale = lambda **_: torch.ones(model.config.hidden_size)
     without = sft_trainer.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(50))
     assert abs(without.item() - before.item()) > 0.1
 
@@ -125,23 +125,13 @@ def test_packed_conversations_do_not_see_each_other(small_world, tokenizer: Any,
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
 
 
-def test_plain_trl_on_our_model_raises_instead_of_training_another(small_world, tokenizer: Any, model: Any) -> None:
-    from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
-
-    rows = Dataset.from_list([{"input_ids": [1, 2, 3], "labels": [1, 2, 3]}])
-    config = SFTConfig(str(small_world.root / "plain"), use_cpu=True, bf16=False, report_to="none")
-    with pytest.raises(ValueError, match="NormHead"):
-        SFTTrainer(model, config, train_dataset=rows, processing_class=tokenizer)
-
-
 def test_token_scores_are_the_log_probabilities_of_the_models_own_logits(tokenizer: Any, model: Any) -> None:
     torch.manual_seed(1)
     input_ids = torch.randint(0, 400, (2, 20))
     labels = input_ids.clone()
     labels[:, :5] = IGNORED_LABEL
     scores = score_tokens(model, labels, input_ids=input_ids, output_router_logits=True)
-    outputs = model(input_ids=input_ids, labels=labels, use_cache=False)
+    outputs = model(input_ids=input_ids, labels=labels, use_cache=False, output_router_logits=True)
     expected = outputs.logits[:, :-1].log_softmax(-1).gather(-1, input_ids[:, 1:, None]).squeeze(-1)
     expected = expected * (labels[:, 1:] != IGNORED_LABEL)
     torch.testing.assert_close(scores.log_probs, expected, atol=1e-5, rtol=1e-5)
@@ -164,7 +154,7 @@ def sequence_log_probability(model: Any, pair: dict[str, list[int]], side: str) 
     ids = torch.tensor([pair["prompt_ids"] + pair[f"{side}_ids"]])
     start = len(pair["prompt_ids"])
     with torch.no_grad():
-        logits = model.lm_head(model.scale_for_head(model.model(ids, use_cache=False).last_hidden_state))
+        logits = model.lm_head(model.model(ids, use_cache=False).last_hidden_state)
     log_probabilities = logits[0, :-1].log_softmax(-1).gather(-1, ids[0, 1:, None]).squeeze(-1)
     return log_probabilities[start - 1 :].sum().item()
 
@@ -173,7 +163,9 @@ def sequence_log_probability(model: Any, pair: dict[str, list[int]], side: str) 
 def test_the_dpo_loss_uses_norm_head_on_both_sides_and_adds_the_router_losses(
     pairs: list, tokenizer: Any, model: Any, command_line: Callable, tmp_path: Path, precompute: bool
 ) -> None:
-    arguments = parse_recipe(DPOArguments, command_line("dpo", tmp_path, precompute_ref_log_probs=precompute))
+    arguments = parse_recipe(
+        DPOArguments, command_line("dpo", tmp_path, precompute_ref_log_probs=precompute, router_aux_loss_coef=0.5)
+    )
     model.config.router_aux_loss_coef, model.config.router_z_loss_coef = 0.5, 0.1
     with torch.no_grad():
         model.lm_head.weight.mul_(torch.linspace(0.5, 20.0, model.config.hidden_size))
@@ -203,7 +195,7 @@ def test_the_dpo_loss_uses_norm_head_on_both_sides_and_adds_the_router_losses(
 def test_an_untrained_policy_has_the_dpo_loss_of_a_coin(
     pairs: list, tokenizer: Any, model: Any, command_line: Callable, tmp_path: Path
 ) -> None:
-    arguments = parse_recipe(DPOArguments, command_line("dpo", tmp_path))
+    arguments = parse_recipe(DPOArguments, command_line("dpo", tmp_path, router_aux_loss_coef=0.0))
     model.config.router_aux_loss_coef = model.config.router_z_loss_coef = 0.0
     trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
     trainer.current_gradient_accumulation_steps = 1

@@ -17,6 +17,12 @@ from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.ledger import RemovedWriter, StepCounts
+from datasets_builders.building.time_budget import (
+    SECONDS_PER_DOCUMENT,
+    SECONDS_PER_MEGABYTE,
+    OverTimeBudget,
+    time_budget,
+)
 
 Arity = Literal["1:1", "1:n", "n:1"]
 
@@ -65,14 +71,16 @@ class Step(PipelineStep):
     - `n:1`: documents may be kept back and given by `finish`; each input must come out once, in some form.
 
     An exception inside `process` removes that document with the reason `error`; errors of the machine (disk full)
-    end the run. `begin` and `end` surround the documents of a rank: open parsers and sandboxes there, since a step is
-    pickled on its way to a worker.
+    end the run. Far more processor time than a document needs removes it with the reason `time_budget`. `begin` and
+    `end` surround the documents of a rank: open parsers and sandboxes there, since a step is pickled on its way to a
+    worker.
     """
 
     type = "STEP"
     arity: Arity = "1:1"
     batch_size: int = 1
     only_kinds: frozenset[str] = frozenset()
+    seconds_per_document: float | None = SECONDS_PER_DOCUMENT  # None: no limit; see time_budget.py
     # What the step's decisions hang on beside its code, as pip names it: another version makes another dataset.
     libraries: ClassVar[tuple[str, ...]] = ()
 
@@ -184,8 +192,12 @@ class Step(PipelineStep):
 
     def _safely(self, doc: Document) -> list[Outcome]:
         before = replace(doc, metadata=dict(doc.metadata))
+        seconds = self.seconds_per_document
         try:
-            return list(self.process(doc))
+            with time_budget(seconds and seconds + SECONDS_PER_MEGABYTE * len(doc.text) / 1e6):
+                return list(self.process(doc))
+        except OverTimeBudget as error:
+            return [Removed(before, "time_budget", str(error))]
         except OSError as error:
             if error.errno in MACHINE_ERRNOS:
                 raise

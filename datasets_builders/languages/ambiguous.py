@@ -2,7 +2,8 @@
 
 For an extension the first line whose pattern is found names the language; a line without a pattern is the default, and
 an extension without a default stays undecided. The patterns are ours; which extensions are shared is Linguist's data.
-They are looked for in the first HEAD_CHARACTERS of a file.
+They are looked for in the first HEAD_CHARACTERS of a file, in time that grows with its length alone: parts that could
+share the same characters stand in atomic groups or are possessive (`*+`).
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ _OBJECTIVE_C = (
     r"^\s*(?:@(?:interface|implementation|protocol|property|class|import|end)\b|#import\b)|"
     r"^[-+]\s*\([\w\s*<>,^]+\)\s*\w"
 )
-_XML = r"\A\s*<(?:\?xml|!DOCTYPE|TS\b|tileset\b|\w+[^>]*\bxmlns)"
+_XML = r"\A\s*<(?:\?xml|!DOCTYPE|TS\b|tileset\b|\w++[^>]*?\bxmlns)"
 _PERL = (
     r"^\s*(?:use\s+(?:strict|warnings|v?5|[A-Z]\w*(?:::\w+)*)\b|package\s+[\w:]+\s*;|(?:my|our)\s+[$@%]|"
     r"=(?:head1|pod)\b)"
 )
-_PROLOG = r"^\s*(?::-\s*\w|[a-z]\w*\([^)]*\)\s*:-)"
+_PROLOG = r"^\s*(?::-\s*\w|[a-z]\w*\([^)]{0,300}+\)\s*:-)"
 _ASSEMBLY = (
     r"^\s*(?:\.(?:text|globl?|section|align|byte|macro)\b|(?:mov|push|pop|jmp|call|ret|xor|lea)\w*\s|"
     r"%(?:define|macro)\b|\w+\s+(?:equ|db|dw|dd)\s)"
@@ -35,7 +36,10 @@ _ROFF = r"\A(?:\.\\\"|'\\\"|\.(?:TH|SH|Dd|Dt|so|de|ds|nr|if)\b)"
 
 # extension: (language, pattern) in the order in which they are tried
 HEURISTICS: dict[str, tuple[tuple[str, str], ...]] = {
-    ".asm": (("Motorola 68K Assembly", r"^\s*(?:move|lea|bsr|jsr)(?:\.[bwl])?\s+[^,\n]*[ad][0-7]\b"), ("Assembly", "")),
+    ".asm": (
+        ("Motorola 68K Assembly", r"^\s*(?:move|lea|bsr|jsr)(?:\.[bwl])?\s++[^,\n]*[ad][0-7]\b"),
+        ("Assembly", ""),
+    ),
     ".as": (("ActionScript", r"^\s*(?:package\b|import\s+(?:flash|mx)\.|public\s+class)"), ("AngelScript", "")),
     ".b": (("Brainfuck", r"\A[^\w]*[><+\-.,\[\]]{20,}"), ("Limbo", r"^\s*(?:implement\s+\w+;|include\s+\")")),
     ".bas": (
@@ -67,9 +71,9 @@ HEURISTICS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     ".cs": (("Smalltalk", r"![\w\s]+methodsFor: "), ("C#", "")),
     ".d": (
-        ("DTrace", r"^\s*(?:#pragma D |(?:BEGIN|END|\w*:\w*:\w*:\w*)\s*(?:/.*/)?\s*$)"),
-        ("Makefile", r"^[\w./-]+\.o\s*:|\\\s*$\s+[\w./-]+\.h\b"),
-        ("D", r"^\s*(?:module|import)\s+[\w.]+.*;|\b(?:void|int|auto)\s+\w+\s*\("),
+        ("DTrace", r"^\s*(?:#pragma D |(?:BEGIN|END|\w*:\w*:\w*:\w*)\s*(?:/.*/\s*)?$)"),
+        ("Makefile", r"^[\w./-]+\.o\s*:|\\[^\S\n]*\n\s*[\w./-]+\.h\b"),
+        ("D", r"^\s*(?:module|import)\s+[\w.]++.*;|\b(?:void|int|auto)\s+\w+\s*\("),
     ),
     ".e": (("Eiffel", r"^\s*(?:note|indexing|feature|class)\s*$"), ("Euphoria", r"^\s*(?:include|global|procedure)\b")),
     ".ecl": (("ECLiPSe", r"^\s*:-"), ("ECL", "")),
@@ -128,7 +132,7 @@ HEURISTICS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Limbo", r"^\s*\w+\s*:\s*module\s*\{"),
         ("Wolfram Language", r"\(\*|^\s*\w+\[.*\]\s*:?="),
         ("MATLAB", r"^\s*(?:%|function\b|classdef\b|end\s*$|\w+\s*=.*;)"),
-        ("M", r"^\w*\s+;"),
+        ("M", r"^\w*(?:[^\S\n]+|[^\S\n]*\n);"),
     ),
     ".m4": (("M4", ""),),
     ".md": (("GCC Machine Description", r"^\s*\(define_(?:insn|expand|mode_iterator)\b"), ("Markdown", "")),
@@ -169,14 +173,14 @@ HEURISTICS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Unix Assembly", r"^\s*\.\w+|^\w+:"),
         ("Assembly", ""),
     ),
-    ".sc": (("SuperCollider", r"^\s*(?:SynthDef|\+?\s*\w+\s*:\s*\w+\s*\{|\^this|\*new)"), ("Scala", "")),
+    ".sc": (("SuperCollider", r"^\s*(?:SynthDef|(?:\+\s*)?\w+\s*:\s*\w+\s*\{|\^this|\*new)"), ("Scala", "")),
     ".scd": (("Markdown", r"\A\s*#+\s"), ("SuperCollider", "")),
     ".scm": (("Tree-sitter Query", r"@(?:keyword|function|variable|string|comment)\b"), ("Scheme", "")),
     ".sls": (("Scheme", r"\A\s*\("), ("Salt", "")),
     ".sol": (("Gerber Image", r"\A[DGMT][0-9]{2}\*"), ("Solidity", "")),
     ".spec": (
         ("RPM Spec", r"^(?:Name|Version|Summary|Release):|^%(?:prep|build|install|files)"),
-        ("Ruby", r"\bdescribe\b.*\bdo\b"),
+        ("Ruby", r"^(?>.*?\bdescribe\b).*?\bdo\b"),
         ("Python", ""),
     ),
     ".sql": (
@@ -196,7 +200,7 @@ HEURISTICS: dict[str, tuple[tuple[str, str], ...]] = {
     ".tpl": (("Go Template", r"\{\{-?\s*(?:\.|if|range|end|include|define)"), ("Smarty", "")),
     ".ts": (("XML", _XML), ("TypeScript", "")),
     ".tsx": (("XML", _XML), ("TSX", "")),
-    ".txt": (("Adblock Filter List", r"\A\[Adblock"), ("Vim Help File", r"vim:.*\bft=help\b"), ("Text", "")),
+    ".txt": (("Adblock Filter List", r"\A\[Adblock"), ("Vim Help File", r"^(?>.*?vim:).*?\bft=help\b"), ("Text", "")),
     ".typ": (("XML", _XML), ("Typst", "")),
     ".v": (
         ("Rocq Prover", r"^\s*(?:Require|Lemma|Theorem|Definition|Inductive|Fixpoint|Proof\.|Qed\.)"),
@@ -220,8 +224,12 @@ _MAN_PAGE = re.compile(r"\.(?:[1-9](?:in|m|x|p|pm|qt)?|man|mdoc)\Z")
 
 @cache
 def _compiled(extension: str) -> tuple[tuple[str, re.Pattern[str] | None], ...]:
-    lines = HEURISTICS.get(extension, ())
-    return tuple((language, re.compile(pattern, re.MULTILINE) if pattern else None) for language, pattern in lines)
+    found = []
+    for language, pattern in HEURISTICS.get(extension, ()):
+        # Of lines without text each begins one more way to get to the first with some; one is enough.
+        linear = pattern.replace(r"^\s*", r"^[^\S\n]*")
+        found.append((language, re.compile(linear, re.MULTILINE) if pattern else None))
+    return tuple(found)
 
 
 def decide(extension: str, candidates: tuple[str, ...], content: str) -> str | None:

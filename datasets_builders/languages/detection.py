@@ -29,11 +29,10 @@ MODES = {
     "js": "JavaScript",
     "js2": "JavaScript",
 }
-_MODELINE = re.compile(
-    r"-\*-(?:.*?\bmode\s*:)?\s*([\w+#-]+?)\s*(?:;.*)?-\*-|"
-    r"\b(?:vim?|ex):(?:.*?[\s:])?(?:ft|filetype|syntax)=([\w+#-]+)",
-    re.IGNORECASE,
-)
+# Between two `-*-`; behind `vim:`.
+_EMACS_MODE = re.compile(r"(?:.*?\bmode\s*:)?\s*([\w+#-]+?)\s*(?:;.*)?", re.IGNORECASE)
+_VIM = re.compile(r"\b(?:vim?|ex):", re.IGNORECASE)
+_VIM_MODE = re.compile(r"[\s:](?:ft|filetype|syntax)=([\w+#-]+)", re.IGNORECASE)
 # Behind white space and comments, which are not looked at twice.
 _HEADER = re.compile(r"(?>\s|//[^\n]*\n|/\*(?s:.)*?\*/)*+#(?:ifn?def\s+\w|include\s*[<\"]|pragma\s+once\b)")
 _SHEBANG = re.compile(r"#![ \t]*(?:\S*/)?(\S+)(?:[ \t]+(.*))?")
@@ -135,11 +134,20 @@ def language_of_head(path: str, content: str) -> str | None:
     if by_shebang := language_of_shebang(head):
         return by_shebang
     for line in head.split("\n", MODELINES)[:MODELINES]:
-        if match := _MODELINE.search(line):
-            mode = (match[1] or match[2]).lower()
-            if language := MODES.get(mode) or language_named(mode):
-                return language
+        mode = _mode_of(line).lower()
+        if mode and (language := MODES.get(mode) or language_named(mode)):
+            return language
     return "C++" if "." not in PurePosixPath(path).name and _HEADER.match(head) else None
+
+
+def _mode_of(line: str) -> str:
+    """Return the mode that a line sets in Emacs or Vim, or an empty string."""
+    for part in line.split("-*-")[1:-1]:
+        if match := _EMACS_MODE.fullmatch(part):
+            return match[1]
+    vim = _VIM.search(line)
+    mode = _VIM_MODE.search(line, vim.end() - 1) if vim else None
+    return mode[1] if mode else ""
 
 
 @dataclass(frozen=True)

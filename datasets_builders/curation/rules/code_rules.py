@@ -135,7 +135,8 @@ ADDRESSES = re2.compile(
 IPV6 = re2.compile(rb"(?i)(?:\b[0-9a-f]{1,4})?(?::[0-9a-f]{0,4}){2,7}[0-9a-f]\b(?:/\d{1,3})?")
 DIGIT = re2.compile(rb"\d")
 CONTACTS = re2.compile(
-    rb"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]"
+    rb"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}|"
+    rb"\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]"
     rb"\d{2}:?\d{2})?)?\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b|\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?\b|"
     rb"(?:\+\d{1,3}[ .-]?)?\(?\b\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{3,4}\b"
 )
@@ -146,7 +147,8 @@ GARBLED = re.compile(
 CONTROL_CHARACTERS = bytes(code for code in (*range(32), 127) if code not in b"\t\n\f\r\x1b")
 MIN_LINE_CHARACTERS = 3  # a closing brace is not repetition
 NGRAM_WORDS = 5
-HTML_HIDDEN = re2.compile(rb"(?is)<script.*?</script\s*>|<style.*?</style\s*>|<!--.*?-->|<[^>]*>")
+# What is begun and not ended hides the rest of the file, as in a browser.
+HTML_HIDDEN = re2.compile(rb"(?is)<script.*?(?:</script\s*>|\z)|<style.*?(?:</style\s*>|\z)|<!--.*?(?:-->|\z)|<[^>]*>")
 
 
 def too_many_lines(document: DocumentView, limits: RuleLimits) -> str | None:

@@ -35,7 +35,7 @@ class TextLimits(RuleLimits):
 
 TextRule = Callable[[DocumentView, TextLimits], str | None]
 
-IMAGES = re2.compile(rb"(?i)!\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])|<img\b[^>]*>")
+IMAGES = re2.compile(rb"(?i)!\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])|<img\b[^<>]*>")
 LINKS = re2.compile(rb"(?i)\bhttps?://[^\s<>\"'`)\]]+|\bwww\.[\w-]+\.[^\s<>\"'`)\]]+")
 PLACEHOLDERS = re2.compile(
     rb"(?i)\blorem ipsum\b|\[(?:image|picture|insert [^\]\n]{1,40}|your [^\]\n]{1,40}|placeholder|redacted)\]|"

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import ahocorasick
 import re2
 from datatrove.data import Document
 
@@ -53,8 +54,8 @@ NO_ADDRESS_AFTER = re.compile(
     r"(?i)(?:version|ver|release|rev|build|assembly\w*|section|chapter|specification|standard|\bc(?:\+\+)?\d\d)[\s\"'=:(]*$"
 )
 # Else it is a part of a longer number or name; a port may follow.
-BEFORE_IPV4, AFTER_IPV4 = r"(?<![\w.])(?<![\d:]:)", r"(?!\.?\w)"
-BEFORE_IPV6, AFTER_IPV6 = r"(?<![\w.:])", r"(?!\.?\w|:[\w:])"
+BEFORE_IPV4, AFTER_IPV4 = re.compile(r"(?<![\w.])(?<![\d:]:)"), re.compile(r"(?!\.?\w)")
+BEFORE_IPV6, AFTER_IPV6 = re.compile(r"(?<![\w.:])"), re.compile(r"(?!\.?\w|:[\w:])")
 MAX_SINGLE_DIGITS = 2  # of four: 2.7.18.1 is a version or a section far more often than an address
 # Of examples: what is shown around a value and of its shape; what may stand before and after it; names.
 CONTEXT_CHARACTERS, MASKED_CHARACTERS = 24, 32
@@ -62,8 +63,9 @@ BEFORE = re.compile(r"""(?:(?:#|//)\s*|\w+\s*(?::=|=>|[:=(])\s*)?["']?""")
 AFTER = re.compile(r"""["')\]};,\s]*""")
 NAMES = re.compile(r"\b[A-Z](?:[a-z]|\.\s)")
 PLACEHOLDERS = {"secret": "SECRET", "email": "EMAIL_ADDRESS", "ip": "IP_ADDRESS"}
-PLACEHOLDER = re2.compile(r"((?:SECRET|EMAIL_ADDRESS|IP_ADDRESS)_[0-9]{1,6}_?)")
+PLACEHOLDER = re.compile(r"((?:SECRET|EMAIL_ADDRESS|IP_ADDRESS)_[0-9]{1,6}_?)")
 MAX_PASSES = 8
+MIN_VALUE_CHARACTERS = 6  # of an address: a@b.co
 
 
 @dataclass(frozen=True)
@@ -114,17 +116,53 @@ def _numbers_taken(text: str) -> Counter[str]:
 
 
 def _replaced(text: str, kind: str, values: set[str], found: dict[Finding, str], numbers: Counter[str]) -> str:
-    def placeholder_of(match: re.Match[str]) -> str:
-        finding, name = Finding(kind, match.group()), PLACEHOLDERS[kind]
-        if finding not in found:
-            numbers[name] += 1
-            found[finding] = f"{name}_{numbers[name]}"
-        is_before_digit = match.string[match.end() : match.end() + 1].isdigit()
-        return found[finding] + "_" * is_before_digit
+    automaton = _automaton(values)
 
-    pieces, pattern = _pieces(text), _pattern_of_all(values)
-    pieces[::2] = [pattern.sub(placeholder_of, piece) for piece in pieces[::2]]
+    def with_placeholders(piece: str) -> str:
+        parts, last = [], 0
+        for start, end in _occurrences(piece, automaton):
+            finding, name = Finding(kind, piece[start:end]), PLACEHOLDERS[kind]
+            if finding not in found:
+                numbers[name] += 1
+                found[finding] = f"{name}_{numbers[name]}"
+            is_before_digit = piece[end : end + 1].isdigit()
+            parts += [piece[last:start], found[finding] + "_" * is_before_digit]
+            last = end
+        return "".join([*parts, piece[last:]]) if parts else piece
+
+    pieces = _pieces(text)
+    pieces[::2] = map(with_placeholders, pieces[::2])
     return "".join(pieces)
+
+
+def _automaton(values: Iterable[str]) -> ahocorasick.Automaton:
+    automaton = ahocorasick.Automaton()
+    for value in values:
+        automaton.add_word(value, (len(value), _is_public(value)))
+    automaton.make_automaton()
+    return automaton
+
+
+def _occurrences(text: str, automaton: ahocorasick.Automaton) -> Iterator[tuple[int, int]]:
+    """Give where values stand, one behind the other: a key may hold what another rule finds in it, so the longest."""
+    if len(text) < MIN_VALUE_CHARACTERS:
+        return
+    places = []
+    for last, (length, is_address) in automaton.iter(text):
+        start, end = last + 1 - length, last + 1
+        if not is_address or _stands_alone(text, start, end):
+            places.append((start, -end))
+    after = 0
+    for start, negative_end in sorted(places):
+        if start >= after:
+            after = -negative_end
+            yield start, after
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Return whether an IP address is no part of a longer number or name."""
+    before, after = (BEFORE_IPV6, AFTER_IPV6) if ":" in text[start:end] else (BEFORE_IPV4, AFTER_IPV4)
+    return bool(before.match(text, start) and after.match(text, end))
 
 
 def _pieces(text: str) -> list[str]:
@@ -132,8 +170,13 @@ def _pieces(text: str) -> list[str]:
     return PLACEHOLDER.split(text) if "SECRET_" in text or "_ADDRESS_" in text else [text]
 
 
+def _long_pieces(text: str) -> list[str]:
+    """Return what stands between placeholders, where it can hold a value."""
+    return [piece for piece in _pieces(text)[::2] if len(piece) >= MIN_VALUE_CHARACTERS]
+
+
 def _secrets(text: str) -> Iterator[str]:
-    for piece in _pieces(text)[::2]:
+    for piece in _long_pieces(text):
         yield from find_keys(piece)
     yield from (value for value in find_assigned(text) if not PLACEHOLDER.search(value))
 
@@ -141,7 +184,7 @@ def _secrets(text: str) -> Iterator[str]:
 def _emails(text: str) -> Iterator[str]:
     if "@" not in text:
         return
-    for piece in _pieces(text)[::2]:
+    for piece in _long_pieces(text):
         for match in EMAIL.finditer(piece):
             start, value = match.start(), match.group()
             if piece[start - 1 : start] == "\\" and value[0] in ESCAPES:  # the n of a line break is no part of the name
@@ -154,10 +197,10 @@ def _emails(text: str) -> Iterator[str]:
 
 
 def _ip_addresses(text: str) -> Iterator[str]:
-    for piece in _pieces(text)[::2]:
+    for piece in _long_pieces(text):
         for match in IP_ADDRESS.finditer(piece):
             value, start = match.group(), match.start()
-            is_whole = _is_public(value) and re.compile(_pattern_of(value)).match(piece, start)
+            is_whole = _is_public(value) and _stands_alone(piece, start, match.end())
             if is_whole and not NO_ADDRESS_AFTER.search(piece[max(0, start - 16) : start]):
                 yield value
 
@@ -186,14 +229,12 @@ def examples_of_changes(text: str, found: Mapping[Finding, str]) -> Iterator[tup
     Source: ours.
     """
     findings = {finding.value: finding for finding in found}
-    matches = list(_pattern_of_all(findings).finditer(text)) if found else []
+    places = list(_occurrences(text, _automaton(findings))) if found else []
     seen = set()
-    for match, before, after in zip(matches, [None, *matches], [*matches[1:], None], strict=False):
-        finding = findings[match.group()]
-        start = max(before.end() if before else 0, match.start() - CONTEXT_CHARACTERS)
-        end = min(after.start() if after else len(text), match.end() + CONTEXT_CHARACTERS)
-        left = text[start : match.start()].rpartition("\n")[2].lstrip()
-        right = text[match.end() : end].partition("\n")[0].rstrip()
+    for (start, end), before, after in zip(places, [(0, 0), *places], [*places[1:], (len(text), 0)], strict=False):
+        finding = findings[text[start:end]]
+        left = text[max(before[1], start - CONTEXT_CHARACTERS) : start].rpartition("\n")[2].lstrip()
+        right = text[end : min(after[0], end + CONTEXT_CHARACTERS)].partition("\n")[0].rstrip()
         is_alone = BEFORE.fullmatch(left) and AFTER.fullmatch(right)
         if finding.kind not in seen and is_alone and not _may_name_a_person(left, finding.value):
             seen.add(finding.kind)
@@ -209,19 +250,6 @@ def masked(value: str) -> str:
 def _may_name_a_person(left: str, value: str) -> bool:
     parts = re.findall(r"[a-z]{3,}", value.partition("@")[0].lower())
     return not left.isascii() or bool(NAMES.search(left)) or any(one in left.lower() for one in parts)
-
-
-def _pattern_of_all(values: Iterable[str]) -> re.Pattern[str]:
-    # The longest first: a key may hold what another rule finds in it.
-    return re.compile("|".join(map(_pattern_of, sorted(values, key=len, reverse=True))))
-
-
-def _pattern_of(value: str) -> str:
-    """Return the pattern of a value's every occurrence; digits that are part of a longer number are no address."""
-    if not _is_public(value):
-        return re.escape(value)
-    before, after = (BEFORE_IPV6, AFTER_IPV6) if ":" in value else (BEFORE_IPV4, AFTER_IPV4)
-    return f"{before}{re.escape(value)}{after}"
 
 
 class Sanitising(Step):

@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
 import re2
 
@@ -32,10 +33,9 @@ TOKENS = re2.compile(
             r"xox[a-z]-[0-9A-Za-z-]{10,}|xapp-\d-[0-9A-Za-z-]{20,}|hooks\.slack\.com/services/T\w+/B\w+/\w+",
             r"[sr]k_(?:live|test)_[0-9A-Za-z]{24,}",  # Stripe
             r"SG\.[\w-]{22}\.[\w-]{43}",  # SendGrid
-            r"sk-[\w-]*T3BlbkFJ[\w-]{20,}|sk-ant-[\w-]{80,}",  # OpenAI, Anthropic
+            r"sk-[\w-]{0,200}T3BlbkFJ[\w-]{20,}|sk-ant-[\w-]{80,}",  # OpenAI, Anthropic
             r"pypi-AgE[\w-]{70,}",
             r"npm_[0-9A-Za-z]{36}|_authToken=([0-9A-Fa-f-]{36})",
-            r"eyJ[\w-]{10,}={0,2}\.eyJ[\w-]{10,}={0,2}(?:\.[\w-]+)?",  # JSON web tokens
             r"\d{8,10}:AA[\w-]{33}",  # Telegram
             # Discord; the first part is a number in base64
             r"(?:[MNO][DTjz][AEIMQUYcgk][wxyz0-5]){5,6}[\w-]{0,3}\.[\w-]{6}\.[\w-]{27,38}",
@@ -49,6 +49,8 @@ TOKENS = re2.compile(
         )
     )
 )
+# Apart from the others: a word of any length that only begins like one would be read again behind each of them.
+JSON_WEB_TOKEN = re2.compile(r"eyJ[\w-]{10,}={0,2}\.eyJ[\w-]{10,}={0,2}(?:\.[\w-]+)?")
 # Names to which secrets are assigned, and the password of a URL.
 ASSIGNED = re2.compile(
     r"(?i:(?:api|access|auth|secret|private|client|encryption|signing)[_.-]?(?:key|token|secret)|passw(?:or)?d|secret)"
@@ -74,7 +76,8 @@ def find_keys(text: str) -> Iterator[str]:
         body = key.split("-----")[2]
         if 2 * sum(map(len, KEY_RUN.findall(body))) > len(body):
             yield key
-    for match in TOKENS.finditer(text):
+    matches = chain(TOKENS.finditer(text), JSON_WEB_TOKEN.finditer(text) if "eyJ" in text else ())
+    for match in matches:
         value = next(filter(None, match.groups()), match.group())
         if not NOT_A_TOKEN.search(value):
             yield value

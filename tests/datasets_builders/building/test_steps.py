@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+import signal
 
 import pytest
 from datatrove.data import Document
@@ -148,3 +150,29 @@ def test_documents_that_vanish_between_two_steps_are_noticed():
     after = StepCounts("rules", "1:1", input=2, output=2)
     with pytest.raises(BuildError, match="read passed on 3 documents, but rules was given 2"):
         Ledger([before, after]).check()
+
+
+class Slow(Step):
+    name, seconds_per_document = "slow", 0.2
+
+    def process(self, doc):
+        doc.metadata["half"] = "done"
+        if doc.text == "loop":
+            while True:
+                try:
+                    sum(range(1000))
+                except Exception:
+                    continue
+        if doc.text == "pattern":
+            re.match(r"(a|a)*b", "a" * 60)
+        yield doc
+
+
+def test_a_document_that_takes_far_too_long_is_removed_and_the_next_one_goes_on(tmp_path):
+    out, counts = run(Slow(), documents("a", "loop", "pattern", "b"), tmp_path)
+    assert [doc.text for doc in out] == ["a", "b"]
+    assert counts["reasons"] == {"time_budget": 2}
+    lines = removed(tmp_path, "slow")
+    assert all("s of processor time" in line["detail"] for line in lines)
+    assert not any("half" in line["metadata"] for line in lines)
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)

@@ -1,18 +1,20 @@
 """Linguist's rules on names, first lines and contents."""
 
 import sys
+import time
 
 import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.languages.ambiguous import HEURISTICS
+from datasets_builders.languages.ambiguous import HEURISTICS, decide
 from datasets_builders.languages.detection import (
     WantedLanguages,
     _table,
     candidates_of_name,
     extension_of,
     language_of,
+    language_of_head,
     language_of_shebang,
     type_of_language,
 )
@@ -191,3 +193,34 @@ def test_without_its_package_the_config_says_what_to_install(monkeypatch):
         SourceCodeConfig(output_dir="x", language_tie_break="magika")
     with pytest.raises(ConfigError, match="language_tie_break is 'guesslang'; known: magika"):
         SourceCodeConfig(output_dir="x", language_tie_break="guesslang")
+
+
+LONG = 50_000
+SLOW_TEXTS = {
+    "blank lines": "x\n" + "\n" * LONG + "y\n",
+    "spaces": "x" + " " * LONG + "y",
+    "lines of spaces": ("  \n" * LONG)[:LONG],
+    "one word": "a" * LONG,
+    "backslash": "\\" + "\n" * LONG + "x",
+    "words": "describe vim: class a( " * (LONG // 23),
+    "lines of words": "a(\n" * (LONG // 3),
+    "tag": "<" + "a" * LONG,
+    "move": "move" + " " * LONG,
+    "BEGIN": "BEGIN" + " " * LONG + "x",
+    "import": "import " + "a" * LONG,
+    "objects": "x: " * (LONG // 3),
+    "methods": "-(a\n" * (LONG // 4),
+    "brackets": "a[" + "]" * LONG,
+}
+
+
+@pytest.mark.parametrize("text", SLOW_TEXTS.values(), ids=SLOW_TEXTS)
+def test_no_pattern_takes_more_than_a_moment(text):
+    for extension in HEURISTICS:
+        start = time.process_time()
+        decide(extension, (), text)
+        assert time.process_time() - start < 1, extension
+    for line in ("-*-mode:;" * 500, "vi: " * 1000, "-*- " * 1000, "vim: " + "a" * 4000, "#!" + "/a" * 2000):
+        start = time.process_time()
+        language_of_head("Core", line)
+        assert time.process_time() - start < 0.2, line[:9]

@@ -84,7 +84,7 @@ class RepositoriesBuilder(Builder[RepositoriesConfig]):
     def check(self) -> None:
         """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
         self.curation.inputs.check()
-        self.sources.check()
+        self.sources.check(needs_repositories=True)
 
     def inputs(self) -> list[str]:
         """Return the sources, what is left out of them, and what is kept out."""

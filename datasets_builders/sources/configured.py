@@ -19,6 +19,7 @@ from datasets_builders.sources.folder_config import (
 from datasets_builders.sources.folders import FolderSource
 from datasets_builders.sources.opening import FORMS, open_sources
 from datasets_builders.sources.opt_out import OptOuts, read_opt_outs
+from datasets_builders.sources.tables import TableSource
 
 
 @dataclass
@@ -92,11 +93,17 @@ class ConfiguredSources:
             return repository_name(self.config)
         return self.opened[0].repository if len(self.opened) == 1 else f"{len(self.opened)} sources"
 
-    def check(self) -> None:
-        """Raise `ConfigError` when there is nothing to read, or the dataset would lie inside a source."""
+    def check(self, needs_repositories: bool = False) -> None:
+        """Raise `ConfigError` when there is nothing to read, or the dataset would lie inside a source.
+
+        Args:
+            needs_repositories (`bool`): whether it matters which repository a file is of.
+        """
         if not self.config.sources:
             check_folder(self.config, self.output_folder)
         for source in self.opened:
+            if needs_repositories and isinstance(source, TableSource):
+                source.check_repositories()
             if self.config.sources and isinstance(source, FolderSource):
                 root = Path(source.root).resolve()
                 if self.output_folder.resolve().is_relative_to(root):

@@ -60,6 +60,8 @@ class TableSource(Source):
         for ours in self.columns:
             if ours not in COLUMNS:
                 raise ConfigError(f"columns: {ours!r} is none of ours; known: {', '.join(COLUMNS)}")
+        self._path_column = ""  # of a table with a repository per row
+        self._needs_names = False
         self._theirs = {ours: (self.columns[ours],) if ours in self.columns else COLUMNS[ours] for ours in COLUMNS}
 
     def license(self) -> str:
@@ -72,7 +74,8 @@ class TableSource(Source):
 
     def describe(self) -> str:
         """Return the name and the number of files."""
-        return f"{self.repository}: {len(self.files)} table files, {self.files[0].name} first"
+        paths = f", paths of files from column {self._path_column!r}" if self._path_column else ""
+        return f"{self.repository}: {len(self.files)} table files, {self.files[0].name} first{paths}"
 
     def check(self) -> None:
         """Raise `ConfigError` when the first table lacks its columns; a damaged one is passed over, but not all."""
@@ -95,6 +98,8 @@ class TableSource(Source):
             if theirs not in columns and theirs not in nested:
                 shown = ", ".join([*columns])
                 raise ConfigError(f"columns: {where} has no column {theirs!r} for {ours}; it has {shown}")
+        if of_files is nested:
+            self._path_column = _first((*self._theirs["path"], *OTHER_PATH_COLUMNS), nested) or "its place in the row"
         if not _first(self._theirs["content"], of_files):
             shown = ", ".join(of_files)
             raise ConfigError(f"{where} has no column for content ({shown}); name it in `columns`.{_blobs(of_files)}")
@@ -103,6 +108,19 @@ class TableSource(Source):
                 f"{where} has a repository per row, and no column with its name ({', '.join(columns)}): "
                 "name it in `columns`, {repository: COLUMN}"
             )
+
+    def check_repositories(self) -> None:
+        """Raise `ConfigError` where rows do not name their repositories; a line that does not is one of its own.
+
+        All files of such a table would become one repository.
+        """
+        self._needs_names = True
+        for file in self.files[:1]:
+            if file.is_parquet and not _first(self._theirs["repository"], _columns_of(file)):
+                raise ConfigError(
+                    f"{file.name} does not say which repository a row is of, so that all would become one; name "
+                    "the column in `columns`, {repository: COLUMN}, or give each repository as a source of its own"
+                )
 
     def _has_files(self, columns: Sequence[str]) -> bool:
         """Return whether a row is a repository: where `columns` names the content, it may stand in the row itself."""
@@ -171,7 +189,7 @@ class TableSource(Source):
         path = path or where
         if not repository:
             # A row that could name its repository and does not is one of its own: it belongs to none that is known.
-            is_alone = row_of_repository or "repository" in names
+            is_alone = row_of_repository or "repository" in names or self._needs_names
             repository = f"{self.repository}/{row_of_repository or where}" if is_alone else self.repository
         content = values[names["content"]]
         try:

@@ -59,7 +59,7 @@ def run_client(hub: HubServer, tmp_path: Path) -> Callable[..., Any]:
     sometimes abort a process whose work is done (apache/arrow#45214, huggingface/datasets#7566).
     """
 
-    def run(code: str, token: str | None = "hf_test") -> Any:
+    def run(code: str, token: str | None = "hf_test", timeout: float = 120) -> Any:
         answer = tmp_path / "answer.json"
         code += (
             f"\nimport json, os, pathlib\npathlib.Path({str(answer)!r}).write_text(json.dumps(answer))\nos._exit(0)\n"
@@ -68,7 +68,7 @@ def run_client(hub: HubServer, tmp_path: Path) -> Callable[..., Any]:
         environment = {**os.environ, **hub.env(home, token), "OMP_NUM_THREADS": "1"}
         environment.pop("HF_DATASETS_CACHE", None)
         done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path, timeout=120
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path, timeout=timeout
         )
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads(answer.read_text())

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.sources.table_rows import TableFile, local_table
 from datasets_builders.sources.tables import TableSource
 
@@ -127,3 +129,163 @@ def test_a_truncated_file_is_one_entry_for_all_ranks(tmp_path):
     lines.write_bytes(gzip.compress(b'{"content": "x = 1"}\n' * 1000)[:-20])
     found = entries(lines, world_size=3)
     assert [entry.problem for entry in found if entry.problem] == ["damaged_table"]
+
+
+STACK_V3 = {
+    "repo_path": "alice/famous",
+    "repo_id": 1,
+    "commit_id": "a" * 40,
+    "github_metadata": {
+        "branch": "main",
+        "commit_count": 12,
+        "is_fork": False,
+        "forked_from": None,
+        "stars": 900,
+        "forks": 50,
+    },
+    "num_files": 2,
+    "files": [
+        {
+            "content_id": "1",
+            "content": "print(1)\n",
+            "path": "a.py",
+            "language": "Python",
+            "detected_licenses": ["MIT"],
+        },
+        {"content_id": "2", "content": "print(2)\n", "path": "b.py", "language": "Python", "detected_licenses": []},
+    ],
+}
+
+
+def renamed(row, **names):
+    """Return a row of the Stack v3 whose files have other names of columns; None takes one away."""
+    files = [{names.get(key, key): value for key, value in one.items() if names.get(key, key)} for one in row["files"]]
+    return row | {"files": files}
+
+
+def test_a_repository_of_the_stack_v3_has_its_name_commit_stars_forks_and_fork_flag(tmp_path):
+    other = STACK_V3 | {
+        "repo_path": "bob/copy",
+        "github_metadata": STACK_V3["github_metadata"] | {"is_fork": True, "stars": 0},
+    }
+    path = write_parquet(tmp_path / "a.parquet", [STACK_V3, other])
+    found = entries(path, world_size=2)
+    assert [(one.repository, one.path) for one in found] == [
+        *(("alice/famous", "a.py"), ("alice/famous", "b.py"), ("bob/copy", "a.py"), ("bob/copy", "b.py"))
+    ]
+    shared = {
+        "language": "Python",
+        "stars": 900,
+        "forks": 50,
+        "commit": "a" * 40,
+        "is_fork": False,
+        "repository_files": 2,
+    }
+    assert found[0].known == shared | {"license": "MIT"} and found[1].known == shared
+    assert found[2].known["is_fork"] is True and found[2].known["stars"] == 0
+
+
+@pytest.mark.parametrize("column", ["path", "file_path", "name"])
+def test_the_column_of_paths_is_told(tmp_path, column):
+    path = write_parquet(tmp_path / "a.parquet", [renamed(STACK_V3, path=column)])
+    source = source_of(path)
+    source.check()
+    assert source.describe().endswith(f"paths of files from column {column!r}")
+    assert [one.path for one in source.entries(0, 1)] == ["a.py", "b.py"]
+
+
+def test_a_table_without_names_of_repositories_is_refused_and_a_row_without_one_stands_alone(tmp_path):
+    nameless = {key: value for key, value in STACK_V3.items() if key != "repo_path"}
+    with pytest.raises(ConfigError, match="a repository per row, and no column with its name"):
+        source_of(write_parquet(tmp_path / "a.parquet", [nameless])).check()
+    with pytest.raises(ConfigError, match="no column for content"):
+        source_of(write_parquet(tmp_path / "b.parquet", [renamed(STACK_V3, content=None)])).check()
+    rows = [STACK_V3, STACK_V3 | {"repo_path": None}, STACK_V3 | {"repo_path": ""}, nameless]
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    names = [one.repository for one in entries(lines) if one.path == "a.py"]
+    assert names == ["alice/famous", *(f"table/rows.jsonl:{number}" for number in (1, 2, 3))]
+    files = [{"content": f"x = {number}\n", "path": f"{number}.py"} for number in range(2)]
+    source = source_of(write_parquet(tmp_path / "c.parquet", files))
+    source.check()
+    with pytest.raises(ConfigError, match="does not say which repository a row is of"):
+        source.check_repositories()
+
+
+def test_what_the_repository_says_is_not_the_file_s(tmp_path):
+    row = STACK_V3 | {"path": "wrong.py", "content": "wrong"}
+    row["files"] = [{"language": "Python", "content": None}, {"path": "b.py"}]
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text(json.dumps(row))
+    assert [(one.path, one.problem) for one in entries(lines)] == [
+        *(("rows.jsonl:0:0", "no_content"), ("rows.jsonl:0:1", "no_content"))
+    ]
+
+
+ODD_VALUES = [
+    ("stars", 12, 12, ""),
+    ("stars", "12", 12, "stars_converted"),
+    ("stars", 12.0, 12, ""),
+    ("stars", 3.7, None, "stars_nulled"),
+    ("stars", "1k", None, "stars_nulled"),
+    ("stars", True, None, "stars_nulled"),
+    ("stars", -5, None, "stars_nulled"),
+    ("stars", float("inf"), None, "stars_nulled"),
+    ("stars", float("nan"), None, ""),
+    ("stars", 2**63 - 1, 2**63 - 1, ""),
+    ("stars", 2**63, None, "stars_nulled"),
+    ("stars", "9" * 5000, None, "stars_nulled"),
+    ("stars", {"count": 3}, None, "stars_nulled"),
+    ("stars", [3], None, "stars_nulled"),
+    ("stars", "", None, ""),
+    ("forks", None, None, ""),
+    ("is_fork", "true", True, "is_fork_converted"),
+    ("is_fork", 0, False, "is_fork_converted"),
+    ("is_fork", "maybe", None, "is_fork_nulled"),
+    ("commit", "ab", "ab", ""),
+    ("commit", 7, "7", "commit_converted"),
+    ("commit", {"sha": "ab"}, None, "commit_nulled"),
+    ("date", "2020-01-01", "2020-01-01", ""),
+    ("date", 20200101, None, "date_nulled"),
+    ("date", ["2020"], None, "date_nulled"),
+    ("language", ["Python"], "Python", "language_converted"),
+    ("language", {"name": "Python"}, None, "language_nulled"),
+    ("license", {"spdx": "MIT"}, "unrecognised", "license_converted"),
+    ("license", ["MIT", {"spdx": "GPL"}], "MIT AND unrecognised", "license_converted"),
+    ("license", "  ", None, ""),
+    ("license", [], None, ""),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "expected", "mended"), ODD_VALUES)
+def test_values_of_another_type_are_converted_or_null_and_counted(tmp_path, column, value, expected, mended):
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text(json.dumps({"content": "x = 1\n", "path": "a.py", column: value}))
+    (entry,) = entries(lines)
+    assert (entry.known.get(column), entry.mended) == (expected, (mended,) if mended else ())
+
+
+def test_paths_and_names_that_are_no_text(tmp_path):
+    lines = tmp_path / "rows.jsonl"
+    rows = [{"content": "x", "path": 7, "repository": {"a": 1}}, {"content": "x", "path": ["a"], "repository": 8}]
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first, second = entries(lines)
+    assert (first.path, first.repository) == ("7", "table/rows.jsonl:0")
+    assert (second.path, second.repository) == ("rows.jsonl:1", "8")
+    assert first.mended == ("path_converted", "repository_nulled")
+    assert second.mended == ("path_nulled", "repository_converted")
+
+
+def test_odd_values_are_counted_in_the_ledger_and_end_no_build(tmp_path):
+    rows = [
+        {"content": f"def part_{n}(value):\n    return value * {n}\n", "path": f"{n}.py", "stars": stars}
+        for n, stars in enumerate([10**30, "12", 5, True])
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = SourceCodeConfig(
+        output_dir=str(tmp_path / "out"), sources=[f"{tmp_path}/rows.jsonl"], decontaminate=[], near_dedup_threshold=1.0
+    )
+    result = SourceCodeBuilder(config).run()
+    assert result.ledger.step("read_code").mended == {"stars_converted": 1, "stars_nulled": 2}
+    assert {row["stars"] for row in pq.read_table(tmp_path / "out" / "data").to_pylist()} == {None, 12, 5}
+    assert "| read_code | stars_nulled | 2 |" in (tmp_path / "out" / "README.md").read_text()

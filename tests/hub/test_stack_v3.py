@@ -105,8 +105,8 @@ def test_the_stack_v3_on_the_hub_gives_the_shards_of_its_repositories_as_folders
             table = pa.Table.from_pylist(
                 rows[shard::2], schema=pa.Table.from_pylist([row(0, repositories[0], 1)]).schema
             )
-            path = tmp_path / name / "data" / f"train-{shard:05d}-of-00002.parquet"
-            pq.write_table(table, path, row_group_size=max(4, NUM_REPOSITORIES // 100))
+            shard_path = tmp_path / name / "data" / f"train-{shard:05d}-of-00002.parquet"
+            pq.write_table(table, shard_path, row_group_size=max(4, NUM_REPOSITORIES // 100))
         (tmp_path / name / "README.md").write_text("---\nlicense: mit\n---\n# Code\n", encoding="utf-8")
         publish_folder(tmp_path / name, f"acme/{name}", endpoint=online.url)
     for output, source, workers in (

@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def unknown_keys(raw: dict[str, object]) -> Problems:
-    """Return the keys of a config.json that this code does not know. (Values it cannot take raise when it is read.)"""
+    """Return the keys of a config.json that this code does not know; values it cannot take raise when it is read."""
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
 
     known = set(signature(BailingMoeConfig.__init__).parameters) | GENERIC_KEYS | UNUSED_RELEASED_KEYS

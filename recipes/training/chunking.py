@@ -83,7 +83,7 @@ class Chunker:
         seed: of the rearranging.
         end_id: the end token of documents.
 
-    Source: ours (context-level fill-in-the-middle in effect, without its damage at window edges).
+    Source: ours; context-level fill-in-the-middle in effect, without its damage at window edges.
     """
 
     def __init__(

@@ -43,10 +43,12 @@ class PackedSource:
 
     @property
     def num_windows(self) -> int:
+        """Windows of all token files."""
         return sum(len(windows) for windows in self.windows)
 
     @property
     def num_tokens(self) -> int:
+        """Real tokens of all token files."""
         return sum(windows.num_tokens for windows in self.windows)
 
     @property

@@ -100,7 +100,7 @@ def best_fit(lengths: Iterable[int], capacity: int) -> list[list[int]]:
     Raises:
         ValueError: an item is longer than a bin.
 
-    Source: ours (best-fit decreasing; Ding et al. 2404.10830 for language models).
+    Source: best-fit decreasing, as Ding et al. (2404.10830) use it for language models.
     """
     sizes = list(lengths)
     bins: list[list[int]] = []

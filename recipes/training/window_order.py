@@ -25,7 +25,7 @@ def largest_remainder(ratios: Sequence[float], total: int) -> list[int]:
     Returns:
         Units of each; ties go to the earlier.
 
-    Source: ours (Hamilton's method).
+    Source: Hamilton's method of apportionment.
     """
     exact = [ratio * total for ratio in ratios]
     # A hair above an exact share (0.94 * 0.7 * 1000 = 657.9999...) must not fall to the unit below it.

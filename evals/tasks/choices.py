@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,21 @@ from evals.benchmarks.choices import CEVAL, CMMLU, MMLU, load_csv_subjects, load
 from evals.benchmarks.rows import Row
 from evals.execution import Verdict
 from evals.tasks.benchmark import Benchmark
+from evals.tasks.blocks import final_text
 from evals.tasks.records import SampleRecord
+
+_MARKS = r"[*_`$(\[\s\uff08]*(?:\\(?:text|boxed|mathrm)\{)*[(]?"
+SAID_LETTER = (
+    re.compile(
+        rf"(?:answer|choice|option)(?:\s+is)?\s*:?\s*(?:option\s+|choice\s+)?{_MARKS}([A-D])(?![\w'])", re.IGNORECASE
+    ),
+    re.compile(
+        r"(?:\u7b54\u6848|\u6545\u9009|\u9009\u62e9|\u9009)\s*(?:\u662f|\u4e3a|\u9879)?\s*[:\uff1a]?\s*[(\uff08*]*([A-D])(?![A-Za-z])"
+    ),
+    re.compile(r"\\boxed\{(?:\\text\{)?\(?([A-D])\)?\}"),
+)
+FIRST_LETTER = re.compile(r"[*_`(\[\s]*([A-D])(?:[*_`)\].:,\uff0c\u3002\s]*\Z|[*_`]*[)\].:,\uff0e\u3001])")
+LAST_LETTER = re.compile(r"(?:^|\n)[*_`(\[\s]*([A-D])[*_`)\].:]*\s*\Z|[*(]([A-D])[)*]+[.\s]*\Z")
 
 
 class Choices(Benchmark):
@@ -39,14 +54,29 @@ class Choices(Benchmark):
         return "\n\n".join([heading, *shots, self.question(row)])
 
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
-        pairs = zip(rows, answers, strict=True)
-        return [
-            SampleRecord(self.identify(row), answer, str(Verdict.PASS if answer == row["answer"] else Verdict.FAIL))
-            for row, answer in pairs
-        ]
+        records = []
+        for row, answer in zip(rows, answers, strict=True):
+            letter = letter_of(answer)
+            verdict = Verdict.PASS if letter == row["answer"] else Verdict.FAIL
+            message = "" if letter is not None else "no letter"
+            records.append(SampleRecord(self.identify(row), answer, verdict.value, message))
+        return records
 
     def gold(self, row: Row) -> str:
         return row["answer"]
+
+
+def letter_of(answer: str) -> str | None:
+    """Return the letter that an answer chooses: one it says is the answer, else one that it begins or ends with.
+
+    A model that is not asked to write answers with a letter alone.
+    """
+    text = (final_text(answer) or "").strip()
+    said = [mark for pattern in SAID_LETTER for mark in pattern.findall(text)]
+    if said:
+        return said[-1].upper()
+    alone = FIRST_LETTER.match(text) or LAST_LETTER.search(text)
+    return (alone[1] or alone[2]) if alone and alone.lastindex == 2 else alone[1] if alone else None
 
 
 class Mmlu(Choices):

@@ -1,8 +1,8 @@
-"""Section 4.3.3: MATH (Hendrycks et al. 2021) with Minerva's four examples; the final answer counts."""
+"""Section 4.6: MATH (Hendrycks et al. 2021) with Minerva's four examples; the final answer counts."""
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,21 +10,64 @@ from evals.benchmarks.hendrycks_math import MATH
 from evals.benchmarks.rows import Row
 from evals.execution import Executor, Limits, Program, Verdict
 from evals.tasks.benchmark import Benchmark
+from evals.tasks.blocks import final_text
+from evals.tasks.latex_answers import final_answer, parts_of, plain, same
 from evals.tasks.records import SampleRecord
 
 SHOTS = (Path(__file__).with_name("prompts") / "math.txt").read_text(encoding="utf-8")
-# Whether two answers in LaTeX are the same value; texts are parsed as LaTeX, in the sandbox, never as Python.
+# Which pairs of expressions or equations in LaTeX are equal; they are parsed as LaTeX, in the sandbox, never as Python.
+# Symbols have real values; a difference that is no zero at some point is not simplified.
 EQUAL = """
-from latex2sympy2_extended import latex2sympy
+import json, signal, sys
 import sympy
-first, second = (latex2sympy(text) for text in {texts!r})
-same = first == second or sympy.simplify(first - second) == 0
-raise SystemExit(0 if same else 1)
+from latex2sympy2_extended import latex2sympy
+
+def value(text):
+    sides = [latex2sympy(side) for side in text.split("=")]
+    return sides[0] - sides[1] if len(sides) == 2 else sides[0]
+
+def is_zero(difference):
+    if difference == 0:
+        return True
+    symbols = sorted(difference.free_symbols, key=str)
+    for shift in (0, 1):
+        number = difference.subs({{symbol: sympy.Rational(7 + 4 * i + shift, 5) for i, symbol in enumerate(symbols)}})
+        number = sympy.N(number, 30)
+        if number.is_number and number.is_finite and abs(number) > sympy.Float("1e-15"):
+            return False
+    return sympy.simplify(difference) == 0
+
+def equal(first, second):
+    if ("=" in first) != ("=" in second):
+        return False
+    first_value, second_value = value(first), value(second)
+    if "=" not in first:
+        return first_value == second_value or is_zero(first_value - second_value)
+    symbols = first_value.free_symbols | second_value.free_symbols
+    ratio = sympy.cancel(first_value / second_value)
+    return ratio.is_number and ratio != 0 and bool(symbols)
+
+def out_of_time(*_):
+    raise TimeoutError
+
+signal.signal(signal.SIGALRM, out_of_time)
+answers = []
+for first, second in {pairs!r}:
+    signal.setitimer(signal.ITIMER_REAL, {seconds})
+    try:
+        answers.append(bool(equal(first, second)))
+    except Exception:
+        answers.append(False)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+print()
+print(json.dumps(answers))
 """
 PACKAGES = ("latex2sympy2_extended", "antlr4", "sympy", "mpmath")
 LIMITS = Limits(wall_seconds=10.0, cpu_seconds=10.0, memory_bytes=1 << 30)
-MAX_COMPARED_CHARS = 200  # characters of an answer that is worth comparing as a value
-DROPPED = (r"\left", r"\right", r"\!", r"\,", r"\;", r"\ ", "$", r"\%", "%", r"^\circ", r"^{\circ}", r"\$")
+PAIR_SECONDS = 3.0  # of one pair of expressions
+MAX_PAIRS = 64  # of an answer
+MAX_CHARS = 300  # of an answer that is worth comparing as a value
 
 
 class Math(Benchmark):
@@ -60,51 +103,37 @@ class Math(Benchmark):
         return f"{SHOTS}\nProblem:\n{row['problem']}\n\nSolution:"
 
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
-        found = [final_answer(answer) for answer in answers]
+        found = [final_answer(final_text(answer) or "") for answer in answers]
         truths = [final_answer(row["solution"]) for row in rows]
-        verdicts = [
-            Verdict.PASS if value is not None and plain(value) == plain(truth or "") else Verdict.FAIL
-            for value, truth in zip(found, truths, strict=True)
-        ]
-        unsure = {
-            index: Program(EQUAL.format(texts=(plain(value), plain(truth))), packages=PACKAGES)
-            for index, (value, truth) in enumerate(zip(found, truths, strict=True))
-            if verdicts[index] is Verdict.FAIL and value and truth and len(value) < MAX_COMPARED_CHARS
-        }
-        with Executor(LIMITS) as executor:
-            for index, result in zip(unsure, executor.run_batch(list(unsure.values())), strict=True):
-                if result.verdict in (Verdict.PASS, Verdict.INFRA_ERROR):
-                    verdicts[index] = result.verdict
+        verdicts = judged_pairs(list(zip(truths, found, strict=True)))
         return [
-            SampleRecord(self.identify(row), answer, verdict.value, "" if value is not None else "no answer")
-            for row, answer, verdict, value in zip(rows, answers, verdicts, found, strict=True)
+            SampleRecord(self.identify(row), answer, verdict.value, "" if said is not None else "no answer")
+            for row, answer, verdict, said in zip(rows, answers, verdicts, found, strict=True)
         ]
 
     def gold(self, row: Row) -> str:
         return row["solution"]
 
 
-def final_answer(text: str) -> str | None:
-    """Return what the last box holds, else what follows "final answer is" or "answer is"; None without either."""
-    start = max(text.rfind(r"\boxed"), text.rfind(r"\fbox"))
-    if start >= 0:
-        opening = text.find("{", start)
-        depth = 0
-        for position in range(opening, len(text)) if opening >= 0 else ():
-            depth += (text[position] == "{") - (text[position] == "}")
-            if depth == 0:
-                return text[opening + 1 : position]
-    said = re.findall(r"answer is:?\s*(.+?)(?:\. I hope|\.?\s*(?:\n|\Z))", text)
-    return said[-1].strip() if said else None
-
-
-def plain(answer: str) -> str:
-    """Return an answer without spaces, units, dollar signs and sizes, so that two spellings of one are equal."""
-    text = re.sub(r"\\(?:text|mbox|mathrm|textbf)\{\s*(.*?)\s*\}", r"\1", answer.strip().strip("."))
-    text = text.replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
-    for word in DROPPED:
-        text = text.replace(word, "")
-    text = re.sub(r"\\frac(\d)(\d)", r"\\frac{\1}{\2}", text)
-    text = re.sub(r"\\sqrt(\w)", r"\\sqrt{\1}", text)
-    text = re.sub(r"^[a-zA-Z]\s*=\s*|(?<=\d),(?=\d{3}\b)", "", text)
-    return re.sub(r"\s+", "", text)
+def judged_pairs(pairs: Sequence[tuple[str | None, str | None]]) -> list[Verdict]:
+    """Return for each pair of a right answer and one that is given whether they are the same."""
+    verdicts, open_pairs, programs = [Verdict.FAIL] * len(pairs), [], []
+    for index, (truth, said) in enumerate(pairs):
+        if not truth or not said or max(len(truth), len(said)) > MAX_CHARS:
+            continue
+        first, second = parts_of(plain(truth)), parts_of(plain(said))
+        asked: dict[tuple[str, str], bool] = {}
+        if plain(truth).replace(" ", "") == plain(said).replace(" ", ""):
+            verdicts[index] = Verdict.PASS
+        elif same(first, second, lambda a, b, asked=asked: asked.setdefault((a, b), True)) and len(asked) <= MAX_PAIRS:
+            open_pairs.append((index, first, second, list(asked)))
+            programs.append(Program(EQUAL.format(pairs=list(asked), seconds=PAIR_SECONDS), packages=PACKAGES))
+    with Executor(LIMITS) as executor:
+        for (index, first, second, asked_pairs), result in zip(open_pairs, executor.run_batch(programs), strict=True):
+            if result.verdict is Verdict.INFRA_ERROR:
+                verdicts[index] = result.verdict
+            elif result.verdict is Verdict.PASS:
+                holds = dict(zip(asked_pairs, json.loads(result.stdout.splitlines()[-1]), strict=True))
+                if same(first, second, lambda a, b, holds=holds: holds[a, b]):
+                    verdicts[index] = Verdict.PASS
+    return verdicts

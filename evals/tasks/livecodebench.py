@@ -6,16 +6,18 @@ A test's expected output never enters the sandbox: what a program prints is comp
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from evals.benchmarks.livecodebench import LIVECODEBENCH, load_livecodebench
 from evals.benchmarks.rows import Row
 from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
-from evals.tasks.answers import Extraction
+from evals.tasks.answers import Extraction, extract
 from evals.tasks.benchmark import ExecutedBenchmark
+from evals.tasks.python_text import as_module, with_futures_first, without_demonstration
 from evals.tasks.records import SampleRecord, record_of
 
 SYSTEM = "You are an AI programming assistant, you answer questions related to computer science."
@@ -39,6 +41,9 @@ STANDARD = (
 ENSURE = (
     " Ensure that when the python program runs, it reads the inputs, runs the algorithm and writes output to STDOUT."
 )
+READS_INPUT = r"\binput\s*\(|\bstdin\b|\bopen\(\s*0"
+# Of numbers with decimals: a last digit is no other answer.
+RELATIVE_TOLERANCE = 1e-9
 IMPORTS = (
     "import bisect, collections, functools, heapq, itertools, json, math, operator, random, re, string, sys\n"
     "from typing import *\nfrom collections import *\nfrom functools import *\nfrom heapq import *\n"
@@ -62,6 +67,7 @@ class LiveCodeBench(ExecutedBenchmark):
     title = "101 contest problems of 2024-08 to 2024-11"
     source = LIVECODEBENCH
     max_new_tokens = 4096
+    packages = ("numpy",)  # as the official environment has
     limits = Limits(wall_seconds=6.0, cpu_seconds=6.0, memory_bytes=4 << 30)
 
     def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
@@ -90,11 +96,16 @@ class LiveCodeBench(ExecutedBenchmark):
 
     def _test_program(self, row: Row, code: str, test: dict[str, str]) -> tuple[Program, str]:
         mark = ""
-        source = IMPORTS + code
+        source = with_futures_first(IMPORTS + code)
         if row["function"]:
             mark = f"result-{secrets.token_hex(8)} "
-            source = IMPORTS + CALL.format(code=code, function=row["function"], mark=mark)
-        return Program(source, stdin=test["input"]), mark
+            code = without_demonstration(code, row["function"])
+            source = as_module(IMPORTS + CALL.format(code=code, function=row["function"], mark=mark))
+        return Program(source, stdin=test["input"], packages=self.packages), mark
+
+    def code_of_answer(self, row: Row, answer: str) -> Extraction:
+        """Return the code of an answer: of several programs the last that reads its input."""
+        return extract(answer, "python", row["function"], None if row["function"] else READS_INPUT)
 
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
         found = [
@@ -137,15 +148,27 @@ def judge_test(result: ExecutionResult, expected: str, mark: str) -> ExecutionRe
 
 
 def same_json(found: str, expected: str) -> bool:
-    """Return whether two JSON texts are equal."""
+    """Return whether two JSON texts are equal; numbers with decimals to RELATIVE_TOLERANCE."""
     try:
-        return json.loads(found) == json.loads(expected)
-    except ValueError:
+        return _same_value(json.loads(found), json.loads(expected))
+    except (ValueError, RecursionError):
         return False
 
 
+def _same_value(found: object, expected: object) -> bool:
+    if isinstance(expected, float) and isinstance(found, int | float) and not isinstance(found, bool):
+        return math.isclose(found, expected, rel_tol=RELATIVE_TOLERANCE)
+    if isinstance(expected, list) and isinstance(found, list):
+        return len(found) == len(expected) and all(map(_same_value, found, expected))
+    return found == expected
+
+
 def same_output(found: str, expected: str) -> bool:
-    """Return whether two outputs are equal line by line, without the space around; numbers as numbers."""
+    """Return whether two outputs are equal line by line, without the space around; numbers as numbers.
+
+    Where a number with decimals is expected, one to RELATIVE_TOLERANCE will do: the official judge asks for the same
+    digits, which fails right answers.
+    """
     lines, others = found.strip().split("\n"), expected.strip().split("\n")
     return len(lines) == len(others) and all(map(_same_line, lines, others))
 
@@ -153,7 +176,15 @@ def same_output(found: str, expected: str) -> bool:
 def _same_line(line: str, other: str) -> bool:
     if line.strip() == other.strip():
         return True
+    words, expected = line.split(), other.split()
+    return len(words) == len(expected) and all(map(_same_number, words, expected))
+
+
+def _same_number(word: str, expected: str) -> bool:
     try:
-        return [Decimal(word) for word in line.split()] == [Decimal(word) for word in other.split()]
-    except InvalidOperation:
+        number, right = Decimal(word), Decimal(expected)
+        if "." in expected and number.is_finite() and right.is_finite():
+            return abs(number - right) <= Decimal(RELATIVE_TOLERANCE) * max(abs(number), abs(right))
+        return number == right
+    except ArithmeticError:
         return False

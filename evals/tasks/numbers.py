@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 GROUPING = r"(?:,|\{,\}|\\,|\\!|[ \u00a0\u2009\u202f](?=\d{3}(?!\d)))"
 # A whole number in groups or without, or decimals; a sign that is no difference; a fraction of two numbers.
 NUMBER = re.compile(
-    r"(?:(?<![\w.)\]}%])(?P<sign>-[ ]?))?\\?\$?(?P<inner>-)?"
+    r"(?:(?<![\w.)\]}%])(?P<sign>-[ ]?))?(?:\\?\$(?P<inner>-)?)?"
     rf"(?P<digits>\d{{1,3}}(?:{GROUPING}\d{{3}})+(?!\d)|\d+|(?=\.\d))(?P<decimals>\.\d+)?"
     r"(?:\s*/\s*(?P<divisor>\d+)(?![\d/]))?"
 )
@@ -22,12 +22,15 @@ MARKED = re.compile(
 HEADING = re.compile(
     r"^[*_ \t]*(?:(?:the\s+)?(?:final\s+)?answer\b[*_: \t]*(?:is\b)?[*_: \t=]*)?(?=[^A-Za-z]|\Z)", re.IGNORECASE
 )
+LISTED = re.compile(r"[*_ \t]*\d+[.)][ \t]+[A-Za-z]")  # a heading with a number: "#### 1. Eggs"
 SAID = re.compile(
     r"\b(?:(?:final\s+)?answer\b(?!\s+(?:the|this|to)\b)[^\n.:=\d]{0,40}?(?:\bis\b|:|=)|the\s+(?:total|result)\s+is\b)",
     re.IGNORECASE,
 )
 MINUS_SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\uff0d": "-", "\ufe63": "-", "\u066c": ",", "\u066b": "."})
 FULL_WIDTH = {ord("0") + 0xFEE0 + digit: str(digit) for digit in range(10)}
+MAX_CHARS = 20_000  # of a text, from its end
+MAX_MARKS = 20
 SENTENCE_END = re.compile(r"[.!?](?:\s|\Z)|\n")
 
 
@@ -37,16 +40,16 @@ def final_number(text: str) -> Decimal | None:
     Counted is what the last `####` line holds (a heading is none), else the last box, else what follows the last
     "answer is", else the last number. 1,000 and $1000.00 are equal, as are 1/2 and 0.5.
     """
-    text = text.translate(MINUS_SIGNS).translate(FULL_WIDTH)
+    text = text[-MAX_CHARS:].translate(MINUS_SIGNS).translate(FULL_WIDTH)
     for mark in reversed(list(MARKED.finditer(text))):
         said = mark["said"] if mark["said"] is not None else mark["inline"]
         heading = HEADING.match(said)
-        if heading and (found := numbers(said[heading.end() :])):
+        if heading and not LISTED.match(said) and (found := numbers(said[heading.end() :])):
             return found[0]
     boxes = BOXED.findall(text)
     if boxes and (found := numbers(boxes[-1])):
         return found[-1]
-    for mark in reversed(list(SAID.finditer(text))):
+    for mark in list(SAID.finditer(text))[: -MAX_MARKS - 1 : -1]:
         end = SENTENCE_END.search(text, mark.end())
         line = text[mark.end() : end.start() if end else len(text)]
         if found := numbers(line):

@@ -24,16 +24,23 @@ def as_module(source: str) -> str:
 
     Official judges run answers under another name than `__main__`, too.
     """
-    content = source.encode("utf-8", "surrogatepass")
-    tree = tree_of(source, "python")
-    futures = [node for node in tree.children if node.type == "future_import_statement"]
-    guards = [node for node in _outside_of_bodies(tree) if _is_guard(node)]
-    edits = [(node.start_byte, node.end_byte, b"pass") for node in futures]
-    edits += [(node.start_byte, node.end_byte, b"False" if "==" in text_of(node) else b"True") for node in guards]
-    for start, end, put in sorted(edits, reverse=True):
-        content = content[:start] + put + content[end:]
+    guards = [node for node in _outside_of_bodies(tree_of(source, "python")) if _is_guard(node)]
+    return with_futures_first(_put(source, [(node, "False" if "==" in text_of(node) else "True") for node in guards]))
+
+
+def with_futures_first(source: str) -> str:
+    """Return a program whose imports from __future__ stand first, as they must, whatever was put before it."""
+    futures = [node for node in tree_of(source, "python").children if node.type == "future_import_statement"]
     head = "".join(f"{text_of(node)}\n" for node in futures)
-    return head + content.decode("utf-8", "surrogatepass")
+    return head + _put(source, [(node, "pass") for node in futures])
+
+
+def _put(source: str, edits: list[tuple[Node, str]]) -> str:
+    """Return the source with other texts in the places of nodes."""
+    content = source.encode("utf-8", "surrogatepass")
+    for node, text in sorted(edits, key=lambda edit: -edit[0].start_byte):
+        content = content[: node.start_byte] + text.encode() + content[node.end_byte :]
+    return content.decode("utf-8", "surrogatepass")
 
 
 def _outside_of_bodies(tree: Node) -> list[Node]:

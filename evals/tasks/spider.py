@@ -7,15 +7,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evals.benchmarks.rows import Row
 from evals.benchmarks.source import BenchmarkSource
 from evals.benchmarks.spider import SPIDER, SPIDER_DEV, load_spider
 from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
-from evals.tasks.answers import Extraction, extract
+from evals.tasks.answers import Extraction
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.records import SampleRecord, record_of
+from evals.tasks.sql_text import first_statement, is_ordered, query_in, with_sort_keys, without_distinct
 
 PROMPT = (
     "{schema}\n\n\n-- Using valid SQLite, answer the following questions for the tables provided above.\n"
@@ -27,11 +29,12 @@ QUERY = """
 import json, sqlite3, sys
 connection = sqlite3.connect("file:database.sqlite?mode=ro", uri=True)
 connection.text_factory = lambda content: content.decode(errors="ignore")
-rows = connection.execute(sys.stdin.read()).fetchmany({most})
+rows = connection.execute(sys.stdin.read()).fetchmany({max_rows})
 print(json.dumps([[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]))
 """
-MOST_ROWS = 20000
-MOST_COLUMNS = 6  # of which every order is tried
+OTHER_ORDER = "other order"
+MAX_ROWS = 20000
+MAX_COLUMNS = 6  # of which every order is tried
 
 
 class Spider(ExecutedBenchmark):
@@ -64,26 +67,33 @@ class Spider(ExecutedBenchmark):
         return text + LAST_SENTENCE if instruct else f"{text}SELECT"
 
     def code_of_answer(self, row: Row, answer: str) -> Extraction:
-        found = extract(answer, "sql")
-        return Extraction(found.code.partition(";")[0].strip(), found.how)
+        return query_in(answer)
 
     def program(self, row: Row, code: str) -> Program:
         """Return the program that runs one query."""
         database = Path(row["database"]).read_bytes()
-        return Program(QUERY.format(most=MOST_ROWS), stdin=code, files={"database.sqlite": database})
+        return Program(QUERY.format(max_rows=MAX_ROWS), stdin=code, files={"database.sqlite": database})
 
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
         if instruct:
             found = [self.code_of_answer(row, answer) for row, answer in zip(rows, answers, strict=True)]
         else:
-            found = [Extraction(completed(answer.partition(";")[0]), "") for answer in answers]
+            found = [Extraction(completed(first_statement(answer)), "") for answer in answers]
+        # DISTINCT is left out of both, as by the official judge.
+        queries = [without_distinct(extraction.code) for extraction in found]
+        golds = [without_distinct(row["query"]) for row in rows]
         with Executor(self.limits) as executor:
-            queries = [one.code for one in found]
             theirs = executor.run_batch(self.program(row, query) for row, query in zip(rows, queries, strict=True))
-            ours = executor.run_batch(self.program(row, row["query"]) for row in rows)
+            ours = executor.run_batch(self.program(row, query) for row, query in zip(rows, golds, strict=True))
+            judgements = [judged(*pair) for pair in zip(theirs, ours, golds, strict=True)]
+            for index, result in enumerate(judgements):
+                keyed = with_sort_keys(golds[index]) if result.message == OTHER_ORDER else None
+                if keyed:
+                    sorted_rows = executor.run(self.program(rows[index], keyed[0]))
+                    judgements[index] = judged_with_ties(result, sorted_rows, keyed[1])
         return [
-            record_of(self.identify(row), answer, judged(result, gold, row["query"]), one.how)
-            for row, answer, one, result, gold in zip(rows, answers, found, theirs, ours, strict=True)
+            record_of(self.identify(row), answer, result, extraction.how)
+            for row, answer, extraction, result in zip(rows, answers, found, judgements, strict=True)
         ]
 
     def gold(self, row: Row) -> str:
@@ -98,28 +108,50 @@ def completed(query: str) -> str:
 
 def judged(result: ExecutionResult, gold: ExecutionResult, query: str) -> ExecutionResult:
     """Return the result with the verdict of the comparison; a gold query that fails is our own error."""
-    from dataclasses import replace
-
     if gold.verdict is not Verdict.PASS:
         return replace(gold, verdict=Verdict.INFRA_ERROR, message=f"the gold query failed: {gold.stderr[-200:]}")
     if result.verdict is not Verdict.PASS:
         return result
-    ordered = "order by" in query.lower()
-    right = same_rows(json.loads(result.stdout), json.loads(gold.stdout), ordered)
-    return result if right else replace(result, verdict=Verdict.FAIL, message="other rows")
+    found, expected = json.loads(result.stdout), json.loads(gold.stdout)
+    if same_rows(found, expected, is_ordered(query)):
+        return result
+    other = OTHER_ORDER if same_rows(found, expected, ordered=False) else "other rows"
+    return replace(result, verdict=Verdict.FAIL, message=other)
+
+
+def judged_with_ties(result: ExecutionResult, keyed: ExecutionResult, num_keys: int) -> ExecutionResult:
+    """Return the result as passed if its rows differ in order only among those that the gold query does not order.
+
+    Args:
+        result: of an answer whose rows come in another order.
+        keyed: of the gold query with what it is ordered by in its last columns.
+        num_keys: how many those are.
+    """
+    if keyed.verdict is not Verdict.PASS:
+        return result
+    found, start = json.loads(result.stdout), 0
+    for _, group in itertools.groupby(json.loads(keyed.stdout), key=lambda row: row[-num_keys:]):
+        rows = [row[:-num_keys] for row in group]
+        if not same_rows(found[start : start + len(rows)], rows, ordered=False):
+            return result
+        start += len(rows)
+    return replace(result, verdict=Verdict.PASS, message="")
 
 
 def same_rows(found: list[list], expected: list[list], ordered: bool) -> bool:
-    """Return whether two results are equal, in some order of the columns; as sets with counts unless ordered."""
+    """Return whether two results are equal, in some order of the columns; as sets with counts unless ordered.
+
+    Without rows the columns do not count.
+    """
     if len(found) != len(expected) or (found and len(found[0]) != len(expected[0])):
         return False
     if not found:
         return True
     width = len(found[0])
-    orders = itertools.permutations(range(width)) if width <= MOST_COLUMNS else [tuple(range(width))]
     wanted = [tuple(map(_value, row)) for row in expected]
     given = [tuple(map(_value, row)) for row in found]
     counted = Counter(wanted)
+    orders = itertools.permutations(range(width)) if width <= MAX_COLUMNS else [tuple(range(width))]
     for order in orders:
         turned = [tuple(row[i] for i in order) for row in given]
         if turned == wanted if ordered else Counter(turned) == counted:

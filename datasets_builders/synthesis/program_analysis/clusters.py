@@ -12,26 +12,26 @@ import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datasets_builders.curation.deduplication.components import components
 from datasets_builders.curation.deduplication.near import THRESHOLD
-from datasets_builders.curation.deduplication.signatures import NGRAM_TOKENS
+from datasets_builders.curation.deduplication.signatures import band_hashes, candidate_pairs, ngram_hashes, signatures
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 
-# The signature is smaller than that of files (64 of 256): it only proposes pairs, which are then compared exactly. 32
-# bands of 2 rows propose a pair of similarity 0.7 all but surely. That of files would give other splits.
+# Signatures only propose pairs, which are then compared exactly: these bands propose all but surely those that are as
+# similar as the threshold.
 NUM_BANDS, BAND_ROWS = 32, 2
-_PRIME = np.uint64((1 << 61) - 1)
 
 
-def code_ngrams(function: str) -> frozenset[str]:
-    """Return the token 5-grams of a function without its name, docstring, comments and layout.
+def code_ngrams(function: str) -> NDArray[np.uint64]:
+    """Return the hashes of the token 5-grams of a function without its name, docstring, comments and layout.
 
     Args:
         function (`str`): source text of one function.
 
     Returns:
-        `frozenset[str]`: at least one.
+        `np.ndarray`: different hashes, sorted; at least one.
 
     Source: StarCoder2 2.1 for the 5-grams; leaving out name and docstring is ours.
     """
@@ -42,23 +42,7 @@ def code_ngrams(function: str) -> frozenset[str]:
         if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part) is not None:
             part.body = part.body[1:] or [ast.Pass()]
     tokens = [token if token != name else "_" for token in re.findall(r"\w+|[^\w\s]", ast.unparse(node))]
-    width = min(NGRAM_TOKENS, len(tokens))
-    return frozenset(" ".join(tokens[start : start + width]) for start in range(len(tokens) - width + 1))
-
-
-def _signatures(ngram_sets: Sequence[frozenset[str]]) -> np.ndarray:
-    """Return MinHash signatures, uint64 of shape (functions, bands * rows)."""
-    rng = np.random.default_rng(0)
-    num_hashes = NUM_BANDS * BAND_ROWS
-    # Products of 31-bit factors stay below 2^62: no overflow.
-    factors = rng.integers(1, 1 << 31, num_hashes, dtype=np.uint64)
-    offsets = rng.integers(0, 1 << 61, num_hashes, dtype=np.uint64)
-    signatures = np.empty((len(ngram_sets), num_hashes), dtype=np.uint64)
-    for row, ngrams in enumerate(ngram_sets):
-        digests = (hashlib.blake2b(ngram.encode(), digest_size=8).digest() for ngram in ngrams)
-        hashes = np.array([int.from_bytes(digest, "big") >> 33 for digest in digests], dtype=np.uint64)
-        signatures[row] = ((hashes[:, None] * factors[None, :] + offsets[None, :]) % _PRIME).min(axis=0)
-    return signatures
+    return ngram_hashes(" ".join(tokens).encode())
 
 
 def cluster_functions(samples: Sequence[FunctionSample]) -> list[int]:
@@ -72,32 +56,26 @@ def cluster_functions(samples: Sequence[FunctionSample]) -> list[int]:
 
     Source: StarCoder2 2.1 for the threshold; joining a function with its helpers is ours.
     """
-    ngram_sets = [code_ngrams(sample.function) for sample in samples]
-    pairs = [pair for pair in _candidate_pairs(ngram_sets) if _is_similar(*(ngram_sets[index] for index in pair))]
     places = {(sample.path, sample.name): index for index, sample in enumerate(samples)}
-    for index, sample in enumerate(samples):
-        named = ((sample.path, helper) for helper in sample.helpers)
-        pairs += [(index, places[helper]) for helper in named if helper in places]
-    labels = components(len(samples), pairs)
+    with_helpers = [
+        (index, places[sample.path, helper])
+        for index, sample in enumerate(samples)
+        for helper in sample.helpers
+        if (sample.path, helper) in places
+    ]
+    ngrams = [code_ngrams(sample.function) for sample in samples]
+    labels = components(len(samples), [*_similar_pairs(ngrams), *with_helpers])
     first_of_label = np.unique(labels, return_index=True)[1]
     return first_of_label[labels].tolist()
 
 
-def _is_similar(first: frozenset[str], second: frozenset[str]) -> bool:
-    return len(first & second) >= THRESHOLD * len(first | second)
-
-
-def _candidate_pairs(ngram_sets: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
-    signatures = _signatures(ngram_sets)
-    for band in range(NUM_BANDS):
-        buckets: dict[bytes, int] = {}
-        part = signatures[:, band * BAND_ROWS : (band + 1) * BAND_ROWS]
-        for index, row in enumerate(part):
-            # All members of a bucket are compared with the one before them: similar ones form a chain.
-            key = row.tobytes()
-            if key in buckets:
-                yield buckets[key], index
-            buckets[key] = index
+def _similar_pairs(ngrams: Sequence[NDArray[np.uint64]]) -> Iterator[tuple[int, int]]:
+    hashes = band_hashes(signatures(ngrams), NUM_BANDS, BAND_ROWS)
+    pairs = np.concatenate([candidate_pairs(hashes[:, band]) for band in range(NUM_BANDS)])
+    for first, second in np.unique(pairs, axis=0).tolist():
+        num_shared = len(np.intersect1d(ngrams[first], ngrams[second], assume_unique=True))
+        if num_shared >= THRESHOLD * (len(ngrams[first]) + len(ngrams[second]) - num_shared):
+            yield first, second
 
 
 def assign_splits(

@@ -16,7 +16,6 @@ from evals.benchmarks.rows import BenchmarkDataError
 from evals.execution import MissingPackageError
 from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.ds1000 import indented_like
-from evals.tasks.hendrycks_math import final_answer, plain
 from evals.tasks.livecodebench import same_output
 from evals.tasks.spider import same_rows
 from tests.evals.toolchain import needs
@@ -354,21 +353,3 @@ def test_math_compares_what_is_boxed_as_text_and_then_as_a_value(tmp_path, monke
                r"\boxed{\frac{1}{3}}", "no idea", r"\boxed{__import__('os').system('x')}"]  # fmt: skip
     assert verdicts(benchmark, [rows[0]] * 7, answers) == ["pass"] * 4 + ["fail"] * 3
     assert benchmark.prompt(rows[0], "paper", False).endswith("\n\nProblem:\n1/4 + 1/4?\n\nSolution:")
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        (r"a \boxed{1} b \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
-        ("The answer is 5.\n", "5"),
-        ("none", None),
-        (r"\boxed 3", None),
-    ],
-)
-def test_the_final_answer(text, answer):
-    assert final_answer(text) == answer
-
-
-def test_spellings_of_one_answer_are_equal():
-    assert plain(r"\text{ east }") == "east" and plain(r"x = 5") == "5" and plain("1,000") == "1000"
-    assert plain(r"\left( 3, \frac12 \right)") == plain(r"(3,\dfrac{1}{2})")

@@ -9,7 +9,7 @@ from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.bbh import answer_of, is_target
 from evals.tasks.choices import letter_of
 from evals.tasks.hendrycks_math import judged_pairs
-from evals.tasks.latex_answers import final_answer
+from evals.tasks.latex_answers import final_answer, plain
 from evals.tasks.numbers import final_number
 from evals.tasks.sql_text import first_statement, is_ordered, query_in, with_sort_keys, without_distinct
 from tests.evals.tasks.math_pairs import PAIRS
@@ -163,12 +163,18 @@ def test_answers_in_latex_are_compared_by_their_parts():
         ("The answer is $\\frac{1}{2}$ cm.", "\\frac{1}{2}"),
         ("Thus x = $5$.", "5"),
         ("Thus $x = 5$.", "5"),
+        ("a \\boxed{1} b \\boxed{\\frac{1}{2}}", "\\frac{1}{2}"),
         ("\\boxed{", None),
         ("I do not know", None),
     ],
 )
 def test_where_the_final_answer_stands(text, answer):
     assert final_answer(text) == answer
+
+
+def test_spellings_of_one_answer_are_equal():
+    assert plain(r"\text{ east }") == "east" and plain("12\\text{ cm}") == "12" and plain(r"1{,}000") == "1000"
+    assert plain(r"\left( 3, \frac12 \right)").replace(" ", "") == plain(r"(3,\dfrac{1}{2})")
 
 
 def test_hostile_latex_takes_little_time_and_does_not_pass():

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 Points = Sequence[tuple[float, float]]
 
 # Okabe-Ito: told apart with every common form of colour blindness.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444"]
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444"]
 
-LARGEST_DRAWN = 2_000  # more dots of a matrix become pixels
+MAX_DRAWN = 2_000  # more dots of a matrix become pixels
 COLUMNS_OF_HISTOGRAMS, HISTOGRAM_HEIGHT = 3, 1.6  # inches
 PNG_DPI = 120
 
@@ -30,7 +30,7 @@ def line_chart(series: Mapping[str, Points], x_label: str, y_label: str, boundar
     for label, points in series.items():
         if points:
             xs, ys = zip(*points, strict=True)
-            axes.plot(xs, ys, label=label, color=COLOURS[drawn % len(COLOURS)], linewidth=1.6)
+            axes.plot(xs, ys, label=label, color=COLORS[drawn % len(COLORS)], linewidth=1.6)
             drawn += 1
     for label, x in boundaries.items():
         axes.axvline(x, color="#b9c2cf", linewidth=0.8, linestyle="--")
@@ -53,7 +53,7 @@ def bar_chart(series: Mapping[str, Sequence[float | None]], groups: Sequence[str
             if value is not None
         ]
         xs, heights = zip(*bars, strict=True) if bars else ((), ())
-        axes.bar(xs, heights, width, label=label, color=COLOURS[number % len(COLOURS)])
+        axes.bar(xs, heights, width, label=label, color=COLORS[number % len(COLORS)])
     axes.set_xticks(range(len(groups)), groups, rotation=35, ha="right", fontsize=8)
     axes.set_ylabel(y_label)
     if len(series) > 1:
@@ -79,7 +79,7 @@ def histograms(values: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> F
         numbers = np.asarray(given, float)
         is_count = bool((numbers == numbers.round()).all())
         counts, edges = _bars(numbers, is_count)
-        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=COLOURS[0])
+        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=COLORS[0])
         axes.set_title(label, fontsize=9, loc="left")
         for axis, has_integers in ((axes.xaxis, is_count), (axes.yaxis, True)):
             axis.set_major_locator(MaxNLocator(4, integer=has_integers))
@@ -112,7 +112,7 @@ def matrix(points: Mapping[str, Points], size: int, labels: tuple[str, str]) -> 
     for number, (label, places) in enumerate(points.items()):
         if places:
             columns, rows = zip(*places, strict=True)
-            color, is_picture = COLOURS[number % len(COLOURS)], len(places) > LARGEST_DRAWN
+            color, is_picture = COLORS[number % len(COLORS)], len(places) > MAX_DRAWN
             axes.scatter(columns, rows, area, color=color, label=label, marker="s", linewidths=0, rasterized=is_picture)
     axes.plot([0, max(size - 1, 1)], [0, max(size - 1, 1)], color="#b9c2cf", linewidth=0.8)
     axes.set_xlim(-0.5, max(size - 0.5, 1))

@@ -54,7 +54,7 @@ def main() -> None:
     print_pipeline(texts)
     if options.data_dir:
         index = benchmark_index(options.data_dir)
-        row(f"decontamination, {len(index):,} runs", texts, lambda given: [index.find(one) for one in given], 30)
+        row(f"decontamination, {len(index):,} runs", texts, lambda given: [index.find(text) for text in given], 30)
     print_recall()
 
 
@@ -247,7 +247,7 @@ def print_recall() -> None:
         copy, share = list(words), generator.uniform(0.0, 0.16)
         for at in generator.sample(range(300), round(share * 300)):
             copy[at] = f"other{generator.randrange(10**9)}"
-        raws = [" ".join(one).encode() for one in (words, copy)]
+        raws = [" ".join(some).encode() for some in (words, copy)]
         first, second = (set(ngram_hashes(raw).tolist()) for raw in raws)
         similarity = len(first & second) / len(first | second)
         found = signatures([ngram_hashes(raw) for raw in raws])

@@ -117,8 +117,8 @@ def ours(graph: ImportGraph, tool: Callable[..., Found], found: Found) -> Edges:
     if tool is rustc:
         return _crates(graph, {root for root, _ in found.edges})
     if tool is go_list:
-        edges = {(posixpath.dirname(one), posixpath.dirname(other)) for one, other in edges}
-    return {(one, other) for one, other in edges if one != other}
+        edges = {(posixpath.dirname(importer), posixpath.dirname(imported)) for importer, imported in edges}
+    return {(importer, imported) for importer, imported in edges if importer != imported}
 
 
 def _crates(graph: ImportGraph, roots: Iterable[str]) -> Edges:
@@ -131,19 +131,23 @@ def _crates(graph: ImportGraph, roots: Iterable[str]) -> Edges:
     for root in roots:
         waiting = [root]
         while waiting:
-            new = {other for other in modules.get(waiting.pop(), ()) if other != root and (root, other) not in edges}
-            edges |= {(root, other) for other in new}
+            new = {
+                imported
+                for imported in modules.get(waiting.pop(), ())
+                if imported != root and (root, imported) not in edges
+            }
+            edges |= {(root, imported) for imported in new}
             waiting += new
     return edges
 
 
 def compare(found: Found, mine: Edges, tool: Callable[..., Found]) -> tuple[Edges, Edges, Edges]:
     """Return edges of both, of ours alone, of the tool alone."""
-    theirs = {(one, other) for one, other in found.edges if not one.startswith("?")}
+    theirs = {(importer, imported) for importer, imported in found.edges if not importer.startswith("?")}
     both, alone = mine & theirs, mine - theirs
     if tool is gcc:
-        theirs = {(one, other) for one, other in theirs if other in found.files}
-        opened = {(one, other) for one, other in alone if (f"?{one}", other) in found.edges}
+        theirs = {(importer, imported) for importer, imported in theirs if imported in found.files}
+        opened = {(importer, imported) for importer, imported in alone if (f"?{importer}", imported) in found.edges}
         both, alone = both | opened, alone - opened
     return both, alone, theirs - mine
 
@@ -160,7 +164,7 @@ def main() -> None:
     shown: list[str] = []
     sums: dict[tuple[str, str], list[int]] = {}
     for pattern, language, tool, arguments in CASES:
-        found_archives = [one for folder in (options.corpus, TOOLS) for one in sorted(folder.glob(pattern))]
+        found_archives = [path for folder in (options.corpus, TOOLS) for path in sorted(folder.glob(pattern))]
         archive = next(iter(found_archives), None)
         if archive is None or options.only not in archive.name:
             if archive is None:
@@ -178,14 +182,20 @@ def main() -> None:
         both, alone, missed = compare(found, ours(graph, tool, found), tool)
         counts = [len(found.files), len(both), len(alone), len(missed)]
         sums[language, tool.__name__] = [
-            one + other for one, other in zip(sums.get((language, tool.__name__), [0] * 4), counts, strict=True)
+            total + count for total, count in zip(sums.get((language, tool.__name__), [0] * 4), counts, strict=True)
         ]
-        module = " ".join(one for one in arguments if one.startswith("module:")).removeprefix("module:")
+        module = " ".join(argument for argument in arguments if argument.startswith("module:")).removeprefix("module:")
         print(_line(module or archive.name.partition("_")[0], language, tool.__name__, counts), flush=True)
         rules = Counter(edge.rule for edge in graph.edges if (edge.importing, edge.imported) in alone)
         shown += [f"{archive.name}: only ours, by rule: {name} {count}" for name, count in rules.most_common()]
-        shown += [f"{archive.name}: only ours: {one} -> {other}" for one, other in sorted(alone)[: options.show]]
-        shown += [f"{archive.name}: only theirs: {one} -> {other}" for one, other in sorted(missed)[: options.show]]
+        shown += [
+            f"{archive.name}: only ours: {importer} -> {imported}"
+            for importer, imported in sorted(alone)[: options.show]
+        ]
+        shown += [
+            f"{archive.name}: only theirs: {importer} -> {imported}"
+            for importer, imported in sorted(missed)[: options.show]
+        ]
     for (language, name), counts in sums.items():
         print(_line("all", language, name, counts))
     print("\n".join(shown))

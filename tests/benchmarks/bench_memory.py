@@ -119,7 +119,9 @@ def memory_of_session(session: int) -> Iterator[tuple[str, float]]:
             continue  # it has just ended
         if is_of_session and peak:
             kind = (
-                "main" if int(entry.name) == session else next((KINDS[one] for one in KINDS if one in words), "other")
+                "main"
+                if int(entry.name) == session
+                else next((KINDS[kind] for kind in KINDS if kind in words), "other")
             )
             yield kind, int(peak.split()[1]) / 1024
 

@@ -80,7 +80,10 @@ def main() -> None:
 
 def print_line(kind: str, bin: str, pairs: list[Pair], found: dict[str, dict[str, int]]) -> None:
     """Print how many of some pairs are in one cluster."""
-    shares = [sum(one[pair.original] == one[pair.copy] for pair in pairs) / len(pairs) for one in found.values()]
+    shares = [
+        sum(clusters[pair.original] == clusters[pair.copy] for pair in pairs) / len(pairs)
+        for clusters in found.values()
+    ]
     print(f"{kind:12s} {bin:>12s} {len(pairs):6d}" + "".join(f"{share:17.1%}" for share in shares))
 
 
@@ -150,9 +153,9 @@ def other_constant(text: str, draw: random.Random) -> str:
 
 
 def similarity(first: str, second: str) -> float:
-    """Return the Jaccard similarity of two texts' sets of runs."""
-    one, other = (set(ngram_hashes(text.encode()).tolist()) for text in (first, second))
-    return len(one & other) / max(len(one | other), 1)
+    """Return the Jaccard similarity of two texts' token 5-grams."""
+    ours, theirs = (set(ngram_hashes(text.encode()).tolist()) for text in (first, second))
+    return len(ours & theirs) / max(len(ours | theirs), 1)
 
 
 def ours(texts: dict[str, str]) -> Winners:
@@ -202,7 +205,7 @@ def datatrove(texts: dict[str, str]) -> Winners | None:
         kept = step.run((Document(texts[name], name) for name in names), 0, 1)
         cluster_of = {doc.id: doc.metadata.get("minhash_cluster_id", -1) for doc in kept}
     first: dict[int, str] = {}
-    return {name: name if (one := cluster_of[name]) < 0 else first.setdefault(one, name) for name in names}
+    return {name: name if (cluster := cluster_of[name]) < 0 else first.setdefault(cluster, name) for name in names}
 
 
 def clusters_of(winners: Winners) -> dict[str, int]:

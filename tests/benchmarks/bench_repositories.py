@@ -79,7 +79,7 @@ def main() -> None:
     with ParserProcess(PARSE) as parser:
         for source in open_sources(words, ALWAYS_EXCLUDED, MIB) if words else ():
             found = timed(read_repository(source, source.repository), parser)
-            total = [one + other for one, other in zip(total, found, strict=True)]
+            total = [so_far + more for so_far, more in zip(total, found, strict=True)]
             print(_line(source.repository, *found[:4]), flush=True)
     if words:
         used = total[4] + processor_seconds(resource.RUSAGE_CHILDREN)

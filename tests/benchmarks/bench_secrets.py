@@ -25,7 +25,7 @@ from tests.datasets_builders.curation.planted_values import SECRETS, TOLD_BY_CON
 
 VALUES_PER_PLACE = 20
 PLACES = ('key = "{}"\n', "export TOKEN={}\n", 'log("line\\n{}")\n', '{{"auth": "{}"}}\n', "# old: {}\n")
-LARGEST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 BROAD_PLUGINS = (
     "Base64HighEntropyString",
     "HexHighEntropyString",
@@ -112,10 +112,10 @@ def peer(without: Iterable[str]) -> Finder:
 
 def read(words: list[str]) -> Iterable[str]:
     """Give the texts of sources' files."""
-    for source in open_sources(words, [], LARGEST_BYTES):
+    for source in open_sources(words, [], MAX_BYTES):
         for entry in source.entries(0, 1):
-            if not entry.problem and 0 < entry.size <= LARGEST_BYTES:
-                decoded = decode(entry.read(LARGEST_BYTES))
+            if not entry.problem and 0 < entry.size <= MAX_BYTES:
+                decoded = decode(entry.read(MAX_BYTES))
                 if decoded and "\0" not in decoded[0]:
                     yield decoded[0]
 

@@ -79,11 +79,11 @@ def madge(project: Path, source: str, *arguments: str) -> Found:
         found = json.load(answer)
     place = Path(source)
     edges = {
-        (os.path.normpath(place / one), os.path.normpath(place / other))
-        for one, others in found.items()
-        for other in others
+        (os.path.normpath(place / importer), os.path.normpath(place / imported))
+        for importer, imports in found.items()
+        for imported in imports
     }
-    return Found(frozenset(os.path.normpath(place / one) for one in found), edges)
+    return Found(frozenset(os.path.normpath(place / importer) for importer in found), edges)
 
 
 def cruiser(project: Path, source: str, *conditions: str) -> Found:
@@ -101,10 +101,12 @@ def cruiser(project: Path, source: str, *conditions: str) -> Found:
         config.write_text(json.dumps({"options": options}))
         words = [npm_command("depcruise"), "--config", config, "--output-type", "json", source]
         done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=True)
-    modules = [one for one in json.loads(done.stdout)["modules"] if (project / one["source"]).is_file()]
-    files = frozenset(one["source"] for one in modules)
-    edges = {(one["source"], other["resolved"]) for one in modules for other in one["dependencies"]}
-    return Found(files, {(one, other) for one, other in edges if other in files and one != other})
+    modules = [module for module in json.loads(done.stdout)["modules"] if (project / module["source"]).is_file()]
+    files = frozenset(module["source"] for module in modules)
+    edges = {(module["source"], dependency["resolved"]) for module in modules for dependency in module["dependencies"]}
+    return Found(
+        files, {(importer, imported) for importer, imported in edges if imported in files and importer != imported}
+    )
 
 
 def rustc(project: Path, source: str) -> Found:
@@ -120,7 +122,7 @@ def rustc(project: Path, source: str) -> Found:
     edition = manifest["package"].get("edition", "2015")
     roots = [
         package / "src" / "lib.rs",
-        *(one for name in ("tests", "examples") for one in package.glob(f"{name}/*.rs")),
+        *(path for name in ("tests", "examples") for path in package.glob(f"{name}/*.rs")),
     ]
     edges: Edges = set()
     for root in roots:
@@ -137,10 +139,11 @@ def rustc(project: Path, source: str) -> Found:
             # What other packages should be here for is an error, after the list is written.
             subprocess.run([*words, root], capture_output=True)
             opened = listed.read_text().partition("\n")[0].partition(": ")[2].split() if listed.exists() else []
-        names = [os.path.relpath(one, project) for one in opened if one.endswith(".rs")]
-        edges |= {(os.path.relpath(root, project), one) for one in names}
+        names = [os.path.relpath(name, project) for name in opened if name.endswith(".rs")]
+        edges |= {(os.path.relpath(root, project), name) for name in names}
     return Found(
-        frozenset(one for edge in edges for one in edge), {(one, other) for one, other in edges if one != other}
+        frozenset(path for edge in edges for path in edge),
+        {(importer, imported) for importer, imported in edges if importer != imported},
     )
 
 
@@ -161,24 +164,24 @@ def go_list(project: Path, source: str, package: str) -> Found:
     folders: dict[str, str] = {}
     packages = []
     while text:
-        one, end = decoder.raw_decode(text)
-        packages.append(one)
-        folders[one["ImportPath"]] = Path(one["Dir"]).relative_to(project).as_posix()
+        package, end = decoder.raw_decode(text)
+        packages.append(package)
+        folders[package["ImportPath"]] = Path(package["Dir"]).relative_to(project).as_posix()
         text = text[end:].lstrip()
-    for one in packages:
-        folder = folders[one["ImportPath"]]
+    for package in packages:
+        folder = folders[package["ImportPath"]]
         for key in ("GoFiles", "CgoFiles", "TestGoFiles", "XTestGoFiles"):
-            files |= {f"{folder}/{name}" for name in one.get(key) or ()}
+            files |= {f"{folder}/{name}" for name in package.get(key) or ()}
         for key in ("Imports", "TestImports", "XTestImports"):
-            edges |= {(folder, folders[other]) for other in one.get(key) or () if other in folders}
-    return Found(frozenset(files), {(one, other) for one, other in edges if one != other})
+            edges |= {(folder, folders[path]) for path in package.get(key) or () if path in folders}
+    return Found(frozenset(files), {(importer, imported) for importer, imported in edges if importer != imported})
 
 
 def gcc(project: Path, source: str, *includes: str) -> Found:
     """Ask the preprocessor about every file alone: what it opens first (`. path`) is included directly."""
     if not shutil.which("g++"):
         raise ToolMissing("apt-get install g++")
-    flags = [f"-I{project / one}" for one in includes] + [f"-I{sysconfig.get_paths()['include']}"]
+    flags = [f"-I{project / include}" for include in includes] + [f"-I{sysconfig.get_paths()['include']}"]
     files = sorted(path for path in (project / source).rglob("*") if path.suffix in C_EXTENSIONS)
     edges, looked = set(), set()
     for path in files:
@@ -228,7 +231,7 @@ def jdeps(project: Path, source: str) -> Found:
     edges = set()
     for line in done.stdout.splitlines():
         if match := re.match(r"\s+(\S+)\s+->\s+(\S+)", line):
-            one, other = path_of(match[1]), path_of(match[2])
-            if one and other and one != other:
-                edges.add((one, other))
+            user, used = path_of(match[1]), path_of(match[2])
+            if user and used and user != used:
+                edges.add((user, used))
     return Found(frozenset(path.relative_to(project).as_posix() for path in paths), edges)

@@ -12,7 +12,7 @@ from tests.modeling_ling.conftest import make_model
 from tests.modeling_ling.parity import check_parity
 
 # Two scores closer than this may be ranked either way in float32; such inputs are not compared.
-SMALLEST_GAP = 1e-5
+MIN_GAP = 1e-5
 IMPLEMENTATIONS = ("eager", "grouped_mm", "batched_mm", "bailing_moe_grouped", "bailing_moe_auto")
 
 
@@ -71,4 +71,4 @@ def test_any_configuration_equals_the_reference(geometry, implementation, layout
     generator = torch.Generator().manual_seed(seed)
     sequences = [torch.randint(0, geometry["vocab_size"], (length,), generator=generator) for length in lengths]
     with tempfile.TemporaryDirectory() as folder:
-        assume(check_parity(model, Path(folder), sequences, layout, smallest_gap=SMALLEST_GAP))
+        assume(check_parity(model, Path(folder), sequences, layout, smallest_gap=MIN_GAP))

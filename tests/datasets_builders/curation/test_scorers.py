@@ -159,8 +159,8 @@ def test_scores_do_not_depend_on_what_else_is_in_the_batch(causal, bert):
     ):
         together = scored(entry | {"batch_size": 4})
         alone = [score for text in TEXTS for score in scored(entry | {"batch_size": 1}, [text])]
-        for one, other in zip(together, alone, strict=True):
-            assert one == pytest.approx(other, abs=3e-6)
+        for in_batch, by_itself in zip(together, alone, strict=True):
+            assert in_batch == pytest.approx(by_itself, abs=3e-6)
 
 
 def test_what_cannot_be_scored_has_no_score_and_surrogates_are_text(causal):

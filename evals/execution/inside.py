@@ -106,7 +106,7 @@ def compile_and_become(payload: dict, status: int, channel: tuple) -> None:
     os.execv(payload["run"][0], payload["run"])
 
 
-def show_error(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
+def show_error(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
     """Print the program's traceback without this file's frame; mark a lack of memory by the exit status."""
     if issubclass(kind, MemoryError):
         os.write(2, b"MemoryError\n")
@@ -166,11 +166,9 @@ def run(payload: dict, status: int, channel: tuple) -> None:
     try:
         code = compile(payload["source"], "program.py", "exec", dont_inherit=True)
         tests = compile(payload["tests"], "tests.py", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as raised:
-        error: Exception = raised
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         os.write(status, b"compile_error")
-        kind: type[BaseException] = type(error)
-        sys.__excepthook__(kind, error.with_traceback(None), None)
+        sys.__excepthook__(type(error), error.with_traceback(None), None)
         sys.exit(1)
     os.write(status, b"started")
     os.close(status)

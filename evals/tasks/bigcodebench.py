@@ -1,4 +1,4 @@
-"""Section 4.2: BigCodeBench, full and hard, complete and instruct; programs run in an environment of their own.
+"""Sections 4.3.1 and 4.4.1: BigCodeBench, programs run in an environment of their own.
 
 The benchmark's tests need some seventy pinned packages: `evals/environments.sh bigcodebench` installs those of the hard
 problems, or `LING_BIGCODEBENCH_PYTHON` names the interpreter of another environment. Programs have no network; tests

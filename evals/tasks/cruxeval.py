@@ -1,4 +1,4 @@
-"""Section 4.4: CRUXEval: what does a call return, and what call returns this? With chain of thought.
+"""Sections 4.3.2 and 4.4.2: CRUXEval: what does a call return, and what call returns this? With chain of thought.
 
 The prompts are CRUXEval's own, in files beside this one; the paper used the same. Answers stand between [ANSWER] and
 [/ANSWER], and are judged by running the function.

@@ -1,4 +1,4 @@
-"""Section 4.5: DS-1000: data science code in seven libraries and four kinds of perturbation.
+"""Section 4.4.4: DS-1000: data science code in seven libraries and four kinds of perturbation.
 
 Its programs need pinned versions: `evals/environments.sh ds1000` installs them, or `LING_DS1000_PYTHON` names the
 interpreter of another environment that has them.

@@ -1,4 +1,4 @@
-"""Section 4.6: GSM8K with four examples: the last number of the answer counts. Nothing is executed."""
+"""Section 4.3.3: GSM8K with four examples: the last number of the answer counts. Nothing is executed."""
 
 from __future__ import annotations
 

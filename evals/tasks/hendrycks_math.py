@@ -1,4 +1,4 @@
-"""Section 4.6: MATH (Hendrycks et al. 2021) with Minerva's four examples; the final answer counts."""
+"""Section 4.3.3: MATH (Hendrycks et al. 2021) with Minerva's four examples; the final answer counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evals.benchmarks.rows import Row
 from evals.execution import Executor, Limits, Program, Verdict
 from evals.tasks.benchmark import Benchmark
 from evals.tasks.blocks import final_text
-from evals.tasks.latex_answers import final_answer, parts_of, plain, same
+from evals.tasks.latex_answers import Equal, final_answer, parts_of, plain, same
 from evals.tasks.records import SampleRecord
 
 SHOTS = (Path(__file__).with_name("prompts") / "math.txt").read_text(encoding="utf-8")
@@ -125,7 +125,7 @@ def judged_pairs(pairs: Sequence[tuple[str | None, str | None]]) -> list[Verdict
         asked: dict[tuple[str, str], bool] = {}
         if plain(truth).replace(" ", "") == plain(said).replace(" ", ""):
             verdicts[index] = Verdict.PASS
-        elif same(first, second, lambda a, b, asked=asked: asked.setdefault((a, b), True)) and len(asked) <= MAX_PAIRS:
+        elif same(first, second, asking(asked)) and len(asked) <= MAX_PAIRS:
             open_pairs.append((index, first, second, list(asked)))
             programs.append(Program(EQUAL.format(pairs=list(asked), seconds=PAIR_SECONDS), packages=PACKAGES))
     with Executor(LIMITS) as executor:
@@ -134,6 +134,11 @@ def judged_pairs(pairs: Sequence[tuple[str | None, str | None]]) -> list[Verdict
                 verdicts[index] = result.verdict
             elif result.verdict is Verdict.PASS:
                 holds = dict(zip(asked_pairs, json.loads(result.stdout.splitlines()[-1]), strict=True))
-                if same(first, second, lambda a, b, holds=holds: holds[a, b]):
+                if same(first, second, asking(holds)):
                     verdicts[index] = Verdict.PASS
     return verdicts
+
+
+def asking(known: dict[tuple[str, str], bool]) -> Equal:
+    """Return what says whether two texts are equal as far as that is known, and notes others as equal until asked."""
+    return lambda first, second: known.setdefault((first, second), True)

@@ -1,4 +1,4 @@
-"""Section 4.3: HumanEval and HumanEval+: completion for base models, chat for instruct models, two presets.
+"""Sections 4.3.1 and 4.4.1: HumanEval and HumanEval+: completion for base, chat for instruct models.
 
 Prompts of a preset define a benchmark and are kept exactly: `standard` is evalplus's chat prompt and the plain
 completion, `paper` is CodeFuseEval's, which the paper used.

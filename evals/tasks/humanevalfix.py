@@ -1,4 +1,4 @@
-"""Section 4.4: HumanEvalFix, the split with tests: a function with one bug and its failing tests, in six languages."""
+"""Section 4.4.3: HumanEvalFix with tests: a function with one bug and its failing tests, in six languages."""
 
 from __future__ import annotations
 

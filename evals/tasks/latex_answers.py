@@ -1,4 +1,4 @@
-"""Section 4.6: final answers in LaTeX: taken out of a text, and compared part by part.
+"""Section 4.3.3: final answers in LaTeX: taken out of a text, and compared part by part.
 
 What an answer is made of (a list, an interval, a matrix, an equation, words) is read from its text here. Whether two
 expressions are equal is not decided here but by whom `same` is told to ask: LaTeX is parsed in the sandbox alone.
@@ -31,6 +31,7 @@ PLAIN_UNIT = re.compile(r"(?P<value>-?\$?[\d.,/]*\d)\s+[a-zA-Z][a-zA-Z .]+\Z")
 TIME_OF_DAY = re.compile(r"[ap]\.?\s*m\b", re.IGNORECASE)
 THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 WORD = re.compile(r"[A-Za-z]{3,}|[A-Z]{2,}")
+NUMBER = re.compile(r"-?\d{1,50}(?:\.\d{1,50})?")
 REPEATING = re.compile(r"(\d*)\.(\d*)\\overline\s*\{(\d+)\}")
 MIXED = re.compile(r"(?<![\w.}^_)])(\d+)\s*\\frac\s*\{(\d+)\}\s*\{(\d+)\}")
 BASED = re.compile(r"(\d+)_\{?(\d+)\}?\Z")
@@ -83,16 +84,16 @@ def final_answer(text: str) -> str | None:
         return ", ".join(said)
     found = [match["said"] for match in SAID.finditer(text) if re.search(r"[\d\w]", match["said"])]
     if found:
-        said = SENTENCE.split(found[-1].split(". I hope")[0])[0]
-        formulas = MATH.findall(f"${said}" if said.count("$") % 2 else said)
-        return "".join(formulas[-1]).strip() if formulas else said.strip().strip("*$ ").removesuffix(".")
+        sentence: str = SENTENCE.split(found[-1].split(". I hope")[0])[0]
+        formulas = MATH.findall(f"${sentence}" if sentence.count("$") % 2 else sentence)
+        return "".join(formulas[-1]).strip() if formulas else sentence.strip().strip("*$ ").removesuffix(".")
     formulas = MATH.findall(text)
     return "".join(formulas[-1]).rpartition("=")[2].strip() if formulas else None
 
 
 def _boxes(text: str) -> list[tuple[int, int, str]]:
     """Return (start, end, content) of the boxes; one without braces holds the next sign or number."""
-    found = []
+    found: list[tuple[int, int, str]] = []
     for match in BOX.finditer(text):
         if found and match.start() < found[-1][1]:
             continue
@@ -298,6 +299,8 @@ def _same_expression(first: str, second: str, equal: Equal) -> bool:
     if any(based):  # digits of another base are no number that could be computed with
         digits = [match[1] if match else text for match, text in zip(based, (first, second), strict=True)]
         return not all(based) and digits[0] == digits[1]
+    if NUMBER.fullmatch(first) and NUMBER.fullmatch(second):
+        return Fraction(first) == Fraction(second)
     return bool(first and second) and equal(first, second)
 
 

@@ -1,4 +1,4 @@
-"""Section 4.3: MBPP (three examples for base models) and MBPP+ (without, because it contains those examples)."""
+"""Sections 4.3.1 and 4.4.1: MBPP, 3-shot for base models, and MBPP+, without examples: it contains those."""
 
 from __future__ import annotations
 
@@ -102,7 +102,6 @@ class MbppPlus(ExecutedBenchmark):
 
 def called_function(assertion: str) -> str | None:
     """Return the function that an assertion is about: the first that it calls and Python does not have."""
-    calls = [
-        node.func.id for node in ast.walk(ast.parse(assertion)) if isinstance(getattr(node, "func", None), ast.Name)
-    ]
-    return next((name for name in calls if not hasattr(builtins, name)), None)
+    calls = [node.func for node in ast.walk(ast.parse(assertion)) if isinstance(node, ast.Call)]
+    names = [function.id for function in calls if isinstance(function, ast.Name)]
+    return next((name for name in names if not hasattr(builtins, name)), None)

@@ -1,4 +1,4 @@
-"""Section 4.2: MBXP-PLUS in English and Chinese: the tests stand in the prompt."""
+"""Section 4.4.1: MBXP-PLUS in English and Chinese: the tests stand in the prompt."""
 
 from __future__ import annotations
 

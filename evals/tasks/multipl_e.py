@@ -1,4 +1,4 @@
-"""Section 4.3: MultiPL-E: HumanEval and MBPP translated to nine languages; Python's column is HumanEval itself."""
+"""Section 4.4.1: MultiPL-E: HumanEval and MBPP translated to nine languages; Python's column is HumanEval itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 4.6: the final number of an answer to a word problem, as GSM8K's authors and chat models write it."""
+"""Section 4.3.3: the final number of an answer to a word problem, as GSM8K's authors and chat models write it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 4.3: a Python answer as a module that tests import: what its author shows or asks at its end is not run.
+"""Section 4.4.1: a Python answer as a module that tests import: what its author shows or asks at its end is not run.
 
 The texts are changed by their syntax trees and never parsed or run by this interpreter.
 """

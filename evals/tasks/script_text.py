@@ -1,4 +1,4 @@
-"""Section 4.3: an answer in JavaScript, TypeScript or PHP as a part of a script that its tests end.
+"""Section 4.4.1: an answer in JavaScript, TypeScript or PHP as a part of a script that its tests end.
 
 What a module says to others has no place in a script: imports become `require`, exports are left out, and so is what
 the answer shows of itself, or ends. Names that the tests declare too are kept apart by a function around the answer.

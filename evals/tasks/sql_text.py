@@ -1,4 +1,4 @@
-"""Section 4.5: the query in an answer, and what of a query decides how its rows are compared; nothing is run here."""
+"""Section 4.4.4: the query in an answer, and what of a query decides how its rows are compared; nothing is run here."""
 
 from __future__ import annotations
 

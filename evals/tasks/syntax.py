@@ -1,4 +1,4 @@
-"""Section 4.3: what a program defines and uses, in nine languages, by their grammars; nothing is run."""
+"""Section 4.4.1: what a program defines and uses, in nine languages, by their grammars; nothing is run."""
 
 from __future__ import annotations
 

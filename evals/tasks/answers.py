@@ -124,6 +124,8 @@ def extract(
     if entry_point and language in GRAMMARS:
         if language == "python" and PROMPT_LINE.search(code) and not is_whole(code, language):
             code = "".join(f"{PROMPT_LINE.sub('', line)}\n" for line in code.split("\n") if PROMPT_LINE.match(line))
+        if block.closed and not is_whole(code, language):  # text may stand in the block, too
+            code = code_in_text(code, language, entry_point)
         if not block.closed:
             code = _without_broken_end(code, language, entry_point)
         code = _completed(code, [other.code for other in fitting if other is not block], language)

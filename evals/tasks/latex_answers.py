@@ -23,6 +23,9 @@ TEXTS = re.compile(
     r"\\(?:text|textbf|textit|textrm|textnormal|texttt|mbox|mathrm|operatorname)\s*\{((?:[^{}]|\{[^{}]*\})*)\}"
 )
 CONNECTIVE = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{\s*,?\s*(?:or|and)\s*\}|\s(?:or|and)\s")
+ORDINAL = re.compile(
+    r"(?<=\d)\s*(?:\^\s*\{?\s*)?(?:\\(?:text|mbox|mathrm|textrm)\s*\{\s*(?:st|nd|rd|th)\s*\}|(?:st|nd|rd|th)\b)\}?"
+)
 UNIT = re.compile(
     r"(?P<value>.*?[\d}\])!a-z])\s*\\?\s*\\(?:text|mbox|mathrm|textrm)\s*\{(?P<unit>[^{}]*)\}(?:\s*\^\s*\{?\d\}?)?\s*\Z",
     re.DOTALL,
@@ -126,7 +129,7 @@ def plain(answer: str) -> str:
     text = re.sub(r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{", text)
     text = re.sub(r"\\frac(\{[^{}]*\})\s*(\w)", r"\\frac\1{\2}", text)
     text = re.sub(r"\\sqrt\s*(\w)", r"\\sqrt{\1}", text)
-    text = CONNECTIVE.sub(",", text)
+    text = CONNECTIVE.sub(",", ORDINAL.sub("", text))
     text = re.sub(r"\s*\.?\s*\Z", "", text)
     for unit in (UNIT.match(text), PLAIN_UNIT.match(text)):
         if unit and not TIME_OF_DAY.search(text):

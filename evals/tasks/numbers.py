@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 GROUPING = r"(?:,|\{,\}|\\,|\\!|[ \u00a0\u2009\u202f](?=\d{3}(?!\d)))"
 # A whole number in groups or without, or decimals; a sign that is no difference; a fraction of two numbers.
 NUMBER = re.compile(
-    r"(?:(?<![\w.)\]}%])(?P<sign>-[ ]?))?(?:\\?\$(?P<inner>-)?)?"
+    r"(?:(?<![\w.)\]}%])(?P<sign>-[ ]?))?\\?\$?(?P<inner>-)?"
     rf"(?P<digits>\d{{1,3}}(?:{GROUPING}\d{{3}})+(?!\d)|\d+|(?=\.\d))(?P<decimals>\.\d+)?"
     r"(?:\s*/\s*(?P<divisor>\d+)(?![\d/]))?"
 )

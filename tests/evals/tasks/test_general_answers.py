@@ -48,7 +48,7 @@ def verdicts(name, row, *answers):
         ("The answer is 9 * 2 = 18.", 18),
         ("The answer is 3.5 hours. I checked it 2 times.", "3.5"),
         ("18-10=8", 8),
-        ("I get 10-2", 2),
+        ("I get 10-2", -2),
         ("The numbers are 4,5", 5),
         ("\uff11\uff18", 18),
         ("#### 20%", 20),

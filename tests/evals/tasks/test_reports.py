@@ -17,7 +17,7 @@ CODE_ANSWERS = {
         "Draft:\n```python\ndef return_hello():\n    return 1\n```\nSo the answer is ready.\n</think>\n" + CODE
     ),
     "human-eval-bia#76: prose inside of the only fence": (
-        f"```\nIt's a simple function, so there is no need for libraries. The code is:\n\n{CODE}\nIt just returns it.\n```"
+        f"```\nIt's a simple function without libraries. The code is:\n\n{CODE}\nIt just returns it.\n```"
     ),
     "human-eval-bia#76: fences of other lengths": (
         "Here is a plan:\n    `````python\n    # Step 1: define it.\n    ```\n\nNow the code:\n\n````python\n"
@@ -36,7 +36,9 @@ CODE_ANSWERS = {
     "can-ai-code#5: the instruction repeated, with a fence in it": (
         f"Return the function enclosed in a ``` block.\n\n### Assistant: here it is:\n```python\n{CODE}```\nDone."
     ),
-    "opencompass#129: the question's head repeated before the code": f"```python\n{HELLO['prompt']}    return 'hello'\n```",
+    "opencompass#129: the question's head repeated before the code": (
+        f"```python\n{HELLO['prompt']}    return 'hello'\n```"
+    ),
 }  # fmt: skip
 MATH = {
     "lm-eval#2552: display math": ("42", "Thus the answer is \\[ \\boxed{42} \\]", "pass"),

@@ -78,7 +78,7 @@ def find_keys(text: str) -> Iterator[str]:
             yield key
     matches = chain(TOKENS.finditer(text), JSON_WEB_TOKEN.finditer(text) if "eyJ" in text else ())
     for match in matches:
-        value = next(filter(None, match.groups()), match.group())
+        value = match[match.lastindex or 0]
         if not NOT_A_TOKEN.search(value):
             yield value
 
@@ -89,7 +89,7 @@ def find_assigned(text: str) -> Iterator[str]:
     Source: ours.
     """
     for match in ASSIGNED.finditer(text):
-        value = next(filter(None, match.groups()))
+        value = match[match.lastindex or 0]
         is_random = len(value) <= MAX_ASSIGNED_CHARACTERS and entropy(value) >= MIN_ENTROPY_BITS
         if is_random and not NOT_A_SECRET.search(value):
             yield value

@@ -4,8 +4,10 @@ The keys are those of the released config.json files. The class defaults are the
 that `norm_head` is off unless a file asks for it, as in the released class.
 """
 
+import dataclasses
 from typing import Any, ClassVar
 
+from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 _ROUTER_DTYPES = {
@@ -30,6 +32,7 @@ AUTO_MAP = {
 }
 
 
+@strict
 class BailingMoeConfig(PreTrainedConfig):
     """Hold the geometry and the training coefficients of a Ling MoE model.
 
@@ -69,7 +72,8 @@ class BailingMoeConfig(PreTrainedConfig):
         pad_token_id, bos_token_id, eos_token_id (`int`, *optional*): special ids; the release has eos = pad.
 
     Raises:
-        ValueError: contradicting or impossible values, each named in the message.
+        ValueError: contradicting or impossible values, each named in the message; also when one is set later.
+        huggingface_hub.errors.StrictDataclassFieldValidationError: a value of another type.
 
     Source: paper 3.1 and the released config.json; `router_dtype`, `router_warmup_steps` and the two coefficients are
     keys of ours (their values in the presets: Ling technical report 3.4.1).
@@ -117,114 +121,77 @@ class BailingMoeConfig(PreTrainedConfig):
         "norm": "keep_full_weight",
     }
 
-    def __init__(
-        self,
-        vocab_size: int = 126464,
-        hidden_size: int = 2048,
-        intermediate_size: int = 5632,
-        num_hidden_layers: int = 28,
-        num_attention_heads: int = 16,
-        num_key_value_heads: int | None = 4,
-        head_dim: int | None = None,
-        hidden_act: str = "silu",
-        max_position_embeddings: int = 16384,
-        rope_theta: float | None = None,
-        rope_scaling: dict[str, Any] | None = None,
-        rope_parameters: dict[str, Any] | None = None,
-        rms_norm_eps: float = 1e-6,
-        moe_intermediate_size: int = 1408,
-        num_experts: int = 64,
-        num_experts_per_tok: int = 6,
-        num_shared_experts: int | None = 2,
-        norm_topk_prob: bool = True,
-        first_k_dense_replace: int = 0,
-        use_bias: bool = False,
-        use_qkv_bias: bool = False,
-        norm_head: bool = False,
-        norm_softmax: bool = False,
-        tie_word_embeddings: bool = False,
-        initializer_range: float = 0.006,
-        attention_dropout: float = 0.0,
-        embedding_dropout: float = 0.0,
-        output_dropout: float = 0.0,
-        router_aux_loss_coef: float = 0.0,
-        router_z_loss_coef: float = 0.0,
-        output_router_logits: bool | None = False,
-        router_dtype: str | None = "float32",
-        router_warmup_steps: int = 0,
-        use_cache: bool = True,
-        pretraining_tp: int = 1,
-        pad_token_id: int | None = None,
-        bos_token_id: int | None = None,
-        eos_token_id: int | list[int] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self.vocab_size = vocab_size
-        self.hidden_size = hidden_size
-        self.intermediate_size = intermediate_size
-        self.num_hidden_layers = num_hidden_layers
-        self.num_attention_heads = num_attention_heads
-        self.num_key_value_heads = num_key_value_heads or num_attention_heads
-        self.head_dim = head_dim or hidden_size // num_attention_heads
-        self.hidden_act = hidden_act
-        self.max_position_embeddings = max_position_embeddings
-        self.rms_norm_eps = rms_norm_eps
-        self.moe_intermediate_size = moe_intermediate_size
-        self.num_experts = num_experts
-        self.num_experts_per_tok = num_experts_per_tok
-        # vLLM compares this with 0, so None must not survive.
-        self.num_shared_experts = num_shared_experts or 0
-        self.norm_topk_prob = norm_topk_prob
-        self.first_k_dense_replace = first_k_dense_replace or 0
-        self.use_bias = use_bias
-        self.use_qkv_bias = use_qkv_bias
-        self.norm_head = norm_head
-        self.norm_softmax = norm_softmax
-        self.tie_word_embeddings = tie_word_embeddings
-        self.initializer_range = initializer_range
-        self.attention_dropout = attention_dropout
-        self.embedding_dropout = embedding_dropout
-        self.output_dropout = output_dropout
-        self.router_aux_loss_coef = router_aux_loss_coef
-        self.router_z_loss_coef = router_z_loss_coef
-        self.output_router_logits = bool(output_router_logits)
-        self.use_cache = use_cache
-        self.pretraining_tp = pretraining_tp
-        self.pad_token_id = pad_token_id
-        self.bos_token_id = bos_token_id
-        self.eos_token_id = eos_token_id
-        if router_dtype not in _ROUTER_DTYPES:
-            raise ValueError(f"router_dtype={router_dtype!r} is unknown: use 'float32', 'bfloat16' or null")
-        self.router_dtype = _ROUTER_DTYPES[router_dtype]
-        self.router_warmup_steps = router_warmup_steps
-        self.rope_parameters = _merge_rope(rope_parameters, rope_scaling, rope_theta)
-        self._check_values()
-        super().__init__(**kwargs)
+    vocab_size: int = 126464
+    hidden_size: int = 2048
+    intermediate_size: int = 5632
+    num_hidden_layers: int = 28
+    num_attention_heads: int = 16
+    num_key_value_heads: int | None = 4
+    head_dim: int | None = None
+    hidden_act: str = "silu"
+    max_position_embeddings: int = 16384
+    rope_parameters: dict[str, Any] | None = None
+    rms_norm_eps: float = 1e-6
+    moe_intermediate_size: int = 1408
+    num_experts: int = 64
+    num_experts_per_tok: int = 6
+    num_shared_experts: int | None = 2
+    norm_topk_prob: bool = True
+    first_k_dense_replace: int | None = 0
+    use_bias: bool = False
+    use_qkv_bias: bool = False
+    norm_head: bool = False
+    norm_softmax: bool = False
+    tie_word_embeddings: bool = False
+    initializer_range: float = 0.006
+    attention_dropout: float | int = 0.0
+    embedding_dropout: float | int = 0.0
+    output_dropout: float | int = 0.0
+    router_aux_loss_coef: float | int = 0.0
+    router_z_loss_coef: float | int = 0.0
+    output_router_logits: bool | None = False
+    router_dtype: str | None = "fp32"
+    router_warmup_steps: int = 0
+    use_cache: bool = True
+    pretraining_tp: int = 1
+    pad_token_id: int | None = None
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
 
-    def _check_values(self) -> None:
-        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_experts"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise ValueError(
-                f"num_attention_heads={self.num_attention_heads} must be a multiple of "
-                f"num_key_value_heads={self.num_key_value_heads}"
-            )
-        if self.head_dim % 2:
-            raise ValueError(f"head_dim={self.head_dim} must be even for rotary embeddings")
-        if not 1 <= self.num_experts_per_tok <= self.num_experts:
-            raise ValueError(
-                f"num_experts_per_tok={self.num_experts_per_tok} must lie between 1 and num_experts={self.num_experts}"
-            )
-        if self.router_warmup_steps < 0:
-            raise ValueError(f"router_warmup_steps={self.router_warmup_steps} must be 0 (off) or a number of steps")
-        if self.norm_head and self.tie_word_embeddings:
-            raise ValueError(
-                "norm_head=true with tie_word_embeddings=true is not supported: engines disagree on whether the "
-                "embedding is normalised too. Set one of them to false"
-            )
-        if self.norm_softmax:
-            raise ValueError("norm_softmax=true is not supported: no released Ling model defines what it computes")
+    def __post_init__(self, **kwargs: Any) -> None:
+        self.num_key_value_heads = self.num_key_value_heads or self.num_attention_heads
+        self.head_dim = self.head_dim or self.hidden_size // self.num_attention_heads
+        # vLLM compares this with 0, so None must not survive.
+        self.num_shared_experts = self.num_shared_experts or 0
+        self.first_k_dense_replace = self.first_k_dense_replace or 0
+        self.output_router_logits = bool(self.output_router_logits)
+        self.rope_parameters = _merge_rope(
+            self.rope_parameters, kwargs.pop("rope_scaling", None), kwargs.pop("rope_theta", None)
+        )
+        super().__post_init__(**kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set one value, and refuse what it contradicts; `router_dtype` is kept in one spelling."""
+        if name == "router_dtype":
+            if value not in _ROUTER_DTYPES:
+                raise ValueError(f"router_dtype={value!r} is unknown: use 'float32', 'bfloat16' or null")
+            value = _ROUTER_DTYPES[value]
+        if name in _CHECKED:
+            _check_values({**self.__dict__, name: value})
+        super().__setattr__(name, value)
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Make a configuration as `PreTrainedConfig.from_dict` does, with overrides checked together, not in turn."""
+        names = {field.name for field in dataclasses.fields(cls)} | {"rope_scaling", "rope_theta"}
+        overrides = {name: kwargs.pop(name) for name in list(kwargs) if name in names and name != "dtype"}
+        if {"rope_scaling", "rope_theta"} & overrides.keys():
+            # A file of ours has the rotary settings in both spellings: the one that is overridden counts.
+            parameters = config_dict.get("rope_parameters") or {}
+            config_dict = {key: value for key, value in config_dict.items() if key != "rope_parameters"}
+            overrides.setdefault("rope_theta", config_dict.get("rope_theta", parameters.get("rope_theta")))
+            overrides.setdefault("rope_scaling", config_dict.get("rope_scaling"))
+        return super().from_dict({**config_dict, **overrides}, **kwargs)
 
     @property
     def rope_theta(self) -> float:
@@ -249,12 +216,53 @@ class BailingMoeConfig(PreTrainedConfig):
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as a dictionary, with the rotary settings in the released spelling too.
 
-        Source: ours; llama.cpp's converter and mlx read `rope_theta` and `rope_scaling`.
+        llama.cpp's converter and mlx read `rope_theta` and `rope_scaling`.
         """
         output = super().to_dict()
         output["rope_theta"] = self.rope_theta
         output["rope_scaling"] = self.rope_scaling
         return output
+
+
+# The keys that some check reads.
+_CHECKED = {
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "num_experts",
+    "num_experts_per_tok",
+    "router_warmup_steps",
+    "norm_head",
+    "norm_softmax",
+    "tie_word_embeddings",
+}
+
+
+def _check_values(values: dict[str, Any]) -> None:
+    """Raise ValueError for values that contradict each other, among those that are set so far."""
+    for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_experts"):
+        if values.get(name, 1) < 1:
+            raise ValueError(f"{name}={values[name]} must be at least 1")
+    heads, groups = values.get("num_attention_heads"), values.get("num_key_value_heads")
+    if heads and groups and heads % groups:
+        raise ValueError(f"num_attention_heads={heads} must be a multiple of num_key_value_heads={groups}")
+    if (values.get("head_dim") or 0) % 2:
+        raise ValueError(f"head_dim={values['head_dim']} must be even for rotary embeddings")
+    experts, chosen = values.get("num_experts"), values.get("num_experts_per_tok")
+    if experts and chosen is not None and not 1 <= chosen <= experts:
+        raise ValueError(f"num_experts_per_tok={chosen} must lie between 1 and num_experts={experts}")
+    if values.get("router_warmup_steps", 0) < 0:
+        raise ValueError(f"router_warmup_steps={values['router_warmup_steps']} must be 0 (off) or a number of steps")
+    if values.get("norm_head") and values.get("tie_word_embeddings"):
+        raise ValueError(
+            "norm_head=true with tie_word_embeddings=true is not supported: engines disagree on whether the "
+            "embedding is normalised too. Set one of them to false"
+        )
+    if values.get("norm_softmax"):
+        raise ValueError("norm_softmax=true is not supported: no released Ling model defines what it computes")
 
 
 def _merge_rope(

@@ -143,6 +143,19 @@ def write_checkpoint(
     return [folder / name for name in names]
 
 
+def refuse_existing_model(folder: Path) -> None:
+    """Raise where a folder holds a model, which writing another would replace.
+
+    Raises:
+        ValueError: it has a config.json or weights.
+    """
+    found = sorted(path.name for path in (*folder.glob("config.json"), *folder.glob("*.safetensors")))
+    if found:
+        raise ValueError(
+            f"{folder} holds a model already ({found[0]}): write elsewhere, or replace it with --overwrite"
+        )
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -161,4 +174,11 @@ def parse_size(text: str) -> int:
     return math.ceil(float(match[1]) * {"KB": 10**3, "MB": 10**6, "GB": 10**9}[match[2]])
 
 
-__all__ = ["DEFAULT_SHARD_BYTES", "parse_size", "released_shapes", "released_tensors", "write_checkpoint"]
+__all__ = [
+    "DEFAULT_SHARD_BYTES",
+    "parse_size",
+    "refuse_existing_model",
+    "released_shapes",
+    "released_tensors",
+    "write_checkpoint",
+]

@@ -30,6 +30,7 @@ _MAX_PAIRS_FOR_DECODING = 64
 
 
 def at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the tensor in float32, or in float64 where it is that."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
@@ -230,7 +231,9 @@ def auto_experts_forward(
     tokens (BENCHMARKS.md); the rule for a GPU is transformers' own, not measured here.
     """
     arguments = (self, hidden_states, top_k_index, top_k_weights)
-    if top_k_index.numel() <= _MAX_PAIRS_FOR_DECODING and not torch.is_grad_enabled():
+    # An exported graph has to hold for every number of tokens, so it may not depend on there being few.
+    is_exporting = torch.compiler.is_exporting()
+    if not is_exporting and top_k_index.numel() <= _MAX_PAIRS_FOR_DECODING and not torch.is_grad_enabled():
         if torch.compiler.is_compiling():
             return fused_gather_experts_forward(*arguments)
         if hidden_states.device.type != "cpu":

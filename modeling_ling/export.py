@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from .checkpoint_layout import parse_size, released_tensors, write_checkpoint
 from .configuration_bailing_moe import AUTO_MAP, BailingMoeConfig
@@ -110,7 +111,10 @@ def write_settings(
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)
         # transformers 5 writes a class name that older releases and other engines do not know; it reads this one too.
-        _update_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+        settings: dict[str, object] = {"tokenizer_class": "PreTrainedTokenizerFast"}
+        if tokenizer.model_max_length > VERY_LARGE_INTEGER // 2:  # a tokenizer that knows of no limit
+            settings["model_max_length"] = config.max_position_embeddings
+        _update_json(folder / "tokenizer_config.json", settings)
     for name in REMOTE_CODE_FILES:
         source = Path(__file__).parent / name
         if not (folder / name).exists() or not source.samefile(folder / name):

@@ -28,6 +28,7 @@ from transformers.cache_utils import Cache, DynamicCache
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import Concatenate, MergeModulelist, WeightConverter
 from transformers.generation import GenerationMixin
+from transformers.integrations import use_kernel_forward_from_hub, use_kernelized_func
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import (
     GenericForQuestionAnswering,
@@ -73,6 +74,7 @@ register_checkpoint_conversion_mapping(
 )
 
 
+@use_kernel_forward_from_hub("RMSNorm")
 class BailingMoeRMSNorm(nn.Module):
     """Root-mean-square norm: computed in float32, cast back, then scaled by the weight."""
 
@@ -146,10 +148,12 @@ def rotate_half(x: torch.Tensor) -> torch.Tensor:
     return torch.cat((-second, first), dim=-1)
 
 
+@use_kernel_forward_from_hub("rotary_pos_emb")
 def apply_rotary_pos_emb(
-    query: torch.Tensor, key: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+    query: torch.Tensor, key: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
+    """Turn queries and keys `(B, heads, T, D)` by the angles whose cos and sin `(B, T, D)` are given."""
+    cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
     return query * cos + rotate_half(query) * sin, key * cos + rotate_half(key) * sin
 
 
@@ -173,6 +177,7 @@ def eager_attention_forward(
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
 
 
+@use_kernelized_func(apply_rotary_pos_emb)
 class BailingMoeAttention(nn.Module):
     """Grouped-query attention with one fused projection: rows are all queries, then all keys, then all values."""
 
@@ -355,6 +360,7 @@ class BailingMoePreTrainedModel(PreTrainedModel):
     config: BailingMoeConfig
     base_model_prefix = "model"
     _auto_class = "AutoModel"
+    _input_embed_layer = "word_embeddings"
     supports_gradient_checkpointing = True
     _no_split_modules: ClassVar[list[str]] = ["BailingMoeDecoderLayer"]
     _skip_keys_device_placement: ClassVar[list[str]] = ["past_key_values", "cache"]
@@ -512,12 +518,6 @@ class BailingMoeModel(BailingMoePreTrainedModel):
         self.gradient_checkpointing = False
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
-        return self.word_embeddings
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        self.word_embeddings = value
-
     @merge_with_config_defaults
     @capture_outputs
     def forward(
@@ -656,18 +656,6 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
             value = _with_scaled_head(self, value)
         super().__setattr__(name, value)
 
-    def get_input_embeddings(self) -> nn.Module:
-        return self.model.word_embeddings
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        self.model.word_embeddings = value
-
-    def get_output_embeddings(self) -> nn.Module:
-        return self.lm_head
-
-    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        self.lm_head = new_embeddings
-
     def scale_for_head(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """Return what a loss that multiplies with `lm_head.weight` itself has to multiply, `(..., H)`.
 
@@ -682,6 +670,25 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         if isinstance(head, BailingMoeNormHead):
             head.forget()
         return super().generate(*args, **kwargs)
+
+    def _prepare_generation_config(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        config, model_kwargs = super()._prepare_generation_config(*args, **kwargs)
+        mask = model_kwargs.get("attention_mask")
+        padding = 0
+        if isinstance(mask, torch.Tensor) and mask.dim() == 2:
+            padding = mask.shape[1] - int(mask.sum(dim=1).max())  # of the longest row: positions do not count it
+        config._ling_context = self.config.max_position_embeddings + padding
+        return config, model_kwargs
+
+    def _prepare_generated_length(self, generation_config: Any, *args: Any, **kwargs: Any) -> Any:
+        """Let a generation end where the context ends: what was computed until then is returned."""
+        config = super()._prepare_generated_length(generation_config, *args, **kwargs)
+        limit = getattr(config, "_ling_context", self.config.max_position_embeddings)
+        if self.model.rotary_emb.rope_type == "default" and config.max_length > limit:
+            logger.warning_once(f"generation ends at the context of {self.config.max_position_embeddings} tokens")
+            config.max_length = limit
+            config.min_length = min(config.min_length or 0, limit)
+        return config
 
     @can_return_tuple
     @merge_with_config_defaults

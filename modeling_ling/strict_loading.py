@@ -13,6 +13,7 @@ _FLOATING = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
 def refuse_mismatched(mismatched: Iterable[tuple], source: Any, config: BailingMoeConfig) -> None:
+    """Raise ValueError for tensors of another shape: (name, shape in the checkpoint, shape here)."""
     mismatched = sorted(mismatched)
     if not mismatched:
         return
@@ -29,6 +30,7 @@ def refuse_mismatched(mismatched: Iterable[tuple], source: Any, config: BailingM
 
 
 def refuse_missing(missing: set[str], unexpected: set[str], source: Any) -> None:
+    """Raise ValueError for tensors that the checkpoint lacks, or that the model has no place for."""
     problems = []
     if missing:
         problems.append(f"the checkpoint lacks {_some(sorted(missing))}")
@@ -44,6 +46,7 @@ def refuse_missing(missing: set[str], unexpected: set[str], source: Any) -> None
 
 @torch.no_grad()
 def refuse_non_finite(parameters: Iterable[tuple[str, nn.Parameter]], source: Any) -> None:
+    """Raise ValueError for parameters with NaN or infinite values; quantised ones are passed by."""
     sums: dict[torch.device, list[torch.Tensor]] = {}
     names: dict[torch.device, list[str]] = {}
     for name, parameter in parameters:

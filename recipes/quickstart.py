@@ -160,7 +160,17 @@ def tokenizer_steps(output: Path, scale: Scale, workers: int) -> list[Step]:
         f"workers={workers}",
     )
     initialize = (
-        *(sys.executable, "-m", "modeling_ling", "init", "--preset", "tiny", "--tokenizer", str(tokenizer)),
+        *(
+            sys.executable,
+            "-m",
+            "modeling_ling",
+            "init",
+            "--overwrite",
+            "--preset",
+            "tiny",
+            "--tokenizer",
+            str(tokenizer),
+        ),
         *("--final-norm-gain", str(FINAL_NORM_GAIN), "--to", str(output / "initial_model")),
     )
     return [

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="auto keeps what is stored"
     )
     parser.add_argument("--max-shard-size", default="5GB", help="size of one safetensors file")
+    parser.add_argument("--overwrite", action="store_true", help="replace a model that is there")
     parser.add_argument("--overwrite-card", action="store_true", help="replace a README.md that is there")
     parser.add_argument("--push-to", metavar="ORG/NAME", help="upload the folder in one commit; hf auth login first")
     parser.add_argument("--public", action="store_true", help="a repository that is created is private otherwise")
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the folder, and push it where asked."""
     from modeling_ling.accounting import count_checkpoint_tensors, weight_bytes
-    from modeling_ling.checkpoint_layout import parse_size
+    from modeling_ling.checkpoint_layout import parse_size, refuse_existing_model
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.export import REMOTE_CODE_FILES, export_model, load_tokenizer
     from modeling_ling.model_card import CARD_FILE, write_card
@@ -44,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--from {options.source}: no such folder, and no name on the Hub (ORG/NAME) either")
     if is_folder and options.to.exists() and options.to.samefile(options.source):
         raise ValueError(f"--to {options.to} is the source itself: write to another folder")
+    if not options.overwrite:
+        refuse_existing_model(options.to)
     revision = options.from_revision or "main"
     config = BailingMoeConfig.from_pretrained(options.source, revision=revision)
     gigabytes = weight_bytes(config) / 1e9

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--preset", choices=PRESETS, required=True, help="tiny (about 5M), ablation_1b or lite (16.8B)")
     parser.add_argument("--to", type=Path, required=True, help="the folder to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace a model that is there")
     parser.add_argument("--tokenizer", help="a tokenizer folder or a name on the Hub; sets the vocabulary's size")
     parser.add_argument(
         "--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="number format of the weights"
@@ -26,9 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the model and print its size."""
-    from modeling_ling.checkpoint_layout import parse_size
+    from modeling_ling.checkpoint_layout import parse_size, refuse_existing_model
 
     parse_size(options.max_shard_size)
+    if not options.overwrite:
+        refuse_existing_model(options.to)
 
     import torch
     from transformers import AutoTokenizer

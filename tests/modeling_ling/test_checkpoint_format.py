@@ -1,5 +1,6 @@
 """Folders on disk: the released names, loading in a fresh process, configurations as other engines read them."""
 
+import copy
 import json
 import os
 import subprocess
@@ -181,3 +182,12 @@ def test_rope_scaling_in_the_old_spelling_wins_over_saved_default_parameters():
 def test_impossible_configurations_are_refused_by_name(build_config, overrides, message):
     with pytest.raises(ValueError, match=message):
         build_config(**overrides)
+
+
+def test_an_exported_tokenizer_knows_the_context(build_model, tokenizer, tmp_path):
+    export_model(build_model(), tokenizer, tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).model_max_length == 128
+    short = copy.deepcopy(tokenizer)
+    short.model_max_length = 100
+    export_model(build_model(), short, tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).model_max_length == 100

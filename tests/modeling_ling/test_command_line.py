@@ -133,7 +133,7 @@ def test_export_keeps_a_card_that_somebody_wrote(build_model, tokenizer, tmp_pat
     arguments = ["export", "--from", str(tmp_path / "source"), "--to", str(tmp_path / "out")]
     assert main(arguments) == 0
     assert (tmp_path / "out" / "README.md").read_text() == "The run's own card."
-    assert main([*arguments, "--overwrite-card"]) == 0
+    assert main([*arguments, "--overwrite", "--overwrite-card"]) == 0
     assert "mixture-of-experts" in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -189,3 +189,18 @@ def test_train_tokenizer_names_the_columns_that_there_are(tmp_path, capsys):
     parquet.write_table(pa.table({"content": ["x"]}), tmp_path / "code" / "data" / "train_00000_of_00001.parquet")
     assert main(["train-tokenizer", f"{tmp_path / 'code'}:text", "--to", str(tmp_path / "tokenizer")]) == 2
     assert "no column 'text'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["init", "export"])
+def test_a_model_is_replaced_on_request_only(tmp_path, capsys, command):
+    assert main(["init", "--preset", "tiny", "--seed", "1", "--to", str(tmp_path / "source")]) == 0
+    first = ["--preset", "tiny"] if command == "init" else ["--from", str(tmp_path / "source")]
+    arguments = [command, *first, "--to", str(tmp_path / "model")]
+    assert main(arguments) == 0
+    before = (tmp_path / "model" / "model.safetensors").read_bytes()
+    other = [*arguments, "--seed", "5"] if command == "init" else [*arguments, "--dtype", "bfloat16"]
+    assert main(other) == 2
+    assert "holds a model already" in capsys.readouterr().err
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
+    assert main([*other, "--overwrite"]) == 0
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() != before

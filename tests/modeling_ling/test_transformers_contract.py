@@ -87,3 +87,58 @@ def test_a_cache_and_gradient_checkpointing_are_refused_together(build_model, id
         cache = DynamicCache(config=model.config)
         model(ids, past_key_values=cache)
     assert cache.get_seq_length() == ids.shape[1]
+
+
+@pytest.mark.parametrize("padding", [0, 30], ids=lambda padding: f"{padding} of padding")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"num_beams": 2},
+        {"cache_implementation": "static", "disable_compile": True},
+        {"prompt_lookup_num_tokens": 3},
+    ],
+    ids=lambda arguments: "-".join(arguments) or "greedy",
+)
+def test_a_generation_ends_where_the_context_ends(build_model, ids, arguments, padding):
+    model = build_model(max_position_embeddings=24, pad_token_id=0).eval()
+    roomy = build_model(max_position_embeddings=64, pad_token_id=0).eval()
+    prompt = torch.cat([torch.zeros(1, padding, dtype=torch.long), ids[:1]], dim=1)
+    mask = torch.cat([torch.zeros(1, padding, dtype=torch.long), torch.ones_like(ids[:1])], dim=1)
+    options = {"attention_mask": mask, "do_sample": False, **arguments}
+    found = model.generate(prompt, **options, max_new_tokens=40)
+    assert found.shape[1] == padding + 24
+    assert found.tolist() == roomy.generate(prompt, **options, max_new_tokens=24 - ids.shape[1]).tolist()
+    with pytest.raises(ValueError):
+        model.generate(torch.ones(1, 25, dtype=torch.long), max_new_tokens=1)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bool, torch.long], ids=str)
+def test_positions_to_keep_may_differ_from_row_to_row(build_model, ids, dtype):
+    model = build_model().eval()
+    logits = model(ids).logits
+    rows = torch.tensor([[1, 4], [0, 8]])
+    if dtype == torch.bool:
+        mask = torch.zeros_like(ids, dtype=torch.bool).scatter_(1, rows, True)
+        found, expected = model(ids, logits_to_keep=mask).logits, logits[mask]
+    else:
+        found, expected = model(ids, logits_to_keep=rows).logits, torch.stack([logits[0, rows[0]], logits[1, rows[1]]])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(model(ids, logits_to_keep=2).logits, logits[:, -2:], atol=1e-5, rtol=0)
+    torch.testing.assert_close(model(ids, logits_to_keep=rows[0]).logits, logits[:, rows[0]], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("implementation", ["bailing_moe_auto", "bailing_moe_grouped", "grouped_mm"])
+def test_an_exported_graph_holds_for_every_length(build_model, implementation):
+    model = build_model(moe_intermediate_size=32).eval()
+    model.set_experts_implementation(implementation)
+    example = {"input_ids": torch.ones(1, 24, dtype=torch.long), "use_cache": False}
+    length = torch.export.Dim("length", min=2, max=100)
+    shapes = {"input_ids": {1: length}, "use_cache": None}
+    program = torch.export.export(model, (), example, dynamic_shapes=shapes).module()
+    for tokens in (2, 7, 24, 60):
+        ids = torch.randint(0, 509, (1, tokens), generator=torch.Generator().manual_seed(tokens))
+        found = program(input_ids=ids, use_cache=False).logits
+        torch.testing.assert_close(found, model(ids, use_cache=False).logits, atol=1e-5, rtol=0)

@@ -16,6 +16,7 @@ from lighteval.utils.cache_management import SampleCache
 
 from evals.models.model_folder import model_fingerprint
 from evals.models.options import ModelOptions
+from evals.models.prompts import PromptWriter
 
 
 class LoadedModel(TransformersModel):
@@ -37,6 +38,8 @@ class LoadedModel(TransformersModel):
             cache_dir=str(options.output / "cache" / model_fingerprint(options.model)),
         )
         super().__init__(config=config)
+        self.prompt_manager = PromptWriter(self.tokenizer, chat=not options.base)
+        self._add_special_tokens = self.prompt_manager.add_special_tokens
         if options.temperature:
             # lighteval never asks transformers to sample: several answers would be refused, and one would be greedy.
             self.generation_config_dict["do_sample"] = True

@@ -1,0 +1,105 @@
+"""What a model loaded here is given to read, and what becomes of its answers."""
+
+from pathlib import Path
+
+import pytest
+from lighteval.tasks.requests import Doc
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.processors import TemplateProcessing
+
+from evals.errors import UsageError
+from evals.models.options import ModelOptions
+
+BOS, EOS = 1, 2
+VOCABULARY = {"<unk>": 0, "<s>": BOS, "</s>": EOS, "user": 3, "assistant": 4, "hello": 5, "x": 6, "system": 7}
+PLAIN = "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}assistant"
+TEMPLATES = {
+    "writes": "{{ bos_token }}" + PLAIN,
+    "writes_twice": "{{ bos_token }}{{ bos_token }}" + PLAIN,
+    "writes_after_space": " {{ bos_token }}" + PLAIN,
+    "does_not": PLAIN,
+    "refuses_system": "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + PLAIN,
+    "none": None,
+}
+PROCESSORS = {"bos": "<s> $A", "bos_eos": "<s> $A </s>", "eos": "$A </s>", "nothing": "$A"}
+
+
+def folder_of(folder: Path, template: str, adds: str, has_bos: bool = True) -> Path:
+    """Return a small model whose template and tokenizer write or add as named."""
+    import torch
+    from transformers import PreTrainedTokenizerFast, SmolLM3Config, SmolLM3ForCausalLM
+
+    tokenizer = Tokenizer(WordLevel(VOCABULARY, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.post_processor = TemplateProcessing(single=PROCESSORS[adds], special_tokens=[("<s>", BOS), ("</s>", EOS)])
+    bos = {"bos_token": "<s>"} if has_bos else {}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", unk_token="<unk>", **bos)
+    fast.chat_template = TEMPLATES[template]
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1}
+    ids = {"pad_token_id": EOS, "bos_token_id": BOS, "eos_token_id": EOS}
+    config = SmolLM3Config(
+        vocab_size=len(VOCABULARY), num_key_value_heads=1, max_position_embeddings=64, **sizes, **ids
+    )
+    SmolLM3ForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def doc_of(query: str, **more) -> Doc:
+    return Doc(query=query, choices=[""], gold_index=0, generation_size=2, stop_sequences=[], **more)
+
+
+def prompt_ids(folder: Path, query: str, **options) -> list[int]:
+    """Return the tokens that the model is given."""
+    from evals.models.accelerate import LoadedModel
+
+    model = LoadedModel(ModelOptions(model=str(folder), output=folder / "out", **options))
+    read = []
+    model.model.register_forward_pre_hook(lambda _, __, given: read.append(given["input_ids"]), with_kwargs=True)
+    model.greedy_until([doc_of(query, task_name="none|0")])
+    return read[0][0].tolist()
+
+
+@pytest.mark.parametrize("template", ["writes", "writes_twice", "does_not"])
+@pytest.mark.parametrize("adds", ["bos", "bos_eos", "eos", "nothing"])
+def test_a_chat_prompt_starts_once_and_does_not_end(template, adds, tmp_path):
+    ids = prompt_ids(folder_of(tmp_path, template, adds), "hello")
+    once = [BOS] if template != "does_not" or adds.startswith("bos") else []
+    assert ids == [*once, 3, 5, 4]
+
+
+def test_a_template_that_starts_with_space_is_left_as_it_is(tmp_path):
+    assert prompt_ids(folder_of(tmp_path, "writes_after_space", "bos"), "hello") == [BOS, 3, 5, 4]
+
+
+@pytest.mark.parametrize("query", ["x hello", "<s>x hello", "<s><s> x hello"])
+@pytest.mark.parametrize("adds", ["bos", "bos_eos", "eos", "nothing"])
+@pytest.mark.parametrize("template", ["writes", "none"])
+def test_a_completion_starts_once_and_does_not_end(template, adds, query, tmp_path):
+    ids = prompt_ids(folder_of(tmp_path, template, adds), query, base=True)
+    once = [BOS] if adds.startswith("bos") or "<s>" in query else []
+    assert ids == [*once, 6, 5]
+
+
+@pytest.mark.parametrize("template", ["writes", "does_not"])
+def test_a_tokenizer_without_a_start_gets_none(template, tmp_path):
+    folder = folder_of(tmp_path, template, "nothing", has_bos=False)
+    assert prompt_ids(folder, "hello") == [3, 5, 4]
+    assert prompt_ids(folder, "hello", base=True) == [5]
+
+
+def test_options_are_compared_after_one_start(tmp_path):
+    from evals.models.accelerate import LoadedModel
+
+    model = LoadedModel(ModelOptions(model=str(folder_of(tmp_path, "writes", "bos")), output=tmp_path / "out"))
+    doc = Doc(query="hello", choices=[" x"], gold_index=0)
+    (contexts, continuations) = model.tok_encode_pair(model.prompt_manager.prepare_prompt(doc), doc.choices, True)
+    assert (contexts, continuations) == ([[BOS, 3, 5, 4]], [[6]])
+
+
+def test_a_chat_model_without_a_template_is_told_of_base(tmp_path):
+    with pytest.raises(UsageError, match="no chat template; --base"):
+        prompt_ids(folder_of(tmp_path, "none", "bos"), "hello")

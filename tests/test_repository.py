@@ -140,3 +140,25 @@ def test_programs_of_the_sandbox_are_imported_nowhere():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
             module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
             assert not stems & {part for name in [module, *names] for part in name.split(".")}, path
+
+
+def test_a_docstring_with_a_source_names_it():
+    bare = re.compile(r"^\s*Source: ours\.$", re.M)
+    assert not [str(path) for layer in LAYERS for path in python_files(layer) if bare.search(path.read_text())]
+
+
+_SUPERLATIVE = re.compile(r"_?(LARGEST|SMALLEST|LEAST|MOST|LONGEST)_\w+$")
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, "tests"])
+def test_names_are_the_field_s(layer):
+    """A constant is MAX_ or MIN_, and a loop variable is named for the thing."""
+    wrong = []
+    for path in python_files(layer):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.For | ast.comprehension):
+                targets = [name for name in ast.walk(node.target) if isinstance(name, ast.Name)]
+                wrong += [f"{path}:{name.lineno}: {name.id}" for name in targets if name.id == "one"]
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and _SUPERLATIVE.match(node.id):
+                wrong.append(f"{path}:{node.lineno}: {node.id}")
+    assert not wrong

@@ -30,7 +30,7 @@ from datasets_builders.curation.quality.limits import QualityLimits
 from datasets_builders.curation.quality.model_scores import ModelScores
 from datasets_builders.curation.quality.quality_model import QualityScore
 from datasets_builders.curation.rules.steps import CodeRules, TextRules
-from datasets_builders.curation.sanitization.personal_data import Sanitising
+from datasets_builders.curation.sanitization.personal_data import Sanitization
 from datasets_builders.curation.sanitization.toxicity import Toxicity, ToxicityLimits
 from datasets_builders.curation.syntax.steps import SyntaxCheck
 from datasets_builders.languages.detection import languages_of_type
@@ -77,7 +77,7 @@ class Curation(Generic[ConfigType]):
 
     def sanitization(self) -> list[Step]:
         """Put placeholders for personal data and secrets."""
-        return self._steps(Sanitising())
+        return self._steps(Sanitization())
 
     def syntax(self: "Curation[ToxicityFields]", check: type[SyntaxCheck] = SyntaxCheck) -> list[Step]:
         """Measure code and remove what does not parse; find its comments and strings where toxicity is judged."""

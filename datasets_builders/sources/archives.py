@@ -70,7 +70,7 @@ def is_archive(path: Path) -> bool:
 def archive_stem(path: Path) -> str:
     """Return the name of an archive without its extension, `flask-3.0.0`, and of a .deb the package's, `ruby-rack`."""
     lower = path.name.lower()
-    extension = max((one for one in EXTENSIONS if lower.endswith(one)), key=len, default="")
+    extension = max((name for name in EXTENSIONS if lower.endswith(name)), key=len, default="")
     stem = path.name[: len(path.name) - len(extension)]
     return stem.partition("_")[0] if extension == ".deb" else stem
 
@@ -84,8 +84,6 @@ class ArchiveSource(Source):
         max_bytes (`int`): of a file; a larger one is listed with its size and no content.
         max_archive_bytes (`int`): of all files of one archive; the rest is left unread, which is an entry.
         license (`str`): SPDX name; empty: what the archive's own files say.
-
-    Source: ours.
     """
 
     def __init__(

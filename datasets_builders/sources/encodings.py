@@ -30,8 +30,6 @@ def decode(raw: bytes) -> tuple[str, str] | None:
 
     Args:
         raw (`bytes`): the whole file.
-
-    Source: ours.
     """
     for mark, encoding in _MARKS:
         if raw.startswith(mark):

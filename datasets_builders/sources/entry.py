@@ -91,10 +91,7 @@ def count_files(entries: Iterable[Entry]) -> int:
 
 
 def rank_of(name: str, world_size: int) -> int:
-    """Return the rank that reads a thing: by a hash of its name, so that one added later moves no other.
-
-    Source: ours.
-    """
+    """Return the rank that reads a thing: by a hash of its name, so that one added later moves no other."""
     return zlib.crc32(name.encode("utf-8", "backslashreplace")) % world_size
 
 
@@ -106,8 +103,6 @@ def excluded_by(relative: str, patterns: Sequence[str]) -> str | None:
     Args:
         relative (`str`): path below the input folder, with forward slashes.
         patterns (sequence of `str`): shell patterns, such as `tests` or `docs/*.md`.
-
-    Source: ours.
     """
     name = relative.rpartition("/")[2]
     for pattern in patterns:
@@ -117,10 +112,7 @@ def excluded_by(relative: str, patterns: Sequence[str]) -> str | None:
 
 
 def without_excluded(entries: Iterable[Entry], patterns: Sequence[str]) -> Iterator[Entry]:
-    """Pass entries on; what is excluded, with all that lies below, becomes one entry, as in a folder.
-
-    Source: ours.
-    """
+    """Pass entries on; what is excluded, with all that lies below, becomes one entry, as in a folder."""
     reported = set()
     for entry in entries:
         parts = entry.path.split("/")
@@ -136,10 +128,7 @@ def without_excluded(entries: Iterable[Entry], patterns: Sequence[str]) -> Itera
 
 
 def path_problem(path: str) -> str:
-    """Return why a path from an archive or a table cannot be one inside a repository, or an empty string.
-
-    Source: ours.
-    """
+    """Return why a path from an archive or a table cannot be one inside a repository, or an empty string."""
     if path.startswith("/") or ".." in path.split("/") or (len(path) > 1 and path[1] == ":"):
         return "path_outside"
     return "path_not_text" if "\0" in path or not path.strip() else ""

@@ -19,10 +19,7 @@ STDLIB_EXCLUDED = ["test", "tests", "idle_test", "config-*", "lib-dynload", "ens
 
 @dataclass
 class FolderConfig(BuilderConfig):
-    """Fields of the builders that read a folder of code.
-
-    Source: ours.
-    """
+    """Fields of the builders that read a folder of code."""
 
     input_dir: str = field(
         default="", metadata={"help": "folder with code; empty: the standard library of the running interpreter"}
@@ -42,18 +39,12 @@ class FolderConfig(BuilderConfig):
 
 
 def input_folder(config: FolderConfig) -> Path:
-    """Return the folder that is read.
-
-    Source: ours.
-    """
+    """Return the folder that is read."""
     return Path(config.input_dir or sysconfig.get_path("stdlib")).expanduser().absolute()
 
 
 def exclusions(config: FolderConfig, output_folder: Path) -> list[str]:
-    """Return all patterns that leave something out; a dataset built inside its own input is never read back.
-
-    Source: ours.
-    """
+    """Return all patterns that leave something out; a dataset built inside its own input is never read back."""
     patterns = [*ALWAYS_EXCLUDED, *(() if config.input_dir else STDLIB_EXCLUDED), *config.exclude]
     root = input_folder(config).resolve()
     output = output_folder.resolve()
@@ -64,10 +55,7 @@ def exclusions(config: FolderConfig, output_folder: Path) -> list[str]:
 
 
 def check_folder(config: FolderConfig, output_folder: Path) -> None:
-    """Raise `ConfigError` when there is no folder to read.
-
-    Source: ours.
-    """
+    """Raise `ConfigError` when there is no folder to read."""
     root = input_folder(config)
     if "://" in config.input_dir:
         raise ConfigError(f"input_dir is {config.input_dir}, but only local folders are read; fetch it first")
@@ -80,19 +68,13 @@ def check_folder(config: FolderConfig, output_folder: Path) -> None:
 
 
 def folder_source(config: FolderConfig, output_folder: Path) -> FolderSource:
-    """Return the folder as a source.
-
-    Source: ours.
-    """
+    """Return the folder as a source."""
     patterns = exclusions(config, output_folder)
     return FolderSource(input_folder(config), patterns, repository_name(config), license_name(config))
 
 
 def repository_name(config: FolderConfig) -> str:
-    """Return the name of the code: as configured, else the interpreter's or the folder's.
-
-    Source: ours.
-    """
+    """Return the name of the code: as configured, else the interpreter's or the folder's."""
     if config.repository:
         return config.repository
     if not config.input_dir:
@@ -101,10 +83,7 @@ def repository_name(config: FolderConfig) -> str:
 
 
 def license_name(config: FolderConfig) -> str:
-    """Return the licence of the input: as configured, else the standard library's or what its licence file says.
-
-    Source: ours.
-    """
+    """Return the licence of the input: as configured, else the standard library's or what its licence file says."""
     if config.license:
         return config.license
     return license_of_folder(input_folder(config)) if config.input_dir else "PSF-2.0"

@@ -21,8 +21,6 @@ class FolderSource(Source):
         exclude (sequence of `str`): patterns, see `excluded_by`.
         repository (`str`): name of the code; empty: the folder's.
         license (`str`): SPDX name; empty: what the folder's licence file says.
-
-    Source: ours.
     """
 
     def __init__(self, root: Path, exclude: Sequence[str] = (), repository: str = "", license: str = "") -> None:
@@ -62,8 +60,6 @@ def list_folder(root: Path, patterns: Sequence[str]) -> Iterator[Entry]:
     Args:
         root (`Path`): the folder.
         patterns (sequence of `str`): what to exclude.
-
-    Source: ours.
     """
     base = os.fsencode(root.resolve())
     waiting = [base]
@@ -123,10 +119,7 @@ def _read_file(path: bytes, limit: int) -> bytes:
 
 
 def folder_fingerprint(root: Path, patterns: Sequence[str]) -> dict[str, Any]:
-    """Return what identifies the content of a folder without reading it: names, sizes and times of change.
-
-    Source: ours.
-    """
+    """Return what identifies the content of a folder without reading it: names, sizes and times of change."""
     total, count = hashlib.sha256(), 0
     for entry in list_folder(root, patterns):
         if entry.problem == "excluded":

@@ -27,8 +27,6 @@ class GitSource(Source):
 
     Raises:
         ConfigError: there is no repository, or no such revision.
-
-    Source: ours.
     """
 
     def __init__(self, path: Path, revision: str = "HEAD", exclude: Sequence[str] = (), license: str = "") -> None:
@@ -96,9 +94,9 @@ class GitSource(Source):
         from dulwich.repo import Repo
 
         with Repo(self.path) as repo:
-            stating = [one for one in self._names(repo) if is_statement_of_license(one.path)]
-            loaded = [self._loaded(repo, one) for one in stating]
-            return license_of_files({one.path: one.read(STATEMENT_BYTES) for one in loaded if not one.problem})
+            stating = [entry for entry in self._names(repo) if is_statement_of_license(entry.path)]
+            loaded = [self._loaded(repo, entry) for entry in stating]
+            return license_of_files({entry.path: entry.read(STATEMENT_BYTES) for entry in loaded if not entry.problem})
 
     def num_files(self) -> int:
         """Return how many files the commit has."""

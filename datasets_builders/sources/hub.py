@@ -20,8 +20,6 @@ def hub_tables(address: str) -> tuple[str, list[TableFile]]:
 
     Raises:
         ConfigError: the dataset cannot be reached, or no file fits.
-
-    Source: ours.
     """
     from huggingface_hub import HfApi
 

@@ -11,14 +11,14 @@ from pathlib import Path, PurePosixPath
 
 LICENSE_TYPES = ("permissive", "non_permissive", "no_license")
 UNKNOWN = "unknown"  # none is stated
-UNRECOGNISED = "unrecognised"  # a text that is none of the known
+UNRECOGNIZED = "unrecognised"  # a text that is none of the known
 _LICENSE_FILE = re.compile(r"(?:(?:un)?licen[cs]e|copying|copyright)(?:[-_.].*)?", re.IGNORECASE)
 _CODE_SUFFIXES = (".py", ".js", ".ts", ".java", ".c", ".h", ".go", ".rs", ".rb", ".php", ".json")
 # Debian's lists of licences go on for long; of a licence's own text the beginning says which it is.
 STATEMENT_BYTES = 1_000_000
 TEXT_CHARACTERS = 20_000
 SPDX_LINES = 30
-LONGEST_EXPRESSION = 500
+MAX_EXPRESSION_CHARACTERS = 500
 CACHED_EXPRESSIONS = 10_000
 _SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() \t-]+?)[ \t]*(?:\*/|-->|#\}|$)", re.MULTILINE)
 # SPDX name -> words that all stand in the text, with runs of white space as one blank. First match wins, so that a
@@ -94,7 +94,7 @@ _DEBIAN_LICENSE = re.compile(r"^License:[ \t]*(\S[^\n]{0,100})$", re.MULTILINE)
 _PERMISSIVE = ("Permissive", "Public Domain")
 
 
-def recognise_license(text: str) -> str | None:
+def recognize_license(text: str) -> str | None:
     """Return the SPDX name of a licence text, or None.
 
     Args:
@@ -135,8 +135,6 @@ def license_of_files(files: Mapping[str, bytes]) -> str:
 
     Returns:
         `str`: an SPDX expression, "unrecognised" where files state something else, "unknown" without any.
-
-    Source: ours.
     """
     stating = [path for path in sorted(files) if _is_license_file(PurePosixPath(path).name)]
     for path in sorted(files):
@@ -148,12 +146,12 @@ def license_of_files(files: Mapping[str, bytes]) -> str:
         text = files[path].decode("utf-8", "replace")
         if PurePosixPath(path).name == "copyright" and (stated := _debian_license(text)):
             return stated
-        if found := recognise_license(text):
+        if found := recognize_license(text):
             return found
-    classified = {_CLASSIFIED.get(words, UNRECOGNISED) for words in _classifiers(files)}
-    if classified and UNRECOGNISED not in classified:
+    classified = {_CLASSIFIED.get(words, UNRECOGNIZED) for words in _classifiers(files)}
+    if classified and UNRECOGNIZED not in classified:
         return all_of(classified)
-    return UNRECOGNISED if stating or classified else UNKNOWN
+    return UNRECOGNIZED if stating or classified else UNKNOWN
 
 
 def _classifiers(files: Mapping[str, bytes]) -> list[str]:
@@ -189,14 +187,11 @@ def _debian_license(text: str) -> str | None:
     if not names:
         return None
     # All must hold: a package is as free as its least free part.
-    return UNRECOGNISED if None in names else all_of(filter(None, names))
+    return UNRECOGNIZED if None in names else all_of(filter(None, names))
 
 
 def license_of_folder(root: Path) -> str:
-    """Return what the licence and metadata files at the top of a folder state, see `license_of_files`.
-
-    Source: ours.
-    """
+    """Return what the licence and metadata files at the top of a folder state, see `license_of_files`."""
     files = {}
     for path in sorted(root.iterdir()):
         if path.is_file() and is_statement_of_license(path.name):
@@ -229,9 +224,9 @@ def _categories() -> dict[str, str]:
     from license_expression import get_license_index
 
     return {
-        key.lower(): one["category"]
-        for one in get_license_index()
-        for key in (one.get("spdx_license_key"), *one.get("other_spdx_license_keys", ()))
+        key.lower(): license["category"]
+        for license in get_license_index()
+        for key in (license.get("spdx_license_key"), *license.get("other_spdx_license_keys", ()))
         if key
     }
 
@@ -239,7 +234,7 @@ def _categories() -> dict[str, str]:
 def all_of(expressions: Iterable[str]) -> str:
     """Return one SPDX expression for licences that hold together; what is no expression stays as it is written."""
     ordered = sorted(set(expressions))
-    joined = " AND ".join(f"({one})" for one in ordered)
+    joined = " AND ".join(f"({expression})" for expression in ordered)
     try:
         return str(_licensing().parse(joined).simplify())
     except Exception:  # of several kinds, see spdx_expression
@@ -255,9 +250,11 @@ def spdx_expression(stated: str) -> str | None:
 
     Source: SPDX 2.3, annex D, by the library license-expression.
     """
-    if len(stated) > LONGEST_EXPRESSION:
+    if len(stated) > MAX_EXPRESSION_CHARACTERS:
         return None
-    words = _ALIASES.get(stated.strip().lower()) or " ".join(_ALIASES.get(one.lower(), one) for one in stated.split())
+    words = _ALIASES.get(stated.strip().lower()) or " ".join(
+        _ALIASES.get(word.lower(), word) for word in stated.split()
+    )
     try:
         parsed = _licensing().parse(words, validate=True, strict=False)
     except Exception:  # the library raises errors of several kinds for what is no expression

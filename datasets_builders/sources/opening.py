@@ -38,8 +38,6 @@ def open_sources(
 
     Raises:
         ConfigError: a source is missing, of no known kind, or named twice.
-
-    Source: ours.
     """
     sources: list[Source] = []
     for word in words:
@@ -61,7 +59,7 @@ def _local(
     word: str, exclude: Sequence[str], max_bytes: int, columns: Mapping[str, str] | None, license: str
 ) -> list[Source]:
     pattern = str(Path(word).expanduser())
-    paths = [Path(pattern)] if Path(pattern).exists() else [Path(one) for one in sorted(glob.glob(pattern))]  # noqa: PTH207 (of absolute patterns)
+    paths = [Path(pattern)] if Path(pattern).exists() else [Path(path) for path in sorted(glob.glob(pattern))]  # noqa: PTH207 (of absolute patterns)
     if not paths:
         raise ConfigError(f"sources: nothing lies at {word}")
     tables = [path for path in paths if path.is_file() and is_table(path.name)]

@@ -28,8 +28,6 @@ def read_opt_outs(path: Path) -> OptOuts:
 
     Raises:
         ConfigError: there is no such file, or a line is no name.
-
-    Source: ours.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -25,8 +25,6 @@ class SourceReader(Reader):
         sources (sequence of `Source`): read one after another.
         max_bytes (`int`): larger files are removed unread.
         opt_outs (`OptOuts`, *optional*): repositories and owners whose files are removed unread.
-
-    Source: ours.
     """
 
     name = "read"

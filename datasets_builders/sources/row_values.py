@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from datasets_builders.sources.licenses import UNRECOGNISED, all_of
+from datasets_builders.sources.licenses import UNRECOGNIZED, all_of
 
 MAX_COUNT = 2**63 - 1  # what an int64 holds
 MAX_TEXT_CHARACTERS = 1_000
@@ -71,13 +71,13 @@ def license_of(value: Any) -> tuple[str | None, str]:
     """Return a licence and what was done. Of several all hold; what is stated but no text is unrecognised, not none."""
     if isinstance(value, list | tuple):
         # What was found in a repository; which of them holds for a file is not known, so that all must be permissive.
-        found = [license_of(one) for one in value]
+        found = [license_of(part) for part in value]
         names = [name for name, _ in found if name]
         done = next((done for _, done in found if done), "")
         return (all_of(names), done) if names else (None, done)
     text, done = text_of(value)
     if text is None and done:
-        return UNRECOGNISED, CONVERTED
+        return UNRECOGNIZED, CONVERTED
     return (text.strip() or None) if text else None, done
 
 

@@ -241,7 +241,10 @@ def _first(wanted: Sequence[str], names: Collection[str]) -> str | None:
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row with what stands in its structs beside it, behind a dot."""
     inner = {
-        f"{key}.{name}": one for key, value in row.items() if isinstance(value, dict) for name, one in value.items()
+        f"{key}.{name}": value
+        for key, struct in row.items()
+        if isinstance(struct, dict)
+        for name, value in struct.items()
     }
     return inner | dict(row)
 

@@ -113,8 +113,8 @@ class LiveCodeBench(ExecutedBenchmark):
             for row, answer in zip(rows, answers, strict=True)
         ]
         jobs = [
-            (index, test, *self._test_program(row, one.code, test))
-            for index, (row, one) in enumerate(zip(rows, found, strict=True))
+            (index, test, *self._test_program(row, extraction.code, test))
+            for index, (row, extraction) in enumerate(zip(rows, found, strict=True))
             for test in row["tests"]
         ]
         with Executor(self.limits) as executor:
@@ -125,8 +125,8 @@ class LiveCodeBench(ExecutedBenchmark):
             if index not in worst or worst[index].verdict is Verdict.PASS:
                 worst[index] = judged
         return [
-            record_of(self.identify(row), answer, worst[index], one.how)
-            for index, (row, answer, one) in enumerate(zip(rows, answers, found, strict=True))
+            record_of(self.identify(row), answer, worst[index], extraction.how)
+            for index, (row, answer, extraction) in enumerate(zip(rows, answers, found, strict=True))
         ]
 
     def gold(self, row: Row) -> str | None:

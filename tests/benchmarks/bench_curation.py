@@ -27,7 +27,7 @@ from datasets_builders.curation.deduplication.near import THRESHOLD
 from datasets_builders.curation.deduplication.signatures import ngram_hashes, signatures
 from datasets_builders.curation.rules.code_rules import CODE_RULES, DEFAULT_LIMITS, ENCODED_PATTERNS, first_broken_rule
 from datasets_builders.curation.rules.document_view import DocumentView
-from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitise
+from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitize
 from datasets_builders.curation.syntax.metrics import Meter
 from evals.benchmarks.protected import PROTECTED, protected_texts
 from evals.benchmarks.rows import BenchmarkDataError
@@ -214,7 +214,7 @@ def print_pipeline(texts: list[str]) -> None:
 
     def ours(given: list[str]) -> None:
         rules(given)
-        clean = [sanitise(text)[0] for text in given]
+        clean = [sanitize(text)[0] for text in given]
         measure(clean)
         sign(clean)
 

@@ -81,13 +81,13 @@ def texts(draw: random.Random) -> Iterator[str]:
 
 def function(draw: random.Random, number: int) -> str:
     """Return a function of words that are drawn."""
-    one, two, three, four = draw.choices(WORDS, k=4)
+    first, second, third, fourth = draw.choices(WORDS, k=4)
     return (
-        f"def {one}_{number}({two}, {three}={draw.randrange(1000)}):\n"
-        f"    # the {two} of a {four}\n"
-        f"    if {two} > {three}:\n"
-        f"        return {two} * {draw.randrange(1000)} + {three}\n"
-        f"    return {four}_{number - 1}({three})\n\n\n"
+        f"def {first}_{number}({second}, {third}={draw.randrange(1000)}):\n"
+        f"    # the {second} of a {fourth}\n"
+        f"    if {second} > {third}:\n"
+        f"        return {second} * {draw.randrange(1000)} + {third}\n"
+        f"    return {fourth}_{number - 1}({third})\n\n\n"
     )
 
 

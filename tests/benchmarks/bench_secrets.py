@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitise
+from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitize
 from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.opening import open_sources
 from tests.datasets_builders.curation.planted_values import SECRETS, TOLD_BY_CONTEXT
@@ -51,9 +51,9 @@ def main() -> None:
     if not options.sources:
         return
     texts = list(read(options.sources))
-    clean = [sanitise(text)[0] for text in texts]
+    clean = [sanitize(text)[0] for text in texts]
     changed = [text for text, before in zip(clean, texts, strict=True) if text != before]
-    again = sum(sanitise(text)[0] != text for text in changed)
+    again = sum(sanitize(text)[0] != text for text in changed)
     print(f"sanitising changes {len(changed):,} of {len(texts):,} files, a second pass {again} of these")
     for name, finder in finders.items():
         seen = texts if finder is ours else texts[:: options.every]

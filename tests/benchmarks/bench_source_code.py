@@ -46,11 +46,12 @@ def main() -> None:
             digests.update(hashes)
         line = ", ".join(f"{name} {found[-1]:.2f} MB/s" for name, found in speeds.items())
         print(f"round {number + 1}: {line}, load before {load:.1f}", flush=True)
-    one, two, limit = (statistics.median(found) for found in speeds.values())
+    single, double, limit = (statistics.median(found) for found in speeds.values())
     for name, found in speeds.items():
         print(f"{name}: median {statistics.median(found):.2f} MB/s, {min(found):.2f} to {max(found):.2f}")
     same = "equal" if len(digests) == 1 else "DIFFERENT"
-    print(f"over 1 worker: 2 workers {two / one:.2f}, two builds {limit / one:.2f}; {sizes[0]:.1f} MB; shards {same}")
+    gains = f"2 workers {double / single:.2f}, two builds {limit / single:.2f}"
+    print(f"over 1 worker: {gains}; {sizes[0]:.1f} MB; shards {same}")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"largest process: {peak:.0f} MiB")
 

@@ -24,7 +24,7 @@ from datasets_builders.curation.deduplication.near import SignatureWriter
 from datasets_builders.curation.rules.code_rules import RuleLimits
 from datasets_builders.curation.rules.steps import CodeRules, TextRules
 from datasets_builders.curation.rules.text_rules import TextLimits
-from datasets_builders.curation.sanitization.personal_data import Sanitising
+from datasets_builders.curation.sanitization.personal_data import Sanitization
 from datasets_builders.curation.sanitization.toxicity import Toxicity, ToxicityLimits
 from datasets_builders.languages.detection import languages_of_type
 from datasets_builders.repositories.steps import SyntaxAndImports
@@ -35,8 +35,8 @@ from datasets_builders.sources.entry import Content, Entry
 from evals.benchmarks.protected import ProtectedText
 from tests.benchmarks.worst_cases import CASES
 
-LEAST_MEGABYTES_PER_SECOND = 1.0
-LEAST_SECONDS = 0.1
+MIN_MEGABYTES_PER_SECOND = 1.0
+MIN_SECONDS = 0.1
 
 
 def main() -> int:
@@ -54,14 +54,14 @@ def main() -> int:
             if options.only in name:
                 text = make(options.size)
                 speeds = [speed(read, path, text), *(speed_of(step, path, language, text) for step in steps.values())]
-                slow += sum(found < LEAST_MEGABYTES_PER_SECOND for found in speeds)
+                slow += sum(found < MIN_MEGABYTES_PER_SECOND for found in speeds)
                 shown = " ".join(
-                    f"{found:>11.1f}{'!' if found < LEAST_MEGABYTES_PER_SECOND else ' '}" for found in speeds
+                    f"{found:>11.1f}{'!' if found < MIN_MEGABYTES_PER_SECOND else ' '}" for found in speeds
                 )
                 print(f"{name:28s} {len(text.encode()) / 1e3:>6.0f} {shown}", flush=True)
         for step in steps.values():
             step.end()
-    print(f"{slow} below {LEAST_MEGABYTES_PER_SECOND} MB/s")
+    print(f"{slow} below {MIN_MEGABYTES_PER_SECOND} MB/s")
     return int(slow > 0)
 
 
@@ -74,7 +74,7 @@ def steps_in(folder: Path) -> dict[str, Step]:
     steps: Sequence[Step] = (
         CodeRules(RuleLimits(**boundless(RuleLimits))),
         TextRules(TextLimits(**boundless(TextLimits))),
-        Sanitising(),
+        Sanitization(),
         SyntaxAndImports(True),
         Toxicity([folder / "words.txt"], None, [], ToxicityLimits(), languages_of_type("prose") | {"Python"}),
         Decontamination(index),
@@ -87,7 +87,7 @@ def steps_in(folder: Path) -> dict[str, Step]:
 
 def boundless(limits: type[RuleLimits]) -> dict[str, float]:
     """Return limits that no file breaks, so that every rule looks at every file."""
-    return {name: 10**12 if name.startswith("max_") else 0 for name in (one.name for one in fields(limits))}
+    return {name: 10**12 if name.startswith("max_") else 0 for name in (limit.name for limit in fields(limits))}
 
 
 def read(path: str, text: str) -> None:
@@ -117,7 +117,7 @@ def speed_of(step: Step, path: str, language: str, text: str) -> float:
 def per_second(work: Callable[[], None], text: str, clock: Callable[[], float]) -> float:
     """Return megabytes per second, over as many rounds as the clock needs: it goes by steps of some milliseconds."""
     start, rounds = clock(), 0
-    while not rounds or clock() - start < LEAST_SECONDS:
+    while not rounds or clock() - start < MIN_SECONDS:
         work()
         rounds += 1
     return rounds * len(text.encode()) / 1e6 / (clock() - start)

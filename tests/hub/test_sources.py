@@ -56,6 +56,6 @@ def test_rows_of_a_dataset_on_the_hub(pushed: HubServer, run_client: Callable[..
 
 def test_what_is_not_there_stops_the_build(pushed: HubServer, run_client: Callable[..., Any]) -> None:
     sources = ["hf://datasets/acme/code/other/*", "hf://datasets/acme/nothing", "hf://datasets/acme/code@missing"]
-    none, unknown, revision = run_client(f"{BUILD}\nanswer = [build(one) for one in {sources!r}]")
+    none, unknown, revision = run_client(f"{BUILD}\nanswer = [build(source) for source in {sources!r}]")
     assert "is a Parquet or JSON Lines file that fits" in none
     assert "cannot be reached" in unknown and "cannot be reached" in revision

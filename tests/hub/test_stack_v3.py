@@ -118,7 +118,7 @@ def test_the_stack_v3_on_the_hub_gives_the_shards_of_its_repositories_as_folders
     as_folders = shards(tmp_path / "out_folders")
     assert len(as_folders) == 2 and shards(tmp_path / "out_table") == as_folders
 
-    found = {one["repository"]: one for one in pq.read_table(tmp_path / "out_known" / "data").to_pylist()}
+    found = {row["repository"]: row for row in pq.read_table(tmp_path / "out_known" / "data").to_pylist()}
     assert len(found) == len(pq.read_table(tmp_path / "out_folders" / "data"))
     for number in repositories:
         kept = found[f"project_{number:05d}"]

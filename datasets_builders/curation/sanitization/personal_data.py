@@ -81,10 +81,10 @@ def find_personal_data(text: str) -> list[Finding]:
 
     Source: StarCoder2 2.1's kinds without names and passwords of prose, which need a model.
     """
-    return list(sanitise(text)[1])
+    return list(sanitize(text)[1])
 
 
-def sanitise(text: str) -> tuple[str, dict[Finding, str]]:
+def sanitize(text: str) -> tuple[str, dict[Finding, str]]:
     """Replace personal data and secrets by placeholders.
 
     What touches a value, as an address a key, may be told only when that is gone: so it goes on until there is nothing
@@ -225,8 +225,6 @@ def examples_of_changes(text: str, found: Mapping[Finding, str]) -> Iterator[tup
     These are published, and what a rule keeps, as a login or another host, may stand beside a value. So a place is
     shown only where the value is all of a comment, or is assigned to a name or given to a function as the only
     argument, and where neither looks like a person's name.
-
-    Source: ours.
     """
     findings = {finding.value: finding for finding in found}
     places = list(_occurrences(text, _automaton(findings))) if found else []
@@ -249,10 +247,10 @@ def masked(value: str) -> str:
 
 def _may_name_a_person(left: str, value: str) -> bool:
     parts = re.findall(r"[a-z]{3,}", value.partition("@")[0].lower())
-    return not left.isascii() or bool(NAMES.search(left)) or any(one in left.lower() for one in parts)
+    return not left.isascii() or bool(NAMES.search(left)) or any(part in left.lower() for part in parts)
 
 
-class Sanitising(Step):
+class Sanitization(Step):
     """Replace e-mail addresses, public IP addresses and secrets by placeholders; every file passes.
 
     Source: paper 2.1; StarCoder2 2.1.
@@ -263,7 +261,7 @@ class Sanitising(Step):
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass the file on with its placeholders, counted by kind."""
-        text, found = sanitise(doc.text)
+        text, found = sanitize(doc.text)
         if any(self.counts.wants_change(finding.kind) for finding in found):
             for kind, before, after in examples_of_changes(doc.text, found):
                 self.counts.show_change(kind, before, after)

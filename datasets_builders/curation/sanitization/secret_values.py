@@ -84,10 +84,7 @@ def find_keys(text: str) -> Iterator[str]:
 
 
 def find_assigned(text: str) -> Iterator[str]:
-    """Give the random-looking values that are assigned to the name of a secret, and the passwords of URLs.
-
-    Source: ours.
-    """
+    """Give the random-looking values that are assigned to the name of a secret, and the passwords of URLs."""
     for match in ASSIGNED.finditer(text):
         value = match[match.lastindex or 0]
         is_random = len(value) <= MAX_ASSIGNED_CHARACTERS and entropy(value) >= MIN_ENTROPY_BITS

@@ -57,7 +57,7 @@ class ToxicityLimits:
                 raise ConfigError(f"toxicity_limits: {name} is {getattr(self, name):g}, but must be in [0, 1]")
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Return a text as words are compared: NFKC, without case."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
@@ -67,8 +67,6 @@ def read_word_lists(paths: Sequence[Path]) -> list[str]:
 
     Raises:
         ConfigError: a list cannot be read, or holds nothing.
-
-    Source: ours.
     """
     words: dict[str, None] = {}
     for path in paths:
@@ -76,7 +74,7 @@ def read_word_lists(paths: Sequence[Path]) -> list[str]:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"toxicity_words: {path} cannot be read: {error}") from None
-        found = [" ".join(normalised(line.partition("#")[0]).split()) for line in lines]
+        found = [" ".join(normalized(line.partition("#")[0]).split()) for line in lines]
         if not any(_WORD.search(word) for word in found):
             raise ConfigError(f"toxicity_words: {path} holds no word; write a word or phrase per line")
         words |= dict.fromkeys(word for word in found if _WORD.search(word))
@@ -100,7 +98,7 @@ class ToxicWords:
 
     def count(self, text: str) -> tuple[int, int, int]:
         """Return how often words of the list stand in a text, how many words those are, and how many it has."""
-        text = " ".join(normalised(text).split())
+        text = " ".join(normalized(text).split())
         found = []
         for last, (length, num_words) in self._automaton.iter(text):
             start, end = last + 1 - length, last + 1
@@ -133,11 +131,11 @@ class ToxicityModel:
         if self._model.f.getArgs().model.name != "supervised":
             raise ConfigError(f"toxicity_model: {path} holds word vectors and is no classifier")
         known = self._model.get_labels()
-        self._labels = frozenset(f"{LABEL}{one.removeprefix(LABEL)}" for one in labels)
+        self._labels = frozenset(f"{LABEL}{label.removeprefix(LABEL)}" for label in labels)
         if missing := sorted(self._labels - set(known)):
             raise ConfigError(
                 f"toxicity_labels: {path} has no label {missing[0].removeprefix(LABEL)!r}; it has "
-                f"{', '.join(sorted(one.removeprefix(LABEL) for one in known)[:20])}"
+                f"{', '.join(sorted(label.removeprefix(LABEL) for label in known)[:20])}"
             )
 
     def probabilities(self, texts: Sequence[str]) -> list[float]:
@@ -208,8 +206,8 @@ class Toxicity(Step):
             if self._is_too_much(hits, toxic, num_words):
                 return "toxic_words", f"{toxic} of {num_words} words"
         if self._model:
-            judged = [one for one in pieces if len(_WORD.findall(one)) >= MIN_WORDS_OF_A_PIECE]
-            hits = sum(one >= self.limits.probability for one in self._model.probabilities(judged))
+            judged = [piece for piece in pieces if len(_WORD.findall(piece)) >= MIN_WORDS_OF_A_PIECE]
+            hits = sum(probability >= self.limits.probability for probability in self._model.probabilities(judged))
             if self._is_too_much(hits, hits, len(judged)):
                 return "toxic_model", f"{hits} of {len(judged)} comments and strings"
         return None

@@ -8,7 +8,7 @@ from datasets_builders.curation.sanitization.personal_data import (
     examples_of_changes,
     find_personal_data,
     masked,
-    sanitise,
+    sanitize,
 )
 from datasets_builders.curation.sanitization.secret_values import entropy
 from datasets_builders.curation.syntax.parsing import load_parser
@@ -51,7 +51,7 @@ KEY = (
 )
 def test_personal_data_and_secrets_are_found(text, kind, value):
     assert [(finding.kind, finding.value) for finding in find_personal_data(text)] == [(kind, value)]
-    assert value not in sanitise(text)[0]
+    assert value not in sanitize(text)[0]
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_personal_data_and_secrets_are_found(text, kind, value):
     ],
 )
 def test_what_is_none_stays(text):
-    assert sanitise(text) == (text, {})
+    assert sanitize(text) == (text, {})
 
 
 def test_the_same_value_has_the_same_placeholder_and_kinds_are_counted():
     text = 'a = "jo@firm.com"\nb = "al@firm.com"\nc = "jo@firm.com"\nd = "93.184.216.34"\n'
-    replaced, found = sanitise(text)
+    replaced, found = sanitize(text)
     assert replaced == ('a = "EMAIL_ADDRESS_1"\nb = "EMAIL_ADDRESS_2"\nc = "EMAIL_ADDRESS_1"\nd = "IP_ADDRESS_1"\n')
     assert [finding.kind for finding in found] == ["email", "email", "ip"]
-    assert sanitise(replaced) == (replaced, {}), "placeholders are no personal data"
+    assert sanitize(replaced) == (replaced, {}), "placeholders are no personal data"
 
 
 @pytest.mark.parametrize(
@@ -99,21 +99,21 @@ def test_the_same_value_has_the_same_placeholder_and_kinds_are_counted():
 def test_code_still_parses(language, text):
     assert language in GRAMMARS
     parser = load_parser(language)
-    replaced, found = sanitise(text)
+    replaced, found = sanitize(text)
     assert found and not any(parser.parse(code.encode()).root_node.has_error for code in (text, replaced))
 
 
 @given(st.text(alphabet="ab1.:@-_='\" \n/AK{}", max_size=200))
 def test_any_text_is_sanitised_once_and_for_all(text):
-    replaced, _ = sanitise(text)
-    assert sanitise(replaced)[0] == replaced
+    replaced, _ = sanitize(text)
+    assert sanitize(replaced)[0] == replaced
 
 
 def test_a_secret_that_touches_other_letters_is_replaced_too():
     text = f'a = "line\\n{AWS}"; b = "tok_{AWS}"'
-    assert sanitise(text)[0] == 'a = "line\\nSECRET_1"; b = "tok_SECRET_1"'
-    assert sanitise('"\\njo@firm.com"')[0] == '"\\nEMAIL_ADDRESS_1"'
-    assert sanitise("at 93.184.216.34, not 1.93.184.216.34")[0] == "at IP_ADDRESS_1, not 1.93.184.216.34"
+    assert sanitize(text)[0] == 'a = "line\\nSECRET_1"; b = "tok_SECRET_1"'
+    assert sanitize('"\\njo@firm.com"')[0] == '"\\nEMAIL_ADDRESS_1"'
+    assert sanitize("at 93.184.216.34, not 1.93.184.216.34")[0] == "at IP_ADDRESS_1, not 1.93.184.216.34"
 
 
 def test_entropy_in_bits():
@@ -121,7 +121,7 @@ def test_entropy_in_bits():
 
 
 def examples(text):
-    return list(examples_of_changes(text, sanitise(text)[1]))
+    return list(examples_of_changes(text, sanitize(text)[1]))
 
 
 def test_examples_show_the_shape_of_what_was_replaced_and_the_placeholder():
@@ -158,7 +158,7 @@ def test_examples_show_the_shape_of_what_was_replaced_and_the_placeholder():
     ],
 )
 def test_a_place_where_somebody_may_be_named_is_no_example(text):
-    assert sanitise(text)[1] and examples(text) == []
+    assert sanitize(text)[1] and examples(text) == []
 
 
 def test_what_stands_beside_another_value_is_never_cut_in_half():
@@ -171,7 +171,7 @@ def test_what_stands_beside_another_value_is_never_cut_in_half():
 
 @given(st.text(alphabet="ab1.:@-_='\" \n/AK{}com", max_size=200))
 def test_examples_never_hold_a_value(text):
-    found = sanitise(text)[1]
+    found = sanitize(text)[1]
     for _, before, after in examples_of_changes(text, found):
         assert not any(finding.value in after for finding in found), after
         assert not any(finding.value in before for finding in found), before

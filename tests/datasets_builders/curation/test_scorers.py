@@ -99,7 +99,7 @@ def test_a_classifier_gives_what_transformers_gives_one_file_at_a_time(bert):
                 assert score == pytest.approx(float(of(model(**ids).logits[0])), abs=2e-6)
     low = scored({"kind": "classifier", "model": str(bert / "two"), "label": "low"})
     high = scored({"kind": "classifier", "model": str(bert / "two"), "label": "high"})
-    assert [one + two for (one,), (two,) in zip(low, high, strict=True)] == pytest.approx([1] * 4, abs=3e-6)
+    assert [no + yes for (no,), (yes,) in zip(low, high, strict=True)] == pytest.approx([1] * 4, abs=3e-6)
 
 
 def test_perplexity_is_the_loss_of_the_first_tokens_per_token_and_per_byte(causal):
@@ -234,8 +234,8 @@ def test_a_builder_scores_limits_and_gives_the_same_bytes_for_any_number_of_work
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    one, two = ((tmp_path / workers / "data/train_00000_of_00001.parquet").read_bytes() for workers in "12")
-    assert one == two
+    single, double = ((tmp_path / workers / "data/train_00000_of_00001.parquet").read_bytes() for workers in "12")
+    assert single == double
     rows = pq.read_table(tmp_path / "1" / "data").to_pylist()
     assert len(rows) == 12 and all(row["score_loss_per_byte"] > 0 for row in rows)
     assert "perplexity by ling" in (tmp_path / "1" / "README.md").read_text()
@@ -371,7 +371,9 @@ def test_weights_without_a_head_are_refused_when_they_are_loaded(bert, tmp_path)
 
     for path in (bert / "two").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    weights = {name: one for name, one in load_file(tmp_path / "model.safetensors").items() if "classifier" not in name}
+    weights = {
+        name: weight for name, weight in load_file(tmp_path / "model.safetensors").items() if "classifier" not in name
+    }
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ConfigError, match=r"lack classifier\.bias"):
         scored({"kind": "classifier", "model": str(tmp_path)})

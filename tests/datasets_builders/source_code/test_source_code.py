@@ -10,7 +10,7 @@ from datasets_builders.curation.deduplication.near import NearDedup, SignatureWr
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.sources.folder_config import exclusions, input_folder
-from datasets_builders.sources.licenses import license_of_folder, recognise_license
+from datasets_builders.sources.licenses import license_of_folder, recognize_license
 
 PYTHON = "def add(first, second):\n    return first + second\n"
 MIT = (
@@ -129,7 +129,7 @@ def test_languages_can_be_chosen_by_type_and_by_name(folder, tmp_path):
     ],
 )
 def test_licence_texts_are_recognised(text, name):
-    assert recognise_license(text) == name
+    assert recognize_license(text) == name
 
 
 def test_a_folder_without_a_licence_file_is_unknown(tmp_path):

@@ -108,7 +108,12 @@ def test_the_folder_that_a_forge_packs_is_taken_off_and_its_licence_counts(tmp_p
 )
 def test_a_classifier_states_a_licence_where_nothing_else_does(tmp_path, classifiers, license):
     path = tmp_path / "demo-1.0.tar.gz"
-    lines = ["Name: demo", *(f"Classifier: License :: {one}" for one in classifiers), "", "Classifier: License :: X"]
+    lines = [
+        "Name: demo",
+        *(f"Classifier: License :: {words}" for words in classifiers),
+        "",
+        "Classifier: License :: X",
+    ]
     path.write_bytes(gzip.compress(tar_bytes({"PKG-INFO": "\n".join(lines).encode()}, "demo-1.0/")))
     assert ArchiveSource(path).license() == license
 

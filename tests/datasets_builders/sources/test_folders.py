@@ -44,7 +44,7 @@ def outcomes(folder, exclude=(), max_bytes=1_000_000, world_size=1):
 
 def reasons(folder, **options):
     found = outcomes(folder, **options)
-    return {path: one.reason for path, one in found.items() if isinstance(one, Removed)}
+    return {path: outcome.reason for path, outcome in found.items() if isinstance(outcome, Removed)}
 
 
 def test_bad_files_are_removed_with_their_reasons(folder):
@@ -141,7 +141,7 @@ def test_ranks_share_the_files_without_gap_or_overlap(folder):
     for number in range(40):
         (folder / f"file{number}.py").write_text(f"value = {number}\n")
     assert outcomes(folder).keys() == outcomes(folder, world_size=3).keys()
-    counts = Counter(type(one) for one in outcomes(folder, world_size=3).values())
+    counts = Counter(type(outcome) for outcome in outcomes(folder, world_size=3).values())
     assert counts == {Document: 41}
 
 

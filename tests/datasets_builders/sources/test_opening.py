@@ -107,7 +107,7 @@ def test_sources_of_one_name_are_told_apart(tmp_path):
     words = [
         f"{tmp_path}/*/app",
         f"{tmp_path}/*/main.tar.gz",
-        *(f"{tmp_path}/{one}/rows.jsonl" for one in ("ada", "bob")),
+        *(f"{tmp_path}/{owner}/rows.jsonl" for owner in ("ada", "bob")),
     ]
     sources = open_sources([*words, f"{tmp_path}/other"], [], 1000)
     names = ["ada/app", "bob/app", "ada/main", "bob/main", "ada/rows", "bob/rows", "other"]
@@ -178,7 +178,7 @@ def test_repositories_are_limited_by_their_number_of_files_where_it_is_known(rep
     files = [{"path": f"row{number}.py", "content": text(f"row{number}")} for number in range(4)]
     rows = [{"repository": "ada/row", "files": files}, {"path": "alone.py", "content": text("alone")}]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    words = [f"{tmp_path}/{one}" for one in ("small", "large", "one-1.0.tar.gz", "rows.jsonl")]
+    words = [f"{tmp_path}/{name}" for name in ("small", "large", "one-1.0.tar.gz", "rows.jsonl")]
     fields = {
         "sources": [*words, f"git:{repository}@HEAD"],
         "license_types": ["permissive", "non_permissive", "no_license"],
@@ -198,8 +198,8 @@ def test_two_workers_give_the_same_bytes(repository, tmp_path):
     words = [f"{tmp_path}/*.tar.gz", f"git:{repository}"]
     for workers in (1, 2):
         build(tmp_path, f"by{workers}", sources=words, workers=workers, license_types=["non_permissive", "no_license"])
-    one, two = ((tmp_path / f"by{n}/data/train_00000_of_00001.parquet").read_bytes() for n in (1, 2))
-    assert one == two
+    single, double = ((tmp_path / f"by{n}/data/train_00000_of_00001.parquet").read_bytes() for n in (1, 2))
+    assert single == double
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def source_of(path, **options):
 
 def entries(path, world_size=1, **options):
     source = source_of(path, **options)
-    return [one for rank in range(world_size) for one in source.entries(rank, world_size)]
+    return [entry for rank in range(world_size) for entry in source.entries(rank, world_size)]
 
 
 def write_parquet(path, rows, **options):
@@ -159,7 +159,9 @@ STACK_V3 = {
 
 def renamed(row, **names):
     """Return a row of the Stack v3 whose files have other names of columns; None takes one away."""
-    files = [{names.get(key, key): value for key, value in one.items() if names.get(key, key)} for one in row["files"]]
+    files = [
+        {names.get(key, key): value for key, value in file.items() if names.get(key, key)} for file in row["files"]
+    ]
     return row | {"files": files}
 
 
@@ -170,7 +172,7 @@ def test_a_repository_of_the_stack_v3_has_its_name_commit_stars_forks_and_fork_f
     }
     path = write_parquet(tmp_path / "a.parquet", [STACK_V3, other])
     found = entries(path, world_size=2)
-    assert [(one.repository, one.path) for one in found] == [
+    assert [(entry.repository, entry.path) for entry in found] == [
         *(("alice/famous", "a.py"), ("alice/famous", "b.py"), ("bob/copy", "a.py"), ("bob/copy", "b.py"))
     ]
     shared = {
@@ -191,7 +193,7 @@ def test_the_column_of_paths_is_told(tmp_path, column):
     source = source_of(path)
     source.check()
     assert source.describe().endswith(f"paths of files from column {column!r}")
-    assert [one.path for one in source.entries(0, 1)] == ["a.py", "b.py"]
+    assert [entry.path for entry in source.entries(0, 1)] == ["a.py", "b.py"]
 
 
 def test_a_table_without_names_of_repositories_is_refused_and_a_row_without_one_stands_alone(tmp_path):
@@ -203,7 +205,7 @@ def test_a_table_without_names_of_repositories_is_refused_and_a_row_without_one_
     rows = [STACK_V3, STACK_V3 | {"repo_path": None}, STACK_V3 | {"repo_path": ""}, nameless]
     lines = tmp_path / "rows.jsonl"
     lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    names = [one.repository for one in entries(lines) if one.path == "a.py"]
+    names = [entry.repository for entry in entries(lines) if entry.path == "a.py"]
     assert names == ["alice/famous", *(f"table/rows.jsonl:{number}" for number in (1, 2, 3))]
     files = [{"content": f"x = {number}\n", "path": f"{number}.py"} for number in range(2)]
     source = source_of(write_parquet(tmp_path / "c.parquet", files))
@@ -217,7 +219,7 @@ def test_what_the_repository_says_is_not_the_file_s(tmp_path):
     row["files"] = [{"language": "Python", "content": None}, {"path": "b.py"}]
     lines = tmp_path / "rows.jsonl"
     lines.write_text(json.dumps(row))
-    assert [(one.path, one.problem) for one in entries(lines)] == [
+    assert [(entry.path, entry.problem) for entry in entries(lines)] == [
         *(("rows.jsonl:0:0", "no_content"), ("rows.jsonl:0:1", "no_content"))
     ]
 

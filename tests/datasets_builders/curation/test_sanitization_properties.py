@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitise
+from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitize
 from datasets_builders.curation.sanitization.secret_values import NOT_A_SECRET, NOT_A_TOKEN
 from datasets_builders.curation.syntax.parsing import load_parser
 from tests.datasets_builders.curation.planted_values import ADDRESSES, SECRETS, TOLD_BY_CONTEXT, private_key
@@ -72,14 +72,14 @@ def glued(draw: Random, between: tuple[str, ...]) -> tuple[str, list[str]]:
 
 @given(st.randoms(use_true_random=False))
 def test_what_is_sanitised_once_is_sanitised_for_ever(draw):
-    clean, _ = sanitise(glued(draw, ANYTHING)[0])
-    assert sanitise(clean) == (clean, {})
+    clean, _ = sanitize(glued(draw, ANYTHING)[0])
+    assert sanitize(clean) == (clean, {})
 
 
 @given(st.randoms(use_true_random=False))
 def test_no_planted_value_survives_and_all_else_stays(draw):
     text, values = glued(draw, BOUNDARIES)
-    clean, found = sanitise(text)
+    clean, found = sanitize(text)
     assert not [value for value in values if value in clean]
     back = {placeholder: finding.value for finding, placeholder in found.items()}
     assert (
@@ -91,7 +91,7 @@ def test_no_planted_value_survives_and_all_else_stays(draw):
 @given(st.randoms(use_true_random=False))
 def test_a_value_has_one_placeholder_and_a_placeholder_one_value(draw):
     text, _ = glued(draw, BOUNDARIES)
-    _, found = sanitise(text + "\n" + text)
+    _, found = sanitize(text + "\n" + text)
     assert len({finding.value for finding in found}) == len(set(found.values())) == len(found)
     assert not set(found.values()) & set(re.findall(r"(?:SECRET|EMAIL_ADDRESS|IP_ADDRESS)_\d+", text))
 
@@ -102,7 +102,7 @@ def test_a_key_of_each_provider_goes_whole_and_leaves_its_quotes(provider):
     for seed in range(20):
         value = SECRETS[provider](Random(seed)).replace("\n", "\\n")
         for place in ('key = "{}"\n', 'log("line\\n{}")\n', "# old: {}\n", "a = {{'auth': '{}'}}\n"):
-            clean, _ = sanitise(place.format(value))
+            clean, _ = sanitize(place.format(value))
             assert clean == place.format("SECRET_1")
             assert not parser.parse(clean.encode()).root_node.has_error
 
@@ -110,20 +110,20 @@ def test_a_key_of_each_provider_goes_whole_and_leaves_its_quotes(provider):
 @pytest.mark.parametrize("name", TOLD_BY_CONTEXT)
 def test_of_an_assignment_or_a_url_only_the_secret_goes(name):
     context, make = TOLD_BY_CONTEXT[name]
-    assert sanitise(context.format(make(Random(3))))[0] == context.format("SECRET_1")
+    assert sanitize(context.format(make(Random(3))))[0] == context.format("SECRET_1")
 
 
 def test_what_touches_a_key_is_told_too():
     key = private_key(Random(0))
-    assert sanitise(f"{key}jo@firm.com")[0] == "SECRET_1EMAIL_ADDRESS_1"
-    assert sanitise(f"{key}93.184.216.34")[0] == "SECRET_1_IP_ADDRESS_1", "SECRET_19 would be another"
+    assert sanitize(f"{key}jo@firm.com")[0] == "SECRET_1EMAIL_ADDRESS_1"
+    assert sanitize(f"{key}93.184.216.34")[0] == "SECRET_1_IP_ADDRESS_1", "SECRET_19 would be another"
 
 
 @pytest.mark.parametrize(
     ("prefix", "newline"), [("", "\n"), ("# ", "\n# "), (" * ", "\n * "), ("", '\\n"\n    "'), ("", '\\n" +\n  "')]
 )
 def test_a_private_key_may_be_quoted_by_line_or_commented_out(prefix, newline):
-    assert sanitise(prefix + private_key(Random(1)).replace("\n", newline))[0] == f"{prefix}SECRET_1"
+    assert sanitize(prefix + private_key(Random(1)).replace("\n", newline))[0] == f"{prefix}SECRET_1"
 
 
 @pytest.mark.parametrize(
@@ -144,11 +144,11 @@ def test_what_only_looks_like_a_secret_or_an_address_stays(text):
 
 @pytest.mark.parametrize("text", ["{}:8080", "tcp:{}", "t3://{}:7001", "[{}]", "http://{}/x"])
 def test_a_port_or_a_scheme_may_stand_beside_an_address(text):
-    assert sanitise(text.format("93.184.216.34"))[0] == text.format("IP_ADDRESS_1")
+    assert sanitize(text.format("93.184.216.34"))[0] == text.format("IP_ADDRESS_1")
 
 
 def test_numbers_that_a_text_has_already_are_not_given_again():
-    assert sanitise("SECRET_1 EMAIL_ADDRESS_4 jo@firm.com al@firm.com")[0] == (
+    assert sanitize("SECRET_1 EMAIL_ADDRESS_4 jo@firm.com al@firm.com")[0] == (
         "SECRET_1 EMAIL_ADDRESS_4 EMAIL_ADDRESS_5 EMAIL_ADDRESS_6"
     )
 
@@ -160,6 +160,6 @@ def test_numbers_that_a_text_has_already_are_not_given_again():
 def test_thousands_of_values_take_as_long_for_each_as_few(line, placeholder):
     lines = [line.format(20 + number % 70, 20 + number // 70) for number in range(10_000)]
     start = time.process_time()
-    text, found = sanitise("\n".join(lines))
+    text, found = sanitize("\n".join(lines))
     assert time.process_time() - start < 10, "by one pattern of all values it was minutes"
     assert len(found) == text.count(placeholder) == 10_000

@@ -63,15 +63,14 @@ class RuleServer:
         self.keys: list[str | None] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
-        routes = [
-            Route("/v1/models", self._models),
-            Route("/v1/chat/completions", self._chat, methods=["POST"]),
-        ]
         config = uvicorn.Config(
-            Starlette(routes=routes), log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+            Starlette(routes=self._routes()), log_level="critical", lifespan="off", timeout_graceful_shutdown=1
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+
+    def _routes(self) -> list[Route]:
+        return [Route("/v1/models", self._models), Route("/v1/chat/completions", self._chat, methods=["POST"])]
 
     def __enter__(self) -> "RuleServer":
         self._thread.start()
@@ -107,3 +106,20 @@ class RuleServer:
         answer = {"id": "1", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice]}
         # Escaped, as some servers do: so that lone surrogates can be sent.
         return Response(json.dumps(answer | {"usage": None}), media_type="application/json")
+
+
+class ScriptedServer(RuleServer):
+    """The protocol for chats and completions; what comes back over HTTP is the script's, byte for byte."""
+
+    def __init__(self, script: Callable[[dict[str, Any]], Response]) -> None:
+        super().__init__(lambda messages: 500)
+        self.script = script
+
+    def _routes(self) -> list[Route]:
+        completions = Route("/v1/completions", self._chat, methods=["POST"])
+        return [*super()._routes(), completions]
+
+    async def _chat(self, request: Request) -> Response:
+        body = json.loads(await request.body())
+        self.asked.append(body)
+        return self.script(body)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.errors import UsageError
@@ -42,6 +44,21 @@ def number_within(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return number
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Return the object that a JSON text holds.
+
+    Raises:
+        ArgumentTypeError: it is no JSON, or no object.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f'{text!r} is no JSON object, such as {{"top_k": 20}}')
+    return value
 
 
 def add_tasks(parser: argparse.ArgumentParser, default: str | None = None) -> None:

@@ -9,14 +9,22 @@ import argparse
 import os
 from pathlib import Path
 
-from evals.commands.arguments import add_data, add_tasks, chosen_tasks, existing_folder, number_within, positive_int
+from evals.commands.arguments import (
+    add_data,
+    add_tasks,
+    chosen_tasks,
+    existing_folder,
+    json_object,
+    number_within,
+    positive_int,
+)
 from evals.errors import UsageError
 
 HELP = "score a model on benchmarks"
 EXAMPLE = "python -m evals run --model PATH_OR_ID --tasks humaneval,held_out_execution --held-out SFT_FOLDER"
 # Flags that would be ignored elsewhere. They have no default here but in RunOptions, so that one that is given shows.
 OF_BACKEND = {
-    "endpoint": ("base_url", "api_key_variable", "concurrency"),
+    "endpoint": ("base_url", "api_key_variable", "concurrency", "reasoning_effort", "extra_body"),
     "accelerate": ("batch_size", "baseline_model"),
 }
 OF_SAMPLING = ("top_p", "seed")
@@ -68,6 +76,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--concurrency", type=positive_int, help="with endpoint: keep this many requests going at once (default: 16)"
     )
+    parser.add_argument(
+        "--reasoning-effort", metavar="EFFORT", help="with endpoint: ask for this much thinking, such as low or high"
+    )
+    parser.add_argument(
+        "--extra-body",
+        type=json_object,
+        metavar="JSON",
+        help="with endpoint: put these parameters into each request; null takes one out: '{\"temperature\": null}'",
+    )
+    parser.add_argument("--system-prompt", metavar="TEXT", help="let this stand before each question")
     parser.add_argument(
         "--batch-size", type=positive_int, help="with accelerate: answer this many prompts at once (default: 16)"
     )

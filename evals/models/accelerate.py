@@ -34,11 +34,12 @@ class LoadedModel(TransformersModel):
             batch_size=options.batch_size,
             override_chat_template=not options.base,
             generation_parameters=parameters,
+            system_prompt=options.system_prompt,
             # lighteval keys its cache of generations by the model's name: another training run has the same one.
             cache_dir=str(options.output / "cache" / model_fingerprint(options.model)),
         )
         super().__init__(config=config)
-        self.prompt_manager = PromptWriter(self.tokenizer, chat=not options.base)
+        self.prompt_manager = PromptWriter(self.tokenizer, chat=not options.base, system_prompt=options.system_prompt)
         self._add_special_tokens = self.prompt_manager.add_special_tokens
         if options.temperature:
             # lighteval never asks transformers to sample: several answers would be refused, and one would be greedy.

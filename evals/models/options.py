@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evals.errors import UsageError
 from evals.models.openai_server import check_url
@@ -25,6 +26,9 @@ class ModelOptions:
         base_url (`str`): of an OpenAI-compatible server with /v1, with endpoint.
         api_key_variable (`str`): the environment variable that holds its key, so that it stands in no command line.
         concurrency (`int`): requests at once, with endpoint.
+        system_prompt (`str`): stands before each question in the chat template.
+        reasoning_effort (`str`): asked of the server, with endpoint: "low", say.
+        extra_body (`dict`): put into each request to the server; None takes a parameter out.
 
     Raises:
         UsageError: they contradict each other; the message says how.
@@ -43,11 +47,18 @@ class ModelOptions:
     base_url: str = ""
     api_key_variable: str = "OPENAI_API_KEY"
     concurrency: int = 16
+    system_prompt: str | None = None
+    reasoning_effort: str | None = None
+    extra_body: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.num_samples > 1 and self.temperature <= 0:
             raise UsageError(
                 f"--num-samples {self.num_samples} needs --temperature above 0: greedy answers are all the same"
             )
+        if self.base and self.system_prompt is not None:
+            raise UsageError("--system-prompt has no place in a completion; leave --base or the prompt out")
+        if self.base and self.reasoning_effort:
+            raise UsageError("--reasoning-effort is asked of chat models; leave --base or the effort out")
         if self.backend == "endpoint":
             check_url(self.base_url)

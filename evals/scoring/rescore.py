@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.errors import UsageError
+from evals.models.answer_file import Answer
 from evals.report.runs import read_results, read_samples, write_json
 from evals.scoring.results import entry_of, prepared, write_samples
 
@@ -25,7 +26,7 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
     """
     from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import UNSCORABLE
-    from evals.tasks.records import numbered
+    from evals.tasks.records import ended, numbered
 
     results = read_results(output)
     for name, old in results["tasks"].items():
@@ -45,10 +46,16 @@ def score_again(output: Path, data_dir: Path | None = None) -> dict[str, Any]:
         if lost:
             raise UsageError(f"{samples}: {len(lost)} answers belong to no row of {source}")
         asked = [known[line["id"]] for line in lines]
-        records = numbered(benchmark.judge(asked, [line["prediction"] for line in lines], not results["base"]))
+        judged = numbered(benchmark.judge(asked, [line["prediction"] for line in lines], not results["base"]))
+        records = [ended(record, answer_in(line)) for record, line in zip(judged, lines, strict=True)]
         rows = list({line["id"]: known[line["id"]] for line in lines}.values())
         task = prepared(benchmark, rows, source, isolation)
         results["tasks"][name] = entry_of(task, records)
         write_samples(samples, task, records)
     write_json(output / "results.json", results)
     return results
+
+
+def answer_in(line: dict[str, Any]) -> Answer:
+    """Return the answer that a line of samples keeps, with how it ended."""
+    return Answer(text=line["prediction"], finish_reason=line.get("finish_reason", ""), fault=line.get("fault", ""))

@@ -134,6 +134,10 @@ def print_results(results: dict[str, Any]) -> None:
         for label, part in task.get("subsets", {}).items():
             if part["value"] is not None and len(task["subsets"]) <= 12:
                 print(f"  {label}: {part['value']:.1%} (n={part['n']})")
+        if cut := task.get("finish_reasons", {}).get("length"):
+            print(f"  {cut} answers were cut at the limit of tokens, {task['without_text']} of them before any text")
+        for fault, number in task.get("faults", {}).items():
+            print(f"  {number} answers did not come and are left out: {fault}")
         unread = [f"{n} {how.replace('_', ' ')}" for how, n in task.get("extraction", {}).items() if how != "fenced"]
         if unread:
             print(f"  answers without a closed block of the right language: {', '.join(unread)}")

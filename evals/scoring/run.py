@@ -69,6 +69,9 @@ def run(options: RunOptions) -> dict[str, Any]:
             "top_p": options.top_p if options.temperature else None,
             "seed": options.seed if options.temperature else None,
             "max_new_tokens": options.max_new_tokens,
+            "system_prompt": options.system_prompt,
+            "reasoning_effort": options.reasoning_effort,
+            "extra_body": options.extra_body,
         },
         "tasks": results,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
@@ -184,7 +187,7 @@ def score_model(
 
     from evals.models.openai_server import NoLogLikelihoodsError
     from evals.tasks.lighteval_tasks import take_records
-    from evals.tasks.records import MAX_NEW_TOKENS_VARIABLE, NUM_SAMPLES_VARIABLE
+    from evals.tasks.records import MAX_NEW_TOKENS_VARIABLE, NUM_SAMPLES_VARIABLE, UnansweredError
 
     os.environ[NUM_SAMPLES_VARIABLE] = str(options.num_samples)
     if options.max_new_tokens:
@@ -205,6 +208,11 @@ def score_model(
             pipeline.evaluate()
         except NoLogLikelihoodsError as error:
             unscorable[task.name] = str(error)
+            continue
+        except UnansweredError as error:
+            unscorable[task.name] = str(error)
+            unjudged = take_records(task.lighteval_name)
+            write_samples(options.output / "samples" / f"{task.name}.jsonl", task, unjudged)
             continue
         pipeline.save_and_push_results()
         place = {identifier: number for number, identifier in enumerate(task.ids)}

@@ -22,11 +22,20 @@ def summarize(records: Sequence[Any], clusters: Sequence[str], subsets: Sequence
     Returns:
         "value" (mean over problems of pass@1), "n" (problems), "interval" (95 %; Wilson's for one answer to each of
         independent problems, else a bootstrap over clusters), "pass_at_k" and "num_samples" where there are several
-        answers, "exact_match" where answers are compared with a reference, "verdicts", "extraction", "subsets".
+        answers, "exact_match" where answers are compared with a reference, "verdicts", "extraction", "subsets". Where
+        a server says why answers ended, "finish_reasons" and how many the limit of tokens left "without_text"; where
+        answers did not come, "faults": each reason with their number.
     """
     entry = score_of(records, clusters)
     entry["verdicts"] = dict(sorted(Counter(record.verdict for record in records).items()))
     entry["extraction"] = dict(sorted(Counter(record.extraction for record in records if record.extraction).items()))
+    ends = Counter(record.finish_reason for record in records if record.finish_reason)
+    if ends:
+        entry["finish_reasons"] = dict(sorted(ends.items()))
+        entry["without_text"] = sum(record.silent for record in records)
+    faults = Counter(record.fault for record in records if record.fault)
+    if faults:
+        entry["faults"] = dict(faults.most_common())
     exact = [record.exact for record in records if record.exact is not None]
     if exact:
         entry["exact_match"] = sum(exact) / len(exact)

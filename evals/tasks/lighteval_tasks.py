@@ -13,6 +13,7 @@ from lighteval.tasks.requests import Doc, SamplingMethod
 
 from evals.benchmarks.rows import Row
 from evals.execution import Verdict
+from evals.models.responses import answers_of
 from evals.tasks.benchmark import PRESETS, Benchmark
 from evals.tasks.held_out_execution import DATA_FOLDER_VARIABLE, MAX_NEW_TOKENS, judge_answer
 from evals.tasks.held_out_execution import NAME as HELD_OUT_TASK
@@ -20,6 +21,8 @@ from evals.tasks.records import (
     MAX_INFRA_FRACTION,
     SampleRecord,
     TooManyInfraErrorsError,
+    check_answered,
+    ended,
     generation_size,
     mean_without_nan,
     num_samples,
@@ -62,10 +65,14 @@ class JudgedSamples(SamplingMetric, SampleLevelComputation):
 
         Raises:
             TooManyInfraErrorsError: more than 2 % infra errors.
+            UnansweredError: too few answers came.
         """
-        records = numbered(self.judge(responses, docs))
+        answers = [answer for response in responses for answer in answers_of(response)]
+        judged = zip(numbered(self.judge(responses, docs)), answers, strict=True)
+        records = [ended(record, answer) for record, answer in judged]
         _records.setdefault(self.task, []).extend(records)
-        infra = [record for record in records if record.verdict == Verdict.INFRA_ERROR]
+        check_answered(self.task, records)
+        infra = [record for record in records if record.verdict == Verdict.INFRA_ERROR and not record.fault]
         if len(infra) > MAX_INFRA_FRACTION * len(records):
             raise TooManyInfraErrorsError(
                 f"{self.task}: the sandbox failed on {len(infra)} of {len(records)} programs ({infra[0].message}); "

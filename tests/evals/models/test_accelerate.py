@@ -11,6 +11,7 @@ from tokenizers.processors import TemplateProcessing
 
 from evals.errors import UsageError
 from evals.models.options import ModelOptions
+from evals.scoring.run import gradients_kept
 
 BOS, EOS = 1, 2
 VOCABULARY = {"<unk>": 0, "<s>": BOS, "</s>": EOS, "user": 3, "assistant": 4, "hello": 5, "x": 6, "system": 7}
@@ -24,6 +25,13 @@ TEMPLATES = {
     "none": None,
 }
 PROCESSORS = {"bos": "<s> $A", "bos_eos": "<s> $A </s>", "eos": "$A </s>", "nothing": "$A"}
+
+
+@pytest.fixture(autouse=True)
+def gradients():
+    """Put the gradients back that importing the model turns off."""
+    with gradients_kept():
+        yield
 
 
 def folder_of(folder: Path, template: str, adds: str, has_bos: bool = True) -> Path:

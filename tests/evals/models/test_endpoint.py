@@ -11,7 +11,7 @@ import pytest
 
 from evals.__main__ import main
 from evals.errors import UsageError
-from evals.models.answer_file import AnswerFile
+from evals.models.answer_file import Answer, AnswerFile
 from evals.models.openai_server import EndpointError, NoLogLikelihoodsError
 from evals.models.options import ModelOptions
 from evals.tasks.all_tasks import BENCHMARKS
@@ -130,12 +130,14 @@ def test_no_server_and_another_model_are_errors(server, tmp_path):
 
 def test_a_line_that_was_cut_off_is_asked_again(tmp_path):
     file = AnswerFile(tmp_path / "answers.jsonl")
-    assert file.get({"a": 1}, lambda: "x") == "x"
+    assert file.get({"a": 1}, lambda: Answer(text="x")).text == "x"
     with open(file.path, "a") as broken:
         broken.write('{"request": "abc", "ans')
     again = AnswerFile(file.path)
-    assert again.get({"a": 1}, lambda: pytest.fail("asked again")) == "x"
-    assert again.get({"a": 2}, lambda: "y") == "y"
+    assert again.get({"a": 1}, lambda: pytest.fail("asked again")).text == "x"
+    assert again.get({"a": 2}, lambda: Answer(text="y")).text == "y"
+    third = AnswerFile(file.path)
+    assert third.get({"a": 2}, lambda: pytest.fail("swallowed by the line before it")).text == "y"
 
 
 def test_text_is_cut_at_the_first_stop_string():

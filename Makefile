@@ -16,7 +16,7 @@ WEIGHTS ?=
 TORCH_INDEX_URL ?=
 # One test more at once than there are cores (some wait), six at most; PYTEST_ARGS=-x runs them one after another.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 6 ? n + 1 : 6)))
-PYTEST_ARGS ?= -n $(JOBS) --dist loadgroup
+PYTEST_ARGS ?= -n $(JOBS) --no-loadscope-reorder
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 

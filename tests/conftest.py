@@ -5,14 +5,21 @@ Set before anything imports huggingface_hub, which reads its environment once.
 
 import atexit
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 _HF_HOME = tempfile.mkdtemp(prefix="ling_tests_hf_home_")
 atexit.register(shutil.rmtree, _HF_HOME, ignore_errors=True)
@@ -33,18 +40,39 @@ os.environ.update(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread tests over the workers one by one, those that share a fixture of their file together, the costly first."""
-    for item in items:
-        if isinstance(item, pytest.Function) and _shares_a_fixture(item):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
+    """Put files with slow tests first: the longest shall not be the last to start."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
 
-def _shares_a_fixture(item: pytest.Function) -> bool:
-    """Return whether a test needs a fixture that lives as long as its file."""
-    found = item._fixtureinfo.name2fixturedefs
-    return any(fixtures[-1].scope in ("module", "class", "package") for fixtures in found.values())
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling":
+    """Give each free worker the next test, or those tests together that share what is costly to make."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFixtures(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return shared_scope(nodeid)
+
+    return ByFixtures(config, log)
+
+
+# Fixtures of a session that take long: all tests of the folder run on the worker that has made them.
+FOLDERS_TOGETHER = ("tests/datasets_builders/released",)
+_SHARED = re.compile(r"scope=\"(?:module|class|package)\"")
+
+
+def shared_scope(nodeid: str) -> str:
+    """Return what a test shares fixtures with: its folder, its file or nothing."""
+    file = nodeid.partition("::")[0]
+    folder = str(Path(file).parent)
+    if folder in FOLDERS_TOGETHER:
+        return folder
+    return file if _has_shared_fixtures(file) else nodeid
+
+
+@cache
+def _has_shared_fixtures(file: str) -> bool:
+    return _SHARED.search((Path(__file__).parents[1] / file).read_text(encoding="utf-8")) is not None
 
 
 SLOWEST_ROWS = 20

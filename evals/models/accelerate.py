@@ -10,13 +10,18 @@ from pathlib import Path
 import torch
 from lighteval.models.abstract_model import ModelConfig
 from lighteval.models.model_input import GenerationParameters
+from lighteval.models.model_output import ModelResponse
 from lighteval.models.transformers import transformers_model
 from lighteval.models.transformers.transformers_model import TransformersModel, TransformersModelConfig
+from lighteval.tasks.requests import Doc
 from lighteval.utils.cache_management import SampleCache
+from tqdm import tqdm
 
+from evals.models.answer_file import Answer, AnswerFile
 from evals.models.model_folder import model_fingerprint
 from evals.models.options import ModelOptions
 from evals.models.prompts import PromptWriter
+from evals.models.responses import EndedResponse
 
 
 class LoadedModel(TransformersModel):
@@ -39,12 +44,51 @@ class LoadedModel(TransformersModel):
             cache_dir=str(options.output / "cache" / model_fingerprint(options.model)),
         )
         super().__init__(config=config)
+        self.options = options
+        self.answers = AnswerFile(options.output / "cache" / "accelerate.jsonl", model_fingerprint(options.model))
         self.prompt_manager = PromptWriter(self.tokenizer, chat=not options.base, system_prompt=options.system_prompt)
         self._add_special_tokens = self.prompt_manager.add_special_tokens
         if options.temperature:
             # lighteval never asks transformers to sample: several answers would be refused, and one would be greedy.
             self.generation_config_dict["do_sample"] = True
-            torch.manual_seed(options.seed)
+
+    def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
+        """Return each document's answers, written down batch by batch: a killed run asks for no batch again."""
+        names = [self._names_of(doc) for doc in docs]
+        missing = {own[0]: doc for own, doc in zip(names, docs, strict=True) if not self.answers.known.keys() >= {*own}}
+        longest_first = sorted(missing.values(), key=lambda doc: len(doc.query), reverse=True)
+        size = self.options.batch_size
+        batches = [longest_first[start : start + size] for start in range(0, len(longest_first), size)]
+        for batch in tqdm(batches, desc="batches", unit=""):
+            if self.options.temperature:  # of the batch, so that it does not matter how often a run was killed
+                torch.manual_seed(int(self._names_of(batch[0])[0][:15], 16))
+            for doc, response in zip(batch, self._padded_greedy_until(batch), strict=True):
+                written = zip(self._names_of(doc), response.text, response.output_tokens, strict=True)
+                for name, text, tokens in written:
+                    self.answers.add(name, Answer(text=text, finish_reason=self._finish_reason(text, tokens)))
+        responses: list[ModelResponse] = []
+        for doc, own in zip(docs, names, strict=True):
+            answers = [self.answers.known[name] for name in own]
+            responses.append(EndedResponse(query=doc.query, text=[answer.text for answer in answers], answers=answers))
+        return responses
+
+    def _names_of(self, doc: Doc) -> list[str]:
+        """Return the names of a document's answers in the file."""
+        request = {
+            "prompt": self.prompt_manager.prepare_prompt(doc),
+            "special_tokens": self.add_special_tokens,
+            "max_new_tokens": doc.generation_size,
+            "stop": list(doc.stop_sequences or []),
+            "num_samples": doc.num_samples,
+        }
+        if self.options.temperature:
+            request |= {name: getattr(self.options, name) for name in ("temperature", "top_p", "seed")}
+        return [self.answers.key_of({**request, "sample": number}) for number in range(doc.num_samples)]
+
+    def _finish_reason(self, text: str, tokens: torch.Tensor) -> str:
+        """Return "length" for an answer that neither the model nor a stop string ended."""
+        ended = self.tokenizer.eos_token_id in tokens or self.tok_decode([tokens])[0] != text
+        return "stop" if ended else "length"
 
     def cleanup(self) -> None:
         """Keep the model: a pipeline drops its own at the end, and ours goes on to the next task."""

@@ -71,7 +71,7 @@ class EndpointModel(LightevalModel):
             own = [next(answers) for _ in range(doc.num_samples)]
             stops = doc.stop_sequences or []
             responses.append(
-                EndedResponse(input=doc.query, text=[cut(answer.text, stops) for answer in own], answers=own)
+                EndedResponse(query=doc.query, text=[cut(answer.text, stops) for answer in own], answers=own)
             )
         return responses
 

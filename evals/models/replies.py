@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 MAX_REASON_CHARS = 300
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BadReplyError(ValueError):
@@ -63,7 +65,8 @@ def text_of(message: dict[str, Any]) -> str | None:
         content = "".join(part for part in parts if isinstance(part, str))
     if content is None:
         content = message.get("refusal")
-    return content if isinstance(content, str) else None
+    # Halves of surrogate pairs are no text: neither a program nor a table could hold them.
+    return LONE_SURROGATE.sub("\ufffd", content) if isinstance(content, str) else None
 
 
 def counts_of(usage: object) -> dict[str, int]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from lighteval.models.model_output import ModelResponse
 
 from evals.models.answer_file import Answer
 
 
-@dataclass
 class EndedResponse(ModelResponse):
-    """The answers to a document, each with why it ended or why there is none."""
+    """The answers to a document, each with why it ended or why there is none.
 
-    answers: list[Answer] = field(default_factory=list)
+    They are no field of the data class: lighteval writes its fields as Parquet, which has no empty structs.
+    """
+
+    def __init__(self, query: str, text: list[str], answers: Sequence[Answer]) -> None:
+        super().__init__(input=query, text=text)
+        self.answers = list(answers)
 
 
 def answers_of(response: ModelResponse) -> list[Answer]:

@@ -111,3 +111,44 @@ def test_options_are_compared_after_one_start(tmp_path):
 def test_a_chat_model_without_a_template_is_told_of_base(tmp_path):
     with pytest.raises(UsageError, match="no chat template; --base"):
         prompt_ids(folder_of(tmp_path, "none", "bos"), "hello")
+
+
+@pytest.mark.parametrize("options", [{}, {"num_samples": 3, "temperature": 0.9}])
+def test_a_killed_run_asks_for_no_batch_again(options, tmp_path):
+    from evals.models.accelerate import LoadedModel
+
+    folder = folder_of(tmp_path / "model", "writes", "bos")
+    docs = [doc_of("x " * number + "hello", task_name="none|0") for number in range(1, 6)]
+    for doc in docs:
+        doc.num_samples = options.get("num_samples", 1)
+
+    def model_in(output: Path, kill_at: int | None = None):
+        model = LoadedModel(ModelOptions(model=str(folder), output=output, batch_size=2, **options))
+        model.read = []
+
+        def note(_, __, given):
+            if given["input_ids"].shape[1] > 1:  # a prompt, and not the next token
+                model.read.append(len(given["input_ids"]))
+                if len(model.read) == kill_at:
+                    raise KeyboardInterrupt
+
+        model.model.register_forward_pre_hook(note, with_kwargs=True)
+        return model
+
+    whole = model_in(tmp_path / "whole").greedy_until(docs)
+    with pytest.raises(KeyboardInterrupt):
+        model_in(tmp_path / "killed", kill_at=3).greedy_until(docs)
+    again = model_in(tmp_path / "killed")
+    assert [response.text for response in again.greedy_until(docs)] == [response.text for response in whole]
+    assert again.read == [options.get("num_samples", 1)], "the one prompt of the last batch"
+    once_more = model_in(tmp_path / "killed")
+    once_more.greedy_until(docs)
+    assert once_more.read == []
+
+
+def test_an_answer_without_an_end_is_known_as_cut(tmp_path):
+    from evals.models.accelerate import LoadedModel
+
+    model = LoadedModel(ModelOptions(model=str(folder_of(tmp_path, "writes", "bos")), output=tmp_path / "out"))
+    ends = {"hello user": [5, 3], "hello": [5, EOS], "hello ": [5, 3]}
+    assert [model._finish_reason(text, tokens) for text, tokens in ends.items()] == ["length", "stop", "stop"]

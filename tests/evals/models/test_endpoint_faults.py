@@ -22,11 +22,13 @@ LIMIT = "Unsupported parameter: 'max_tokens' is not supported with this model. U
 CONTEXT = "This model's maximum context length is 4096 tokens"
 
 
-def reply(content: object = "text", finish: str | None = "stop", status: int = 200, **more: Any) -> Response:
+def reply(content: object = "text", finish: str | None = "stop", counts: bool = True, **more: Any) -> Response:
     """Return a chat reply; `more` goes into the message."""
     message = {"role": "assistant", "content": content, **more}
     usage = {"prompt_tokens": 3, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 4}}
-    return raw({"choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": usage}, status)
+    return raw(
+        {"choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": usage if counts else None}
+    )
 
 
 def raw(body: object, status: int = 200, kind: str = "application/json") -> Response:
@@ -106,7 +108,7 @@ def test_what_is_no_answer_is_one_rows_fault_with_a_reason(one_server, response,
         (reply(None, "stop", refusal="I will not"), "I will not", "stop", ""),
         (reply([{"type": "thinking", "thinking": []}, {"type": "text", "text": "parts"}]), "parts", "stop", ""),
         (reply("no reason", None), "no reason", "", ""),
-        (reply("\ud800"), "\ud800", "stop", ""),
+        (reply("a\ud800"), "a\ufffd", "stop", ""),
     ],
 )
 def test_an_answer_is_kept_with_how_it_ended_and_what_it_cost(one_server, response, text, finish, reasoning, tmp_path):
@@ -198,7 +200,8 @@ def test_a_torn_last_line_costs_that_answer_alone(torn, tmp_path):
     assert third.get({"a": 1}, pytest.fail).usage == {"total_tokens": 2}
 
 
-def test_a_fault_does_not_count_and_is_shown(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_fault_does_not_count_and_is_shown(counts, tmp_path, monkeypatch, capsys):
     """A hundred problems, one of which the server refuses, one cut, one all thinking: through the command."""
     rows = [{**PROBLEMS[0], "task_id": f"Fixture/{number}", "prompt": f"# {number}.\n"} for number in range(100)]
     folder = tmp_path / "data" / "humaneval"
@@ -212,8 +215,12 @@ def test_a_fault_does_not_count_and_is_shown(tmp_path, monkeypatch, capsys):
         if "# 3." in text:
             return raw({"error": {"message": CONTEXT}}, 400)
         if "# 4." in text:
-            return reply(right[:20], "length")
-        return reply(None, "length", reasoning_content="hm") if "# 5." in text else reply(right)
+            return reply(right[:20], "length", counts)
+        if "# 6." in text:
+            return reply("\ud800" + right, "stop", counts)
+        if "# 5." in text:
+            return reply(None, "length", counts, reasoning_content="hm")
+        return reply(right, "stop", counts)
 
     output = tmp_path / "out"
     with ScriptedServer(script) as server:

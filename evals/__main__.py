@@ -35,7 +35,7 @@ EFFICIENCY = {
     "efficiency latency": "evals.commands.latency",
     "efficiency capacity": "evals.commands.capacity",
 }
-STOPPED = "Stopped. The same command starts again; tasks whose generations are complete are not repeated."
+STOPPED = "Stopped. The same command starts again, and asks for no answer that it has."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -85,9 +85,9 @@ class LoadedModel(TransformersModel):
             request |= {name: getattr(self.options, name) for name in ("temperature", "top_p", "seed")}
         return [self.answers.key_of({**request, "sample": number}) for number in range(doc.num_samples)]
 
-    def _finish_reason(self, text: str, tokens: torch.Tensor) -> str:
+    def _finish_reason(self, text: str, tokens: list[int]) -> str:
         """Return "length" for an answer that neither the model nor a stop string ended."""
-        ended = self.tokenizer.eos_token_id in tokens or self.tok_decode([tokens])[0] != text
+        ended = self.tokenizer.eos_token_id in tokens or self.tokenizer.decode(tokens, skip_special_tokens=True) != text
         return "stop" if ended else "length"
 
     def cleanup(self) -> None:

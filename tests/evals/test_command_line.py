@@ -49,6 +49,7 @@ def test_run_scores_what_it_can_and_says_what_it_cannot(models, held_out, tmp_pa
         "message",
         "extraction",
         "sample",
+        "finish_reason",
         "cluster",
     }
 

@@ -5,7 +5,8 @@ that `norm_head` is off unless a file asks for it, as in the released class.
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -105,12 +106,12 @@ class BailingMoeConfig(PreTrainedConfig):
         "layers.*.mlp.experts.down_proj": "rowwise",
         "layers.*.mlp.experts": "moe_tp_experts",
     }
-    base_model_ep_plan: ClassVar[dict[str, str]] = {
+    base_model_ep_plan: ClassVar[dict[str, Any]] = {
         "layers.*.mlp.experts.gate_up_proj": "grouped_gemm",
         "layers.*.mlp.experts.down_proj": "grouped_gemm",
         "layers.*.mlp.experts": "ep_dispatch_experts",
     }
-    base_model_pp_plan: ClassVar[dict[str, tuple[list[str], list[str]]]] = {
+    base_model_pp_plan: ClassVar[dict[str, Sequence[list[str]]] | None] = {
         "word_embeddings": (["input_ids"], ["inputs_embeds"]),
         "layers": (["hidden_states", "attention_mask"], ["hidden_states"]),
         "norm": (["hidden_states"], ["hidden_states"]),
@@ -126,18 +127,13 @@ class BailingMoeConfig(PreTrainedConfig):
     intermediate_size: int = 5632
     num_hidden_layers: int = 28
     num_attention_heads: int = 16
-    num_key_value_heads: int | None = 4
-    head_dim: int | None = None
     hidden_act: str = "silu"
     max_position_embeddings: int = 16384
-    rope_parameters: dict[str, Any] | None = None
     rms_norm_eps: float = 1e-6
     moe_intermediate_size: int = 1408
     num_experts: int = 64
     num_experts_per_tok: int = 6
-    num_shared_experts: int | None = 2
     norm_topk_prob: bool = True
-    first_k_dense_replace: int | None = 0
     use_bias: bool = False
     use_qkv_bias: bool = False
     norm_head: bool = False
@@ -157,6 +153,19 @@ class BailingMoeConfig(PreTrainedConfig):
     pad_token_id: int | None = None
     bos_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
+    # None may be given for these, and is none of them once the configuration is made.
+    if TYPE_CHECKING:
+        num_key_value_heads: int = 4
+        head_dim: int = 128
+        num_shared_experts: int = 2
+        first_k_dense_replace: int = 0
+        rope_parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    else:
+        num_key_value_heads: int | None = 4
+        head_dim: int | None = None
+        num_shared_experts: int | None = 2
+        first_k_dense_replace: int | None = 0
+        rope_parameters: dict[str, Any] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.num_key_value_heads = self.num_key_value_heads or self.num_attention_heads

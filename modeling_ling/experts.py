@@ -7,6 +7,7 @@ Shapes in this file: N tokens, H hidden size, E routed experts, K experts per to
 token-expert pairs.
 """
 
+import inspect
 from typing import Any
 
 import torch
@@ -40,6 +41,8 @@ class BailingMoeExperts(nn.Module):
 
     `forward` is the reference ("eager"): pairs sorted by expert, one product per expert, no expert's weights copied.
     """
+
+    config: BailingMoeConfig  # set by the decorator
 
     def __init__(self, config: BailingMoeConfig) -> None:
         super().__init__()
@@ -94,7 +97,7 @@ class BailingMoeExperts(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-_loop_over_experts = BailingMoeExperts.forward.__wrapped__  # under transformers' choice of an implementation
+_loop_over_experts = inspect.unwrap(BailingMoeExperts.forward)  # under transformers' choice of an implementation
 
 
 class _Dispatch(torch.autograd.Function):
@@ -161,7 +164,7 @@ def lean_grouped_experts_forward(
     The routing weight is multiplied in before the down projection, where the rows are narrower, which is the same
     function; gathering and summing tokens are each other's gradient; nothing is kept in float32.
 
-    Source: ours; the grouped product is torch's, by way of transformers.
+    The grouped product is torch's, by way of transformers.
     """
     if not _rows_are_aligned(self):
         return _loop_over_experts(self, hidden_states, top_k_index, top_k_weights)
@@ -201,8 +204,6 @@ def fused_gather_experts_forward(
 
     Compiled, the gathered weights are read once and never written: a decoding step is bound by those bytes, and
     batched_mm would copy them first. Only for compiled code and few tokens: uncompiled, every product is stored.
-
-    Source: ours.
     """
     indices = top_k_index.reshape(-1)
     if _is_expert_parallel(self):
@@ -212,6 +213,18 @@ def fused_gather_experts_forward(
     outputs = _matrix_vector(self.down_proj[indices], self.act_fn(gate) * up)
     weighted = outputs.view(*top_k_index.shape, self.hidden_dim) * top_k_weights[..., None]
     return weighted.sum(dim=1).to(hidden_states.dtype)
+
+
+def _one_token_experts_forward(
+    self: BailingMoeExperts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
+) -> torch.Tensor:
+    """Run the experts of a single token one after the other: a grouped product would look at all experts there are."""
+    gate_up_weights, down_weights = self.gate_up_proj, self.down_proj
+    outputs = []
+    for expert, weight in zip(top_k_index[0].tolist(), top_k_weights[0].tolist(), strict=True):
+        gate, up = F.linear(hidden_states, gate_up_weights[expert]).chunk(2, dim=-1)
+        outputs.append(F.linear((self.act_fn(gate) * up).mul_(weight), down_weights[expert]))
+    return torch.cat(outputs).sum(dim=0, keepdim=True)
 
 
 def _matrix_vector(matrices: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
@@ -224,11 +237,11 @@ def auto_experts_forward(
 ) -> torch.Tensor:
     """Choose the experts' implementation for what is computed where; the default.
 
-    Few tokens without gradients (a decoding step): fused_gather where it is compiled, batched_mm on a GPU. Otherwise
-    lean_grouped.
+    Few tokens without gradients (a decoding step): fused_gather where it is compiled, batched_mm on a GPU, one expert
+    after the other on a CPU if it is a single token. Otherwise lean_grouped.
 
-    Source: ours. On a CPU lean_grouped was the fastest or level in float32 and bfloat16, at every width and number of
-    tokens (BENCHMARKS.md); the rule for a GPU is transformers' own, not measured here.
+    On a CPU these were the fastest or level in float32 and bfloat16, at every width and number of tokens
+    (BENCHMARKS.md); the rule for a GPU is transformers' own, not measured here.
     """
     arguments = (self, hidden_states, top_k_index, top_k_weights)
     # An exported graph has to hold for every number of tokens, so it may not depend on there being few.
@@ -238,6 +251,8 @@ def auto_experts_forward(
             return fused_gather_experts_forward(*arguments)
         if hidden_states.device.type != "cpu":
             return batched_mm_experts_forward(*arguments)
+        if hidden_states.shape[0] == 1 and not _is_expert_parallel(self):
+            return _one_token_experts_forward(*arguments)
     return lean_grouped_experts_forward(*arguments)
 
 

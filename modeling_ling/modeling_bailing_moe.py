@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -84,9 +84,8 @@ class BailingMoeRMSNorm(nn.Module):
         self.variance_epsilon = eps
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        wide = at_least_float32(hidden_states)
-        normed = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
-        return self.weight * normed.to(hidden_states.dtype)
+        # torch computes it in float32 inside, and rounds before the weight, as the released file does.
+        return self.weight * F.rms_norm(hidden_states, self.weight.shape, eps=self.variance_epsilon)
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, eps={self.variance_epsilon}"
@@ -167,8 +166,9 @@ def eager_attention_forward(
     dropout: float = 0.0,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    key = key.repeat_interleave(module.num_key_value_groups, dim=1)
-    value = value.repeat_interleave(module.num_key_value_groups, dim=1)
+    """Attend without a fused kernel; `module` is the attention, whose groups of heads share a key and a value."""
+    num_groups: Any = module.num_key_value_groups
+    key, value = key.repeat_interleave(num_groups, dim=1), value.repeat_interleave(num_groups, dim=1)
     scores = torch.matmul(query, key.transpose(2, 3)) * scaling
     if attention_mask is not None:
         scores = scores + attention_mask
@@ -362,14 +362,14 @@ class BailingMoePreTrainedModel(PreTrainedModel):
     _auto_class = "AutoModel"
     _input_embed_layer = "word_embeddings"
     supports_gradient_checkpointing = True
-    _no_split_modules: ClassVar[list[str]] = ["BailingMoeDecoderLayer"]
-    _skip_keys_device_placement: ClassVar[list[str]] = ["past_key_values", "cache"]
+    _no_split_modules = ["BailingMoeDecoderLayer"]
+    _skip_keys_device_placement = ["past_key_values", "cache"]
     _supports_flash_attn = True
     _supports_sdpa = True
     _supports_flex_attn = True
     _supports_attention_backend = True
     _can_compile_fullgraph = True
-    _can_record_outputs: ClassVar[dict[str, type[nn.Module]]] = {
+    _can_record_outputs = {
         "hidden_states": BailingMoeDecoderLayer,
         "attentions": BailingMoeAttention,
     }
@@ -386,7 +386,7 @@ class BailingMoePreTrainedModel(PreTrainedModel):
         output_loading_info: bool = False,
         ignore_mismatched_sizes: bool = False,
         **kwargs: Any,
-    ) -> Self | tuple[Self, dict[str, Any]]:
+    ) -> Self:
         """Load a checkpoint as `PreTrainedModel.from_pretrained` does, but refuse one that does not fit.
 
         Args:
@@ -398,10 +398,10 @@ class BailingMoePreTrainedModel(PreTrainedModel):
         Raises:
             ValueError: a tensor is missing, unknown, of another shape, or on request not finite; named.
         """
+        kwargs |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        load: Callable[..., Any] = super().from_pretrained  # which gives a pair where the report is asked for
         try:
-            model, info = super().from_pretrained(
-                pretrained_model_name_or_path, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
-            )
+            model, info = load(pretrained_model_name_or_path, *args, **kwargs)
         except RuntimeError as error:
             if "conversion of the weights" not in str(error):
                 raise
@@ -419,7 +419,8 @@ class BailingMoePreTrainedModel(PreTrainedModel):
         if getattr(model, "hf_quantizer", None) is not None:
             refuse_quantised_head(model, pretrained_model_name_or_path)
             logger.warning(describe_quantisation(model))
-        return (model, info) if output_loading_info else model
+        result: Any = (model, info) if output_loading_info else model
+        return result
 
     def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """Save as `PreTrainedModel.save_pretrained` does, with the code that another machine needs to load it."""
@@ -460,10 +461,11 @@ class BailingMoePreTrainedModel(PreTrainedModel):
 
     def _routers(self) -> Iterable[BailingMoeTopKRouter]:
         # By way of the layers, not modules(): this runs in every forward with labels.
-        return (layer.mlp.gate for layer in self.base_model.layers if layer.is_moe)
+        layers = cast(Iterable[BailingMoeDecoderLayer], self.base_model.layers)
+        return (layer.mlp.gate for layer in layers if isinstance(layer.mlp, BailingMoeSparseMoeBlock))
 
     def _set_gradient_checkpointing(
-        self, enable: bool = True, gradient_checkpointing_func: Callable | None = None, **kwargs: Any
+        self, enable: bool = True, gradient_checkpointing_func: Any = None, *args: Any, **kwargs: Any
     ) -> None:
         """Keep the chosen experts out of what is recomputed.
 
@@ -471,7 +473,7 @@ class BailingMoePreTrainedModel(PreTrainedModel):
         to other experts than the forward pass did; the gradient would then belong to another function.
         """
         if gradient_checkpointing_func is None:
-            super()._set_gradient_checkpointing(enable=enable, **kwargs)
+            super()._set_gradient_checkpointing(enable, *args, **kwargs)
             return
         if getattr(gradient_checkpointing_func, "keywords", {}).get("use_reentrant"):
             logger.warning_once(
@@ -483,7 +485,7 @@ class BailingMoePreTrainedModel(PreTrainedModel):
             use_reentrant=False,
             context_fn=functools.partial(create_selective_checkpoint_contexts, _keep_top_k),
         )
-        super()._set_gradient_checkpointing(enable=enable, gradient_checkpointing_func=keep_routing, **kwargs)
+        super()._set_gradient_checkpointing(enable, keep_routing, *args, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -504,7 +506,7 @@ def _keep_top_k(context: Any, operator: Any, *args: Any, **kwargs: Any) -> Check
 class BailingMoeModel(BailingMoePreTrainedModel):
     """The decoder: `last_hidden_state` is after the final norm and before NormHead."""
 
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^lm_head\.", r"^score\.", r"^qa_outputs\."]
+    _keys_to_ignore_on_load_unexpected = [r"^lm_head\.", r"^score\.", r"^qa_outputs\."]
 
     def __init__(self, config: BailingMoeConfig) -> None:
         super().__init__(config)
@@ -557,32 +559,33 @@ class BailingMoeModel(BailingMoePreTrainedModel):
             )
         if use_cache and cache is None:
             cache = DynamicCache(config=self.config)
-        if position_ids is None:
+        positions: torch.Tensor | None = position_ids
+        if positions is None:
             past_seen_tokens = cache.get_seq_length() if cache is not None else 0
-            position_ids = torch.arange(inputs_embeds.shape[1], device=inputs_embeds.device) + past_seen_tokens
-            position_ids = position_ids.unsqueeze(0)
-        self._refuse_positions_beyond_context(position_ids, cache)
-        causal_mask = attention_mask
-        if not isinstance(causal_mask, dict):
+            positions = torch.arange(inputs_embeds.shape[1], device=inputs_embeds.device) + past_seen_tokens
+            positions = positions.unsqueeze(0)
+        self._refuse_positions_beyond_context(positions, cache)
+        cache_argument: dict[str, Any] = {CACHE_NAME: cache}
+        if isinstance(attention_mask, dict):  # made by generate()
+            causal_mask = attention_mask["full_attention"]
+        else:
             causal_mask = create_causal_mask(
                 config=self.config,
                 inputs_embeds=inputs_embeds,
                 attention_mask=attention_mask,
-                position_ids=position_ids,
-                **{CACHE_NAME: cache},
+                position_ids=positions,
+                **cache_argument,
             )
-        else:
-            causal_mask = causal_mask["full_attention"]
 
         hidden_states = inputs_embeds
-        position_embeddings = self.rotary_emb(hidden_states, position_ids)
+        position_embeddings = self.rotary_emb(hidden_states, positions)
         router_logits = []
         for layer in self.layers:
             hidden_states, layer_logits = layer(
                 hidden_states,
                 position_embeddings=position_embeddings,
                 attention_mask=causal_mask,
-                position_ids=position_ids,
+                position_ids=positions,
                 cache=cache,
                 use_cache=use_cache,
                 **kwargs,
@@ -591,8 +594,8 @@ class BailingMoeModel(BailingMoePreTrainedModel):
                 router_logits.append(layer_logits)
         return MoeModelOutputWithPast(
             last_hidden_state=self.norm(hidden_states),
-            **{CACHE_NAME: cache if use_cache else None},
             router_logits=tuple(router_logits) if output_router_logits else None,
+            **(cache_argument if use_cache else {}),
         )
 
     def _refuse_positions_beyond_context(self, position_ids: torch.Tensor, cache: Cache | None) -> None:
@@ -625,19 +628,19 @@ class BailingMoeCausalLMOutput(MoeCausalLMOutputWithPast):
     two router losses they are there whenever the router logits are.
     """
 
-    ce_loss: torch.FloatTensor | None = None
-    z_loss: torch.FloatTensor | None = None
-    expert_assignments: torch.FloatTensor | None = None
-    router_entropy_sums: torch.FloatTensor | None = None
+    ce_loss: torch.Tensor | None = None
+    z_loss: torch.Tensor | None = None
+    expert_assignments: torch.Tensor | None = None
+    router_entropy_sums: torch.Tensor | None = None
 
 
 class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
     """The language model: the decoder, its head (NormHead where the configuration says so), and the losses."""
 
     _auto_class = "AutoModelForCausalLM"
-    _tied_weights_keys: ClassVar[dict[str, str]] = {"lm_head.weight": "model.word_embeddings.weight"}
-    _tp_plan: ClassVar[dict[str, str]] = {"lm_head": "colwise_gather_output"}
-    _pp_plan: ClassVar[dict[str, tuple[list[str], list[str]]]] = {"lm_head": (["hidden_states"], ["logits"])}
+    _tied_weights_keys = {"lm_head.weight": "model.word_embeddings.weight"}
+    _tp_plan = {"lm_head": "colwise_gather_output"}
+    _pp_plan: Any = {"lm_head": (["hidden_states"], ["logits"])}
 
     def __init__(self, config: BailingMoeConfig) -> None:
         super().__init__(config)
@@ -669,10 +672,11 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         head = getattr(self.lm_head, "base_layer", self.lm_head)
         if isinstance(head, BailingMoeNormHead):
             head.forget()
-        return super().generate(*args, **kwargs)
+        return GenerationMixin.generate(cast(Any, self), *args, **kwargs)
 
     def _prepare_generation_config(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        config, model_kwargs = super()._prepare_generation_config(*args, **kwargs)
+        config: Any
+        config, model_kwargs = GenerationMixin._prepare_generation_config(cast(Any, self), *args, **kwargs)
         mask = model_kwargs.get("attention_mask")
         padding = 0
         if isinstance(mask, torch.Tensor) and mask.dim() == 2:
@@ -682,7 +686,8 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
 
     def _prepare_generated_length(self, generation_config: Any, *args: Any, **kwargs: Any) -> Any:
         """Let a generation end where the context ends: what was computed until then is returned."""
-        config = super()._prepare_generated_length(generation_config, *args, **kwargs)
+        prepare = cast(Any, GenerationMixin._prepare_generated_length)
+        config = prepare(self, generation_config, *args, **kwargs)
         limit = getattr(config, "_ling_context", self.config.max_position_embeddings)
         if self.model.rotary_emb.rope_type == "default" and config.max_length > limit:
             logger.warning_once(f"generation ends at the context of {self.config.max_position_embeddings} tokens")
@@ -751,24 +756,24 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         if outputs.router_logits:
             token_mask = _current_tokens(attention_mask, outputs.last_hidden_state.shape[1])
             routing = summarise_routing(outputs.router_logits, config.num_experts_per_tok, token_mask)
-            if with_router_losses and self.router_is_trained():
+            if with_router_losses and loss is not None and labels is not None and self.router_is_trained():
                 share = 1.0 if num_items_in_batch is None else (labels[:, 1:] != -100).sum() / num_items_in_batch
                 router_loss = config.router_aux_loss_coef * routing.balance_loss
                 router_loss = router_loss + config.router_z_loss_coef * routing.z_loss
                 loss = loss + (router_loss * share).to(loss.device)
-        return BailingMoeCausalLMOutput(
+        output = BailingMoeCausalLMOutput(
             loss=loss,
-            aux_loss=routing and routing.balance_loss,
             logits=logits,
-            **{CACHE_NAME: getattr(outputs, CACHE_NAME)},
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             router_logits=outputs.router_logits,
             ce_loss=ce_loss,
-            z_loss=routing and routing.z_loss,
-            expert_assignments=routing and routing.assignments,
-            router_entropy_sums=routing and routing.entropy_sums,
+            **{CACHE_NAME: getattr(outputs, CACHE_NAME)},
         )
+        if routing is not None:
+            output.aux_loss, output.z_loss = routing.balance_loss, routing.z_loss
+            output.expert_assignments, output.router_entropy_sums = routing.assignments, routing.entropy_sums
+        return output
 
 
 if TYPE_CHECKING:
@@ -784,13 +789,13 @@ class _OnOurDecoder(_MixinBase):
     which would ask to trust remote code again, and it knows the embedding by another name.
     """
 
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^lm_head\."]
+    _keys_to_ignore_on_load_unexpected = [r"^lm_head\."]
 
-    def _build(self, config: BailingMoeConfig, head_name: str, num_outputs: int, bias: bool) -> None:
+    def _build(self, config: BailingMoeConfig, head_name: str, bias: bool, num_outputs: int | None = None) -> None:
         PreTrainedModel.__init__(self, config)
-        self.num_labels = config.num_labels
+        self.num_labels = config.num_labels or 0
         self.model = BailingMoeModel(config)
-        setattr(self, head_name, nn.Linear(config.hidden_size, num_outputs, bias=bias))
+        setattr(self, head_name, nn.Linear(config.hidden_size, num_outputs or self.num_labels, bias=bias))
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -811,7 +816,7 @@ class BailingMoeForSequenceClassification(_OnOurDecoder, GenericForSequenceClass
     _may_be_missing: ClassVar[tuple[str, ...]] = ("score.weight",)
 
     def __init__(self, config: BailingMoeConfig) -> None:
-        self._build(config, "score", config.num_labels, bias=False)
+        self._build(config, "score", bias=False)
 
 
 class BailingMoeForTokenClassification(_OnOurDecoder, GenericForTokenClassification, BailingMoePreTrainedModel):
@@ -821,7 +826,7 @@ class BailingMoeForTokenClassification(_OnOurDecoder, GenericForTokenClassificat
     _may_be_missing: ClassVar[tuple[str, ...]] = ("score.weight", "score.bias")
 
     def __init__(self, config: BailingMoeConfig) -> None:
-        self._build(config, "score", config.num_labels, bias=True)
+        self._build(config, "score", bias=True)
         dropout = getattr(config, "classifier_dropout", None)
         self.dropout = nn.Dropout(0.1 if dropout is None else dropout)
 
@@ -833,7 +838,7 @@ class BailingMoeForQuestionAnswering(_OnOurDecoder, GenericForQuestionAnswering,
     _may_be_missing: ClassVar[tuple[str, ...]] = ("qa_outputs.weight", "qa_outputs.bias")
 
     def __init__(self, config: BailingMoeConfig) -> None:
-        self._build(config, "qa_outputs", 2, bias=True)
+        self._build(config, "qa_outputs", bias=True, num_outputs=2)
 
 
 def _only_cache(cache: Cache | None, past_key_values: Cache | None, others: dict[str, Any]) -> Cache | None:

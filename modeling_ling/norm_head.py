@@ -79,7 +79,9 @@ class BailingMoeNormHead(nn.Linear):
         if self._kept is not None and self._kept[0] == key:
             _, kept_rows, scale = self._kept
             is_usable = not (torch.is_grad_enabled() and scale.is_inference())
-            if is_usable and (trust_version or rows is None or torch.equal(rows, kept_rows)):
+            if is_usable and (
+                trust_version or rows is None or (kept_rows is not None and torch.equal(rows, kept_rows))
+            ):
                 return scale
         scale = self._compute_scale()
         self._kept = None if key is None else (key, None if rows is None else rows.clone(), scale)
@@ -132,7 +134,8 @@ class BailingMoeNormHead(nn.Linear):
         """Return what changes with the weight and its adapters; None while the weight is elsewhere (offloaded)."""
         if self.weight.is_meta or not self.weight.numel():
             return None
-        tensors, state = [self.weight], ()
+        tensors: list[torch.Tensor] = [self.weight]
+        state: tuple[Any, ...] = ()
         if self._adapter:
             adapter: Any = self._adapter[0]
             tensors += list(adapter.parameters())

@@ -4,6 +4,8 @@ bitsandbytes replaces Linear modules. The routed experts are three-dimensional p
 nine tenths of a released model's weights as they are, and a user wonders where the memory went.
 """
 
+from typing import Literal
+
 import torch
 from torch import nn
 
@@ -56,7 +58,9 @@ def describe_quantisation(model: nn.Module) -> str:
 
 
 @torch.no_grad()
-def quantize_experts(model: nn.Module, device: torch.device | str | None = None, quant_type: str = "nf4") -> nn.Module:
+def quantize_experts(
+    model: nn.Module, device: torch.device | str | None = None, quant_type: Literal["nf4", "fp4"] = "nf4"
+) -> nn.Module:
     """Put the routed experts into 4 bits with bitsandbytes, in place, a layer at a time.
 
     Every forward pass of a layer unpacks all its experts, so this saves memory, not time: it suits fine-tuning the

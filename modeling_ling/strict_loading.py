@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from .configuration_bailing_moe import BailingMoeConfig
 from .norm_head import BailingMoeNormHead, is_plain
@@ -68,7 +69,7 @@ def refuse_non_finite(parameters: Iterable[tuple[str, nn.Parameter]], source: An
         )
 
 
-def refuse_quantised_head(model: nn.Module, source: Any) -> None:
+def refuse_quantised_head(model: PreTrainedModel, source: Any) -> None:
     """Raise where a quantisation has put another module in the place of NormHead."""
     head = getattr(model, "lm_head", None)
     if head is not None and model.config.norm_head and not isinstance(head, BailingMoeNormHead):

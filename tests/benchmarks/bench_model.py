@@ -7,8 +7,9 @@
 
 The peers (peer_models.py): (a) the same model and weights with its experts in a Python loop, as the released file
 computes them; (b) transformers' qwen2_moe of the same shape; (c) for decoding, a dense Qwen2.5-7B scaled like ours.
-Random weights and tokens. "x ours" is the peer's median time over ours. Nothing here asserts a timing; that (a)
-computes what ours computes is checked before it is measured.
+Random weights and tokens; (a) and (b) have the weights of ours and compute the same. Times are the processor's on a
+CPU, of all threads together. "x ours" is the peer's median time over ours. Nothing here asserts a timing; that
+they compute the same is checked before it is measured.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from tests.benchmarks.peer_models import (
     dense_bytes_per_token,
     dense_config,
     qwen2_moe_config,
+    qwen2_moe_like,
     with_loop_experts,
 )
 
@@ -71,6 +73,7 @@ def reduced_config(layers: int) -> BailingMoeConfig:
         num_key_value_heads=2,
         moe_intermediate_size=352,
         norm_head=True,
+        router_aux_loss_coef=0.015,
         max_position_embeddings=8192,
     )
 
@@ -99,12 +102,20 @@ def models(options: argparse.Namespace, dtype: torch.dtype, decoding: bool) -> I
     """Yield our model and the peers, one at a time on the device."""
     config = config_of(options)
     model = build(config, options, dtype)
-    yield OURS, model
-    if options.shape != "full":  # at full size the copies of the weights would not fit beside them
-        yield LOOP, same_function(model, options)
-    del model
+    if options.shape == "full":  # the copies of the weights would not fit beside them
+        yield OURS, model
+        del model
+        free(options)
+        peer = build(qwen2_moe_config(config), options, dtype)
+    else:
+        peer = same_function(qwen2_moe_like(model), logits_of(model, options), options)
+        yield OURS, model
+        expected = logits_of(model, options)  # after training others than before
+        yield LOOP, same_function(with_loop_experts(model), expected, options)
+        del model
     free(options)
-    yield QWEN, build(qwen2_moe_config(config), options, dtype)
+    yield QWEN, peer
+    del peer
     free(options)
     if decoding:
         yield DENSE, build(dense_config(config), options, dtype)
@@ -112,12 +123,14 @@ def models(options: argparse.Namespace, dtype: torch.dtype, decoding: bool) -> I
 
 
 @torch.no_grad()
-def same_function(model: PreTrainedModel, options: argparse.Namespace) -> PreTrainedModel:
-    ids = tokens(model, options, 1, 16)
-    expected = model.eval()(ids).logits.float()
-    difference = (with_loop_experts(model)(ids).logits.float() - expected).norm() / expected.norm()
+def logits_of(model: PreTrainedModel, options: argparse.Namespace) -> torch.Tensor:
+    return model.eval()(tokens(model, options, 1, 16)).logits.float()
+
+
+def same_function(model: PreTrainedModel, expected: torch.Tensor, options: argparse.Namespace) -> PreTrainedModel:
+    difference = (logits_of(model, options) - expected).norm() / expected.norm()
     if difference > (1e-5 if model.dtype == torch.float32 else 5e-2):
-        raise SystemExit(f"the python loop computes something else: relative difference {difference:.1e}")
+        raise SystemExit(f"{type(model).__name__} computes something else: relative difference {difference:.1e}")
     return model
 
 
@@ -139,15 +152,17 @@ def seconds_of(function: Callable[[], object], options: argparse.Namespace) -> l
         if options.device == "cuda":
             torch.cuda.synchronize()
 
+    # On a CPU the processor's own time: what else runs on the machine does not count.
+    clock = time.process_time if options.device == "cpu" else time.perf_counter
     for _ in range(options.warmup):
         function()
     wait()
     measured = []
     for _ in range(options.repeats):
-        start = time.perf_counter()
+        start = clock()
         function()
         wait()
-        measured.append(time.perf_counter() - start)
+        measured.append(clock() - start)
     return measured
 
 
@@ -183,6 +198,14 @@ def measure_training(name: str, model: PreTrainedModel, dtype: str, options: arg
     seconds = seconds_of(step, options)
     flops = training_flops_per_token(model.config, options.length) if is_ours(name) else None
     return Measurement("training step", name, dtype, seconds, ids.numel(), flops, peak_bytes(options))
+
+
+def measure_generation(name: str, model: PreTrainedModel, dtype: str, options: argparse.Namespace) -> Measurement:
+    ids = tokens(model, options, 1, options.contexts[0])
+    length = {"max_new_tokens": options.new_tokens, "min_new_tokens": options.new_tokens}
+    model.eval()
+    seconds = seconds_of(lambda: model.generate(ids, **length, do_sample=False, pad_token_id=0), options)
+    return Measurement("generate()", name, dtype, seconds, options.new_tokens, None, peak_bytes(options))
 
 
 def measure_decoding(
@@ -231,6 +254,8 @@ def measure_once(work: str, dtype: str, options: argparse.Namespace) -> Iterator
     for name, model in models(options, DTYPES[dtype], decoding=work == "decode"):
         if work == "forward":
             yield measure_forward(name, model, dtype, options)
+        elif work == "generation":
+            yield measure_generation(name, model, dtype, options)
         elif work == "training":
             yield measure_training(name, model, dtype, options)
         else:
@@ -282,7 +307,17 @@ def header(options: argparse.Namespace) -> str:
     ]
     if "H200" in current_device_name():
         lines.append(f"Bandwidth floor of ours at 4.8 TB/s: {1000 * ours / H200_BYTES_PER_SECOND:.2f} ms per token.")
-    columns = ("work", "dtype", "model", "median ms", "best ms", "tokens/s", "MFU", "peak memory", "x ours")
+    columns = (
+        "work",
+        "dtype",
+        "model",
+        "median CPU ms" if options.device == "cpu" else "median ms",
+        "best ms",
+        "tokens/s",
+        "MFU",
+        "peak memory",
+        "x ours",
+    )
     return "\n".join([*lines, "", "| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)])
 
 
@@ -292,10 +327,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, help="depth of the cpu and full-layers shapes (default 4)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, help="default: both on a CPU, bfloat16 on a GPU")
-    parser.add_argument("--only", nargs="+", choices=("forward", "training", "decode"))
+    parser.add_argument("--only", nargs="+", choices=("forward", "training", "generation", "decode"))
     parser.add_argument("--batch", type=int, default=4, help="rows of forward and training")
     parser.add_argument("--length", type=int, default=512, help="tokens of a row")
     parser.add_argument("--contexts", type=int, nargs="+", default=[128], help="tokens in the cache before decoding")
+    parser.add_argument("--new-tokens", type=int, default=32, help="generated by generate()")
     parser.add_argument("--rounds", type=int, help="turns of every model (default 5 on the cpu shape, else 1)")
     parser.add_argument("--repeats", type=int, help="of a turn (default 3 on the cpu shape, else 10)")
     parser.add_argument("--warmup", type=int, default=1, help="unmeasured repetitions of a turn")
@@ -310,7 +346,7 @@ def parse() -> argparse.Namespace:
     is_small = options.shape == "cpu"
     options.rounds = options.rounds or (5 if is_small else 1)
     options.repeats = options.repeats or (3 if is_small else 10)
-    options.only = options.only or ["forward", "training", "decode"]
+    options.only = options.only or ["forward", "training", "generation", "decode"]
     return options
 
 

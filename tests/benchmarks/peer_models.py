@@ -83,8 +83,48 @@ def qwen2_moe_config(config: BailingMoeConfig) -> Qwen2MoeConfig:
         decoder_sparse_step=1,
         max_position_embeddings=config.max_position_embeddings,
         rope_parameters={"rope_type": "default", "rope_theta": 600000.0},
+        rms_norm_eps=config.rms_norm_eps,
         router_aux_loss_coef=config.router_aux_loss_coef,
     )
+
+
+@torch.no_grad()
+def qwen2_moe_like(model: BailingMoeForCausalLM) -> Qwen2MoeForCausalLM:
+    """Return a qwen2_moe that computes what our model computes, so that both send the same tokens to the same experts.
+
+    Random weights of its own would route otherwise, and at few tokens the number of experts that run is the time. Its
+    gate on the shared expert is held at one half, and the shared expert's output doubled.
+    """
+    config = model.config
+    head = config.head_dim
+    queries, keys = config.num_attention_heads * head, config.num_key_value_heads * head
+    weight = model.lm_head.weight
+    with torch.device(weight.device):
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(weight.dtype)
+        peer = Qwen2MoeForCausalLM(qwen2_moe_config(config))
+        torch.set_default_dtype(default)
+    peer.model.embed_tokens.weight.copy_(model.model.word_embeddings.weight)
+    peer.model.norm.weight.copy_(model.model.norm.weight)
+    peer.lm_head.weight.copy_(model.lm_head.scaled_weight() if config.norm_head else weight)
+    for layer, ours in zip(peer.model.layers, model.model.layers, strict=True):
+        parts = ours.attention.query_key_value.weight.split((queries, keys, keys))
+        for name, part in zip(("q_proj", "k_proj", "v_proj"), parts, strict=True):
+            projection = getattr(layer.self_attn, name)
+            projection.weight.copy_(part)
+            projection.bias.zero_()
+        layer.self_attn.o_proj.weight.copy_(ours.attention.dense.weight)
+        layer.input_layernorm.weight.copy_(ours.input_layernorm.weight)
+        layer.post_attention_layernorm.weight.copy_(ours.post_attention_layernorm.weight)
+        layer.mlp.gate.weight.copy_(ours.mlp.gate.weight)
+        layer.mlp.experts.gate_up_proj.copy_(ours.mlp.experts.gate_up_proj)
+        layer.mlp.experts.down_proj.copy_(ours.mlp.experts.down_proj)
+        shared = layer.mlp.shared_expert
+        for name in ("gate_proj", "up_proj", "down_proj"):
+            getattr(shared, name).weight.copy_(getattr(ours.mlp.shared_experts, name).weight)
+        shared.down_proj.weight.mul_(2.0)
+        layer.mlp.shared_expert_gate.weight.zero_()
+    return peer
 
 
 def dense_config(config: BailingMoeConfig) -> Qwen2Config:

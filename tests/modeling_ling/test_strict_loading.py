@@ -177,8 +177,7 @@ def test_a_position_beyond_the_context_is_refused_with_the_way_out(build_model):
     model(torch.ones(1, 16, dtype=torch.long))
     with pytest.raises(ValueError, match=r"position 16 is beyond max_position_embeddings=16.*yarn"):
         model(torch.ones(1, 17, dtype=torch.long))
-    with pytest.raises(ValueError, match="position 16 is beyond"):
-        model.generate(torch.ones(1, 14, dtype=torch.long), max_new_tokens=5, do_sample=False)
+    assert model.generate(torch.ones(1, 14, dtype=torch.long), max_new_tokens=5, do_sample=False).shape[1] == 16
 
 
 def test_rope_scaling_and_packed_short_documents_may_be_longer(build_model):

@@ -13,6 +13,7 @@ they compute the same is checked before it is measured.
 """
 
 import argparse
+import copy
 import gc
 import platform
 import statistics
@@ -147,7 +148,9 @@ def tokens(model: PreTrainedModel, options: argparse.Namespace, batch: int, leng
     return torch.randint(0, model.config.vocab_size, (batch, length), generator=generator).to(options.device)
 
 
-def seconds_of(function: Callable[[], object], options: argparse.Namespace) -> list[float]:
+def seconds_of(functions: dict[str, Callable[[], object]], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Return the seconds of every repetition of every function; they take turns, so a slow minute hits all alike."""
+
     def wait() -> None:
         if options.device == "cuda":
             torch.cuda.synchronize()
@@ -155,14 +158,17 @@ def seconds_of(function: Callable[[], object], options: argparse.Namespace) -> l
     # On a CPU the processor's own time: what else runs on the machine does not count.
     clock = time.process_time if options.device == "cpu" else time.perf_counter
     for _ in range(options.warmup):
-        function()
-    wait()
-    measured = []
-    for _ in range(options.repeats):
-        start = clock()
-        function()
-        wait()
-        measured.append(clock() - start)
+        for function in functions.values():
+            function()
+    measured: dict[str, list[float]] = {name: [] for name in functions}
+    for repetition in range(options.repeats):
+        names = list(functions) if repetition % 2 else list(reversed(functions))
+        for name in names:
+            wait()
+            start = clock()
+            functions[name]()
+            wait()
+            measured[name].append(clock() - start)
     return measured
 
 
@@ -170,16 +176,18 @@ def peak_bytes(options: argparse.Namespace) -> int | None:
     return torch.cuda.max_memory_allocated() if options.device == "cuda" else None
 
 
-def measure_forward(name: str, model: PreTrainedModel, dtype: str, options: argparse.Namespace) -> Measurement:
+def forward_of(name: str, model: PreTrainedModel, options: argparse.Namespace) -> Callable[[], object]:
     ids = tokens(model, options, options.batch, options.length)
+
+    @torch.inference_mode()
+    def forward() -> None:
+        model(ids, use_cache=False, logits_to_keep=1)
+
     model.eval()
-    with torch.inference_mode():
-        seconds = seconds_of(lambda: model(ids, use_cache=False, logits_to_keep=1), options)
-    flops = flops_per_token(model.config, options.length) if is_ours(name) else None
-    return Measurement("forward", name, dtype, seconds, ids.numel(), flops, peak_bytes(options))
+    return forward
 
 
-def measure_training(name: str, model: PreTrainedModel, dtype: str, options: argparse.Namespace) -> Measurement:
+def training_of(name: str, model: PreTrainedModel, options: argparse.Namespace) -> Callable[[], object]:
     ids = tokens(model, options, options.batch, options.length)
     model.train()
     if options.checkpointing:
@@ -195,17 +203,29 @@ def measure_training(name: str, model: PreTrainedModel, dtype: str, options: arg
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    seconds = seconds_of(step, options)
-    flops = training_flops_per_token(model.config, options.length) if is_ours(name) else None
-    return Measurement("training step", name, dtype, seconds, ids.numel(), flops, peak_bytes(options))
+    return step
 
 
-def measure_generation(name: str, model: PreTrainedModel, dtype: str, options: argparse.Namespace) -> Measurement:
+def generation_of(name: str, model: PreTrainedModel, options: argparse.Namespace) -> Callable[[], object]:
     ids = tokens(model, options, 1, options.contexts[0])
     length = {"max_new_tokens": options.new_tokens, "min_new_tokens": options.new_tokens}
     model.eval()
-    seconds = seconds_of(lambda: model.generate(ids, **length, do_sample=False, pad_token_id=0), options)
-    return Measurement("generate()", name, dtype, seconds, options.new_tokens, None, peak_bytes(options))
+    return lambda: model.generate(ids, **length, do_sample=False, pad_token_id=0)
+
+
+WORKS = {"forward": forward_of, "training": training_of, "generation": generation_of}
+
+
+def measurement_of(
+    work: str, name: str, dtype: str, seconds: list[float], config: object, options: argparse.Namespace
+) -> Measurement:
+    flops = None
+    if is_ours(name) and work == "forward":
+        flops = flops_per_token(config, options.length)
+    if is_ours(name) and work == "training":
+        flops = training_flops_per_token(config, options.length)
+    num_tokens = options.new_tokens if work == "generation" else options.batch * options.length
+    return Measurement(work, name, dtype, seconds, num_tokens, flops, peak_bytes(options))
 
 
 def measure_decoding(
@@ -228,7 +248,7 @@ def measure_decoding(
                 layer.cumulative_length.fill_(context)
             forward(input_ids=token, past_key_values=cache, position_ids=position_ids, use_cache=True)
 
-        seconds = seconds_of(step, options)
+        seconds = seconds_of({name: step}, options)[name]
     work = f"decode, context {context}, {'compiled' if compiled else 'eager'}"
     return Measurement(work, name, dtype, seconds, 1, None, peak_bytes(options))
 
@@ -238,26 +258,39 @@ def is_ours(name: str) -> bool:
 
 
 def measure(options: argparse.Namespace) -> Iterator[Measurement]:
-    """Yield the pooled repetitions of every model; the models take turns, so that a slow minute hits all alike."""
+    """Yield the repetitions of every model, pooled over the rounds."""
     for dtype in options.dtypes:
         for work in options.only:
             pooled: dict[tuple[str, str], Measurement] = {}
             for _ in range(options.rounds):
-                for measurement in measure_once(work, dtype, options):
+                together = options.shape == "cpu" and work in WORKS
+                for measurement in (measure_in_turns if together else measure_one_by_one)(work, dtype, options):
                     earlier = pooled.setdefault((measurement.work, measurement.model), measurement)
                     if earlier is not measurement:
                         earlier.seconds += measurement.seconds
             yield from pooled.values()
 
 
-def measure_once(work: str, dtype: str, options: argparse.Namespace) -> Iterator[Measurement]:
+def measure_in_turns(work: str, dtype: str, options: argparse.Namespace) -> Iterator[Measurement]:
+    """Measure with all models in memory: where they are small, the fairest comparison."""
+    model = build(config_of(options), options, DTYPES[dtype])
+    expected = logits_of(model, options)
+    rivals = {
+        OURS: model,
+        LOOP: same_function(with_loop_experts(copy.deepcopy(model)), expected, options),
+        QWEN: same_function(qwen2_moe_like(model), expected, options),
+    }
+    functions = {name: WORKS[work](name, rival, options) for name, rival in rivals.items()}
+    for name, seconds in seconds_of(functions, options).items():
+        yield measurement_of(work, name, dtype, seconds, model.config, options)
+    free(options)
+
+
+def measure_one_by_one(work: str, dtype: str, options: argparse.Namespace) -> Iterator[Measurement]:
     for name, model in models(options, DTYPES[dtype], decoding=work == "decode"):
-        if work == "forward":
-            yield measure_forward(name, model, dtype, options)
-        elif work == "generation":
-            yield measure_generation(name, model, dtype, options)
-        elif work == "training":
-            yield measure_training(name, model, dtype, options)
+        if work in WORKS:
+            seconds = seconds_of({name: WORKS[work](name, model, options)}, options)[name]
+            yield measurement_of(work, name, dtype, seconds, model.config, options)
         else:
             for context in options.contexts:
                 for compiled in (False, True) if options.compile and name != LOOP else (False,):

@@ -10,8 +10,8 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -96,7 +96,8 @@ def unknown_keys(raw: dict[str, object]) -> Problems:
     """Return the keys of a config.json that this code does not know; values it cannot take raise when it is read."""
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
 
-    known = set(signature(BailingMoeConfig.__init__).parameters) | GENERIC_KEYS | UNUSED_RELEASED_KEYS
+    ours = {field.name for field in fields(BailingMoeConfig)} | {"rope_scaling", "rope_theta"}
+    known = ours | GENERIC_KEYS | UNUSED_RELEASED_KEYS
     problems = [f"unknown key {key}={raw[key]!r}: is it part of the function?" for key in sorted(set(raw) - known)]
     if raw.get("use_sliding_window"):
         problems.append("use_sliding_window=True, which the released code ignores, as this one does")

@@ -26,8 +26,6 @@ def bytes_by_component(model: nn.Module) -> dict[str, tuple[int, int]]:
 
     Args:
         model: a Ling model, with or without quantised weights.
-
-    Source: ours.
     """
     sizes: dict[str, tuple[int, int]] = {}
     for name, parameter in model.named_parameters():
@@ -43,10 +41,7 @@ def bytes_by_component(model: nn.Module) -> dict[str, tuple[int, int]]:
 
 
 def describe_quantisation(model: nn.Module) -> str:
-    """Return one line for a log: bytes quantised, and what stayed as it was, the largest first.
-
-    Source: ours.
-    """
+    """Return one line for a log: bytes quantised, and what stayed as it was, the largest first."""
     sizes = bytes_by_component(model)
     quantised = sum(size for size, _ in sizes.values())
     left = sorted(((whole, name) for name, (_, whole) in sizes.items() if whole), reverse=True)
@@ -79,7 +74,7 @@ def quantize_experts(
         ValueError: adapters on the experts, experts quantised already, or no experts.
         ImportError: bitsandbytes is not installed.
 
-    Source: ours; the 4-bit format is that of bitsandbytes (QLoRA).
+    The 4-bit format is that of bitsandbytes (QLoRA).
     """
     try:
         from bitsandbytes.nn.parametrize import replace_parameter_4bit

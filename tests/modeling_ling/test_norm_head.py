@@ -260,3 +260,42 @@ def test_a_resized_vocabulary_keeps_norm_head(build_model, ids):
     weight = model.lm_head.weight
     expected = model.model(ids).last_hidden_state @ (weight / weight.norm(dim=0)).T
     torch.testing.assert_close(model(ids).logits, expected, atol=1e-5, rtol=0)
+
+
+def test_a_whole_copy_of_the_head_trained_by_peft_stays_a_norm_head(build_model, ids):
+    options = {"target_modules": ["query_key_value"], "modules_to_save": ["lm_head"]}
+    model = get_peft_model(build_model().eval(), LoraConfig(r=4, **options)).eval()
+    with torch.no_grad():
+        model.get_base_model().lm_head.modules_to_save["default"].weight.normal_()
+    expected = model(ids).logits
+    merged = model.merge_and_unload()
+    weight = merged.lm_head.weight
+    torch.testing.assert_close(merged(ids).logits, expected, atol=1e-4, rtol=0)
+    hidden = merged.model(ids).last_hidden_state
+    torch.testing.assert_close(hidden @ (weight / weight.norm(dim=0)).T, expected, atol=1e-4, rtol=0)
+
+
+def test_of_two_adapters_the_active_one_is_in_the_norm(build_model, ids):
+    model = adapted(build_model().eval())
+    model.add_adapter("other", LoraConfig(r=4, target_modules=["lm_head"]))
+    with torch.no_grad():
+        model.get_base_model().lm_head.lora_B["other"].weight.normal_(0, 0.3)
+    first = model.eval()(ids).logits
+    model.set_adapter("other")
+    second = model(ids).logits
+    assert (first - second).abs().max() > 0.1
+    model.set_adapter("default")
+    torch.testing.assert_close(model(ids).logits, first, atol=1e-5, rtol=0)
+    model.set_adapter("other")
+    torch.testing.assert_close(model.merge_and_unload()(ids).logits, second, atol=1e-4, rtol=0)
+
+
+def test_an_adapter_on_a_resized_head_is_merged_saved_and_read_back(build_model, ids, tmp_path):
+    model = build_model().eval()
+    model.resize_token_embeddings(520)
+    model = adapted(model).eval()
+    expected = model(ids).logits
+    model.merge_and_unload().save_pretrained(tmp_path)
+    torch.testing.assert_close(
+        BailingMoeForCausalLM.from_pretrained(tmp_path).eval()(ids).logits, expected, atol=1e-4, rtol=0
+    )

@@ -13,7 +13,7 @@ CORE = [
     "tokenizers>=0.22",
     "safetensors>=0.5",
     "numpy>=2",
-    "pyarrow>=20",
+    "pyarrow>=21",  # content-defined chunks
     "pyyaml>=6",
     "tqdm>=4.66",
 ]

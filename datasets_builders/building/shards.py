@@ -97,6 +97,8 @@ class ShardWriter(Step):
                 compression=COMPRESSION,
                 compression_level=COMPRESSION_LEVEL,
                 write_page_index=True,
+                # Pages end where the content says: of a changed dataset the Hub takes the changed pages alone.
+                use_content_defined_chunking=True,
             ) as writer,
         ):
             group: list[dict[str, Any]] = []

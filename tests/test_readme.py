@@ -28,6 +28,7 @@ COMMANDS = [block.strip() for block in blocks("bash") if block.strip() not in RU
 
 def run(command: str, output: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
+    environment["OMP_NUM_THREADS"] = "1"  # other tests run beside it: threads that wait for each other spin
     command = command.replace(OUTPUT, str(output))
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True

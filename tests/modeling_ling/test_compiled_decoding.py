@@ -7,6 +7,8 @@ from transformers.generation import CompileConfig
 
 from tests.modeling_ling.conftest import needs_transformers_5_23
 
+pytestmark = pytest.mark.slow
+
 IMPLEMENTATIONS = ["bailing_moe_auto", "bailing_moe_grouped", "batched_mm", "grouped_mm"]
 
 

@@ -14,6 +14,8 @@ from trl.trainer.utils import add_fused_lm_head
 from modeling_ling import BailingMoeForCausalLM, norm_head
 from modeling_ling.norm_head import BailingMoeNormHead, column_norms
 
+pytestmark = pytest.mark.slow
+
 TRAINING_ON_A_CPU = {"report_to": [], "use_cpu": True, "bf16": False, "max_steps": 2, "disable_tqdm": True}
 
 

@@ -12,6 +12,8 @@ import pytest
 from datasets_builders.building.config import load_config
 from datasets_builders.stand_ins.arithmetic import ArithmeticBuilder, ArithmeticConfig
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS = ("arithmetic", "num_documents=12000", "num_shards=2")
 
 

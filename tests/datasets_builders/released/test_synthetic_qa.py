@@ -112,7 +112,7 @@ def test_no_function_or_near_copy_is_on_both_sides(questions) -> None:
     for row in questions.rows:
         if row["kind"] == "code_repair":
             function = row["messages"][1]["content"].removeprefix("```python\n").removesuffix("\n```")
-            code[row["split"]][function] = code_ngrams(function)
+            code[row["split"]][function] = set(code_ngrams(function).tolist())
     for held_out in code["validation"].values():
         for seen in code["train"].values():
             assert len(held_out & seen) < 0.7 * len(held_out | seen)

@@ -5,12 +5,14 @@ import contextlib
 import ctypes
 import itertools
 import os
+import shutil
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -25,6 +27,8 @@ from evals.execution.languages import LANGUAGES
 from evals.execution.running import run_once
 from evals.execution.sandbox import Sandbox
 from tests.evals.toolchain import needs
+
+pytestmark = pytest.mark.slow
 
 PR_SET_CHILD_SUBREAPER = 36
 RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
@@ -159,10 +163,10 @@ def test_what_no_harness_of_this_kind_stops_is_known():
         assert executor.run(Program(source)).verdict is Verdict.PASS
 
 
-def test_thousands_of_hostile_programs_leave_no_worker_hanging(tmp_path, monkeypatch):
+def test_thousands_of_hostile_programs_leave_no_worker_hanging(monkeypatch, request):
     """500 by default; LING_HOSTILE_PROGRAMS=10000 for more."""
-    folder = tmp_path / "sandboxes"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="ling_"))  # short: addresses of Unix sockets lie below it
+    request.addfinalizer(lambda: shutil.rmtree(folder, ignore_errors=True))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     number = int(os.environ.get("LING_HOSTILE_PROGRAMS", "500"))
     quick = (

@@ -11,6 +11,8 @@ from evals.execution.java_compiler import CompilerProcess, block, parse
 from evals.execution.running import run_once
 from tests.evals.toolchain import needs
 
+pytestmark = pytest.mark.slow
+
 RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
 LIMITS = Limits(wall_seconds=10, compile_seconds=120, memory_bytes=1 << 30)
 HONEST = Program("public class Main { public static void main(String[] a) { System.out.println(42); } }", "java")

@@ -9,9 +9,12 @@ from evals.execution.executor import LADDER
 from evals.execution.languages import LANGUAGES
 from tests.evals.toolchain import needs
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(wall_seconds=5, cpu_seconds=5, memory_bytes=1 << 30, disk_bytes=256 << 20)
 RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
 # Prints 42; does not compile; ends with an error.
+TYPESCRIPT = ("const x: number = 6; console.log(x * 7)", "let a: number = ;", "throw new Error('asserted')")
 PROGRAMS = {
     "java": (
         "public class Main { public static void main(String[] a) { System.out.println(6 * 7); } }",
@@ -19,7 +22,8 @@ PROGRAMS = {
         'public class Main { public static void main(String[] a) { assert 1 == 2 : "asserted"; } }',
     ),
     "javascript": ("console.log(6 * 7)", "let a = ;", "throw new Error('asserted')"),
-    "typescript": ("const x: number = 6; console.log(x * 7)", "let a: number = 'b'", "throw new Error('asserted')"),
+    "typescript": (TYPESCRIPT[0], "let a: number = 'b'", TYPESCRIPT[2]),
+    "typescript_unchecked": TYPESCRIPT,
     "cpp": (
         "#include <iostream>\nint main() { std::cout << 6 * 7 << std::endl; }",
         "int main() { return x; }",

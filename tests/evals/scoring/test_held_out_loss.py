@@ -5,6 +5,8 @@ import pytest
 from evals.report.statistics import paired_bootstrap
 from evals.scoring.held_out_loss import load_model, load_rows, row_losses, tokenize_row, tokenize_rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def scored_rows(models, held_out):

@@ -12,6 +12,8 @@ from evals.tasks.go_files import go_file
 from evals.tasks.multipl_e import as_static
 from tests.evals.toolchain import needs
 
+pytestmark = pytest.mark.slow
+
 DATA = os.environ.get("LING_BENCHMARKS_DIR")
 CPP = {
     "name": "Fixture_0_twice", "language": "cpp", "stop_tokens": ["\n}"],

@@ -7,6 +7,8 @@ from evals.tasks.marked import marked_program
 from tests.evals.tasks.unsolved_answers import RIGHT, TESTS, UNSOLVED, unsolved
 from tests.evals.toolchain import needs
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(wall_seconds=5.0, cpu_seconds=5.0, memory_bytes=1 << 30, disk_bytes=256 << 20)
 
 

@@ -19,6 +19,8 @@ from recipes.training.checkpoints import COMPLETE_MARKER, find_checkpoints, reso
 from recipes.training.recipe_loading import RecipeError
 from recipes.training.trainer import METRICS_FILE, TIMING_KEYS, truncate_metrics
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = {"stage1": pretrain, "sft": sft, "dpo": dpo}
 STEPS = {"logging_steps": 1, "save_steps": 2, "save_total_limit": 10}

@@ -118,9 +118,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
                 seconds[report.nodeid] = max(seconds.get(report.nodeid, 0.0), report.processor_seconds)
     slowest = sorted(seconds.items(), key=lambda item: -item[1])[:SLOWEST_ROWS]
     rows = "".join(f"| {spent:.1f} | `{name}` |\n" for name, spent in slowest)
-    Path(config.getoption("--slowest")).write_text(
+    file = config.getoption("--slowest")
+    command = f'make test PYTEST_ARGS="-n 2 --no-loadscope-reorder --slowest {file}"'
+    Path(file).write_text(
         f"# The {SLOWEST_ROWS} costliest tests\n\nProcessor seconds, children and first use of a fixture included, of "
-        f'{sum(seconds.values()):,.0f} in {len(seconds):,} tests: `make test PYTEST_ARGS="-n 2 --slowest '
-        f'{config.getoption("--slowest")}"`.\n\n| seconds | test |\n| ---: | --- |\n{rows}',
+        f"{sum(seconds.values()):,.0f} in {len(seconds):,} tests: `{command}`.\n\n"
+        f"| seconds | test |\n| ---: | --- |\n{rows}",
         encoding="utf-8",
     )

@@ -126,7 +126,8 @@ def check(release: str) -> Result:
 
 def python(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+    streams = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}  # nothing may wait for an answer
+    return subprocess.run(command, **streams, check=False, cwd=ROOT, env=environment)
 
 
 def row(result: Result, reference: dict[str, list[list[int]]]) -> tuple[str, bool]:

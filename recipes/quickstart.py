@@ -138,7 +138,7 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
         *steps,
         builder("documentation", documentation, "2.3", *scale.builder_fields),
         builder("arithmetic", math, "3.2", f"num_documents={scale.num_math_documents}"),
-        builder("synthetic_qa", "build SyntheticQA, answers computed", "2.4", code_input, *more_inputs),
+        builder("synthetic_qa", "build SyntheticQA, answers computed", "2.4", code_input, offline, *more_inputs),
         builder("sft", "build the SFT set", "3.2.3", questions),
         builder("dpo", "build the DPO set, verified by execution", "3.2.4", questions),
     ]

@@ -1,6 +1,7 @@
 """Section 2.4 (synthetic data): the SyntheticQA dataset, here computed from code by program analysis.
 
-Read top to bottom: functions are cut out of curated files, run in the sandbox, split, asked about.
+Read top to bottom: functions are cut out of curated files, run in the sandbox, split, asked about; what holds a
+benchmark's texts goes (section 2.1).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from datasets_builders.building import BuilderConfig, BuildResult, CardParts, Co
 from datasets_builders.building.atomic import write_json
 from datasets_builders.building.dataset_folder import ReadRows
 from datasets_builders.building.derived import DerivedBuilder
+from datasets_builders.curation.config import DecontaminationFields
+from datasets_builders.curation.pipeline import Curation
 from datasets_builders.released.figures import figures_section, held_out_functions
 from datasets_builders.synthesis.program_analysis.extraction import ExtractionLimits
 from datasets_builders.synthesis.program_analysis.observation import DRIVER, ObservationSettings
@@ -53,7 +56,7 @@ COLUMNS = {
 
 
 @dataclass
-class SyntheticQAConfig(BuilderConfig):
+class SyntheticQAConfig(DecontaminationFields):
     """Fields of `synthetic_qa`."""
 
     input: str = field(default="", metadata={"help": "folder of a source_code dataset"})
@@ -107,13 +110,17 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
     text_column: ClassVar[str | None] = None
     counted_column: ClassVar[str | None] = "kind"
 
+    def __init__(self, config: SyntheticQAConfig) -> None:
+        super().__init__(config)
+        self.curation = Curation(config, self.output_folder)
+
     @property
     def features(self) -> Features:
         """Columns of the dataset."""
         return question_features()
 
     def stages(self) -> list[Stage]:
-        """Cut functions out of files, run them, and ask about what was seen."""
+        """Cut functions out of files, run them, ask about what was seen, and drop what a benchmark asks."""
         config = self.config
         settings = ObservationSettings(
             seed=config.seed,
@@ -144,9 +151,11 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
                         config.seed,
                     ),
                     AskQuestions(limits),
+                    *self.curation.decontamination(),
                     LimitAnswers(config.max_answer_fraction),
                 ],
                 tasks=1,
+                before=self.curation.index_benchmarks,
             ),
         ]
 
@@ -155,12 +164,21 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
         """The datasets of code, in order."""
         return [self.config.input, *self.config.more_inputs]
 
+    def check(self) -> None:
+        """Raise `ConfigError` when an input is not named, or holds no shards."""
+        super().check()
+        self.curation.inputs.check()
+
+    def inputs(self) -> list[str]:
+        """Return a line per dataset, and what is kept out."""
+        return [*super().inputs(), *self.curation.inputs.describe()]
+
     def input_fingerprint(self) -> dict[str, Any]:
-        """Return the hashes of the inputs and of the prompts."""
+        """Return the hashes of the inputs, of the prompts and of the benchmarks' texts."""
         # Prompts and the sandbox program are data, which the hash of the code does not cover.
         texts = [DRIVER, *(path.read_text(encoding="utf-8") for path in sorted(PROMPT_FOLDER.glob("*.txt")))]
         prompts = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-        return super().input_fingerprint() | {"prompts": prompts}
+        return super().input_fingerprint() | self.curation.inputs.fingerprint() | {"prompts": prompts}
 
     def run(self) -> BuildResult:
         """Build the dataset and list the held-out functions beside it."""
@@ -172,7 +190,7 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
         """Return the card's text."""
         return CardParts(
             title="SyntheticQA computed by program analysis",
-            description=_DESCRIPTION,
+            description=f"{_DESCRIPTION}\nDecontaminated against: {self.curation.inputs.decontaminated_against}.",
             license=self.license,
             columns=COLUMNS,
             tags=["code", "synthetic"],

@@ -61,6 +61,11 @@ class Question:
     wrong_answers: list[str] = field(default_factory=list)
 
     @property
+    def text(self) -> str:
+        """All that is to be learned or judged from the question: what must not hold a benchmark's texts."""
+        return "\n\n".join((self.prompt, self.content, self.check, *self.wrong_answers))
+
+    @property
     def mid(self) -> str:
         """Content hash, 32 hex digits: the same question has the same id in every build."""
         text = json.dumps([self.kind, self.prompt, self.content], ensure_ascii=True)

@@ -180,7 +180,7 @@ class AskQuestions(Step):
         num_questions = 0
         for question in questions_about(sample, observation_of(doc), self.limits):
             num_questions += 1
-            yield Document(question.content, question.mid, metadata=question_row(question, sample, doc))
+            yield Document(question.text, question.mid, metadata=question_row(question, sample, doc))
         if not num_questions:
             yield Removed(doc, "nothing_to_ask", "no call gave an answer, no docstring good enough")
 
@@ -253,9 +253,14 @@ class LimitAnswers(Step):
         for doc in sorted(self._kept.values(), key=lambda each: each.id):
             groups.setdefault((doc.metadata["kind"], doc.metadata["split"]), []).append(doc)
         for _, docs in sorted(groups.items()):
-            keep = capped([doc.text for doc in docs], self.max_answer_fraction)
-            for doc, stays in zip(docs, keep, strict=True):
-                yield doc if stays else Removed(doc, "common_answer", doc.text[:80])
+            answers = [_answer_of(doc) for doc in docs]
+            keep = capped(answers, self.max_answer_fraction)
+            for doc, answer, stays in zip(docs, answers, keep, strict=True):
+                yield doc if stays else Removed(doc, "common_answer", answer[:80])
+
+
+def _answer_of(doc: Document) -> str:
+    return doc.metadata["messages"][-1]["content"]
 
 
 def _order(doc: Document) -> str:

@@ -83,7 +83,13 @@ def source_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def questions(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("built") / "synthetic_qa"
     config = SyntheticQAConfig(
-        output_dir=str(folder), input=str(source_folder), num_tasks=2, workers=2, num_candidate_calls=24, num_mutants=8
+        output_dir=str(folder),
+        input=str(source_folder),
+        decontaminate=[],
+        num_tasks=2,
+        workers=2,
+        num_candidate_calls=24,
+        num_mutants=8,
     )
     result = SyntheticQABuilder(config).run()
     return Built(folder, config, result, read_rows(folder))

@@ -18,8 +18,10 @@ from datasets_builders.building import BuildError, ConfigError
 from datasets_builders.building.config import load_config
 from datasets_builders.released.synthetic_qa import SyntheticQABuilder, SyntheticQAConfig
 from datasets_builders.synthesis.program_analysis.clusters import code_ngrams
+from datasets_builders.synthesis.program_analysis.questions import Question
 from datasets_builders.synthesis.program_analysis.steps import LimitAnswers
 from evals.execution import Executor, Program, Verdict
+from tests.datasets_builders.released.conftest import code_row, read_rows, write_rows
 
 
 def test_the_released_columns_come_first(questions) -> None:
@@ -54,7 +56,11 @@ def test_common_answers_and_repeated_questions_are_removed_with_a_reason() -> No
     step.begin(0, 1)
     answers = ["True"] * 50 + [str(number) for number in range(30)]
     docs = [
-        Document(text=answer, id=f"{number:03d}", metadata={"kind": "execution_prediction", "split": "train"})
+        Document(
+            text=answer,
+            id=f"{number:03d}",
+            metadata={"kind": "execution_prediction", "split": "train", "messages": [{"content": answer}]},
+        )
         for number, answer in enumerate(answers)
     ]
     again = Document(text="5", id="055", metadata={**docs[55].metadata, "path": "b.py", "function": "f", "module": "b"})
@@ -178,7 +184,7 @@ def test_input_without_python_ends_with_a_reason(tmp_path: Path) -> None:
     row = {"id": "0", "content": "# Notes\n", "path": "notes.md", "language": "Markdown"}
     (tmp_path / "source" / "data").mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "source" / "data" / "train_00000_of_00001.parquet")
-    config = SyntheticQAConfig(output_dir=str(tmp_path / "qa"), input=str(tmp_path / "source"))
+    config = SyntheticQAConfig(output_dir=str(tmp_path / "qa"), input=str(tmp_path / "source"), decontaminate=[])
     with pytest.raises(BuildError, match="not_python: 1"):
         SyntheticQABuilder(config).run()
 
@@ -195,3 +201,64 @@ def test_input_without_python_ends_with_a_reason(tmp_path: Path) -> None:
 def test_impossible_values_are_refused(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config(SyntheticQAConfig, None, [override])
+
+
+PLANTED = '''def longest_run(values, limit):
+    """Return the length of the longest run of neighbours in values that all stay strictly below the given limit."""
+    best = current = 0
+    for value in values:
+        current = current + 1 if value < limit else 0
+        best = max(best, current)
+    return best
+'''
+KEPT = '''def joined_words(words, sign="-"):
+    """Return the words joined by a sign, in small letters, with every word that has no letter left out."""
+    kept = [word.lower() for word in words if any(letter.isalpha() for letter in word)]
+    return sign.join(kept)
+'''
+SOLUTION = "current = current + 1 if value < limit else 0 best = max(best, current)"
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("planted")
+    write_rows(folder / "code", [code_row("planted.py", PLANTED), code_row("kept.py", KEPT)])
+    (folder / "mine.jsonl").write_text(json.dumps({"question": "Say hello.", "solution": SOLUTION}) + "\n")
+    return folder
+
+
+def questions_about_planted(folder: Path, name: str, **fields) -> tuple[SyntheticQABuilder, list[dict]]:
+    fields = {"decontaminate": [], "num_tasks": 2, "num_candidate_calls": 16, "num_mutants": 6, **fields}
+    fields = {"max_answer_fraction": 1.0, **fields}
+    config = SyntheticQAConfig(output_dir=str(folder / name), input=str(folder / "code"), **fields)
+    builder = SyntheticQABuilder(config)
+    builder.run().ledger.check()
+    return builder, read_rows(folder / name)
+
+
+def test_questions_about_what_a_benchmark_asks_are_removed_with_its_row(planted: Path) -> None:
+    _, all_rows = questions_about_planted(planted, "all")
+    builder, rows = questions_about_planted(planted, "kept", decontaminate_with=[f"{planted}/mine.jsonl:solution"])
+    assert {row["function"] for row in all_rows} == {"longest_run", "joined_words"}
+    assert rows == [row for row in all_rows if row["function"] == "joined_words"]
+    ledger = json.loads((planted / "kept" / "ledger.json").read_text())
+    step = next(step for step in ledger["steps"] if step["name"] == "decontamination")
+    (reason,) = step["reasons"]
+    assert reason == f"{planted}/mine.jsonl:solution"
+    assert step["reasons"][reason] == len(all_rows) - len(rows) == step["removed"]
+    assert len({row["kind"] for row in all_rows if row["function"] == "longest_run"}) == 4
+    assert "mine.jsonl:solution" in builder.card().description
+    assert "Decontaminated against: nothing, as the config asks for." in (planted / "all" / "README.md").read_text()
+    questions_about_planted(planted, "two", decontaminate_with=[f"{planted}/mine.jsonl:solution"], workers=2)
+    assert shard_hashes(planted / "two") == shard_hashes(planted / "kept")
+
+
+def test_checks_and_wrong_answers_are_compared_too() -> None:
+    question = Question("code_repair", "prompt", "content", check="assert f(1) == 2", wrong_answers=["def f(): pass"])
+    assert all(part in question.text for part in ("prompt", "content", "assert f(1) == 2", "def f(): pass"))
+
+
+def test_benchmarks_that_cannot_be_read_stop_the_build_before_anything_is_written(planted: Path) -> None:
+    with pytest.raises(ConfigError, match="benchmarks whose texts cannot be read"):
+        questions_about_planted(planted, "none", decontaminate=["all"], benchmarks_dir=str(planted))
+    assert not (planted / "none").exists()

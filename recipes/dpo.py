@@ -1,7 +1,7 @@
 """Section 3.2.4: direct preference optimisation on pairs of a right and a wrong answer.
 
     accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/dpo.py \
-        --config recipes/ling_coder_tiny/dpo.yaml [--field value]
+        --config recipes/configs/tiny/dpo.yaml [--field value]
 
 The trainer and the preference losses are TRL's; log-probabilities of policy and reference go through NormHead, and the
 router's balance and z-loss are added as in every stage.
@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 # Run as a script, this file's own folder comes first on sys.path, and not the repository's.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from recipes.training.recipe_loading import RecipeError, parse_recipe, quiet_environment
+from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
-    from recipes.training.arguments import DPOArguments
-    from recipes.training.chat_data import Removals
-    from recipes.training.planning import StagePlan
-    from recipes.training.trainer import LingTrainerMixin
+    from recipes.data.chat_data import Removals
+    from recipes.reporting.planning import StagePlan
+    from recipes.running.arguments import DPOArguments
+    from recipes.running.trainer import LingTrainerMixin
 
 
 def encode_dataset(
@@ -47,7 +47,7 @@ def encode_dataset(
 
     Source: paper 2.6.
     """
-    from recipes.training.chat_data import encode_preferences, read_rows
+    from recipes.data.chat_data import encode_preferences, read_rows
 
     rows = islice(read_rows(arguments.dataset, arguments.dataset_split), arguments.max_samples)
     pairs, removals = encode_preferences(rows, tokenizer, arguments.sequence_length)
@@ -80,8 +80,8 @@ def plan_stage(
 
     Source: paper 3.2.4.
     """
-    from recipes.training.checkpoints import geometry_for_plan
-    from recipes.training.planning import SourcePlan, start_plan
+    from recipes.reporting.planning import SourcePlan, start_plan
+    from recipes.running.checkpoints import geometry_for_plan
 
     plan = start_plan(arguments, "dpo", geometry_for_plan(arguments))
     epochs = int(arguments.num_train_epochs)
@@ -128,8 +128,8 @@ def make_trainer(
     from trl import DPOTrainer
     from trl.trainer import dpo_trainer
 
-    from recipes.training.norm_head import norm_head_instead_of_fused_head
-    from recipes.training.trainer import LingTrainerMixin
+    from recipes.objectives.norm_head import norm_head_instead_of_fused_head
+    from recipes.running.trainer import LingTrainerMixin
 
     class LingDPOTrainer(LingTrainerMixin, DPOTrainer):
         """DPOTrainer whose log-probabilities go through NormHead and whose loss has the router's z-loss too."""
@@ -188,16 +188,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Source: paper 3.2.4.
     """
-    from recipes.training.arguments import DPOArguments
+    from recipes.running.arguments import DPOArguments
 
     settings = parse_recipe(DPOArguments, arguments)
     import torch
 
-    from recipes.training.chat_data import epoch_order, fingerprint
-    from recipes.training.checkpoints import load_model, load_tokenizer, resolve_resume
-    from recipes.training.planning import complete_plan
-    from recipes.training.show_batch import describe_pair
-    from recipes.training.stage_run import (
+    from recipes.data.chat_data import epoch_order, fingerprint
+    from recipes.data.show_batch import describe_pair
+    from recipes.reporting.planning import complete_plan
+    from recipes.running.checkpoints import load_model, load_tokenizer, resolve_resume
+    from recipes.stages.course import (
         announce,
         is_main_process,
         model_overrides,
@@ -253,6 +253,6 @@ if __name__ == "__main__":
     try:
         main()
     except RecipeError as problem:
-        from recipes.training.stage_run import exit_with_message
+        from recipes.stages.course import exit_with_message
 
         exit_with_message(problem)

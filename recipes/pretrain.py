@@ -1,9 +1,9 @@
 """Section 3.2: pre-training: stage 1, stage 2 and annealing, with next-token and fill-in-the-middle objectives.
 
     accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/pretrain.py \
-        --config recipes/ling_coder_tiny/stage1.yaml [--field value]
-    python recipes/pretrain.py --config recipes/ling_coder_tiny/stage1.yaml --dry_run
-    python recipes/pretrain.py --config recipes/ling_coder_tiny/stage1.yaml --show_batch
+        --config recipes/configs/tiny/stage1.yaml [--field value]
+    python recipes/pretrain.py --config recipes/configs/tiny/stage1.yaml --dry_run
+    python recipes/pretrain.py --config recipes/configs/tiny/stage1.yaml --show_batch
 
 The order of the data is a pure function of the position, so `--resume_from auto` continues a killed run with the very
 losses of an unbroken one.
@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 # Run as a script, this file's own folder comes first on sys.path, and not the repository's.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from recipes.training.recipe_loading import RecipeError, parse_recipe, quiet_environment
+from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from recipes.training.arguments import PretrainArguments
-    from recipes.training.mixture import MixtureDataset
-    from recipes.training.planning import StagePlan
+    from recipes.data.mixture import MixtureDataset
+    from recipes.reporting.planning import StagePlan
+    from recipes.running.arguments import PretrainArguments
 
 
 def build_dataset(arguments: PretrainArguments, tokenizer: PreTrainedTokenizerBase) -> MixtureDataset:
@@ -44,9 +44,9 @@ def build_dataset(arguments: PretrainArguments, tokenizer: PreTrainedTokenizerBa
 
     Source: paper 3.2, Table 1.
     """
-    from recipes.training.fim import FimConfig
-    from recipes.training.mixture import build_mixture
-    from recipes.training.mixture_recipe import read_mixture
+    from recipes.data.mixture import build_mixture
+    from recipes.data.mixture_recipe import read_mixture
+    from recipes.objectives.fim import FimConfig
 
     tokenized = Path(arguments.tokenized)
     sources, groups = read_mixture(arguments.shares, tokenized, arguments.fim_sources, arguments.recipe_path)
@@ -79,9 +79,9 @@ def plan_stage(arguments: PretrainArguments) -> StagePlan:
 
     Source: paper 3.2, Table 1.
     """
-    from recipes.training.checkpoints import geometry_for_plan
-    from recipes.training.mixture_recipe import plan_sources, read_mixture
-    from recipes.training.planning import complete_plan, start_plan
+    from recipes.data.mixture_recipe import plan_sources, read_mixture
+    from recipes.reporting.planning import complete_plan, start_plan
+    from recipes.running.checkpoints import geometry_for_plan
 
     plan = start_plan(arguments, "pretrain", geometry_for_plan(arguments))
     sources, groups = read_mixture(
@@ -122,18 +122,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Source: paper 3.2.
     """
-    from recipes.training.arguments import PretrainArguments
+    from recipes.running.arguments import PretrainArguments
 
     settings = parse_recipe(PretrainArguments, arguments)
-    from recipes.training.stage_run import announce, is_main_process, model_overrides, moments_folder, prepare_console
+    from recipes.stages.course import announce, is_main_process, model_overrides, moments_folder, prepare_console
 
     plan = plan_stage(settings)
     if announce(settings, plan):
         return
-    from recipes.training.checkpoints import load_model, load_tokenizer, resolve_resume
-    from recipes.training.collator import collate_windows
-    from recipes.training.planning import complete_plan
-    from recipes.training.show_batch import describe_batch
+    from recipes.data.collator import collate_windows
+    from recipes.data.show_batch import describe_batch
+    from recipes.reporting.planning import complete_plan
+    from recipes.running.checkpoints import load_model, load_tokenizer, resolve_resume
 
     tokenizer = load_tokenizer(settings.tokenizer)
     with settings.main_process_first(desc="packing the mixture"):
@@ -151,8 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load_model(settings.init_from, tokenizer, torch.float32, settings.seed, model_overrides(settings))
     from transformers import Trainer
 
-    from recipes.training.stage_run import run_stage
-    from recipes.training.trainer import LingTrainerMixin
+    from recipes.running.trainer import LingTrainerMixin
+    from recipes.stages.course import run_stage
 
     class PretrainTrainer(LingTrainerMixin, Trainer):
         """Trainer with Ling's losses over the mixture."""
@@ -183,6 +183,6 @@ if __name__ == "__main__":
     try:
         main()
     except RecipeError as problem:
-        from recipes.training.stage_run import exit_with_message
+        from recipes.stages.course import exit_with_message
 
         exit_with_message(problem)

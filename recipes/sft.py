@@ -1,7 +1,7 @@
 """Section 3.2.3: supervised fine-tuning on packed conversations, with the loss on the assistant's words only.
 
     accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/sft.py \
-        --config recipes/ling_coder_tiny/sft.yaml [--field value]
+        --config recipes/configs/tiny/sft.yaml [--field value]
 
 The trainer is TRL's; the loss is the model's own (NormHead, balance and z-loss), which TRL's fused head would bypass.
 """
@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 # Run as a script, this file's own folder comes first on sys.path, and not the repository's.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from recipes.training.recipe_loading import RecipeError, parse_recipe, quiet_environment
+from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
-    from recipes.training.arguments import SFTArguments
-    from recipes.training.chat_data import EncodedConversation, Removals
-    from recipes.training.planning import StagePlan
-    from recipes.training.trainer import LingTrainerMixin
+    from recipes.data.chat_data import EncodedConversation, Removals
+    from recipes.reporting.planning import StagePlan
+    from recipes.running.arguments import SFTArguments
+    from recipes.running.trainer import LingTrainerMixin
 
 
 def encode_dataset(
@@ -47,7 +47,7 @@ def encode_dataset(
 
     Source: paper 2.5.
     """
-    from recipes.training.chat_data import encode_conversations, read_rows
+    from recipes.data.chat_data import encode_conversations, read_rows
 
     rows = islice(read_rows(arguments.dataset, arguments.dataset_split), arguments.max_samples)
     conversations, removals = encode_conversations(rows, tokenizer, arguments.sequence_length)
@@ -71,7 +71,7 @@ def collate_rows(rows: Sequence[dict[str, Sequence[int]]], pad_token_id: int) ->
     """
     import torch
 
-    from recipes.training.chat_data import IGNORED_LABEL
+    from recipes.data.chat_data import IGNORED_LABEL
 
     width = max(len(row["input_ids"]) for row in rows)
     batch: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "position_ids": []}
@@ -100,9 +100,9 @@ def plan_stage(
 
     Source: paper 3.2.3.
     """
-    from recipes.training.checkpoints import geometry_for_plan
-    from recipes.training.packing import best_fit
-    from recipes.training.planning import SourcePlan, start_plan
+    from recipes.data.packing import best_fit
+    from recipes.reporting.planning import SourcePlan, start_plan
+    from recipes.running.checkpoints import geometry_for_plan
 
     plan = start_plan(arguments, "sft", geometry_for_plan(arguments))
     epochs = int(arguments.num_train_epochs)
@@ -149,8 +149,8 @@ def make_trainer(
     from trl import SFTTrainer
     from trl.trainer import sft_trainer
 
-    from recipes.training.norm_head import norm_head_instead_of_fused_head
-    from recipes.training.trainer import LingTrainerMixin
+    from recipes.objectives.norm_head import norm_head_instead_of_fused_head
+    from recipes.running.trainer import LingTrainerMixin
 
     class LingSFTTrainer(LingTrainerMixin, SFTTrainer):
         """SFTTrainer that trains through the model's own forward and writes no card of TRL's into checkpoints."""
@@ -182,16 +182,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Source: paper 3.2.3.
     """
-    from recipes.training.arguments import SFTArguments
+    from recipes.running.arguments import SFTArguments
 
     settings = parse_recipe(SFTArguments, arguments)
     import torch
 
-    from recipes.training.chat_data import fingerprint, packed_epochs
-    from recipes.training.checkpoints import load_model, load_tokenizer, resolve_resume
-    from recipes.training.planning import complete_plan
-    from recipes.training.show_batch import describe_batch
-    from recipes.training.stage_run import (
+    from recipes.data.chat_data import fingerprint, packed_epochs
+    from recipes.data.show_batch import describe_batch
+    from recipes.reporting.planning import complete_plan
+    from recipes.running.checkpoints import load_model, load_tokenizer, resolve_resume
+    from recipes.stages.course import (
         announce,
         is_main_process,
         model_overrides,
@@ -246,6 +246,6 @@ if __name__ == "__main__":
     try:
         main()
     except RecipeError as problem:
-        from recipes.training.stage_run import exit_with_message
+        from recipes.stages.course import exit_with_message
 
         exit_with_message(problem)

@@ -3,7 +3,7 @@
     python -m datasets_builders tokenized --config datasets_builders/tokenized/configs/quickstart.yaml
 
 Beside the usual Parquet files (one row per document: where its tokens are) the `data` folder gets for each input
-`NAME.ds`, `NAME.ds.index` and `NAME.ds.metadata`, which `recipes.training.token_store.TokenStore` maps.
+`NAME.ds`, `NAME.ds.index` and `NAME.ds.metadata`, which `recipes.data.token_store.TokenStore` maps.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from modeling_ling import BailingMoeConfig, load_preset
 from modeling_ling.accounting import decode_bytes_per_token, flops_per_token, training_flops_per_token
-from recipes.training.devices import current_device_name, model_flops_utilization
+from recipes.reporting.devices import current_device_name, model_flops_utilization
 from tests.benchmarks.peer_models import (
     MODEL_CLASSES,
     dense_bytes_per_token,

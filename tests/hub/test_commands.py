@@ -60,7 +60,7 @@ def test_a_finished_stage_is_pushed_to_a_revision_of_its_step(
     (folder / "README.md").write_text("---\nlicense: mit\n---\n# Stage\n")
     files = run_client(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\n"
-        "from recipes.training.stage_run import push_model\nfrom huggingface_hub import list_repo_files\n"
+        "from recipes.stages.course import push_model\nfrom huggingface_hub import list_repo_files\n"
         f"push_model(Path({str(folder)!r}), 'acme/ling-tiny', 8)\n"
         "answer = list_repo_files('acme/ling-tiny', revision='step-000000008')"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from recipes.training.stage_run import RUN_FILE, push_model
+from recipes.stages.course import RUN_FILE, push_model
 from tests.hub_server import HubServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import PreTrainedTokenizerFast
+
+from datasets_builders.tokenized.token_files import write_token_store
+from datasets_builders.tokenized.tokenization import encode_document, tokenizer_fingerprint
+from modeling_ling.tokenizer import train_tokenizer
+from recipes.data.token_store import TokenStore
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes" / "configs" / "tiny"
+COMMON = ["--sequence_length", "128", "--per_device_train_batch_size", "2", "--warmup_steps", "1"]
+PRETRAIN = ["--global_batch_tokens", "512", "--max_epochs", "1000"]
+STDLIB = Path(textwrap.__file__).parent
 
 CODE = "def add_{0}(a, b):\n    # add two numbers, number {0}\n    return a + b + {0}\n\n\nprint(add_{0}({0}, 2))\n"
 PROSE = "Number {0} is followed by number {1}. People who count write it down, line after line.\n"
@@ -47,11 +61,9 @@ def _write_parquet(folder: Path, rows: list[dict]) -> None:
 def small_world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
     """Builds everything with the real tokenizer trainer, token-file writer and export."""
     torch.set_num_threads(1)
-    from datasets_builders.tokenized.token_files import write_token_store
-    from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
     from modeling_ling import BailingMoeConfig, BailingMoeForCausalLM
     from modeling_ling.export import export_model
-    from modeling_ling.tokenizer import encode_text, train_tokenizer
+    from modeling_ling.tokenizer import encode_text
 
     root = tmp_path_factory.mktemp("world")
     texts = _texts()
@@ -106,3 +118,52 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
     )
     export_model(BailingMoeForCausalLM(config), tokenizer, root / "fresh")
     return SmallWorld(root, root / "fresh")
+
+
+@pytest.fixture(scope="session")
+def command_line(small_world) -> Callable[..., list[str]]:
+    """Gives the arguments of a small run of a shipped recipe: command_line("stage1", output_dir, field=value)."""
+
+    def build(stage: str, output_dir: Path | None, **fields: object) -> list[str]:
+        sizes = {"sft": ["--global_batch_rows", "4"], "dpo": ["--global_batch_pairs", "4"]}.get(stage, PRETRAIN)
+        arguments = ["--config", str(RECIPES / f"{stage}.yaml"), "--data_root", str(small_world.root), *COMMON, *sizes]
+        if stage == "stage1":
+            arguments += ["--milestones_tokens", "1024", "--init_from", str(small_world.model)]
+        if output_dir is not None:
+            arguments += ["--output_dir", str(output_dir)]
+        for name, value in fields.items():
+            arguments += [f"--{name}", str(value)]
+        return arguments
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def source_texts() -> list[str]:
+    """Sixty files of the standard library, of all sizes, in a fixed order."""
+    files = sorted(STDLIB.glob("*.py"))[:60]
+    return [file.read_text(encoding="utf-8", errors="replace") for file in files]
+
+
+@pytest.fixture(scope="session")
+def tokenizer(source_texts: list[str]) -> PreTrainedTokenizerFast:
+    return train_tokenizer(source_texts[:20], vocab_size=1200)
+
+
+@pytest.fixture(scope="session")
+def write_store(tokenizer: PreTrainedTokenizerFast) -> Callable[..., TokenStore]:
+    """Writes a token file from texts; the same files that the tokenized builder writes."""
+
+    def write(folder: Path, texts: list[str], name: str = "code") -> TokenStore:
+        documents = (encode_document(tokenizer, text) for text in texts)
+        path = folder / "data" / f"{name}.ds"
+        write_token_store(path, documents, {"tokenizer_fingerprint": tokenizer_fingerprint(tokenizer)})
+        return TokenStore(path)
+
+    return write
+
+
+@pytest.fixture
+def make_store(tmp_path: Path, write_store: Callable[..., TokenStore]) -> Callable[..., TokenStore]:
+    """Writes a token file into the test's own folder."""
+    return partial(write_store, tmp_path)

@@ -1,0 +1,177 @@
+"""Section 3.2: documents as chunks that fit a window, each rearranged for fill-in-the-middle or left as it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from recipes.data.token_store import TokenStore
+from recipes.objectives.fim import FimConfig, apply_fim, is_selected, refusal
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# Room left in a chunk that will be rearranged: three markers, the end token, and tokens split anew at two cuts.
+FIM_SLACK_TOKENS = 10
+# A chunk may end this share of the window early to end at a line's end; a longer line is cut where the window ends.
+LINE_SEARCH_FRACTION = 0.25
+# Chunks whose texts are decoded and encoded in one call, which the tokenizer does in parallel.
+BATCH_CHUNKS = 1024
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of token ids that stays together in one window.
+
+    Attributes:
+        ids: uint32 of shape (tokens,).
+        document: number of the document in its store.
+        part: number of the chunk in its document.
+        key: what the draws of fill-in-the-middle hang on, empty where the chunk is not selected.
+        rearranged: whether `ids` are the rearranged ones.
+    """
+
+    ids: np.ndarray
+    document: int
+    part: int
+    key: str = ""
+    rearranged: bool = False
+
+
+def document_key(ids: np.ndarray) -> str:
+    """Return what identifies a document wherever it stands: a hash of its token ids."""
+    return hashlib.blake2b(np.ascontiguousarray(ids, dtype="<u4").tobytes(), digest_size=16).hexdigest()
+
+
+class LineEnds:
+    """Which ids of a vocabulary end a line or begin with a line end, learnt from the tokenizer on first use."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._ends: np.ndarray | None = None
+        self._starts: np.ndarray | None = None
+
+    def last_cut(self, ids: np.ndarray, budget: int) -> int:
+        """Return how many of `ids` (at most `budget`) make a chunk that ends at a line's end, where one is near."""
+        if self._ends is None or self._starts is None:
+            texts = self._tokenizer.batch_decode([[token] for token in range(len(self._tokenizer))])
+            self._ends = np.array([text.endswith("\n") for text in texts])
+            self._starts = np.array([text.startswith("\n") for text in texts])
+        earliest = max(int(budget * (1.0 - LINE_SEARCH_FRACTION)), 1)
+        # A cut at c is at a line end if token c - 1 ends in a newline, or token c (newline, indentation) begins so.
+        fits = self._ends[ids[earliest - 1 : budget]] | self._starts[ids[earliest : budget + 1]]
+        cuts = np.flatnonzero(fits)
+        return earliest + int(cuts[-1]) if len(cuts) else budget
+
+
+class Chunker:
+    """Cuts the documents of one store and applies fill-in-the-middle; `counts` says what was done.
+
+    Cutting between tokens rather than re-encoding cut text keeps every id of the corpus, and a newline is never inside
+    a character, so a chunk cut at one decodes cleanly.
+
+    Args:
+        tokenizer: the one that wrote the store.
+        seq_length: tokens per window; no chunk is longer.
+        fim: with markers resolved, or None.
+        seed: of the rearranging.
+        end_id: the end token of documents.
+
+    Source: ours; context-level fill-in-the-middle in effect, without its damage at window edges.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, seq_length: int, fim: FimConfig | None, seed: int, end_id: int
+    ) -> None:
+        self.tokenizer, self.seq_length, self.fim, self.seed, self.end_id = tokenizer, seq_length, fim, seed, end_id
+        self.line_ends = LineEnds(tokenizer)
+        self.counts: Counter[str] = Counter()
+        markers = fim.markers if fim else ()
+        marker_ids = cast(list[int], tokenizer.convert_tokens_to_ids(list(markers)))
+        self.marker_ids = dict(zip(markers, marker_ids, strict=True))
+        self.special_ids = np.array(sorted(tokenizer.added_tokens_decoder), dtype=np.uint32)
+
+    def chunks(self, store: TokenStore) -> Iterator[Chunk]:
+        """Yield every chunk of the store, in its order."""
+        stream = self._cut(store)
+        while batch := list(islice(stream, BATCH_CHUNKS)):
+            yield from self._rearrange(batch)
+
+    def _cut(self, store: TokenStore) -> Iterator[Chunk]:
+        for number in range(store.num_documents):
+            ids = store.document(number)
+            name = document_key(ids) if self.fim else ""
+            start = part = 0
+            while start < len(ids):
+                selected = self.fim is not None and is_selected(f"{name}/{part}", self.fim, self.seed)
+                rest = ids[start:]
+                # A rest that fits stays whole, even where rearranging it then proves too long.
+                budget = self.seq_length - (FIM_SLACK_TOKENS if selected and len(rest) > self.seq_length else 0)
+                size = len(rest) if len(rest) <= budget else self.line_ends.last_cut(rest, budget)
+                yield Chunk(rest[:size], number, part, f"{name}/{part}" if selected else "")
+                start, part = start + size, part + 1
+            self.counts["documents"] += 1
+            self.counts["documents_cut"] += part > 1
+            self.counts["chunks"] += part
+
+    def _rearrange(self, batch: list[Chunk]) -> list[Chunk]:
+        """Return the batch with its selected chunks rearranged, or left with the reason counted."""
+        from modeling_ling.tokenizer import encode_texts
+
+        selected = [position for position, chunk in enumerate(batch) if chunk.key]
+        if not selected or self.fim is None:
+            return batch
+        texts = self.tokenizer.batch_decode(
+            [self._body(batch[position]).tolist() for position in selected],
+            skip_special_tokens=False,
+            clean_up_tokenization_spaces=False,
+        )
+        pieces_of = {}
+        for position, text in zip(selected, texts, strict=True):
+            reason = self._refusal(batch[position], text)
+            if reason is None:
+                pieces_of[position] = apply_fim(text, batch[position].key, self.fim, self.seed)
+            else:
+                self.counts[reason] += 1
+        encoded = iter(
+            encode_texts(
+                self.tokenizer,
+                [piece.value for pieces in pieces_of.values() for piece in pieces if not piece.is_marker],
+            )
+        )
+        result = list(batch)
+        for position, pieces in pieces_of.items():
+            ids: list[int] = []
+            for piece in pieces:
+                ids += [self.marker_ids[piece.value]] if piece.is_marker else next(encoded)
+            # The end token stays a target after the middle, or the model never learns to stop filling in.
+            ids.append(self.end_id)
+            result[position] = self._fitting(batch[position], ids)
+        return result
+
+    def _body(self, chunk: Chunk) -> np.ndarray:
+        """Return the ids of a chunk without the document's end token."""
+        return chunk.ids[:-1] if self._ends_document(chunk) else chunk.ids
+
+    def _ends_document(self, chunk: Chunk) -> bool:
+        return int(chunk.ids[-1]) == self.end_id
+
+    def _refusal(self, chunk: Chunk, text: str) -> str | None:
+        if self.fim is None or np.isin(self._body(chunk), self.special_ids).any():
+            # A rendered conversation, say: its role tokens would come back from the string as plain text.
+            return "fim_special_token_in_document"
+        return refusal(text, self.fim)
+
+    def _fitting(self, chunk: Chunk, ids: list[int]) -> Chunk:
+        if len(ids) > self.seq_length:
+            self.counts["fim_too_long"] += 1
+            return chunk
+        self.counts["fim_rearranged"] += 1
+        self.counts["fim_end_tokens_added"] += not self._ends_document(chunk)
+        return replace(chunk, ids=np.array(ids, dtype=np.uint32), rearranged=True)

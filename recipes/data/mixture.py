@@ -1,0 +1,285 @@
+"""Section 3.2, Table 1: the token mixture of a pre-training stage, at both levels.
+
+Table 1 gives the shares of code, natural language and mathematics, and within code those of raw, code-related and
+synthetic data. A group's ratio times a source's ratio within it is the source's share of the windows; windows hold
+equal numbers of tokens but for their padding, which `plan` reports beside the real tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from recipes.data.mixture_ratios import MixtureSource, global_ratios
+from recipes.data.packing import PackedWindows, pack_documents
+from recipes.data.token_store import TokenStore
+from recipes.data.window_order import BlockOrder, permuted
+from recipes.objectives.fim import FimConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED_LABEL = -100
+# The smallest block in which each of Table 1's fifteen shares is a whole number of windows (stage 2's 3.25 % is 65).
+DEFAULT_BLOCK_WINDOWS = 2000
+
+
+@dataclass(frozen=True)
+class PackedSource:
+    """A source with its windows: what `MixtureDataset` reads."""
+
+    source: MixtureSource
+    windows: tuple[PackedWindows, ...]
+
+    @property
+    def num_windows(self) -> int:
+        """Windows of all token files."""
+        return sum(len(windows) for windows in self.windows)
+
+    @property
+    def num_tokens(self) -> int:
+        """Real tokens of all token files."""
+        return sum(windows.num_tokens for windows in self.windows)
+
+    @property
+    def tokens_per_window(self) -> float:
+        """Mean number of real tokens in a window."""
+        return self.num_tokens / self.num_windows
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """What a stage takes from one source.
+
+    Attributes:
+        source: name.
+        group: group's name.
+        ratio: share of all windows asked for, both levels multiplied.
+        windows: windows planned.
+        tokens_wanted: real tokens planned (padding left out).
+        tokens_available: real tokens that the source holds.
+        epochs: passes over the source.
+        token_share: share of the stage's real tokens.
+        padding_fraction: share of the source's positions that is padding.
+    """
+
+    source: str
+    group: str
+    ratio: float
+    windows: int
+    tokens_wanted: int
+    tokens_available: int
+    epochs: float
+    token_share: float
+    padding_fraction: float
+
+
+class MixtureDataset(Dataset):
+    """The windows of a stage in their order: a map-style dataset that any sequential sampler reads.
+
+    Args:
+        sources: with their windows packed.
+        group_ratios: group's name to share of all tokens.
+        num_windows: windows of the stage.
+        seed: of the order of blocks and of windows within a source.
+        block_size: windows within which every source has its exact count.
+        max_epochs: passes over a source that are allowed.
+
+    Raises:
+        ValueError: ratios wrong, windows of different lengths, or a source too small for its share.
+
+    Source: paper Table 1 (ratios); the blocks, the order and the limit on passes are ours.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[PackedSource],
+        group_ratios: Mapping[str, float],
+        num_windows: int,
+        seed: int,
+        block_size: int = DEFAULT_BLOCK_WINDOWS,
+        max_epochs: float = 4.0,
+    ) -> None:
+        self.sources = tuple(sources)
+        self.group_ratios = dict(group_ratios)
+        self.ratios = global_ratios([packed.source for packed in self.sources], self.group_ratios)
+        self.seed = seed
+        self.max_epochs = max_epochs
+        lengths = {windows.seq_length for packed in self.sources for windows in packed.windows}
+        if len(lengths) != 1:
+            raise ValueError(f"Windows of a mixture must have one length, these have {sorted(lengths)}.")
+        self.seq_length = lengths.pop()
+        self.order = BlockOrder(self.ratios, num_windows, block_size, seed)
+        self._starts = [[0, *accumulate(len(windows) for windows in packed.windows)] for packed in self.sources]
+        self._check_supply()
+
+    def _check_supply(self) -> None:
+        """Stop before the first step where a source would be repeated too often, naming every such source."""
+        short = []
+        for row, packed in zip(self.plan(), self.sources, strict=True):
+            if row.windows and row.epochs > self.max_epochs:
+                short.append(
+                    f"  {row.source}: {row.windows} windows ({row.tokens_wanted} tokens) wanted, {packed.num_windows} "
+                    f"({row.tokens_available} tokens) available = {row.epochs:.2f} epochs"
+                )
+        if short:
+            raise ValueError(
+                f"Sources are too small for their share at max_epochs {self.max_epochs:g}:\n"
+                + "\n".join(short)
+                + "\nAdd data, lower their ratio or the stage's tokens, or raise max_epochs."
+            )
+
+    def __len__(self) -> int:
+        return self.order.num_windows
+
+    def locate(self, place: int) -> tuple[int, int]:
+        """Return the source at a place of the stage and the ordinal of its window, which counts on over epochs.
+
+        Args:
+            place: 0 to len - 1: global step times windows per step, plus the place within the step.
+
+        Returns:
+            Source number and ordinal; a function of `place`, the ratios and the seed only.
+
+        Raises:
+            IndexError: no such place.
+        """
+        return self.order.locate(place)
+
+    def window_of(self, source: int, ordinal: int) -> tuple[PackedWindows, int]:
+        """Return the packed windows and the window number behind an ordinal: each epoch in its own order."""
+        epoch, rank = divmod(ordinal, self.sources[source].num_windows)
+        number = permuted(rank, self.sources[source].num_windows, self.seed + 1_000_003 * source, epoch)
+        store = bisect_right(self._starts[source], number) - 1
+        return self.sources[source].windows[store], number - self._starts[source][store]
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        """Return one window.
+
+        Args:
+            place: 0 to len - 1.
+
+        Returns:
+            `input_ids`, `position_ids` (from 0 in every chunk, and in the padding) and `labels`, each (seq_length,)
+            int64; labels equal the ids, -100 on padding and on every chunk's first token, since the model shifts them
+            and a chunk must not be predicted from the one before it. `source`: the source's number.
+
+        Raises:
+            IndexError: no such place.
+        """
+        source, ordinal = self.locate(place)
+        windows, number = self.window_of(source, ordinal)
+        input_ids = windows.ids(number).astype(np.int64)
+        ends = windows.boundaries(number)
+        starts = np.concatenate([[0], ends])
+        # The padding after the last chunk counts as a chunk: nothing attends to it or is predicted from it.
+        starts = starts[starts < self.seq_length]
+        lengths = np.diff(np.append(starts, self.seq_length))
+        position_ids = np.arange(self.seq_length) - np.repeat(starts, lengths)
+        labels = input_ids.copy()
+        labels[starts] = IGNORED_LABEL
+        labels[ends[-1] :] = IGNORED_LABEL
+        return {
+            "input_ids": torch.from_numpy(input_ids),
+            "position_ids": torch.from_numpy(position_ids),
+            "labels": torch.from_numpy(labels),
+            "source": source,
+        }
+
+    def plan(self) -> list[PlanRow]:
+        """Return what the stage takes from each source, in windows and in real tokens."""
+        windows = [self.order.windows_of(number) for number in range(len(self.sources))]
+        tokens = [round(count * packed.tokens_per_window) for count, packed in zip(windows, self.sources, strict=True)]
+        return [
+            PlanRow(
+                source=packed.source.name,
+                group=packed.source.group,
+                ratio=ratio,
+                windows=count,
+                tokens_wanted=wanted,
+                tokens_available=packed.num_tokens,
+                epochs=count / packed.num_windows,
+                token_share=wanted / sum(tokens),
+                padding_fraction=1.0 - packed.tokens_per_window / self.seq_length,
+            )
+            for packed, ratio, count, wanted in zip(self.sources, self.ratios, windows, tokens, strict=True)
+        ]
+
+    def fingerprint(self) -> str:
+        """Return a hash of all that decides which window comes where: a resumed run must find the same."""
+        facts = {
+            "sources": [
+                [packed.source.name, ratio, [windows.fingerprint for windows in packed.windows]]
+                for packed, ratio in zip(self.sources, self.ratios, strict=True)
+            ],
+            "seq_length": self.seq_length,
+            "num_windows": len(self),
+            "block_size": self.order.block_size,
+            "seed": self.seed,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def build_mixture(
+    sources: Sequence[MixtureSource],
+    group_ratios: Mapping[str, float],
+    tokenizer: PreTrainedTokenizerBase,
+    seq_length: int,
+    num_windows: int,
+    seed: int,
+    cache_dir: str | Path,
+    fim: FimConfig | None = None,
+    block_size: int = DEFAULT_BLOCK_WINDOWS,
+    max_epochs: float = 4.0,
+) -> MixtureDataset:
+    """Pack every source that has a share, or open what was packed before, and plan the stage.
+
+    Args:
+        sources: with the paths of their token files.
+        group_ratios: group's name to share of all tokens.
+        tokenizer: the one that wrote the token files.
+        seq_length: tokens per window.
+        num_windows: windows of the stage: its tokens over `seq_length`.
+        seed: of fill-in-the-middle and of the order.
+        cache_dir: where packed windows are kept.
+        fim: for sources with `is_code`; None for none.
+        block_size: windows within which every source has its exact count.
+        max_epochs: passes over a source that are allowed.
+
+    Returns:
+        The stage's windows.
+
+    Raises:
+        FileNotFoundError: a token file is missing.
+        ValueError: ratios, tokenizer, markers or supply are wrong.
+
+    Source: paper 3.2, Table 1.
+    """
+    ratios = global_ratios(sources, group_ratios)
+    packed = [
+        PackedSource(
+            source,
+            tuple(
+                pack_documents(
+                    TokenStore(path), tokenizer, seq_length, fim if source.is_code else None, seed, cache_dir
+                )
+                for path in source.paths
+            ),
+        )
+        for source, ratio in zip(sources, ratios, strict=True)
+        # A source without a share (no synthetic data in some stage, say) need not even exist.
+        if ratio > 0
+    ]
+    used_groups = {entry.source.group for entry in packed}
+    shares = {group: share for group, share in group_ratios.items() if group in used_groups}
+    return MixtureDataset(packed, shares, num_windows, seed, block_size, max_epochs)

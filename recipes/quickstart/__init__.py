@@ -1,0 +1,1 @@
+"""The whole paper once, small and real, on a CPU."""

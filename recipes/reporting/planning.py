@@ -1,0 +1,233 @@
+"""Section 3.2, Table 1: what a recipe is going to do, worked out before the first step and without a GPU.
+
+The same plan is printed by `python -m recipes plan`, by `--dry_run`, and written beside what was consumed in the card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+    from modeling_ling.geometry import Geometry
+    from recipes.running.recipe_keys import StageArguments
+
+# Hours are given for one GPU of this peak at this utilization: what HF-native training of such models has been reported
+# to reach. An assumption, printed beside the figure.
+ASSUMED_DEVICE = "H100"
+ASSUMED_UTILIZATION = 0.08
+
+
+@dataclass
+class SourcePlan:
+    """One source of tokens: what the stage wants and what there is.
+
+    Attributes:
+        name: path in Table 1, code.raw for example.
+        share: of the stage's tokens, 0..1.
+        wanted_tokens: of the whole stage.
+        available_tokens: None where the data has not been built yet.
+    """
+
+    name: str
+    share: float
+    wanted_tokens: int
+    available_tokens: int | None = None
+
+    @property
+    def epochs(self) -> float | None:
+        """Passes over the source, None where its size is not known."""
+        return self.wanted_tokens / self.available_tokens if self.available_tokens else None
+
+
+@dataclass
+class StagePlan:
+    """What a stage will do.
+
+    Attributes:
+        kind: pretrain, sft or dpo.
+        num_steps: optimizer steps; None where it depends on data that is not built yet.
+        learning_rates: at the first, the middle and the last step.
+        notes: lines about the data: removed rows, padding, what is missing.
+    """
+
+    kind: str
+    stage: str
+    recipe_path: str
+    output_dir: str
+    init_from: str
+    sequence_length: int
+    rows_per_step: int
+    num_devices: int
+    rows_per_device: int
+    accumulation: int
+    schedule: str
+    num_steps: int | None = None
+    learning_rates: tuple[float, float, float] | None = None
+    total_parameters: int = 0
+    active_parameters: int = 0
+    training_state_bytes: int = 0
+    flops_per_token: float = 0.0
+    sources: list[SourcePlan] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Positions of one optimizer step."""
+        return self.rows_per_step * self.sequence_length
+
+    @property
+    def total_tokens(self) -> int | None:
+        """Positions of the whole stage."""
+        return None if self.num_steps is None else self.num_steps * self.tokens_per_step
+
+
+def build_learning_rate(arguments: StageArguments, num_steps: int, tokens_per_step: int) -> Callable[[int], float]:
+    """Return the stage's learning rate by step.
+
+    Args:
+        arguments: a StageArguments.
+        num_steps: optimizer steps of the stage.
+        tokens_per_step: turns milestones_tokens into steps.
+
+    Returns:
+        Step (from 0) to learning rate.
+
+    Raises:
+        RecipeError: the schedule's keys do not fit together.
+
+    Source: paper Table 1.
+    """
+    from recipes.running.recipe_loading import RecipeError
+    from recipes.running.schedules import build_schedule, milestones_in_steps
+
+    try:
+        multiplier = build_schedule(
+            arguments.schedule,
+            learning_rate=arguments.learning_rate,
+            num_steps=num_steps,
+            min_learning_rate=arguments.min_learning_rate,
+            warmup_steps=int(arguments.warmup_steps or 0),
+            learning_rates=arguments.learning_rates,
+            milestones=milestones_in_steps(arguments.milestones_tokens, tokens_per_step),
+            timescale_fraction=arguments.timescale_fraction,
+        )
+    except ValueError as error:
+        raise RecipeError(f"{arguments.recipe_path}: schedule: {arguments.schedule}: {error}") from error
+    return lambda step: multiplier(min(step, num_steps - 1)) * arguments.learning_rate
+
+
+def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingMoeConfig) -> StagePlan:
+    """Return the part of a plan that needs no data.
+
+    Args:
+        arguments: a StageArguments with accumulation derived.
+        kind: pretrain, sft or dpo.
+        config: the model's configuration.
+
+    Returns:
+        A plan without steps, sources and learning rates.
+
+    Source: ours; the counting is modeling_ling.accounting's.
+    """
+    from modeling_ling.accounting import count_parameters, training_flops_per_token, training_state_bytes
+
+    parameters = count_parameters(config)
+    # In full precision weights and gradients have four bytes and there is no second copy of the weights.
+    num_bytes = 2 if arguments.bf16 else 4
+    state = training_state_bytes(config, weight_bytes_per_value=num_bytes, gradient_bytes_per_value=num_bytes)
+    return StagePlan(
+        kind=kind,
+        stage=arguments.stage or kind,
+        recipe_path=arguments.recipe_path,
+        output_dir=arguments.output_dir,
+        init_from=arguments.init_from,
+        sequence_length=arguments.sequence_length,
+        rows_per_step=arguments.batch_rows_per_step,
+        num_devices=arguments.world_size,
+        rows_per_device=arguments.per_device_train_batch_size,
+        accumulation=arguments.gradient_accumulation_steps,
+        schedule=arguments.schedule,
+        total_parameters=parameters.total,
+        active_parameters=parameters.active,
+        training_state_bytes=state["total"],
+        flops_per_token=training_flops_per_token(config, arguments.sequence_length),
+    )
+
+
+def complete_plan(plan: StagePlan, arguments: StageArguments, num_steps: int) -> Callable[[int], float]:
+    """Enter the number of steps and the learning rates.
+
+    Args:
+        plan: changed in place.
+        arguments: a StageArguments.
+        num_steps: optimizer steps.
+
+    Returns:
+        The learning rate by step.
+    """
+    learning_rate_at = build_learning_rate(arguments, num_steps, plan.tokens_per_step)
+    plan.num_steps = num_steps
+    middle = max(num_steps // 2, 0)
+    plan.learning_rates = (learning_rate_at(0), learning_rate_at(middle), learning_rate_at(num_steps - 1))
+    return learning_rate_at
+
+
+def _count(value: float | None) -> str:
+    return "not known" if value is None else f"{value:,.0f}"
+
+
+def describe_sources(sources: list[SourcePlan]) -> list[str]:
+    """Return a text table: source, share, tokens wanted, tokens available, epochs."""
+    lines = [f"  {'source':<22}{'share':>8}{'tokens wanted':>17}{'available':>17}{'epochs':>9}"]
+    for source in sources:
+        available = "not built yet" if source.available_tokens is None else _count(source.available_tokens)
+        epochs = "-" if source.epochs is None else f"{source.epochs:.2f}"
+        lines.append(f"  {source.name:<22}{source.share:>8.2%}{source.wanted_tokens:>17,}{available:>17}{epochs:>9}")
+    return lines
+
+
+def render_plan(plan: StagePlan) -> str:
+    """Return the plan as text for a terminal.
+
+    Args:
+        plan: complete or not; what is not known is said to be.
+
+    Returns:
+        Lines, without a final line end.
+    """
+    from recipes.reporting.devices import peak_flops_per_second
+
+    total_flops = None if plan.total_tokens is None else plan.total_tokens * plan.flops_per_token
+    lines = [
+        f"{plan.stage} ({plan.kind}): {plan.recipe_path or 'no recipe file'}",
+        f"  begins with       {plan.init_from}",
+        f"  writes to         {plan.output_dir}",
+        f"  parameters        {plan.total_parameters:,}, of which {plan.active_parameters:,} active per token",
+        f"  steps             {_count(plan.num_steps)} of {plan.tokens_per_step:,} tokens "
+        f"({plan.rows_per_step} rows of {plan.sequence_length})",
+        f"  accumulation      {plan.accumulation} (derived: {plan.rows_per_step} rows / {plan.num_devices} device(s) / "
+        f"{plan.rows_per_device} at once)",
+        f"  tokens            {_count(plan.total_tokens)}",
+        f"  training state    {plan.training_state_bytes / 1e9:,.2f} GB over all devices, activations not counted",
+        f"  compute           {plan.flops_per_token / 1e9:,.3f} GFLOP/token"
+        + (f", {total_flops:.3g} FLOP in all" if total_flops else ""),
+    ]
+    if total_flops:
+        peak = peak_flops_per_second(ASSUMED_DEVICE) or 1.0
+        hours = total_flops / (peak * ASSUMED_UTILIZATION) / 3600
+        lines.append(
+            f"  time              {hours:,.2g} {ASSUMED_DEVICE} hours, if {ASSUMED_UTILIZATION:.0%} of its peak is used"
+        )
+    if plan.learning_rates:
+        start, middle, end = plan.learning_rates
+        lines.append(
+            f"  learning rate     {start:.3g} at the start, {middle:.3g} in the middle, {end:.3g} at the end "
+            f"({plan.schedule})"
+        )
+    if plan.sources:
+        lines.extend(describe_sources(plan.sources))
+    lines.extend(f"  note: {note}" for note in plan.notes)
+    return "\n".join(lines)

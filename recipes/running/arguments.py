@@ -1,0 +1,60 @@
+"""Section 3.2: recipes as arguments of a trainer. One flat dataclass per kind of training.
+
+Each is our keys over the library's own arguments, so any key of TrainingArguments, SFTConfig or DPOConfig can be
+written too, except those that are derived (recipe_loading.DERIVED_KEYS).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformers import TrainingArguments
+from trl import DPOConfig, SFTConfig
+
+from recipes.running.recipe_keys import DPOKeys, PretrainKeys, SFTKeys
+
+
+def _apply_common_defaults(arguments: TrainingArguments) -> None:
+    """Set values that all three kinds share but that TRL or Trainer defaults otherwise."""
+    arguments.train_sampling_strategy = "sequential"
+    arguments.remove_unused_columns = False
+    arguments.ignore_data_skip = False
+    # Trainer would otherwise call a packed row's labels by another name.
+    arguments.label_names = ["labels"]
+
+
+@dataclass
+class PretrainArguments(PretrainKeys, TrainingArguments):
+    """Keys of recipes/pretrain.py: Table 1 and the objectives."""
+
+    def __post_init__(self) -> None:
+        self.expand_paths()
+        super().__post_init__()
+        _apply_common_defaults(self)
+        self.finish()
+
+
+@dataclass
+class SFTArguments(SFTKeys, SFTConfig):
+    """Keys of recipes/sft.py."""
+
+    def __post_init__(self) -> None:
+        self.expand_paths()
+        self.dataset_kwargs = {"skip_prepare_dataset": True}
+        self.packing, self.assistant_only_loss = False, False  # done by chat_data.py, before TRL sees the rows
+        self.max_length = self.sequence_length
+        super().__post_init__()
+        _apply_common_defaults(self)
+        self.finish()
+
+
+@dataclass
+class DPOArguments(DPOKeys, DPOConfig):
+    """Keys of recipes/dpo.py."""
+
+    def __post_init__(self) -> None:
+        self.expand_paths()
+        self.max_length = self.sequence_length
+        super().__post_init__()
+        _apply_common_defaults(self)
+        self.finish()

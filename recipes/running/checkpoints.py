@@ -1,0 +1,267 @@
+"""Section 3.2: where a stage begins. `init_from` takes the weights of the stage before; `resume_from` takes everything.
+
+The learning rates of Table 1 do not join at the stages' edges, so a new stage takes weights (and, on request, optimizer
+moments), never a schedule or a position in the data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from recipes.running.recipe_loading import RecipeError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
+    from modeling_ling.geometry import Geometry
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.running.recipe_keys import StageArguments
+
+COMPLETE_MARKER = "checkpoint_complete.json"
+PRESET_PREFIX = "preset:"
+
+
+def find_checkpoints(output_dir: Path) -> list[Path]:
+    """Return the whole checkpoints of a run, oldest first. One that a kill cut short has no marker and is left out.
+
+    Args:
+        output_dir: the run's folder.
+
+    Returns:
+        Folders named checkpoint-N.
+    """
+    found = []
+    for folder in output_dir.glob("checkpoint-*"):
+        match = re.fullmatch(r"checkpoint-(\d+)", folder.name)
+        if match and (folder / COMPLETE_MARKER).is_file():
+            found.append((int(match[1]), folder))
+    return [folder for _, folder in sorted(found)]
+
+
+def resolve_resume(resume_from: str | None, output_dir: Path, data_fingerprint: str) -> Path | None:
+    """Return the checkpoint that a run continues from.
+
+    Args:
+        resume_from: None, "auto" (the last whole one in output_dir, or a fresh start), or a folder.
+        output_dir: the run's folder.
+        data_fingerprint: of the data plan now; must equal the checkpoint's.
+
+    Returns:
+        The folder, or None for a fresh start.
+
+    Raises:
+        RecipeError: no such checkpoint, a cut one, or one whose data plan differs.
+    """
+    if resume_from is None:
+        return None
+    if resume_from == "auto":
+        checkpoints = find_checkpoints(output_dir)
+        if not checkpoints:
+            return None
+        folder = checkpoints[-1]
+    else:
+        folder = Path(resume_from)
+    marker = folder / COMPLETE_MARKER
+    if not marker.is_file():
+        raise RecipeError(
+            f"resume_from: {folder} is no whole checkpoint ({COMPLETE_MARKER} is missing). Give a checkpoint-N folder "
+            "of an earlier run, or auto for the last whole one in output_dir."
+        )
+    saved = json.loads(marker.read_text(encoding="utf-8"))["data_fingerprint"]
+    if saved != data_fingerprint:
+        raise RecipeError(
+            f"resume_from: {folder} was trained on other data or another batch (fingerprint {saved}, now "
+            f"{data_fingerprint}), so its position means nothing here. Restore the recipe and the data, or start a new "
+            "stage with init_from and another output_dir."
+        )
+    return folder
+
+
+def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path) -> int:
+    """Give an optimizer the moments of the last checkpoint of an earlier stage; its learning rates stay as they are.
+
+    Args:
+        optimizer: over the same parameters in the same order.
+        folder: the earlier stage's output folder.
+
+    Returns:
+        Number of parameters that received moments.
+
+    Raises:
+        RecipeError: no checkpoint there, or its parameters differ.
+
+    Source: ours; OLMo 3 carries moments from stage to stage in the same way.
+    """
+    import torch
+
+    checkpoints = find_checkpoints(folder)
+    if not checkpoints or not (checkpoints[-1] / "optimizer.pt").is_file():
+        raise RecipeError(
+            f"init_optimizer: true, but {folder} holds no whole checkpoint with optimizer.pt. Keep the last checkpoint "
+            "of the stage before (save_total_limit), or set init_optimizer: false."
+        )
+    saved = torch.load(checkpoints[-1] / "optimizer.pt", map_location="cpu", weights_only=True)
+    current = optimizer.state_dict()
+    sizes = [[len(group["params"]) for group in state["param_groups"]] for state in (saved, current)]
+    if sizes[0] != sizes[1]:
+        raise RecipeError(
+            f"init_optimizer: the optimizer in {checkpoints[-1]} has groups of {sizes[0]} tensors, this model "
+            f"has {sizes[1]}. Set init_optimizer: false."
+        )
+    optimizer.load_state_dict({"state": saved["state"], "param_groups": current["param_groups"]})
+    return len(saved["state"])
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """Split org/name@revision; a local folder is taken as it is."""
+    if Path(name).is_dir() or "@" not in name:
+        return name, None
+    repository, revision = name.rsplit("@", 1)
+    return repository, revision
+
+
+def load_config(init_from: str, vocab_size: int | None = None) -> BailingMoeConfig:
+    """Return the configuration that a stage starts with, without any weights.
+
+    Args:
+        init_from: `preset:NAME`, a model folder, or org/name[@revision].
+        vocab_size: tokens of the tokenizer; used by presets only.
+
+    Returns:
+        A BailingMoeConfig.
+
+    Raises:
+        RecipeError: nothing to be found under that name.
+    """
+    from modeling_ling import BailingMoeConfig
+    from modeling_ling.presets import load_preset
+
+    if init_from.startswith(PRESET_PREFIX):
+        try:
+            return load_preset(init_from.removeprefix(PRESET_PREFIX), vocab_size=vocab_size)
+        except (KeyError, ValueError, FileNotFoundError) as error:
+            raise RecipeError(f"init_from: {init_from!r}: {error}") from error
+    name, revision = split_revision(init_from)
+    try:
+        return BailingMoeConfig.from_pretrained(name, revision=revision or "main")
+    except OSError as error:
+        raise RecipeError(
+            f"init_from: no model at {init_from!r}. Give preset:tiny, the output_dir of the stage before (run it "
+            f"first), or org/name[@revision] on the Hub. ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def geometry_for_plan(arguments: StageArguments) -> Geometry | BailingMoeConfig:
+    """Return the sizes that a plan counts with: of init_from, or plan_preset's where that stage has not run yet.
+
+    Args:
+        arguments: the recipe's keys.
+
+    Returns:
+        `Geometry`, or the configuration of a model on the Hub; the vocabulary is the tokenizer's where there is one.
+
+    Raises:
+        RecipeError: nothing to be found under that name.
+    """
+    from modeling_ling.geometry import Geometry
+
+    vocab_size = None
+    tokenizer_file = Path(arguments.tokenizer) / "tokenizer.json"
+    if tokenizer_file.is_file():
+        from tokenizers import Tokenizer
+
+        vocab_size = Tokenizer.from_file(str(tokenizer_file)).get_vocab_size(with_added_tokens=True)
+    init_from = arguments.init_from
+    config_file = Path(init_from) / "config.json"
+    if config_file.is_file():
+        return Geometry.from_values(json.loads(config_file.read_text(encoding="utf-8")))
+    is_hub_name = init_from.count("/") == 1 and not Path(init_from).parent.is_dir()
+    if is_hub_name and not init_from.startswith(PRESET_PREFIX):
+        return load_config(init_from, vocab_size)
+    preset = init_from if init_from.startswith(PRESET_PREFIX) else arguments.plan_preset
+    if not preset.startswith(PRESET_PREFIX):
+        return load_config(preset, vocab_size)
+    try:
+        return Geometry.of_preset(preset.removeprefix(PRESET_PREFIX), vocab_size)
+    except ValueError as error:
+        raise RecipeError(f"init_from: {preset!r}: {error}") from error
+
+
+def load_model(
+    init_from: str,
+    tokenizer: PreTrainedTokenizerBase,
+    dtype: torch.dtype,
+    seed: int,
+    overrides: dict[str, Any] | None = None,
+) -> BailingMoeForCausalLM:
+    """Return the model that a stage starts with: fresh from a preset, or the weights of the stage before.
+
+    Args:
+        init_from: see `load_config`.
+        tokenizer: gives the number of tokens and the end and pad ids.
+        dtype: of the parameters.
+        seed: of the fresh weights.
+        overrides: configuration keys that the recipe sets.
+
+    Returns:
+        A BailingMoeForCausalLM in training mode.
+
+    Raises:
+        RecipeError: no such model, or one with fewer rows of embedding than the tokenizer has tokens.
+    """
+    import torch
+
+    from modeling_ling import BailingMoeForCausalLM
+
+    vocab_size = len(tokenizer)
+    config = load_config(init_from, vocab_size)
+    config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+    for key, value in (overrides or {}).items():
+        setattr(config, key, value)
+    if config.vocab_size < vocab_size:
+        raise RecipeError(
+            f"init_from: {init_from} knows {config.vocab_size} tokens, the tokenizer has {vocab_size}. Use the "
+            "tokenizer that the model was trained with."
+        )
+    if init_from.startswith(PRESET_PREFIX):
+        torch.manual_seed(seed)
+        model = BailingMoeForCausalLM(config)
+        model.to(dtype=dtype)  # type: ignore[call-arg]  # transformers' wrapper of it loses self
+    else:
+        name, revision = split_revision(init_from)
+        loaded = BailingMoeForCausalLM.from_pretrained(
+            name, revision=revision, config=config, dtype=dtype, check_finite=True
+        )
+        model = cast(BailingMoeForCausalLM, loaded)
+    return model.train()
+
+
+def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a run.
+
+    Args:
+        folder: a tokenizer folder, a model folder, or org/name[@revision].
+
+    Returns:
+        A PreTrainedTokenizerFast.
+
+    Raises:
+        RecipeError: nothing there.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    name, revision = split_revision(folder)
+    if not (Path(name) / "tokenizer.json").is_file() and Path(name).is_absolute():
+        raise RecipeError(f"tokenizer: {name} has no tokenizer.json. Train one with modeling_ling.tokenizer first.")
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(name, revision=revision or "main")
+    except (OSError, ValueError) as error:
+        raise RecipeError(
+            f"tokenizer: no tokenizer at {folder!r}. Give a folder with tokenizer.json, or org/name[@revision]. "
+            f"({str(error).splitlines()[0]})"
+        ) from error

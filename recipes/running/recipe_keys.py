@@ -1,0 +1,274 @@
+"""Section 3.2, Table 1: the keys of a recipe that are ours, checked without any library: YAML key = field = CLI flag.
+
+`arguments` puts each class over the library's own arguments to train with; `plan_settings` fills it without them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from recipes.running.recipe_loading import RecipeError
+from recipes.running.schedules import SCHEDULE_NAMES
+
+if TYPE_CHECKING:
+    # What the keys are checked with comes from the class that they are put over.
+    from transformers import TrainingArguments as LibraryArguments
+else:
+    LibraryArguments = object
+
+DATA_ROOT_PLACEHOLDER = "{data_root}"
+
+
+@dataclass
+class StageArguments(LibraryArguments):
+    """What every stage has, whatever trains it."""
+
+    recipe: str = field(default="", metadata={"help": "pretrain, sft or dpo: which script runs this recipe"})
+    stage: str = field(default="", metadata={"help": "the stage's name in the paper, for the card"})
+    recipe_path: str = field(default="", metadata={"help": "set by --config"})
+    output_dir: str = field(default="", metadata={"help": "the run's folder, a model folder at the end"})
+    data_root: str = field(
+        default="outputs/quickstart", metadata={"help": "replaces {data_root} in every path of the recipe"}
+    )
+    init_from: str = field(
+        default="preset:tiny",
+        metadata={"help": "weights to begin with: preset:NAME, the output_dir of a stage, or org/name[@revision]"},
+    )
+    plan_preset: str = field(
+        default="preset:tiny", metadata={"help": "geometry to plan with while init_from does not exist yet"}
+    )
+    init_optimizer: bool = field(
+        default=False, metadata={"help": "take the optimizer's moments from init_from's last checkpoint too"}
+    )
+    resume_from: str | None = field(
+        default=None, metadata={"help": "continue a run: a checkpoint-N folder, or auto for the last in output_dir"}
+    )
+    tokenizer: str = field(
+        default="{data_root}/tokenizer", metadata={"help": "folder with tokenizer.json, or org/name[@revision]"}
+    )
+    sequence_length: int = field(default=512, metadata={"help": "tokens in a row"})
+    schedule: str = field(default="cosine", metadata={"help": f"learning-rate law: {', '.join(SCHEDULE_NAMES)}"})
+    min_learning_rate: float = field(default=0.0, metadata={"help": "where the schedule ends"})
+    learning_rates: list[float] = field(
+        default_factory=list, metadata={"help": "multi_step_constant: the levels; the first is learning_rate"}
+    )
+    milestones_tokens: list[int] = field(
+        default_factory=list, metadata={"help": "multi_step_constant: tokens after which the next level begins"}
+    )
+    timescale_fraction: float = field(
+        default=0.01, metadata={"help": "inverse_sqrt_pinned: time constant as a share of the stage"}
+    )
+    router_aux_loss_coef: float | None = field(
+        default=0.015, metadata={"help": "coefficient of the balance loss; null keeps the model's"}
+    )
+    router_z_loss_coef: float | None = field(
+        default=1e-4, metadata={"help": "coefficient of the router's z-loss; null keeps the model's"}
+    )
+    router_warmup_steps: int = field(
+        default=0, metadata={"help": "steps over which random routing gives way to learned routing; 0: none"}
+    )
+    freeze_router: bool = field(
+        default=False, metadata={"help": "do not train the routers; their losses are then logged, not added"}
+    )
+    show_batch: bool = field(default=False, metadata={"help": "decode the first batch and stop"})
+    dry_run: bool = field(default=False, metadata={"help": "print the plan and stop"})
+    push_to_hub_repo: str | None = field(
+        default=None, metadata={"help": "ORG/NAME: push the finished model, private, to revision step-N"}
+    )
+
+    def expand_paths(self) -> None:
+        """Put data_root into every string that names it."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, str) and DATA_ROOT_PLACEHOLDER in value:
+                setattr(self, item.name, value.replace(DATA_ROOT_PLACEHOLDER, self.data_root))
+
+    def refuse(self, key: str, limit: str, fix: str) -> NoReturn:
+        """Raise a RecipeError that names the key, its value, the limit and the fix."""
+        where = f"{self.recipe_path}: " if self.recipe_path else ""
+        raise RecipeError(f"{where}{key}: {getattr(self, key)!r} is not allowed: {limit}. {fix}")
+
+    def check_stage(self, kind: str) -> None:
+        """Check the values that a type cannot.
+
+        Args:
+            kind: the script that is about to run.
+
+        Raises:
+            RecipeError: the first value out of its limits.
+        """
+        if self.recipe and self.recipe != kind:
+            self.refuse("recipe", f"this is a recipe for recipes/{self.recipe}.py", f"Run recipes/{self.recipe}.py.")
+        if self.schedule not in SCHEDULE_NAMES:
+            self.refuse("schedule", f"it must be one of {', '.join(SCHEDULE_NAMES)}", "Choose one of them.")
+        if self.sequence_length < 8:
+            self.refuse("sequence_length", "a row needs at least 8 tokens", "512 is usual for the tiny model.")
+        if self.learning_rate <= 0:
+            self.refuse("learning_rate", "it must be above 0", "3e-4 is stage 1's.")
+        if not 0 <= self.min_learning_rate <= self.learning_rate:
+            self.refuse(
+                "min_learning_rate", f"it must lie between 0 and learning_rate, {self.learning_rate}", "Lower it."
+            )
+        if self.per_device_train_batch_size < 1:
+            self.refuse("per_device_train_batch_size", "it must be at least 1", "It counts rows per device.")
+        if self.router_warmup_steps < 0:
+            self.refuse("router_warmup_steps", "it counts optimizer steps", "0 leaves the warm-up out.")
+        if self.router_warmup_steps and self.freeze_router:
+            self.refuse("router_warmup_steps", "freeze_router is true, so nothing would be learned", "Set it to 0.")
+        if self.save_total_limit is not None and self.save_total_limit < 2:
+            self.refuse(
+                "save_total_limit",
+                "a run killed while it saves needs the checkpoint before",
+                "Write 2 or more, or null.",
+            )
+
+    @property
+    def batch_rows_per_step(self) -> int:
+        """Rows of one optimizer step over all processes, once accumulation has been derived."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps * self.world_size
+
+    def derive_accumulation(self, key: str, rows_per_step: int) -> None:
+        """Set gradient_accumulation_steps so that a step has the wanted rows.
+
+        Args:
+            key: the recipe's key, for the message.
+            rows_per_step: rows over all processes and micro-batches.
+
+        Raises:
+            RecipeError: not a multiple of what all devices take at once; names the nearest sizes that are.
+        """
+        at_once = self.per_device_train_batch_size * self.world_size
+        if rows_per_step < 1 or rows_per_step % at_once:
+            lower = rows_per_step // at_once * at_once
+            near = " or ".join(str(size) for size in (lower, lower + at_once) if size)
+            self.refuse(
+                key,
+                f"it makes {rows_per_step} rows per step, but {self.world_size} device(s) take "
+                f"{self.per_device_train_batch_size} row(s) each at once",
+                f"Make it {near} rows, or change per_device_train_batch_size or the number of devices.",
+            )
+        self.gradient_accumulation_steps = rows_per_step // at_once
+
+
+@dataclass
+class PretrainKeys(StageArguments):
+    """Keys of recipes/pretrain.py: Table 1 and the objectives."""
+
+    output_dir: str = field(
+        default="outputs/pretrain", metadata={"help": "the run's folder, a model folder at the end"}
+    )
+    train_tokens: int = field(default=0, metadata={"help": "tokens of the stage; rounded down to whole steps"})
+    global_batch_tokens: int = field(default=0, metadata={"help": "tokens of one optimizer step over all devices"})
+    mixture: dict | str | None = field(
+        default=None, metadata={"help": "Table 1's two-level shares; on the command line as JSON"}
+    )
+    tokenized: str = field(
+        default="{data_root}/datasets/tokenized", metadata={"help": "folder that `datasets_builders tokenized` wrote"}
+    )
+    max_epochs: float = field(
+        default=4.0, metadata={"help": "stop before the first step if a source would be repeated more often"}
+    )
+    mixture_block_rows: int = field(
+        default=1000, metadata={"help": "rows within which every source has its exact count"}
+    )
+    data_seed: int | None = field(default=0, metadata={"help": "seed of the mixture's order and of FIM"})
+    fim_rate: float = field(default=0.5, metadata={"help": "share of the code documents with the FIM objective"})
+    fim_spm_rate: float = field(default=0.5, metadata={"help": "share of those in suffix-prefix-middle order"})
+    fim_sources: list[str] = field(
+        default_factory=lambda: ["code.raw"], metadata={"help": "sources that get the FIM objective"}
+    )
+    adam_beta2: float = field(default=0.95, metadata={"help": "decay of AdamW's second moment"})
+    weight_decay: float = field(default=0.1, metadata={"help": "weight decay of AdamW; norms are left out"})
+    logging_steps: float = field(default=10, metadata={"help": "steps between lines of metrics.jsonl"})
+    save_total_limit: int | None = field(default=2, metadata={"help": "how many checkpoints are kept"})
+    report_to: str | None = field(default="none", metadata={"help": "metrics go to: none, tensorboard, trackio, wandb"})
+
+    @property
+    def shares(self) -> dict[str, Any]:
+        """Table 1's shares, once `finish` has checked them."""
+        assert isinstance(self.mixture, dict)
+        return self.mixture
+
+    def finish(self) -> None:
+        """Check the values and derive what follows from them."""
+        self.check_stage("pretrain")
+        if isinstance(self.mixture, str):
+            try:
+                self.mixture = json.loads(self.mixture)
+            except json.JSONDecodeError as error:
+                self.refuse("mixture", f"on the command line it must be JSON ({error})", "Or write it in the recipe.")
+        if not isinstance(self.mixture, dict):
+            self.refuse("mixture", "the shares of the sources are wanted", "See recipes/configs/tiny/stage1.yaml.")
+        if self.global_batch_tokens < self.sequence_length or self.global_batch_tokens % self.sequence_length:
+            self.refuse(
+                "global_batch_tokens",
+                f"it must be a multiple of sequence_length, {self.sequence_length}",
+                f"{max(1, round(self.global_batch_tokens / self.sequence_length)) * self.sequence_length} is near.",
+            )
+        if self.train_tokens < self.global_batch_tokens:
+            self.refuse(
+                "train_tokens", f"one step alone takes global_batch_tokens, {self.global_batch_tokens}", "Raise it."
+            )
+        for key in ("fim_rate", "fim_spm_rate"):
+            if not 0 <= getattr(self, key) <= 1:
+                self.refuse(key, "it must lie between 0 and 1", "0.5 is usual.")
+        if self.max_epochs <= 0:
+            self.refuse("max_epochs", "it must be above 0", "1 forbids any repetition.")
+        self.derive_accumulation("global_batch_tokens", self.global_batch_tokens // self.sequence_length)
+        self.max_steps = self.train_tokens // self.global_batch_tokens
+
+
+@dataclass
+class SFTKeys(StageArguments):
+    """Keys of recipes/sft.py."""
+
+    output_dir: str = field(default="outputs/sft", metadata={"help": "the run's folder, a model folder at the end"})
+    dataset: str = field(default="{data_root}/datasets/sft", metadata={"help": "folder or org/name[@revision]"})
+    dataset_split: str = field(default="train", metadata={"help": "split of the dataset"})
+    max_samples: int | None = field(default=None, metadata={"help": "take only the first rows, for a trial"})
+    global_batch_rows: int = field(default=8, metadata={"help": "packed rows of one optimizer step over all devices"})
+    bf16: bool | None = field(default=False, metadata={"help": "mixed precision"})  # type: ignore[assignment]  # TRL widens it
+    activation_checkpointing: bool | None = field(default=False, metadata={"help": "trade compute for memory"})
+    adam_beta2: float = field(default=0.95, metadata={"help": "decay of AdamW's second moment"})
+    weight_decay: float = field(default=0.1, metadata={"help": "weight decay of AdamW; norms are left out"})
+    save_total_limit: int | None = field(default=2, metadata={"help": "how many checkpoints are kept"})
+    report_to: str | None = field(default="none", metadata={"help": "metrics go to: none, tensorboard, trackio, wandb"})
+
+    def finish(self) -> None:
+        """Check the values and derive what follows from them."""
+        self.check_stage("sft")
+        if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
+            self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
+        self.derive_accumulation("global_batch_rows", self.global_batch_rows)
+
+
+@dataclass
+class DPOKeys(StageArguments):
+    """Keys of recipes/dpo.py."""
+
+    output_dir: str = field(default="outputs/dpo", metadata={"help": "the run's folder, a model folder at the end"})
+    dataset: str = field(default="{data_root}/datasets/dpo", metadata={"help": "folder or org/name[@revision]"})
+    dataset_split: str = field(default="train", metadata={"help": "split of the dataset"})
+    max_samples: int | None = field(default=None, metadata={"help": "take only the first pairs, for a trial"})
+    global_batch_pairs: int = field(default=8, metadata={"help": "pairs of one optimizer step over all devices"})
+    bf16: bool | None = field(default=False, metadata={"help": "mixed precision"})  # type: ignore[assignment]  # TRL widens it
+    activation_checkpointing: bool | None = field(default=False, metadata={"help": "trade compute for memory"})
+    adam_beta2: float = field(default=0.95, metadata={"help": "decay of AdamW's second moment"})
+    save_total_limit: int | None = field(default=2, metadata={"help": "how many checkpoints are kept"})
+    report_to: str | None = field(default="none", metadata={"help": "metrics go to: none, tensorboard, trackio, wandb"})
+
+    def finish(self) -> None:
+        """Check the values and derive what follows from them."""
+        self.check_stage("dpo")
+        if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
+            self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
+        self.derive_accumulation("global_batch_pairs", self.global_batch_pairs)
+
+
+KEY_CLASSES: dict[str, type[PretrainKeys] | type[SFTKeys] | type[DPOKeys]] = {
+    "pretrain": PretrainKeys,
+    "sft": SFTKeys,
+    "dpo": DPOKeys,
+}

@@ -1,0 +1,225 @@
+"""Section 3.2: reading a recipe (one flat YAML file per training stage) strictly.
+
+TRL's parser checks less than one thinks: the last of two equal keys wins in silence, `steps: 3.7` stays a float in an
+int field, `steps: [1, 2]` stays a list. So the file is read as the builders read theirs and checked here, before
+TrlParser sees it, and every complaint names the key, the value, what is allowed and what to type instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import enum
+import os
+import sys
+import types
+import typing
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.strict_fields import WORDS_OF_BOOLS
+from datasets_builders.building.strict_yaml import exact_int, read_yaml
+
+# Fields that Trainer needs but that a recipe may not write: they are derived, or a clearer key of ours exists.
+DERIVED_KEYS = {
+    "gradient_accumulation_steps": "it is derived from global_batch_tokens",
+    "max_steps": "it is derived from train_tokens (pretrain) or num_train_epochs (sft, dpo)",
+    "resume_from_checkpoint": "use resume_from",
+    "lr_scheduler_type": "use schedule",
+    "lr_scheduler_kwargs": "use the schedule's own keys (min_learning_rate, milestones_tokens, ...)",
+    "model_init_kwargs": "use init_from",
+    "push_to_hub": "use push_to_hub_repo",
+    "hub_model_id": "use push_to_hub_repo",
+    "train_sampling_strategy": "the order is fixed by the data plan, or a run could not be resumed exactly",
+    "ignore_data_skip": "the order is fixed by the data plan, or a run could not be resumed exactly",
+}
+
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+Arguments = TypeVar("Arguments", bound="TrainingArguments")
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be run as written: says which key, which value, what is allowed and what to do."""
+
+
+def load_recipe(path: str | Path) -> dict[str, Any]:
+    """Read one recipe file as a flat mapping.
+
+    Args:
+        path (`str` or `Path`): the YAML file.
+
+    Returns:
+        `dict`: key to value, unchecked but for duplicates.
+
+    Raises:
+        RecipeError: no such file, not YAML, not a mapping, or a key written twice.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RecipeError(f"There is no recipe at {path}. Shipped ones are in recipes/configs/; give one by --config.")
+    try:
+        return read_yaml(path)
+    except ConfigError as error:
+        raise RecipeError(str(error)) from error
+
+
+def _describe(hint: Any) -> str:
+    if isinstance(hint, type) and not typing.get_args(hint):
+        return hint.__name__
+    return str(hint).replace("typing.", "").replace("NoneType", "null").replace("None", "null")
+
+
+def fit_value(value: Any, hint: Any) -> tuple[bool, Any]:
+    """Return whether a value fits a type hint, and the value as the field wants it."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return True, value
+    if origin in (typing.Union, types.UnionType):
+        for argument in arguments:
+            fits, fitted = fit_value(value, argument)
+            if fits:
+                return True, fitted
+        return False, value
+    if origin is typing.Literal:
+        return value in arguments, value
+    if hint is type(None) or value is None:
+        return value is None and hint is type(None), value
+    if origin in (list, Sequence):
+        if not isinstance(value, list):
+            return False, value
+        items = [fit_value(item, arguments[0]) if arguments else (True, item) for item in value]
+        return all(good for good, _ in items), [item for _, item in items]
+    if origin is dict or hint is dict:
+        return isinstance(value, dict), value
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return any(value in (member, member.value) for member in hint), value
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool), value
+    if hint is int:
+        number = exact_int(value)
+        return number is not None, number
+    if hint is bool and isinstance(value, str) and value.lower() in WORDS_OF_BOOLS:
+        return True, WORDS_OF_BOOLS[value.lower()]
+    if isinstance(hint, type):
+        return isinstance(value, hint), value
+    return True, value
+
+
+def check_recipe(values: dict[str, Any], argument_class: type, path: str | Path) -> dict[str, Any]:
+    """Check every key of a recipe against the fields of its dataclass.
+
+    Args:
+        values (`dict`): what `load_recipe` returned.
+        argument_class (`type`): the dataclass whose fields are the allowed keys.
+        path (`str` or `Path`): named in the messages.
+
+    Returns:
+        `dict`: the values, lists and numbers in the types of their fields.
+
+    Raises:
+        RecipeError: an unknown key, a derived key, or a value of the wrong type.
+    """
+    hints = typing.get_type_hints(argument_class)
+    allowed = {field.name: hints[field.name] for field in dataclasses.fields(argument_class) if field.init}
+    return check_keys(values, allowed, path)
+
+
+def check_keys(values: dict[str, Any], hints: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Check every key as `check_recipe` does, against the allowed keys and their types."""
+    checked = {}
+    for key, value in values.items():
+        if key in DERIVED_KEYS:
+            raise RecipeError(f"{path}: {key} (value {value!r}) may not be written: {DERIVED_KEYS[key]}. Remove it.")
+        if key not in hints:
+            raise RecipeError(f"{path}: unknown key {key!r} (value {value!r}). {nearest(str(key), list(hints))}")
+        fits, fitted = fit_value(value, hints[key])
+        if not fits:
+            raise RecipeError(
+                f"{path}: {key}: {value!r} is {type(value).__name__}, but {_describe(hints[key])} is wanted. "
+                f"Write a value of that type."
+            )
+        checked[key] = fitted
+    return checked
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return what to say of an unknown name: the nearest known one, or where they are listed."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else "Remove it, or see --help for the keys."
+
+
+def split_config_flag(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take `--config PATH` or `--config=PATH` out of a command line.
+
+    Args:
+        arguments (sequence of `str`): the command line without the program's name.
+
+    Returns:
+        path or None, and the other arguments.
+
+    Raises:
+        RecipeError: --config without a path, or twice.
+    """
+    paths: list[str] = []
+    rest: list[str] = []
+    waiting = False
+    for argument in arguments:
+        if waiting:
+            paths.append(argument)
+            waiting = False
+        elif argument == "--config":
+            waiting = True
+        elif argument.startswith("--config="):
+            paths.append(argument.removeprefix("--config="))
+        else:
+            rest.append(argument)
+    if waiting or len(paths) > 1:
+        raise RecipeError("Give --config once, followed by the path of one recipe.")
+    return (paths[0] if paths else None), rest
+
+
+def parse_recipe(argument_class: type[Arguments], arguments: Sequence[str] | None = None) -> Arguments:
+    """Parse a command line: a recipe given by --config, and flags that override its keys.
+
+    Args:
+        argument_class (`type`): the dataclass to fill: PretrainArguments, SFTArguments or DPOArguments.
+        arguments (sequence of `str`, *optional*): the command line without the program's name; sys.argv's by default.
+
+    Returns:
+        The filled dataclass; `recipe_path` holds the path of the recipe.
+
+    Raises:
+        RecipeError: anything wrong with the recipe or with a flag's name.
+    """
+    from trl import TrlParser
+
+    path, rest = split_config_flag(sys.argv[1:] if arguments is None else list(arguments))
+    for argument in rest:
+        name = argument.split("=")[0].removeprefix("--").replace("-", "_")
+        if argument.startswith("--") and name in DERIVED_KEYS:
+            raise RecipeError(f"{argument}: {name} may not be given: {DERIVED_KEYS[name]}.")
+    # Abbreviated flags would turn a typo into another field.
+    parser = TrlParser(cast(Any, argument_class), allow_abbrev=False)
+    if path is not None:
+        values = check_recipe(load_recipe(path), argument_class, path)
+        parser.set_defaults_with_config(**values, recipe_path=str(path))
+    parsed, unknown = parser.parse_args_into_dataclasses(args=rest, return_remaining_strings=True)
+    if unknown:
+        flags = [f"--{field.name}" for field in dataclasses.fields(argument_class)]
+        given = unknown[0].split("=")[0].replace("-", "_").replace("__", "--", 1)
+        raise RecipeError(f"Unknown argument {unknown[0]!r}. {nearest(given, flags)}")
+    return parsed
+
+
+def quiet_environment() -> None:
+    """Set what keeps a CPU run quiet and reproducible; what the user has set stays."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Between two of the libraries, nothing that a recipe could change.
+    warnings.filterwarnings("ignore", category=FutureWarning, message=".*gradient_checkpointing.*")

@@ -1,0 +1,287 @@
+"""Section 3.2: what all three kinds of training share: the loss, the log lines, the order of data and the schedule.
+
+One loss everywhere: cross-entropy (or DPO's) through NormHead, plus balance and z-loss of the router. The first is
+summed over the tokens of a whole optimizer step; the two router losses are statistics of each micro-batch, averaged
+over the micro-batches by their share of the step's target tokens (a load is not linear in the batch, so a step of two
+micro-batches is not exactly one of twice the size).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sized
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch.utils.data import Sampler, SequentialSampler
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from recipes.reporting.devices import current_device_name, model_flops_utilization, peak_memory_bytes
+from recipes.reporting.moe_metrics import StepStatistics
+from recipes.running.checkpoints import COMPLETE_MARKER, load_optimizer_moments
+
+if TYPE_CHECKING:
+    from transformers import Trainer as TrainerBase
+    from transformers.trainer_utils import TrainOutput
+
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.running.recipe_keys import StageArguments
+else:
+    TrainerBase = object
+
+METRICS_FILE = "metrics.jsonl"
+# Figures of the clock and the machine: everything else in metrics.jsonl is equal in a resumed and an unbroken run.
+TIMING_KEYS = ("tokens_per_second", "model_flops_utilization", "seconds", "peak_resident_bytes", "peak_gpu_bytes")
+
+
+def truncate_metrics(path: Path, last_step: int) -> int:
+    """Drop the log lines after a step, and a line cut short by a kill, so that a resumed run continues the file.
+
+    Args:
+        path: a metrics.jsonl; may be missing.
+        last_step: the step of the checkpoint that is resumed.
+
+    Returns:
+        Number of lines kept.
+    """
+    if not path.is_file():
+        return 0
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if record["step"] <= last_step:
+            kept.append(line)
+    temporary = path.with_suffix(".jsonl.tmp")
+    temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    temporary.replace(path)
+    return len(kept)
+
+
+class _LogWhereSaved(TrainerCallback):
+    """Logs at every step that is saved: otherwise the averages of a resumed run would start at another step."""
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Ask for a log line wherever a checkpoint is asked for."""
+        if control.should_save:
+            control.should_log = True
+        return control
+
+
+class _TellRoutingStep(TrainerCallback):
+    """Tells the routers which step begins: a stochastic warm-up of the routing depends on it."""
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
+    ) -> None:
+        """Note the step: this is called once per optimizer step, however many micro-batches it has."""
+        getattr(model, "module", model).set_routing_step(state.global_step)
+
+
+class _MarkComplete(TrainerCallback):
+    """Marks a checkpoint as whole after its last file: one that a kill cut short is never resumed."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Write the marker, with the fingerprint of the data plan."""
+        folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
+        if state.is_world_process_zero and folder.is_dir():
+            record = {"step": state.global_step, "data_fingerprint": self.fingerprint}
+            (folder / COMPLETE_MARKER).write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+
+class LingTrainerMixin(TrainerBase):
+    """Put before a Trainer class (transformers' or TRL's) to train a Ling model with the pinned losses.
+
+    Keyword arguments beyond the Trainer's: `learning_rate_at`, a pure function from the step (0-based) to the learning
+    rate; `flops_per_token`; `data_fingerprint`; `moments_from`, a folder whose optimizer moments are taken over.
+
+    Source: paper 3.2; the log lines are ours.
+    """
+
+    args: StageArguments
+    model: BailingMoeForCausalLM
+
+    def __init__(
+        self,
+        *args: Any,
+        learning_rate_at: Callable[[int], float],
+        flops_per_token: float,
+        data_fingerprint: str,
+        moments_from: Path | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.learning_rate_at = learning_rate_at
+        self.flops_per_token = flops_per_token
+        self.moments_from = moments_from
+        self.statistics = StepStatistics()
+        self.tokens_seen = 0
+        self._last_log_time: float | None = None
+        super().__init__(*args, **kwargs)
+        self.model.config.output_router_logits = True
+        if self.args.freeze_router:
+            self.model.freeze_router()
+            self.router_aux_loss_coef = 0.0  # TRL adds the balance loss itself
+        self.add_callback(_LogWhereSaved())
+        self.add_callback(_TellRoutingStep())
+        self.add_callback(_MarkComplete(data_fingerprint))
+
+    # ---- order of data, optimizer, schedule
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
+        # The data plan fixes the order; position i is all that a checkpoint has to know.
+        return SequentialSampler(cast(Sized, self.train_dataset if train_dataset is None else train_dataset))
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Return Trainer's optimizer, with the moments of the stage before where they were asked for."""
+        is_new = self.optimizer is None
+        optimizer = super().create_optimizer(model) if model is not None else super().create_optimizer()
+        if is_new and self.moments_from is not None:
+            load_optimizer_moments(optimizer, self.moments_from)
+        return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> torch.optim.lr_scheduler.LRScheduler:
+        """Return a LambdaLR over the recipe's own schedule: its only state is the step."""
+        if self.lr_scheduler is None:
+            peak = self.args.learning_rate
+            chosen = cast(torch.optim.Optimizer, optimizer or self.optimizer)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                chosen, lambda step: self.learning_rate_at(step) / peak
+            )
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load a checkpoint's weights.
+
+        They are saved under the released names, expert by expert, and Trainer would load what fits the runtime's names
+        and leave the experts as they are, with no more than a warning.
+        """
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        saved = cast(
+            "BailingMoeForCausalLM", type(self.model).from_pretrained(resume_from_checkpoint, dtype=self.model.dtype)
+        )
+        self.model.load_state_dict(saved.state_dict(), strict=True)
+
+    # ---- loss
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the model's own loss of one micro-batch, scaled so that a step's gradient is right when accumulated.
+
+        Args:
+            model: the model, wrapped or not.
+            inputs: input_ids and labels (batch, seq), attention_mask or position_ids.
+            return_outputs: also give the model's output.
+            num_items_in_batch: target tokens of the whole optimizer step over all processes; None outside of training.
+
+        Returns:
+            The loss, or (loss, outputs).
+        """
+        inputs = {**inputs, "use_cache": False, "output_router_logits": True}
+        outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
+        loss = outputs.loss
+        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+            # The loss is this process's share of the whole step, and DDP averages gradients over processes.
+            loss = loss * self.accelerator.num_processes
+        if self.model.training:
+            if num_items_in_batch is None:
+                share = torch.tensor(1.0 / self.current_gradient_accumulation_steps)
+                self.statistics.add(loss=outputs.ce_loss * share)
+            else:
+                share = (inputs["labels"][:, 1:] != -100).sum() / num_items_in_batch
+                self.statistics.add(loss=outputs.ce_loss)
+            self._add_routing(outputs, share)
+        return (loss, outputs) if return_outputs else loss
+
+    def _add_routing(self, outputs: Any, share: torch.Tensor) -> None:
+        """Add the router losses, weighted as in the loss, and what the routers did with the real tokens."""
+        self.statistics.add(
+            balance_loss=outputs.aux_loss * share.to(outputs.aux_loss.device),
+            z_loss=outputs.z_loss * share.to(outputs.z_loss.device),
+            assignments=outputs.expert_assignments,
+            entropy_sums=outputs.router_entropy_sums,
+        )
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Return the FLOPs of one micro-batch; Trainer's own estimate counts every expert: six times too much."""
+        return int(inputs["input_ids"].numel() * self.flops_per_token)
+
+    # ---- log lines
+
+    def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> TrainOutput:  # type: ignore[override]
+        """Run Trainer's loop, after metrics.jsonl has been brought back to the step that is resumed."""
+        path = Path(self.args.output_dir) / METRICS_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        last_step = 0
+        if resume_from_checkpoint is not None:
+            record = json.loads((Path(resume_from_checkpoint) / COMPLETE_MARKER).read_text(encoding="utf-8"))
+            last_step = int(record["step"])
+        if self.is_world_process_zero():
+            truncate_metrics(path, last_step)
+            lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+            self.tokens_seen = int(json.loads(lines[-1])["tokens_seen"]) if lines else 0
+        self._last_log_time = time.perf_counter()
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
+        """Turn Trainer's log line into ours and append it to metrics.jsonl; other lines pass unchanged."""
+        if "learning_rate" in logs and self.statistics:
+            record = self._training_record(logs)
+            if self.is_world_process_zero():
+                with (Path(self.args.output_dir) / METRICS_FILE).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(record) + "\n")
+            logs.update(self._console_figures(record))
+        super().log(logs, start_time)
+
+    def _training_record(self, logs: dict[str, Any]) -> dict[str, Any]:
+        now = time.perf_counter()
+        seconds = now - (self._last_log_time or now)
+        self._last_log_time = now
+        totals = self.statistics.totals(self.accelerator, self.model.config.num_experts_per_tok)
+        num_steps = self.state.global_step - self._previous_logged_step()
+        self.tokens_seen += totals.num_tokens
+        rate = totals.num_tokens / max(seconds, 1e-9)
+        record: dict[str, Any] = {"step": self.state.global_step, "tokens_seen": self.tokens_seen}
+        record["total_loss"] = logs.pop("loss")
+        record.update({name: total / max(num_steps, 1) for name, total in totals.values.items()})
+        record["learning_rate"] = logs["learning_rate"]
+        record["grad_norm"] = logs.get("grad_norm")
+        record.update(totals.load)
+        record.update(self._extra_record())
+        record["tokens_per_second"] = round(rate, 1)
+        per_device = rate / self.accelerator.num_processes
+        record["model_flops_utilization"] = model_flops_utilization(
+            per_device, self.flops_per_token, current_device_name()
+        )
+        record["seconds"] = round(seconds, 3)
+        record.update(peak_memory_bytes())
+        self._logged_step = self.state.global_step
+        self.statistics.reset()
+        return record
+
+    def _previous_logged_step(self) -> int:
+        # A resumed run starts at a saved step, and every saved step was logged.
+        return getattr(self, "_logged_step", self._initial_global_step)
+
+    def _extra_record(self) -> dict[str, Any]:
+        """Return the figures of one kind of training only; DPO's rewards for example."""
+        return {}
+
+    def _console_figures(self, record: dict[str, Any]) -> dict[str, Any]:
+        names = ("loss", "balance_loss", "z_loss", "tokens_seen", "tokens_per_second", "model_flops_utilization")
+        figures = {name: record[name] for name in names if name in record}
+        figures["expert_load_max_over_mean"] = record["worst_load_max_over_mean"]
+        figures["dead_experts"] = record["num_dead_experts"]
+        return figures

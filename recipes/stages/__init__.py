@@ -1,0 +1,1 @@
+"""Section 3.2: the course of a stage, one class per kind of training."""

@@ -1,0 +1,151 @@
+"""Recipes are read strictly: every complaint names the key, the value, the limit and the fix."""
+
+from pathlib import Path
+
+import pytest
+
+from datasets_builders.building.strict_yaml import read_yaml
+from recipes.data.mixture_recipe import read_mixture
+from recipes.running.arguments import DPOArguments, PretrainArguments, SFTArguments
+from recipes.running.recipe_loading import RecipeError, load_recipe, parse_recipe
+
+GOOD = """recipe: pretrain
+learning_rate: 3e-4
+sequence_length: 64
+global_batch_tokens: 512
+train_tokens: 4096
+per_device_train_batch_size: 2
+mixture: {ratios: {code: 0.7, math: 0.3}}
+use_cpu: true
+"""
+
+
+def write(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return ["--config", str(path)]
+
+
+def test_a_flat_recipe_fills_the_arguments_and_derives_steps_and_accumulation(tmp_path: Path) -> None:
+    arguments = parse_recipe(PretrainArguments, write(tmp_path, GOOD))
+    assert arguments.learning_rate == 3e-4  # YAML 1.1 alone would leave the string "3e-4"
+    assert arguments.max_steps == 4096 // 512
+    assert arguments.gradient_accumulation_steps == 512 // 64 // 2
+
+
+def test_a_recipe_is_read_as_a_builders_config_is(tmp_path: Path) -> None:
+    lines = "adam_beta1: 9e-1\nsave_steps: 1e2\nseed: 1e1\nfreeze_router: yes\nstage: no\n"
+    recipe = write(tmp_path, GOOD + lines)[1]
+    values = load_recipe(recipe)
+    assert values == read_yaml(Path(recipe))
+    arguments = parse_recipe(PretrainArguments, ["--config", recipe])
+    assert (arguments.adam_beta1, arguments.seed, arguments.freeze_router) == (0.9, 10, True)
+    assert arguments.stage == "no", "a text in YAML 1.2"
+
+
+def test_fields_on_the_command_line_override_the_recipe_with_hyphens_and_underscores(tmp_path: Path) -> None:
+    config = write(tmp_path, GOOD)
+    assert parse_recipe(PretrainArguments, [*config, "--learning-rate", "1e-3"]).learning_rate == 1e-3
+    assert parse_recipe(PretrainArguments, [*config, "--train_tokens", "8192"]).max_steps == 16
+    assert parse_recipe(PretrainArguments, [f"--config={config[1]}"]).max_steps == 8
+
+
+def test_the_data_root_is_put_into_every_path(tmp_path: Path) -> None:
+    arguments = parse_recipe(PretrainArguments, [*write(tmp_path, GOOD), "--data_root", "elsewhere"])
+    assert arguments.tokenized == "elsewhere/datasets/tokenized"
+    assert arguments.tokenizer == "elsewhere/tokenizer"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("lerning_rate: 1.0\n", ["unknown key 'lerning_rate'", "1.0", "'learning_rate'"]),
+        ("learning_rate: 1e-4\n", ["'learning_rate' stands twice", "lines 2 and 9"]),
+        ("logging_steps: [1, 2]\n", ["logging_steps", "[1, 2]", "list", "float"]),
+        ("save_total_limit: 3.7\n", ["save_total_limit", "3.7", "int"]),
+        ("use_cpu_extra: no\n", ["use_cpu_extra"]),
+        ("init_optimizer: maybe\n", ["init_optimizer", "'maybe'", "bool"]),
+        ("max_steps: 10\n", ["max_steps", "derived", "train_tokens"]),
+        ("gradient_accumulation_steps: 4\n", ["gradient_accumulation_steps", "derived", "global_batch_tokens"]),
+        ("fim_rate: 1.5\n", ["fim_rate", "1.5", "between 0 and 1"]),
+        ("schedule: triangular\n", ["schedule", "triangular", "multi_step_constant"]),
+        ("save_total_limit: 1\n", ["save_total_limit", "1", "2 or more"]),
+        ("min_learning_rate: 1.0\n", ["min_learning_rate", "1.0", "0.0003"]),
+    ],
+)
+def test_a_wrong_line_stops_with_key_value_limit_and_fix(tmp_path: Path, line: str, words: list[str]) -> None:
+    with pytest.raises(RecipeError) as problem:
+        parse_recipe(PretrainArguments, write(tmp_path, GOOD + line))
+    for word in words:
+        assert word in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--lerning_rate", "3"], ["--lerning_rate", "--learning_rate"]),
+        (["--max_steps", "3"], ["max_steps", "derived"]),
+        (["--per_device_train_batch_size", "3"], ["512", "8 rows", "6 or 9"]),
+        (["--global_batch_tokens", "100"], ["global_batch_tokens", "100", "multiple of sequence_length, 64", "128"]),
+        (["--train_tokens", "100"], ["train_tokens", "100", "512"]),
+        (["--recipe", "sft"], ["recipe", "recipes/sft.py"]),
+        (["--config"], ["--config"]),
+    ],
+)
+def test_a_wrong_flag_stops_too(tmp_path: Path, flags: list[str], words: list[str]) -> None:
+    with pytest.raises(RecipeError) as problem:
+        parse_recipe(PretrainArguments, [*write(tmp_path, GOOD), *flags])
+    for word in words:
+        assert word in str(problem.value)
+
+
+def test_a_missing_file_and_a_file_that_is_no_mapping_are_said_to_be_that(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no recipe at"):
+        load_recipe(tmp_path / "absent.yaml")
+    with pytest.raises(RecipeError, match="holds a list"):
+        load_recipe(write(tmp_path, "- a\n- b\n")[1])
+    with pytest.raises(RecipeError, match="not valid YAML"):
+        load_recipe(write(tmp_path, "a: [1\n")[1])
+
+
+@pytest.mark.parametrize(
+    ("mixture", "words"),
+    [
+        ({"ratios": {"code": 0.7, "math": 0.2}}, ["mixture.ratios", "sum to 0.9", "code 0.7", "Change one"]),
+        ({"ratios": {"code": 70, "math": 30}}, ["mixture.ratios.code", "70", "between 0 and 1"]),
+        ({"ratios": {"code": 1.0}, "cod": {"raw": 1.0}}, ["unknown key 'cod'", "'code'"]),
+        ({"ratios": {"code": 1.0}, "code": {"raw": 0.5}}, ["mixture.code", "sum to 0.5"]),
+        ({"ratios": {"code": "much"}}, ["mixture.ratios.code", "'much'", "number"]),
+        ({"ratios": {"code": 1.0}, "files": {"code.raw": "a.ds"}}, ["files", "'code.raw'", "no source"]),
+    ],
+)
+def test_ratios_that_do_not_add_up_stop_with_their_sum(mixture: dict, words: list[str]) -> None:
+    with pytest.raises(RecipeError) as problem:
+        read_mixture(mixture, Path("tokenized"), [])
+    for word in words:
+        assert word in str(problem.value)
+
+
+def test_a_two_level_mixture_names_its_sources_and_files() -> None:
+    mixture = {
+        "ratios": {"code": 0.7, "math": 0.3},
+        "code": {"raw": 0.9, "synthetic": 0.1},
+        "files": {"math": "sums.ds"},
+    }
+    sources, groups = read_mixture(mixture, Path("tokenized"), ["code.raw"])
+    assert groups == {"code": 0.7, "math": 0.3}
+    assert [(source.name, source.ratio, source.is_code) for source in sources] == [
+        ("code.raw", 0.9, True),
+        ("code.synthetic", 0.1, False),
+        ("math", 1.0, False),
+    ]
+    assert sources[0].paths == (Path("tokenized/data/code_raw.ds"),)
+    assert sources[2].paths == (Path("tokenized/data/sums.ds"),)
+
+
+def test_sft_and_dpo_derive_accumulation_from_rows_and_pairs() -> None:
+    common = ["--use_cpu", "true", "--per_device_train_batch_size", "2"]
+    assert parse_recipe(SFTArguments, [*common, "--global_batch_rows", "6"]).gradient_accumulation_steps == 3
+    assert parse_recipe(DPOArguments, [*common, "--global_batch_pairs", "4"]).gradient_accumulation_steps == 2
+    with pytest.raises(RecipeError, match="4 or 6 rows"):
+        parse_recipe(SFTArguments, [*common, "--global_batch_rows", "5"])

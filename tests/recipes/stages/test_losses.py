@@ -1,0 +1,250 @@
+"""One loss in all stages: NormHead, balance and z-loss reach pre-training, SFT and DPO alike."""
+
+import copy
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from recipes import dpo, sft
+from recipes.data.chat_data import IGNORED_LABEL, encode_conversations, encode_preference, packed_epochs, read_rows
+from recipes.objectives.norm_head import score_tokens
+from recipes.running.arguments import DPOArguments, SFTArguments
+from recipes.running.checkpoints import load_model, load_tokenizer
+from recipes.running.recipe_loading import parse_recipe
+from recipes.stages.course import model_overrides
+
+OURS = {"learning_rate_at": lambda step: 1e-3, "flops_per_token": 1.0, "data_fingerprint": "test"}
+
+
+@pytest.fixture
+def tokenizer(small_world) -> Any:
+    return load_tokenizer(str(small_world.root / "tokenizer"))
+
+
+@pytest.fixture
+def model(small_world, tokenizer) -> Any:
+    return load_model(str(small_world.model), tokenizer, torch.float32, 0)
+
+
+@pytest.fixture
+def sft_trainer(small_world, tokenizer, model, command_line: Callable, tmp_path: Path) -> Any:
+    arguments = parse_recipe(
+        SFTArguments, command_line("sft", tmp_path, router_aux_loss_coef=0.5, router_z_loss_coef=0.1)
+    )
+    model.config.router_aux_loss_coef, model.config.router_z_loss_coef = 0.5, 0.1
+    conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
+    rows = packed_epochs(conversations, 128, 1, 4, 0)
+    return sft.make_trainer(model, arguments, rows, tokenizer, **OURS)
+
+
+def first_batch(trainer: Any) -> dict[str, torch.Tensor]:
+    return next(iter(trainer.get_train_dataloader()))
+
+
+def test_the_sft_loss_is_the_models_own_with_balance_and_z_loss(sft_trainer: Any, model: Any) -> None:
+    batch = first_batch(sft_trainer)
+    num_items = (batch["labels"][:, 1:] != IGNORED_LABEL).sum()
+    sft_trainer.current_gradient_accumulation_steps = 1
+    loss = sft_trainer.compute_loss(model, dict(batch), num_items_in_batch=num_items)
+    fresh = copy.deepcopy(model)
+    fresh.__dict__.pop("forward", None)
+    outputs = fresh(**batch, use_cache=False)
+    assert outputs.aux_loss > 0.9
+    assert outputs.z_loss > 0
+    assert loss.item() == pytest.approx(outputs.loss.item(), abs=1e-6)
+    by_hand = outputs.ce_loss + 0.5 * outputs.aux_loss + 0.1 * outputs.z_loss
+    assert loss.item() == pytest.approx(by_hand.item(), abs=1e-6)
+
+
+def test_norm_head_makes_the_sft_loss_blind_to_the_scale_of_the_heads_columns(sft_trainer: Any, model: Any) -> None:
+    batch = first_batch(sft_trainer)
+    sft_trainer.current_gradient_accumulation_steps = 1
+    before = sft_trainer.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(50))
+    with torch.no_grad():
+        model.lm_head.weight.mul_(torch.linspace(0.5, 20.0, model.config.hidden_size))
+    after = sft_trainer.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(50))
+    assert after.item() == pytest.approx(before.item(), abs=1e-5)
+    model.lm_head.scale = lambda **_: torch.ones(model.config.hidden_size)
+    without = sft_trainer.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(50))
+    assert abs(without.item() - before.item()) > 0.1
+
+
+def test_two_micro_batches_give_the_cross_entropy_and_gradient_of_one_twice_the_size(
+    sft_trainer: Any, model: Any
+) -> None:
+    # A load is not linear in the batch, so the router's losses are left out of this comparison.
+    model.config.router_aux_loss_coef = model.config.router_z_loss_coef = 0.0
+    rows = [sft_trainer.train_dataset[index] for index in range(4)]
+    whole = sft_trainer.data_collator(rows)
+    halves = [sft_trainer.data_collator(rows[:2]), sft_trainer.data_collator(rows[2:])]
+    num_items = (whole["labels"][:, 1:] != IGNORED_LABEL).sum()
+
+    def gradient(batches: list[dict]) -> tuple[float, torch.Tensor]:
+        model.zero_grad()
+        sft_trainer.current_gradient_accumulation_steps = len(batches)
+        losses = [sft_trainer.compute_loss(model, dict(batch), num_items_in_batch=num_items) for batch in batches]
+        for loss in losses:
+            loss.backward()
+        return sum(loss.item() for loss in losses), model.lm_head.weight.grad.clone()
+
+    loss_of_one, gradient_of_one = gradient([whole])
+    loss_of_two, gradient_of_two = gradient(halves)
+    assert loss_of_two == pytest.approx(loss_of_one, abs=1e-5)
+    torch.testing.assert_close(gradient_of_two, gradient_of_one, atol=1e-5, rtol=1e-3)
+
+
+def test_only_assistant_tokens_are_learned_and_no_text_forges_a_turn(small_world, tokenizer: Any) -> None:
+    conversations, removals = encode_conversations(
+        read_rows(str(small_world.root / "datasets" / "sft"), "train"), tokenizer, 128
+    )
+    row = packed_epochs(conversations[:1], 128, 1, 1, 0)[0]
+    learned = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label != IGNORED_LABEL]
+    assert tokenizer.decode(learned).startswith("def add_0(a, b):")
+    assert learned[-1] == tokenizer.eos_token_id
+    # The question holds a literal <role>: only the two of the template are the special token.
+    assert row["input_ids"].count(tokenizer.convert_tokens_to_ids("<role>")) == 2
+    assert dict(removals.counts) == {"longer than 128 tokens": 1}
+    assert removals.examples["longer than 128 tokens"] == "too-long"
+
+
+def test_packed_conversations_do_not_see_each_other(small_world, tokenizer: Any, model: Any) -> None:
+    conversations, _ = encode_conversations(
+        read_rows(str(small_world.root / "datasets" / "sft"), "train"), tokenizer, 128
+    )
+    pair = sft.collate_rows(packed_epochs(conversations[:2], 256, 1, 1, 0), tokenizer.pad_token_id)
+    assert (pair["position_ids"][0] == 0).sum() == 2
+    start = int((pair["position_ids"][0] == 0).nonzero()[1])
+    model.eval()
+    with torch.no_grad():
+        together = model(**pair, use_cache=False).logits[0, start:]
+        alone = model(input_ids=pair["input_ids"][:, start:], use_cache=False).logits[0]
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_token_scores_are_the_log_probabilities_of_the_models_own_logits(tokenizer: Any, model: Any) -> None:
+    torch.manual_seed(1)
+    input_ids = torch.randint(0, 400, (2, 20))
+    labels = input_ids.clone()
+    labels[:, :5] = IGNORED_LABEL
+    scores = score_tokens(model, labels, input_ids=input_ids, output_router_logits=True)
+    outputs = model(input_ids=input_ids, labels=labels, use_cache=False, output_router_logits=True)
+    expected = outputs.logits[:, :-1].log_softmax(-1).gather(-1, input_ids[:, 1:, None]).squeeze(-1)
+    expected = expected * (labels[:, 1:] != IGNORED_LABEL)
+    torch.testing.assert_close(scores.log_probs, expected, atol=1e-5, rtol=1e-5)
+    assert scores.aux_loss.item() == pytest.approx(outputs.aux_loss.item(), abs=1e-6)
+    assert scores.z_loss.item() == pytest.approx(outputs.z_loss.item(), abs=1e-6)
+    scores.log_probs.sum().backward()
+    chunked = model.lm_head.weight.grad.clone()
+    model.zero_grad()
+    expected.sum().backward()
+    torch.testing.assert_close(chunked, model.lm_head.weight.grad, atol=1e-4, rtol=1e-4)
+
+
+@pytest.fixture
+def pairs(small_world, tokenizer: Any) -> list[dict[str, list[int]]]:
+    rows = read_rows(str(small_world.root / "datasets" / "dpo"), "train")
+    return [encode_preference(row, tokenizer) for row in rows][:8]
+
+
+def sequence_log_probability(model: Any, pair: dict[str, list[int]], side: str) -> float:
+    ids = torch.tensor([pair["prompt_ids"] + pair[f"{side}_ids"]])
+    start = len(pair["prompt_ids"])
+    with torch.no_grad():
+        logits = model.lm_head(model.model(ids, use_cache=False).last_hidden_state)
+    log_probabilities = logits[0, :-1].log_softmax(-1).gather(-1, ids[0, 1:, None]).squeeze(-1)
+    return log_probabilities[start - 1 :].sum().item()
+
+
+@pytest.mark.parametrize("precompute", [False, True])
+def test_the_dpo_loss_uses_norm_head_on_both_sides_and_adds_the_router_losses(
+    pairs: list, tokenizer: Any, model: Any, command_line: Callable, tmp_path: Path, precompute: bool
+) -> None:
+    arguments = parse_recipe(
+        DPOArguments, command_line("dpo", tmp_path, precompute_ref_log_probs=precompute, router_aux_loss_coef=0.5)
+    )
+    model.config.router_aux_loss_coef, model.config.router_z_loss_coef = 0.5, 0.1
+    with torch.no_grad():
+        model.lm_head.weight.mul_(torch.linspace(0.5, 20.0, model.config.hidden_size))
+    reference = copy.deepcopy(model).eval()
+    trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
+    with torch.no_grad():  # as if some steps had been trained
+        for parameter in model.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)) * 0.01)
+    batch = first_batch(trainer)
+    trainer.current_gradient_accumulation_steps = 1
+    model.train()
+    loss = trainer.compute_loss(model, dict(batch))
+    margins = []
+    for pair in pairs[:2]:
+        policy = [sequence_log_probability(model, pair, side) for side in ("chosen", "rejected")]
+        frozen = [sequence_log_probability(reference, pair, side) for side in ("chosen", "rejected")]
+        margins.append((policy[0] - frozen[0]) - (policy[1] - frozen[1]))
+    preference = sum(math.log1p(math.exp(-0.1 * margin)) for margin in margins) / 2
+    outputs = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], output_router_logits=True)
+    by_hand = preference + 0.5 * outputs.aux_loss.item() + 0.1 * outputs.z_loss.item()
+    assert loss.item() == pytest.approx(by_hand, abs=1e-4)
+    loss.backward()
+    assert all(parameter.grad is None for parameter in reference.parameters())
+    assert model.lm_head.weight.grad.abs().sum() > 0
+
+
+def test_an_untrained_policy_has_the_dpo_loss_of_a_coin(
+    pairs: list, tokenizer: Any, model: Any, command_line: Callable, tmp_path: Path
+) -> None:
+    arguments = parse_recipe(DPOArguments, command_line("dpo", tmp_path, router_aux_loss_coef=0.0))
+    model.config.router_aux_loss_coef = model.config.router_z_loss_coef = 0.0
+    trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
+    trainer.current_gradient_accumulation_steps = 1
+    assert trainer.compute_loss(model, dict(first_batch(trainer))).item() == pytest.approx(math.log(2), abs=1e-5)
+
+
+# ---- the routers under the trainers
+
+
+def test_a_frozen_router_is_neither_trained_nor_added_in_sft_and_dpo(
+    small_world, pairs: list, tokenizer: Any, command_line: Callable, tmp_path: Path
+) -> None:
+    losses = {}
+    for kind, arguments_class in (("sft", SFTArguments), ("dpo", DPOArguments)):
+        for frozen in (False, True):
+            model = load_model(str(small_world.model), tokenizer, torch.float32, 0, {"router_aux_loss_coef": 0.5})
+            arguments = parse_recipe(
+                arguments_class,
+                command_line(kind, tmp_path, freeze_router=frozen, router_aux_loss_coef=0.5, router_z_loss_coef=0.1),
+            )
+            model.config.router_z_loss_coef = 0.1
+            if kind == "sft":
+                conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
+                trainer = sft.make_trainer(
+                    model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS
+                )
+            else:
+                trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
+            trainer.current_gradient_accumulation_steps = 1
+            model.train()
+            loss = trainer.compute_loss(model, dict(first_batch(trainer)))
+            loss.backward()
+            assert (model.model.layers[0].mlp.gate.weight.grad is None) == frozen
+            losses[kind, frozen] = loss.item()
+            assert trainer.statistics, "the load is logged all the same"
+    assert losses["sft", True] < losses["sft", False] - 0.4
+    assert losses["dpo", True] == pytest.approx(math.log(2), abs=1e-5)
+
+
+def test_the_trainer_counts_the_steps_of_a_routing_warm_up(
+    small_world, tokenizer: Any, command_line: Callable, tmp_path: Path
+) -> None:
+    arguments = parse_recipe(SFTArguments, command_line("sft", tmp_path, router_warmup_steps=4))
+    model = load_model(str(small_world.model), tokenizer, torch.float32, 0, model_overrides(arguments))
+    conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
+    trainer = sft.make_trainer(model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS)
+    shares = []
+    router = model.model.layers[0].mlp.gate
+    router.register_forward_pre_hook(lambda *_: shares.append(router.learned_share) if router.training else None)
+    trainer.train()
+    steps = trainer.state.global_step
+    assert sorted(set(shares)) == [min(step / 4, 1.0) for step in range(min(steps, 5))]

@@ -10,13 +10,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from modeling_ling.command_line import EXIT_OK, EXIT_USAGE
 
 if TYPE_CHECKING:
-    from recipes.running.arguments import DPOArguments, PretrainArguments, SFTArguments
-    from recipes.running.recipe_keys import DPOKeys, SFTKeys, StageArguments
+    from recipes.running.recipe_keys import StageArguments
 
 HELP = "say what recipes will do: steps, tokens, memory, FLOPs, learning rates"
 EXAMPLE = "python -m recipes plan recipes/configs/tiny/stage1.yaml --train-tokens 4000000"
@@ -69,23 +68,11 @@ def plan_recipe(path: str, overrides: Sequence[str] = ()) -> str:
 
 def render(kind: str, settings: StageArguments) -> str:
     """Return the plan of parsed settings as text; chat data that is there is encoded to count its rows."""
-    from recipes import dpo, pretrain, sft
-    from recipes.reporting.planning import complete_plan, render_plan
+    from recipes.reporting.planning import render_plan
     from recipes.running.checkpoints import load_tokenizer
+    from recipes.stages.kinds import STAGES
 
-    if kind == "pretrain":
-        return render_plan(pretrain.plan_stage(cast("PretrainArguments", settings)))
-    dataset = Path(cast("SFTKeys | DPOKeys", settings).dataset)
-    has_data = dataset.is_dir() and (Path(settings.tokenizer) / "tokenizer.json").is_file()
-    if kind == "sft":
-        sft_settings = cast("SFTArguments", settings)
-        if not has_data:
-            return render_plan(sft.plan_stage(sft_settings))
-        plan = sft.plan_stage(sft_settings, *sft.encode_dataset(sft_settings, load_tokenizer(settings.tokenizer)))
-    else:
-        dpo_settings = cast("DPOArguments", settings)
-        if not has_data:
-            return render_plan(dpo.plan_stage(dpo_settings))
-        plan = dpo.plan_stage(dpo_settings, *dpo.encode_dataset(dpo_settings, load_tokenizer(settings.tokenizer)))
-    complete_plan(plan, settings, settings.max_steps)
-    return render_plan(plan)
+    stage = STAGES[kind](settings)
+    if stage.steps_depend_on_data and stage.has_data() and (Path(settings.tokenizer) / "tokenizer.json").is_file():
+        stage.read_data(load_tokenizer(settings.tokenizer))
+    return render_plan(stage.whole_plan()[0])

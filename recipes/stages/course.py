@@ -1,15 +1,18 @@
-"""Section 3.2: the course of a stage, equal for all three kinds: plan, resume or begin, train, export, card, push."""
+"""Section 3.2: the course of a stage, equal for all kinds: plan, data, resume or begin, train, export, card, push."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modeling_ling.command_line import EXIT_OK, EXIT_USAGE
 from recipes.reporting.planning import StagePlan, render_plan
-from recipes.running.recipe_loading import RecipeError
+from recipes.running.checkpoints import load_model, load_tokenizer, resolve_resume
+from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
 from recipes.running.trainer import METRICS_FILE
 
 if TYPE_CHECKING:
@@ -17,8 +20,87 @@ if TYPE_CHECKING:
 
     from recipes.running.recipe_keys import StageArguments
     from recipes.running.trainer import LingTrainerMixin
+    from recipes.stages.stage import Stage
 
 RUN_FILE = "run.json"
+
+
+def run_recipe(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = None) -> Path | None:
+    """Run one recipe from its command line to its model.
+
+    Args:
+        stage_class: the kind of training.
+        arguments: the command line without the program's name; sys.argv's by default.
+
+    Returns:
+        The model's folder; None where only a plan or a batch was asked for.
+
+    Raises:
+        RecipeError: the recipe cannot be run as written.
+    """
+    settings = parse_recipe(stage_class.arguments_class(), arguments)
+    stage = stage_class(settings)
+    reads_first = stage.steps_depend_on_data and (stage.has_data() or not settings.dry_run)
+    tokenizer = load_tokenizer(settings.tokenizer) if reads_first else None
+    if tokenizer is not None:
+        stage.read_data(tokenizer)
+    plan, learning_rate_at = stage.whole_plan()
+    if announce(settings, plan):
+        return None
+    if tokenizer is None:
+        tokenizer = load_tokenizer(settings.tokenizer)
+        stage.read_data(tokenizer)
+    if settings.show_batch:
+        if is_main_process(settings):
+            print(stage.describe_first_batch(tokenizer))
+        return None
+    assert learning_rate_at is not None
+    return train_stage(stage, tokenizer, plan, learning_rate_at)
+
+
+def train_stage(
+    stage: Stage[Any], tokenizer: PreTrainedTokenizerBase, plan: StagePlan, learning_rate_at: Callable[[int], float]
+) -> Path:
+    """Load the model, continue or begin, and train.
+
+    Args:
+        stage: with its data read.
+        tokenizer: of the data.
+        plan: complete.
+        learning_rate_at: by step.
+
+    Returns:
+        The model's folder.
+    """
+    import torch
+
+    settings = stage.settings
+    fingerprint = stage.data_fingerprint()
+    resume = resolve_resume(settings.resume_from, Path(settings.output_dir), fingerprint)
+    moments = moments_folder(settings)
+    model = load_model(settings.init_from, tokenizer, torch.float32, settings.seed, model_overrides(settings))
+    prepare_console(settings)
+    trainer = stage.make_trainer(
+        model,
+        tokenizer,
+        learning_rate_at=learning_rate_at,
+        flops_per_token=plan.flops_per_token,
+        data_fingerprint=fingerprint,
+        moments_from=moments if resume is None else None,
+    )
+    facts = {"data fingerprint": fingerprint, **stage.facts()}
+    return run_stage(trainer, settings, tokenizer, plan, resume, stage.consumed_tokens(), facts)
+
+
+def run_door(stage_class: type[Stage[Any]]) -> int:
+    """Run a script under `accelerate launch` or alone, and return its exit code: 2 for what the user can mend."""
+    quiet_environment()
+    try:
+        run_recipe(stage_class)
+    except RecipeError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return EXIT_USAGE
+    return EXIT_OK
 
 
 def is_main_process(arguments: StageArguments) -> bool:
@@ -154,9 +236,3 @@ def push_model(output_dir: Path, repository: str, step: int) -> None:
     for revision in ("main", f"step-{step:09d}"):
         result = publish_folder(output_dir, repository, kind="model", revision=revision, ignore=ignore)
     print(f"Pushed to {result.url}.", flush=True)
-
-
-def exit_with_message(error: Exception) -> None:
-    """End a script with a recipe's message instead of a traceback."""
-    print(f"error: {error}", file=sys.stderr, flush=True)
-    raise SystemExit(2)

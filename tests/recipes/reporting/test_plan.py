@@ -10,7 +10,6 @@ import pytest
 from transformers import TrainingArguments
 from trl import DPOConfig, SFTConfig
 
-from recipes import dpo, pretrain, sft
 from recipes.__main__ import main
 from recipes.reporting.planning import render_plan
 from recipes.running.arguments import DPOArguments, PretrainArguments, SFTArguments
@@ -18,12 +17,12 @@ from recipes.running.library_fields import library_fields
 from recipes.running.plan_settings import settings_for_plan
 from recipes.running.recipe_keys import KEY_CLASSES
 from recipes.running.recipe_loading import RecipeError, parse_recipe
+from recipes.stages.kinds import STAGES
 
 TINY = Path(__file__).resolve().parents[3] / "recipes" / "configs" / "tiny"
 RECIPES = sorted(TINY.glob("*.yaml"))
 LIBRARY_CLASSES = {"pretrain": TrainingArguments, "sft": SFTConfig, "dpo": DPOConfig}
 ARGUMENT_CLASSES = {"pretrain": PretrainArguments, "sft": SFTArguments, "dpo": DPOArguments}
-STAGES = {"pretrain": pretrain, "sft": sft, "dpo": dpo}
 PLAIN_TYPES = (int, float, bool, str, int | None, float | None, bool | None, str | None)
 HEAVY = {"torch", "transformers", "trl", "accelerate", "peft", "datasets"}
 
@@ -49,7 +48,7 @@ def test_a_plan_is_the_one_that_training_prints(path: Path, tmp_path: Path) -> N
     for field in dataclasses.fields(KEY_CLASSES[kind]):
         if field.name != "report_to":  # Trainer makes a list of it
             assert getattr(light, field.name) == getattr(real, field.name), field.name
-    assert render_plan(STAGES[kind].plan_stage(light)) == render_plan(STAGES[kind].plan_stage(real))
+    assert render_plan(STAGES[kind](light).plan()) == render_plan(STAGES[kind](real).plan())
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,9 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(command_line: Callab
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not find_checkpoints(killed) and process.poll() is None and time.monotonic() < deadline:
-        os.sched_yield()
+        time.sleep(0.005)  # its own processor time is what the other process needs
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert 3 <= len(figures_or_none(killed)) < 90

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from recipes import dpo, sft
 from recipes.data.chat_data import IGNORED_LABEL, encode_conversations, encode_preference, packed_epochs, read_rows
 from recipes.objectives.norm_head import score_tokens
 from recipes.running.arguments import DPOArguments, SFTArguments
 from recipes.running.checkpoints import load_model, load_tokenizer
 from recipes.running.recipe_loading import parse_recipe
 from recipes.stages.course import model_overrides
+from recipes.stages.fine_tuning import collate_rows, make_sft_trainer
+from recipes.stages.preference import make_dpo_trainer
 
 OURS = {"learning_rate_at": lambda step: 1e-3, "flops_per_token": 1.0, "data_fingerprint": "test"}
 
@@ -38,7 +39,7 @@ def sft_trainer(small_world, tokenizer, model, command_line: Callable, tmp_path:
     model.config.router_aux_loss_coef, model.config.router_z_loss_coef = 0.5, 0.1
     conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
     rows = packed_epochs(conversations, 128, 1, 4, 0)
-    return sft.make_trainer(model, arguments, rows, tokenizer, **OURS)
+    return make_sft_trainer(model, arguments, rows, tokenizer, **OURS)
 
 
 def first_batch(trainer: Any) -> dict[str, torch.Tensor]:
@@ -115,7 +116,7 @@ def test_packed_conversations_do_not_see_each_other(small_world, tokenizer: Any,
     conversations, _ = encode_conversations(
         read_rows(str(small_world.root / "datasets" / "sft"), "train"), tokenizer, 128
     )
-    pair = sft.collate_rows(packed_epochs(conversations[:2], 256, 1, 1, 0), tokenizer.pad_token_id)
+    pair = collate_rows(packed_epochs(conversations[:2], 256, 1, 1, 0), tokenizer.pad_token_id)
     assert (pair["position_ids"][0] == 0).sum() == 2
     start = int((pair["position_ids"][0] == 0).nonzero()[1])
     model.eval()
@@ -170,7 +171,7 @@ def test_the_dpo_loss_uses_norm_head_on_both_sides_and_adds_the_router_losses(
     with torch.no_grad():
         model.lm_head.weight.mul_(torch.linspace(0.5, 20.0, model.config.hidden_size))
     reference = copy.deepcopy(model).eval()
-    trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
+    trainer = make_dpo_trainer(model, arguments, pairs, tokenizer, **OURS)
     with torch.no_grad():  # as if some steps had been trained
         for parameter in model.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)) * 0.01)
@@ -197,7 +198,7 @@ def test_an_untrained_policy_has_the_dpo_loss_of_a_coin(
 ) -> None:
     arguments = parse_recipe(DPOArguments, command_line("dpo", tmp_path, router_aux_loss_coef=0.0))
     model.config.router_aux_loss_coef = model.config.router_z_loss_coef = 0.0
-    trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
+    trainer = make_dpo_trainer(model, arguments, pairs, tokenizer, **OURS)
     trainer.current_gradient_accumulation_steps = 1
     assert trainer.compute_loss(model, dict(first_batch(trainer))).item() == pytest.approx(math.log(2), abs=1e-5)
 
@@ -219,11 +220,11 @@ def test_a_frozen_router_is_neither_trained_nor_added_in_sft_and_dpo(
             model.config.router_z_loss_coef = 0.1
             if kind == "sft":
                 conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
-                trainer = sft.make_trainer(
+                trainer = make_sft_trainer(
                     model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS
                 )
             else:
-                trainer = dpo.make_trainer(model, arguments, pairs, tokenizer, **OURS)
+                trainer = make_dpo_trainer(model, arguments, pairs, tokenizer, **OURS)
             trainer.current_gradient_accumulation_steps = 1
             model.train()
             loss = trainer.compute_loss(model, dict(first_batch(trainer)))
@@ -241,7 +242,7 @@ def test_the_trainer_counts_the_steps_of_a_routing_warm_up(
     arguments = parse_recipe(SFTArguments, command_line("sft", tmp_path, router_warmup_steps=4))
     model = load_model(str(small_world.model), tokenizer, torch.float32, 0, model_overrides(arguments))
     conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
-    trainer = sft.make_trainer(model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS)
+    trainer = make_sft_trainer(model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS)
     shares = []
     router = model.model.layers[0].mlp.gate
     router.register_forward_pre_hook(lambda *_: shares.append(router.learned_share) if router.training else None)

@@ -1,0 +1,143 @@
+"""Section 3.2, Table 1: stage 1, stage 2 and annealing, with next-token and fill-in-the-middle objectives.
+
+The order of the data is a pure function of the position: a killed run goes on with the very losses of an unbroken one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recipes.running.recipe_loading import RecipeError
+from recipes.stages.stage import Stage
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.data.mixture import MixtureDataset
+    from recipes.reporting.planning import StagePlan
+    from recipes.running.arguments import PretrainArguments
+    from recipes.running.trainer import LingTrainerMixin
+
+
+class PretrainStage(Stage["PretrainArguments"]):
+    """Next-token prediction over a token-exact mixture.
+
+    Attributes:
+        dataset: the stage's windows in their order, once they have been opened.
+    """
+
+    kind = "pretrain"
+    dataset: MixtureDataset
+
+    @classmethod
+    def arguments_class(cls) -> type[Any]:
+        """Return PretrainArguments."""
+        from recipes.running.arguments import PretrainArguments
+
+        return PretrainArguments
+
+    def plan(self) -> StagePlan:
+        """Return the plan: Table 1's shares against the tokens at hand, without reading a token."""
+        from recipes.data.mixture_recipe import plan_sources, read_mixture
+        from recipes.reporting.planning import start_plan
+        from recipes.running.checkpoints import geometry_for_plan
+
+        settings = self.settings
+        plan = start_plan(settings, self.kind, geometry_for_plan(settings))
+        sources, groups = read_mixture(
+            settings.shares, Path(settings.tokenized), settings.fim_sources, settings.recipe_path
+        )
+        plan.sources = plan_sources(sources, groups, settings.max_steps * settings.global_batch_tokens)
+        left_over = settings.train_tokens - settings.max_steps * settings.global_batch_tokens
+        if left_over:
+            plan.notes.append(f"train_tokens is rounded down by {left_over:,} tokens to whole steps")
+        plan.notes.append(
+            f"fill-in-the-middle on {settings.fim_rate:.0%} of {', '.join(settings.fim_sources)}"
+            if settings.fim_rate
+            else "no fill-in-the-middle"
+        )
+        return plan
+
+    def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Pack what is not packed yet, on one process first, and open the mixture."""
+        with self.settings.main_process_first(desc="packing the mixture"):
+            self.dataset = self._open_mixture(tokenizer)
+
+    def _open_mixture(self, tokenizer: PreTrainedTokenizerBase) -> MixtureDataset:
+        from recipes.data.mixture import build_mixture
+        from recipes.data.mixture_recipe import read_mixture
+        from recipes.objectives.fim import FimConfig
+
+        settings = self.settings
+        tokenized = Path(settings.tokenized)
+        sources, groups = read_mixture(settings.shares, tokenized, settings.fim_sources, settings.recipe_path)
+        fim = FimConfig(rate=settings.fim_rate, spm_rate=settings.fim_spm_rate) if settings.fim_rate > 0 else None
+        try:
+            return build_mixture(
+                sources,
+                groups,
+                tokenizer,
+                seq_length=settings.sequence_length,
+                num_windows=settings.max_steps * settings.batch_rows_per_step,
+                seed=settings.data_seed or 0,
+                cache_dir=tokenized / "packed",
+                fim=fim,
+                block_size=settings.mixture_block_rows,
+                max_epochs=settings.max_epochs,
+            )
+        except (FileNotFoundError, ValueError) as error:
+            raise RecipeError(f"{settings.recipe_path}: mixture: {error}") from error
+
+    def describe_first_batch(self, tokenizer: PreTrainedTokenizerBase) -> str:
+        """Return the first windows, decoded, each with the source that it is from."""
+        from recipes.data.show_batch import describe_batch
+
+        rows = [self.dataset[place] for place in range(self.settings.per_device_train_batch_size)]
+        return describe_batch(rows, tokenizer, [packed.source.name for packed in self.dataset.sources])
+
+    def data_fingerprint(self) -> str:
+        """Return the mixture's own."""
+        return self.dataset.fingerprint()
+
+    def make_trainer(
+        self, model: BailingMoeForCausalLM, tokenizer: PreTrainedTokenizerBase, **ours: Any
+    ) -> LingTrainerMixin:
+        """Return transformers' Trainer with Ling's losses over the mixture."""
+        from transformers import Trainer
+
+        from recipes.data.collator import collate_windows
+        from recipes.running.trainer import LingTrainerMixin
+
+        class PretrainTrainer(LingTrainerMixin, Trainer):
+            """Trainer with Ling's losses over the mixture."""
+
+        return PretrainTrainer(
+            model=model,
+            args=self.settings,
+            train_dataset=self.dataset,
+            data_collator=collate_windows,
+            processing_class=tokenizer,
+            **ours,
+        )
+
+    def consumed_tokens(self) -> dict[str, int]:
+        """Count the real tokens per source, window by window."""
+        counts = {packed.source.name: 0 for packed in self.dataset.sources}
+        names = list(counts)
+        for place in range(len(self.dataset)):
+            source, ordinal = self.dataset.locate(place)
+            windows, number = self.dataset.window_of(source, ordinal)
+            counts[names[source]] += int(windows.boundaries(number)[-1])
+        return counts
+
+    def facts(self) -> dict[str, Any]:
+        """Return the seed, the objective and how much of the windows is padding."""
+        settings, dataset = self.settings, self.dataset
+        wanted = sum(row.tokens_wanted for row in dataset.plan())
+        return {
+            "data seed": settings.data_seed,
+            "fill-in-the-middle": f"rate {settings.fim_rate}, SPM {settings.fim_spm_rate}, on {settings.fim_sources}",
+            "padding": f"{1 - wanted / (len(dataset) * dataset.seq_length):.2%}",
+        }

@@ -1,0 +1,94 @@
+"""Section 3.2: what a kind of training has to say for itself; all else is the course that the kinds share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from recipes.running.recipe_keys import StageArguments
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.reporting.planning import StagePlan
+    from recipes.running.trainer import LingTrainerMixin
+
+Settings = TypeVar("Settings", bound=StageArguments)
+
+
+class Stage(ABC, Generic[Settings]):
+    """One stage of one kind of training: its data, its plan and its trainer.
+
+    Args:
+        settings: the recipe's keys, steps and accumulation derived; a plan does with the keys alone.
+
+    Attributes:
+        kind: pretrain, sft or dpo: the script that runs it.
+        steps_depend_on_data: whether the data must be read before a plan can say how many steps there are.
+    """
+
+    kind: ClassVar[str]
+    steps_depend_on_data: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @classmethod
+    @abstractmethod
+    def arguments_class(cls) -> type[Any]:
+        """Return the dataclass that the recipe fills: our keys over the library's."""
+
+    def has_data(self) -> bool:
+        """Whether what the plan counts is there; a dry run goes without."""
+        return True
+
+    @abstractmethod
+    def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Read, or open, what the stage trains on.
+
+        Raises:
+            RecipeError: there is none, or nothing of it can be trained on.
+        """
+
+    @abstractmethod
+    def plan(self) -> StagePlan:
+        """Return what the stage is going to do, without the learning rates; `settings.max_steps` is set where known."""
+
+    def whole_plan(self) -> tuple[StagePlan, Callable[[int], float] | None]:
+        """Return the plan and the learning rate by step, None while the number of steps is not known."""
+        from recipes.reporting.planning import complete_plan
+
+        plan = self.plan()
+        if self.settings.max_steps <= 0:
+            return plan, None
+        return plan, complete_plan(plan, self.settings, self.settings.max_steps)
+
+    @abstractmethod
+    def describe_first_batch(self, tokenizer: PreTrainedTokenizerBase) -> str:
+        """Return what the model sees first, as text."""
+
+    @abstractmethod
+    def data_fingerprint(self) -> str:
+        """Return a hash of the rows and their order: a run is continued over the same data only."""
+
+    @abstractmethod
+    def make_trainer(
+        self, model: BailingMoeForCausalLM, tokenizer: PreTrainedTokenizerBase, **ours: Any
+    ) -> LingTrainerMixin:
+        """Return the trainer over the stage's data.
+
+        Args:
+            model: in training mode.
+            tokenizer: pads.
+            **ours: keyword arguments of LingTrainerMixin.
+        """
+
+    @abstractmethod
+    def consumed_tokens(self) -> dict[str, int]:
+        """Count the real tokens per source that a finished stage has trained on."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Return what the card says of the data and the objective."""

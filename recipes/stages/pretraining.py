@@ -29,6 +29,7 @@ class PretrainStage(Stage["PretrainArguments"]):
     """
 
     kind = "pretrain"
+    settings: PretrainArguments
     dataset: MixtureDataset
 
     @classmethod

@@ -6,7 +6,7 @@ from datasets_builders.building.identity import content_id
 from datasets_builders.building.steps import Outcome
 from datasets_builders.languages.detection import language_of
 from datasets_builders.repositories.roles import is_documentation, is_project_file
-from datasets_builders.sources.code_reader import CodeReader
+from datasets_builders.sources.code_reader import COLUMNS_OF_SOURCES, CodeReader
 from datasets_builders.sources.entry import Entry
 
 CODE, TEXT, PROJECT = "code", "documentation", "project"
@@ -41,5 +41,5 @@ class RepositoryReader(CodeReader):
             return outcome
         doc.id = content_id(f"{path}\n{doc.text}")
         columns = {"kind": kind, "language": language_of(path, doc.text) or "Text", "license_type": ""}
-        doc.metadata = dict.fromkeys(("stars", "forks", "date", "quality")) | doc.metadata | columns
+        doc.metadata = dict.fromkeys(COLUMNS_OF_SOURCES) | doc.metadata | columns
         return doc

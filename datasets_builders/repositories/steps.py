@@ -208,6 +208,9 @@ def _attributes(code: list[Document]) -> dict[str, Any]:
         "stars": _max_of(file["stars"] for file in known),
         "forks": _max_of(file["forks"] for file in known),
         "date": _max_of(file["date"] for file in known),
+        "commit": _only_of(file["commit"] for file in known),
+        "repository_url": _only_of(file["repository_url"] for file in known),
+        "is_fork": _max_of(file["is_fork"] for file in known),
         "mean_comment_fraction": _mean(file["comment_fraction"] for file in known),
         "mean_effective_lines": _mean(file["effective_lines"] for file in known),
         **{f"{MEAN_PREFIX}{name}": _mean(file[name] for file in known) for name in score_columns(known[0])},
@@ -216,6 +219,12 @@ def _attributes(code: list[Document]) -> dict[str, Any]:
 
 def _max_of(values: Iterable[Any]) -> Any:
     return max((value for value in values if value is not None), default=None)
+
+
+def _only_of(values: Iterable[Any]) -> Any:
+    """Return the value that all files have, or None where they differ: no one revision has them all."""
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

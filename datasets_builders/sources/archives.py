@@ -47,6 +47,7 @@ ZIP_FILE, ZIP_END, ZIP_SIZES = b"PK\3\4", b"PK\5\6", b"PK\7\x08"
 ZIP_HEADER = struct.Struct("<4s5H3I2H")
 ZIP_END_BYTES = 22 + (1 << 16)  # with the longest comment
 ENCRYPTED, SIZES_FOLLOW = 1, 8  # bits of a member's flags
+_COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")  # SHA-1 or SHA-256
 # Zeros behind which nothing more is looked for.
 MAX_ZERO_BLOCKS = 4096
 
@@ -60,6 +61,7 @@ class _Member:
     detail: str = ""
     size: int = 0
     raw: bytes = b""
+    commit: str = ""
 
 
 def is_archive(path: Path) -> bool:
@@ -144,9 +146,9 @@ class ArchiveSource(Source):
                     is_empty = False
                     path = _shown(member.name, around) if member.name else name
                     problem = member.problem or path_problem(member.name)
-                    yield Entry(
-                        path, self.repository, problem, member.detail, size=member.size, read=Content(member.raw)
-                    )
+                    known = {"commit": member.commit} if member.commit else {}
+                    read = Content(member.raw)
+                    yield Entry(path, self.repository, problem, member.detail, member.size, known=known, read=read)
         except TooMuchData as error:
             yield Entry(name, self.repository, "archive_too_large", str(error))
             return
@@ -294,7 +296,8 @@ def _tar_members(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iter
             except _DAMAGE as error:
                 yield _Member(member.name, "damaged_file", _told(error))
                 raise
-            yield _Member(member.name, size=member.size, raw=raw)
+            commit = _commit_in(archive.pax_headers.get("comment", ""))
+            yield _Member(member.name, size=member.size, raw=raw, commit=commit)
     if blocks.damaged and (found or not blocks.ended):
         yield _Member("", "damaged_archive", f"{blocks.damaged} blocks where a file should begin")
     elif not blocks.ended:
@@ -338,7 +341,12 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: in
         if isinstance(error, OSError) and error.errno in MACHINE_ERRNOS:
             raise
         return _Member(member.filename, "damaged_file", _told(error))
-    return _Member(member.filename, size=len(raw), raw=raw)
+    return _Member(member.filename, size=len(raw), raw=raw, commit=_commit_in(archive.comment.decode("latin-1")))
+
+
+def _commit_in(comment: str) -> str:
+    """Return the commit that an archive was made of: `git archive`, and so each forge, writes it as the comment."""
+    return comment if _COMMIT.fullmatch(comment) else ""
 
 
 def _limited(members: Iterable[_Member | None], max_archive_bytes: int) -> Iterator[_Member]:

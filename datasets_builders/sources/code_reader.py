@@ -18,6 +18,9 @@ from datasets_builders.sources.configured import ConfiguredSources
 from datasets_builders.sources.entry import Entry
 from datasets_builders.sources.reader import SourceReader
 
+# Null where the source does not know them; `quality` is filled in later.
+COLUMNS_OF_SOURCES = ("stars", "forks", "date", "commit", "repository_url", "is_fork", "quality")
+
 
 class CodeReader(SourceReader):
     """Read the code files of sources, removing what is no code, empty, binary, too large or unreadable.
@@ -64,5 +67,5 @@ class CodeReader(SourceReader):
             return Removed(doc, "other_kind_of_file", language)
         doc.id = content_id(doc.text)
         del known["kind"]
-        doc.metadata = dict.fromkeys(("stars", "forks", "date", "quality")) | known | {"language": language}
+        doc.metadata = dict.fromkeys(COLUMNS_OF_SOURCES) | known | {"language": language}
         return doc

@@ -18,8 +18,8 @@ class Entry:
         detail (`str`): what differs from entry to entry with the same problem.
         size (`int`): bytes, as far as the source knows.
         mtime_ns (`int`): time of change, where a file system tells it.
-        known (dict): what the source knows of the file: license, stars, forks, date, language; of the repository
-            `repository_files`, where a row is one.
+        known (dict): what the source knows of the file: license, stars, forks, date, commit, repository_url, is_fork,
+            language; of the repository `repository_files`, where a row is one.
         read (function): returns at most the given number of bytes of the content.
         mended (tuple of `str`): what was converted or made null in what is known, to be counted: `stars_nulled`.
     """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.sources.entry import Content, Entry, Source, count_files, rank_of, without_excluded
 from datasets_builders.sources.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
+from datasets_builders.sources.row_values import public_url
 
 if TYPE_CHECKING:
     from dulwich.objects import Commit, ObjectID
@@ -40,6 +41,7 @@ class GitSource(Source):
         try:
             with Repo(self.path) as repo:
                 commit = parse_commit(repo, revision)
+                self.url = _url_of_origin(repo)
         except NotGitRepository:
             raise ConfigError(f"git:{path}: no git repository lies there") from None
         except (KeyError, ValueError) as error:
@@ -77,11 +79,12 @@ class GitSource(Source):
         except Exception as error:  # dulwich's and zlib's errors for an object that is damaged
             detail = f"{type(error).__name__}: {error}"[:200]
             return Entry(entry.path, entry.repository, "damaged_object", detail)
-        return replace(entry, size=len(raw), known={"date": self.date}, read=Content(raw))
+        known = {"date": self.date, "commit": self.commit} | ({"repository_url": self.url} if self.url else {})
+        return replace(entry, size=len(raw), known=known, read=Content(raw))
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the commit."""
-        return {"git": self.repository, "commit": self.commit}
+        """Return the commit, and where the clone is from."""
+        return {"git": self.repository, "commit": self.commit, "url": self.url}
 
     def describe(self) -> str:
         """Return path and commit."""
@@ -104,3 +107,11 @@ class GitSource(Source):
 
         with Repo(self.path) as repo:
             return count_files(without_excluded(self._names(repo), self.exclude))
+
+
+def _url_of_origin(repo: "Repo") -> str | None:
+    """Return where a clone is from, as anybody may see it."""
+    try:
+        return public_url(repo.get_config().get((b"remote", b"origin"), b"url").decode("utf-8", "replace"))
+    except (KeyError, OSError, ValueError):
+        return None  # not cloned from anywhere, or a configuration that cannot be read

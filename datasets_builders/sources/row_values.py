@@ -5,8 +5,10 @@ changed in silence: each column says what was done.
 """
 
 import datetime
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from datasets_builders.sources.licenses import UNRECOGNIZED, all_of
 
@@ -50,6 +52,31 @@ def count_of(value: Any) -> tuple[int | None, str]:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
         return None, NULLED
     return value, done
+
+
+def url_of(value: Any) -> tuple[str | None, str]:
+    """Return the address of a repository and what was done: without a name and a password; one of no host is null."""
+    text, done = text_of(value)
+    if not text:
+        return None, done
+    public = public_url(text)
+    return public, done if public == text else CONVERTED if public else NULLED
+
+
+def public_url(address: str) -> str | None:
+    """Return an address as anybody may see it: a host and a path, without a name and a password, or None.
+
+    What was cloned from a folder of a machine has none; `git@github.com:ada/app` is one of ssh.
+    """
+    try:
+        parts = urlsplit(address if "://" in address else f"ssh://{address.replace(':', '/', 1)}")
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return None
+    is_of_ssh_alone = "://" not in address and not re.match(r"[\w.-]+@[\w.-]+:", address)
+    if is_of_ssh_alone or parts.scheme not in ("http", "https", "git", "ssh") or not parts.hostname:
+        return None
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
 
 
 def truth_of(value: Any) -> tuple[bool | None, str]:
@@ -97,6 +124,7 @@ CONVERSIONS: dict[str, Callable[[Any], tuple[Any, str]]] = {
     "forks": count_of,
     "date": date_of,
     "commit": text_of,
+    "repository_url": url_of,
     "is_fork": truth_of,
 }
 

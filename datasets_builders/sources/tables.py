@@ -25,6 +25,7 @@ COLUMNS = {
     "forks": ("forks", "fork_events_count", "max_forks_count", "github_metadata.forks"),
     "date": ("date", "revision_date", "committer_date", "visit_date", "max_stars_repo_stars_event_max_datetime"),
     "commit": ("commit", "commit_id", "revision_id", "max_stars_repo_head_hexsha"),
+    "repository_url": ("repository_url", "repo_url"),
     "is_fork": ("is_fork", "github_metadata.is_fork"),
 }
 FILES_COLUMN = "files"  # of the Stack v2 and v3: a row per repository

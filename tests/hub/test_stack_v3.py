@@ -45,12 +45,12 @@ def row(number: int, files: dict[str, str], stars: int | None) -> dict[str, obje
     return {
         "repo_path": f"project_{number:05d}",
         "repo_id": number,
-        "commit_id": f"{number:040x}",
+        "commit_id": f"{number:040x}" if stars is not None else None,
         "github_metadata": {
             "branch": "main",
             "commit_count": 3,
             "repo_created_at": "2022-04-19T03:57:35.000Z",
-            "is_fork": number % 7 == 0,
+            "is_fork": number % 7 == 0 if stars is not None else None,
             "is_org_owned": False,
             "forked_from": None,
             "stars": stars,
@@ -123,3 +123,4 @@ def test_the_stack_v3_on_the_hub_gives_the_shards_of_its_repositories_as_folders
     for number in repositories:
         kept = found[f"project_{number:05d}"]
         assert (kept["stars"], kept["forks"], kept["license"]) == (number * 3, number * 3, "MIT")
+        assert (kept["commit"], kept["is_fork"]) == (f"{number:040x}", number % 7 == 0)

@@ -106,6 +106,22 @@ def test_a_header_without_an_extension_is_code_and_takes_its_place(tmp_path):
     assert "// Lib/Core\n// Part of a library." in rows["lib"]["content"]
 
 
+def test_a_sample_has_the_commit_and_the_fork_flag_of_its_files(tmp_path):
+    rows = [
+        {"content": text, "path": path, "repository": name, "commit": commit, "is_fork": fork, "license": "MIT"}
+        for name, commits, fork in (("ada/same", "aa", True), ("bob/mixed", "bc", None))
+        for (path, text), commit in zip(
+            {"a.py": f"import b\n{module('a', 'b')}# {name}\n", "b.py": f"{module('b')}# {name}\n"}.items(),
+            commits,
+            strict=True,
+        )
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    _, found = build(tmp_path, {"table": tmp_path / "rows.jsonl"}, near_dedup=False)
+    kept = {name: (row["commit"], row["repository_url"], row["is_fork"]) for name, row in found.items()}
+    assert kept == {"ada/same": ("a", None, True), "bob/mixed": (None, None, None)}
+
+
 def test_two_workers_give_the_same_bytes(tmp_path, folders):
     one, _ = build(tmp_path, folders, out="one", num_tasks=3)
     two, _ = build(tmp_path, folders, out="two", num_tasks=3, workers=2)

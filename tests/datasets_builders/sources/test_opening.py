@@ -17,6 +17,7 @@ from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.git_trees import GitSource
 from datasets_builders.sources.opening import open_sources
 from datasets_builders.sources.opt_out import OptOuts, read_opt_outs
+from datasets_builders.sources.row_values import public_url
 from tests.datasets_builders.sources.test_archives import tar_bytes
 
 ADD = b"def add(first, second):\n    return first + second\n"
@@ -61,6 +62,60 @@ def test_a_commit_is_read_without_a_checkout(repository, tmp_path):
         assert entries["add.py"].read(1000) == content and entries["link.py"].problem == "symlink_inside"
         assert source.license() == "MPL-2.0" and entries["add.py"].known["date"] == source.date
     assert GitSource(bare).repository == "bare"
+
+
+def test_rows_know_the_commit_and_the_address_of_a_clone(repository, tmp_path):
+    git(repository, "remote", "add", "origin", "https://ada:hf_secret@example.org/ada/engine.git")
+    commit = GitSource(repository).commit
+    _, (row,) = build(tmp_path, sources=[f"git:{repository}"], license_types=["non_permissive"])
+    assert (row["commit"], row["repository_url"], row["is_fork"]) == (
+        commit,
+        "https://example.org/ada/engine.git",
+        None,
+    )
+    # A folder may differ from its last commit: of a working tree nothing is claimed.
+    _, rows = build(tmp_path, "tree", sources=[str(repository)], license="MIT")
+    assert {(row["commit"], row["repository_url"]) for row in rows} == {(None, None)}
+    git(repository, "remote", "set-url", "origin", str(tmp_path))
+    assert GitSource(repository).url is None
+
+
+@pytest.mark.parametrize("extension", ["tar", "tar.gz", "zip"])
+def test_rows_know_the_commit_that_an_archive_was_made_of(repository, tmp_path, extension):
+    archive = tmp_path / f"engine-1.0.{extension}"
+    git(repository, "archive", "--prefix=engine-1.0/", "-o", str(archive), "HEAD")
+    _, (row,) = build(tmp_path, sources=[str(archive)], license_types=["non_permissive"])
+    assert (row["path"], row["commit"]) == ("add.py", GitSource(repository).commit)
+
+
+def test_a_comment_that_is_no_commit_is_none(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("add.py", ADD)
+        archive.comment = b"made by hand"
+    _, (row,) = build(tmp_path, sources=[str(tmp_path / "a.zip")], license="MIT")
+    assert row["commit"] is None
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://github.com/ada/app.git", "https://github.com/ada/app.git"),
+        ("https://ada:token@github.com/ada/app", "https://github.com/ada/app"),
+        ("https://token@github.com:8443/ada/app?private=1", "https://github.com:8443/ada/app"),
+        ("git@github.com:ada/app.git", "ssh://github.com/ada/app.git"),
+        ("ssh://git@example.org:22/ada/app", "ssh://example.org:22/ada/app"),
+        ("git://example.org/app", "git://example.org/app"),
+        ("/home/ada/app", None),
+        ("../app", None),
+        ("file:///home/ada/app", None),
+        ("C:/Users/ada/app", None),
+        ("https://[broken/app", None),
+        ("https://example.org:port/app", None),
+        ("", None),
+    ],
+)
+def test_the_address_of_a_clone_is_shown_without_names_passwords_and_folders(address, shown):
+    assert public_url(address) == shown
 
 
 def test_wrong_words_say_what_is_wrong(repository, tmp_path):

@@ -226,6 +226,15 @@ def test_what_the_repository_says_is_not_the_file_s(tmp_path):
 
 ODD_VALUES = [
     ("stars", 12, 12, ""),
+    ("repository_url", "https://github.com/ada/app", "https://github.com/ada/app", ""),
+    (
+        "repository_url",
+        "https://ada:token@github.com/ada/app",
+        "https://github.com/ada/app",
+        "repository_url_converted",
+    ),
+    ("repository_url", "/home/ada/app", None, "repository_url_nulled"),
+    ("repository_url", "", None, ""),
     ("stars", "12", 12, "stars_converted"),
     ("stars", 12.0, 12, ""),
     ("stars", 3.7, None, "stars_nulled"),

@@ -14,8 +14,8 @@ CODE ?=
 MODEL ?= inclusionAI/Ling-Coder-lite
 WEIGHTS ?=
 TORCH_INDEX_URL ?=
-# One test more at once than there are cores (some wait), six at most; PYTEST_ARGS=-x runs them one after another.
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 6 ? n + 1 : 6)))
+# Two tests more at once than there are cores (some wait), eight at most; PYTEST_ARGS=-x runs them one after another.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 6 ? n + 2 : 8)))
 PYTEST_ARGS ?= -n $(JOBS) --no-loadscope-reorder
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -80,7 +81,9 @@ SLOWEST_ROWS = 20
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that writes `tests/SLOWEST.md`."""
-    parser.addoption("--slowest", metavar="FILE", help=f"write a table of the {SLOWEST_ROWS} costliest tests there")
+    parser.addoption(
+        "--slowest", metavar="FILE", help=f"write a table of the {SLOWEST_ROWS} costliest tests and files there"
+    )
 
 
 def _processor_seconds() -> float:
@@ -107,6 +110,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
+def _costliest(seconds: dict[str, float], *, of: str) -> str:
+    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:SLOWEST_ROWS]
+    rows = "".join(f"| {spent:.1f} | `{name}` |\n" for name, spent in slowest)
+    return f"| seconds | {of} |\n| ---: | --- |\n{rows}"
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write the table when it is asked for."""
     if not config.getoption("--slowest"):
@@ -116,13 +125,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for report in reports:
             if hasattr(report, "processor_seconds"):
                 seconds[report.nodeid] = max(seconds.get(report.nodeid, 0.0), report.processor_seconds)
-    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:SLOWEST_ROWS]
-    rows = "".join(f"| {spent:.1f} | `{name}` |\n" for name, spent in slowest)
+    files: Counter[str] = Counter()
+    for name, spent in seconds.items():
+        files[name.partition("::")[0]] += spent
     file = config.getoption("--slowest")
     command = f'make test PYTEST_ARGS="-n 2 --no-loadscope-reorder --slowest {file}"'
     Path(file).write_text(
-        f"# The {SLOWEST_ROWS} costliest tests\n\nProcessor seconds, children and first use of a fixture included, of "
+        f"# The {SLOWEST_ROWS} costliest tests and files\n\nProcessor seconds, children and first use of a fixture included, of "
         f"{sum(seconds.values()):,.0f} in {len(seconds):,} tests: `{command}`.\n\n"
-        f"| seconds | test |\n| ---: | --- |\n{rows}",
+        f"{_costliest(seconds, of='test')}\n## And files\n\n{_costliest(files, of='file')}",
         encoding="utf-8",
     )

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OUTPUT = "outputs/quickstart"  # as the README writes it
@@ -51,7 +53,6 @@ def test_the_readme_opens_with_the_two_commands():
     assert [block.strip() for block in blocks("bash")][:2] == ["make quickstart", "make test"]
 
 
-@pytest.mark.slow
 def test_the_quickstart_leaves_what_the_readme_promises(quickstart):
     report = (quickstart / "report.html").read_text(encoding="utf-8")
     for promised in ("Held-out loss", "held_out_execution", "Expert load per layer", "the ledger", "Time and memory"):
@@ -61,21 +62,18 @@ def test_the_quickstart_leaves_what_the_readme_promises(quickstart):
     assert (quickstart / "model" / "config.json").is_file()
 
 
-@pytest.mark.slow
 def test_a_second_quickstart_only_repeats_the_report(quickstart):
     ended = run(f"python -m recipes.quickstart --scale smoke --output {OUTPUT}", quickstart)
     assert ended.returncode == 0
     assert ended.stdout.count("done before") == len(list((quickstart / "state").iterdir()))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_readme_runs(quickstart, command):
     ended = run(command, quickstart)
     assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("code", blocks("python"))
 def test_the_python_of_the_readme_runs(quickstart, code):
     program = code.replace(OUTPUT, str(quickstart))

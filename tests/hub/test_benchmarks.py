@@ -15,7 +15,7 @@ from evals.benchmarks.source import BenchmarkSource
 from tests.hub_server import HubServer
 
 # huggingface_hub hands file objects to httpx under an argument that httpx renames.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 SOURCE = BenchmarkSource("sums", ("test.jsonl",), "acme/sums", ("task_id", "prompt"), 2, "MIT")
 
 

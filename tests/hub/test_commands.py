@@ -11,7 +11,7 @@ import pytest
 
 from tests.hub_server import HubServer
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 ROOT = Path(__file__).parents[2]
 
 

@@ -15,7 +15,7 @@ from modeling_ling.tokenizer import train_tokenizer
 from tests.hub_server import HubServer
 from tests.modeling_ling.released_layout import RELEASED_CONFIGS
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 # The released chat model's config.json, with small sizes.
 RELEASED_CONFIG = RELEASED_CONFIGS["Ling-lite"] | {

@@ -18,7 +18,7 @@ from modeling_ling.publishing import (
 from tests.hub_server import READ_TOKEN, HubServer
 
 # huggingface_hub hands file objects to httpx under an argument that httpx renames.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 
 def publish(folder: Path, hub: HubServer, repo_id: str = "acme/numbers", **options: object) -> PublishResult:

@@ -11,7 +11,7 @@ from tests.hub_server import WRITE_TOKEN, HubServer
 from tests.small_bert import save_bert
 
 # huggingface_hub hands file objects to httpx under an argument that httpx renames.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 FIND_AND_SCORE = """
 from huggingface_hub import HfApi

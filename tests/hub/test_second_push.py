@@ -23,7 +23,7 @@ from modeling_ling.publishing import (
 )
 from tests.hub_server import HubServer
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 REPOSITORY = "acme/again"
 CARD = "---\nlicense: mit\n---\n# Card\n"

@@ -14,7 +14,7 @@ from modeling_ling.publishing import publish_folder
 from tests.hub_server import HubServer
 
 # huggingface_hub hands file objects to httpx under an argument that httpx renames.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 NUM_REPOSITORIES = int(os.environ.get("LING_STACK_V3_REPOSITORIES", "60"))
 WORDS = ("anchor", "basil", "copper", "dune", "ember", "falcon", "garnet", "harbor", "indigo", "jasper", "kestrel")

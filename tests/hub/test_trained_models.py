@@ -8,7 +8,7 @@ from huggingface_hub import HfApi
 from recipes.stages.course import RUN_FILE, push_model
 from tests.hub_server import HubServer
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 
 def write_run(folder: Path, weights: list[str], step: int) -> Path:

@@ -8,6 +8,8 @@ import pytest
 
 from modeling_ling import BailingMoeForCausalLM
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"torch", "transformers", "lighteval", "datasets", "accelerate", "trl"}
 ORDERS = {
     "ours first": "import modeling_ling; modeling_ling.register(); import transformers",

@@ -53,6 +53,7 @@ def test_saving_what_was_loaded_is_bit_exact(build_model, tmp_path):
     assert all(torch.equal(first[name], second[name]) and first[name].dtype == torch.bfloat16 for name in first)
 
 
+@pytest.mark.slow
 def test_an_exported_folder_loads_in_a_fresh_process_with_the_same_logits(build_model, tokenizer, ids, tmp_path):
     model = build_model().eval()
     export_model(model, tokenizer, tmp_path / "model")

@@ -17,6 +17,8 @@ from modeling_ling.__main__ import COMMANDS, main
 from modeling_ling.export import export_model
 from modeling_ling.tokenizer import encode_text
 
+pytestmark = pytest.mark.slow
+
 PEAK_OF_INIT = """
 import resource, sys, torch
 from modeling_ling import BailingMoeConfig

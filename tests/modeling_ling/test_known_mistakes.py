@@ -6,6 +6,8 @@ import torch
 from modeling_ling import modeling_bailing_moe as modeling
 from tests.modeling_ling.parity import check_parity
 
+pytestmark = pytest.mark.slow
+
 
 def norm_over_rows(model):
     head = model.lm_head

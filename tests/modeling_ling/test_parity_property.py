@@ -4,12 +4,15 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.modeling_ling.conftest import make_model
 from tests.modeling_ling.parity import check_parity
+
+pytestmark = pytest.mark.slow
 
 # Two scores closer than this may be ranked either way in float32; such inputs are not compared.
 MIN_GAP = 1e-5

@@ -6,6 +6,8 @@ import torch
 from tests.modeling_ling.parity import check_parity
 from tests.modeling_ling.reference_model import Reference
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "as released": {},
     "norm_head off": {"norm_head": False},

@@ -19,6 +19,8 @@ from modeling_ling.export import REMOTE_CODE_FILES
 from tests.modeling_ling.reference_model import Reference
 from tests.modeling_ling.released_layout import RELEASED_CONFIGS, released_names_and_shapes, write_released_folder
 
+pytestmark = pytest.mark.slow
+
 MODELING_FOLDER = Path(__file__).parents[2] / "modeling_ling"
 
 FRESH_PROCESS = """

@@ -15,6 +15,8 @@ from transformers import (
 
 from modeling_ling import BailingMoeForCausalLM, BailingMoeForSequenceClassification, BailingMoeModel
 
+pytestmark = pytest.mark.slow
+
 EXPERT = "model.layers.1.mlp.experts.3.up_proj.weight"
 
 

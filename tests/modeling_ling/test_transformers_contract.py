@@ -10,6 +10,8 @@ from transformers.modeling_outputs import MoeModelOutputWithPast
 
 from modeling_ling.modeling_bailing_moe import CACHE_NAME
 
+pytestmark = pytest.mark.slow
+
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["cache", "past_key_values"])

@@ -18,6 +18,8 @@ from safetensors.torch import load_file
 from modeling_ling import BailingMoeForCausalLM
 from tests.modeling_ling.conftest import needs_transformers_5_23
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).with_name("two_process_worker.py")
 SECONDS = 120
 

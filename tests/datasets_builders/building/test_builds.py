@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 import yaml
 from datasets import load_dataset
 
@@ -13,6 +14,8 @@ from datasets_builders.building.stages import BuildResult
 from datasets_builders.languages.grammars import GRAMMAR_PACKAGES
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 

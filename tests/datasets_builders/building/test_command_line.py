@@ -7,6 +7,8 @@ import termios
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_help_lists_every_builder(run_cli):
     done = run_cli("--help")

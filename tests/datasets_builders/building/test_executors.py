@@ -27,6 +27,8 @@ from datasets_builders.sources.archives import ArchiveSource
 from datasets_builders.sources.entry import rank_of
 from datasets_builders.sources.reader import SourceReader
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("build_lines.py")
 STAND_IN = Path(__file__).with_name("slurm_stand_in.py")
 # As a user's script would: the nodes import the builder, so that it must not be defined in what is run.
@@ -280,7 +282,6 @@ def test_an_error_with_a_message_larger_than_a_pipe_is_told_with_its_place(tmp_p
     assert len(told) < 20_000
 
 
-@pytest.mark.slow
 def test_ray_runs_the_parts_in_the_folder_of_the_driver(tmp_path, environment):
     (tmp_path / "driver").mkdir()
     (tmp_path / "driver/fail").touch()
@@ -300,7 +301,6 @@ def test_ray_runs_the_parts_in_the_folder_of_the_driver(tmp_path, environment):
     assert "error: rank 1: rank 1 was told to fail" in done.stderr
 
 
-@pytest.mark.slow
 def test_options_that_ray_does_not_know_are_refused_before_anything_is_written(tmp_path, environment):
     code, told = build(tmp_path, environment, "out", "{kind: ray, ray_remote_kwargs: {foo: 1}}")
     assert code == 1
@@ -327,7 +327,6 @@ def test_an_option_that_a_driver_cannot_work_with_is_refused(kind, options, mess
         executor_options({"kind": kind} | needed | options)
 
 
-@pytest.mark.slow
 def test_ray_builds_source_code_to_the_same_bytes(tmp_path, environment, code_folder, shard_hashes):
     found = []
     for kind in ("local", "ray"):

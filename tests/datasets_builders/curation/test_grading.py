@@ -19,6 +19,8 @@ from datasets_builders.curation.quality.agreement import agreement_lines
 from datasets_builders.curation.quality.grading import PROMPT_FILE, RESPECTS, Rubric, as_document, grade_files
 from tests.openai_server import MODEL, RuleServer, transformers_serve
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "datasets_builders"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 FILE = "def function_{0}(first):\n    return first + {0}\n"

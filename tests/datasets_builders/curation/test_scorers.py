@@ -221,6 +221,7 @@ def folder_of(tmp_path):
     return source
 
 
+@pytest.mark.slow
 def test_a_builder_scores_limits_and_gives_the_same_bytes_for_any_number_of_workers(causal, bert, tmp_path):
     source = folder_of(tmp_path)
     scorers = [{"kind": "perplexity", "model": str(causal)}, {"kind": "classifier", "model": str(bert / "regression")}]

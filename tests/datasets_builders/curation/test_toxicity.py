@@ -26,6 +26,8 @@ from datasets_builders.repositories.imports import metrics_imports_and_prose
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 
+pytestmark = pytest.mark.slow
+
 # language: (text, the words of each piece)
 PIECES = {
     "Python": (

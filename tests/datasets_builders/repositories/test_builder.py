@@ -15,6 +15,8 @@ from datasets_builders.repositories.graph import build_graph
 from datasets_builders.repositories.roles import is_documentation, is_test
 from datasets_builders.repositories.separators import SEPARATORS
 
+pytestmark = pytest.mark.slow
+
 BODY = "\n\ndef {name}(value):\n    '''Return what {name} makes of a value.'''\n    return [value, '{name}']\n"
 
 

@@ -12,6 +12,8 @@ from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.sources.folder_config import exclusions, input_folder
 from datasets_builders.sources.licenses import license_of_folder, recognize_license
 
+pytestmark = pytest.mark.slow
+
 PYTHON = "def add(first, second):\n    return first + second\n"
 MIT = (
     "Permission is hereby granted, free of charge, to any person ... The above copyright notice and this\n"

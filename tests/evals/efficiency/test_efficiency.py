@@ -63,6 +63,7 @@ def test_flops_of_a_folder_and_of_nothing(models, tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_latency_and_capacity_of_two_models(models, tmp_path, capsys):
     words = [str(models[0]), str(models[1])]
     path = tmp_path / "latency.json"

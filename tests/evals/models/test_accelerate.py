@@ -13,6 +13,8 @@ from evals.errors import UsageError
 from evals.models.options import ModelOptions
 from evals.scoring.run import gradients_kept
 
+pytestmark = pytest.mark.slow
+
 BOS, EOS = 1, 2
 VOCABULARY = {"<unk>": 0, "<s>": BOS, "</s>": EOS, "user": 3, "assistant": 4, "hello": 5, "x": 6, "system": 7}
 PLAIN = "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}assistant"

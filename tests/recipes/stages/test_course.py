@@ -13,6 +13,8 @@ import torch
 from recipes import dpo, pretrain, sft
 from recipes.running.recipe_loading import RecipeError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = {"train_tokens": 2048, "logging_steps": 2, "save_steps": 4}
 

@@ -28,6 +28,7 @@ SCORING = {
     "rescore": "evals.commands.rescore",
     "report": "evals.commands.report",
     "loss": "evals.commands.loss",
+    "choice": "evals.commands.choice",
 }
 EFFICIENCY = {
     "efficiency flops": "evals.commands.flops",

@@ -131,8 +131,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     file = config.getoption("--slowest")
     command = f'make test PYTEST_ARGS="-n 2 --no-loadscope-reorder --slowest {file}"'
     Path(file).write_text(
-        f"# The {SLOWEST_ROWS} costliest tests and files\n\nProcessor seconds, children and first use of a fixture included, of "
-        f"{sum(seconds.values()):,.0f} in {len(seconds):,} tests: `{command}`.\n\n"
+        f"# The {SLOWEST_ROWS} costliest tests and files\n\n"
+        f"Processor seconds, children and first use of a fixture included, of {sum(seconds.values()):,.0f} in "
+        f"{len(seconds):,} tests: `{command}`.\n\n"
         f"{_costliest(seconds, of='test')}\n## And files\n\n{_costliest(files, of='file')}",
         encoding="utf-8",
     )

@@ -52,17 +52,7 @@ def compare_losses(
     Raises:
         UsageError: no such model, no rows, or tokenizers that differ.
     """
-    from transformers import AutoTokenizer
-
-    for path in (model, baseline):
-        check_model(path)
-    tokenizers = []
-    for path in (model, baseline):
-        with loading(path):
-            tokenizers.append(AutoTokenizer.from_pretrained(path, trust_remote_code=True))
-    tokenizer, other = tokenizers
-    if other.get_vocab() != tokenizer.get_vocab():
-        raise UsageError("model and baseline have different tokenizers: their losses per token cannot be compared")
+    tokenizer = load_tokenizer(model, baseline)
     rows, left_out = tokenize_rows(load_rows(data, split), tokenizer, max_tokens, limit)
     if not rows:
         raise UsageError(f"{data} ({split}): no row can be scored; left out: {dict(left_out)}")
@@ -81,6 +71,26 @@ def compare_losses(
         "split": split,
         "data": str(data),
     }
+
+
+def load_tokenizer(model: str, baseline: str) -> PreTrainedTokenizerBase:
+    """Return the tokenizer that two models share.
+
+    Raises:
+        UsageError: no such model, or tokenizers that differ.
+    """
+    from transformers import AutoTokenizer
+
+    for path in (model, baseline):
+        check_model(path)
+    tokenizers = []
+    for path in (model, baseline):
+        with loading(path):
+            tokenizers.append(AutoTokenizer.from_pretrained(path, trust_remote_code=True))
+    tokenizer, other = tokenizers
+    if other.get_vocab() != tokenizer.get_vocab():
+        raise UsageError("model and baseline have different tokenizers: their losses per token cannot be compared")
+    return tokenizer
 
 
 def mean(values: Sequence[float]) -> float:

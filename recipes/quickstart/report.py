@@ -80,9 +80,37 @@ def add_scores(page: Page, evaluation: Path) -> None:
         )
         verdict = "falls" if high < 0 else "does not fall"
         page.paragraph(f"The held-out loss {verdict}: the interval {'excludes' if high < 0 else 'includes'} zero.")
+    choice = read_json(evaluation / "held_out_choice.json")
+    if choice:
+        add_choice(page, choice)
     results = read_json(evaluation / "results.json")
     for name, task in (results or {}).get("tasks", {}).items():
         add_task(page, name, task)
+
+
+def add_choice(page: Page, choice: dict[str, Any]) -> None:
+    """Add how often the right answer was found likelier than a wrong one, and whether that beats a coin."""
+    rows: list[list[Any]] = []
+    for kind, measures in choice["kinds"].items():
+        figures = measures["mean"]
+        weights = {"initial weights": figures["baseline"], "after all stages": figures["model"]}
+        rows.extend(
+            [kind.replace("_", " "), label, f"{side['accuracy']:.1%}", figures["n"], interval_text(side)]
+            for label, side in weights.items()
+        )
+    page.table(
+        ["questions", "weights", "right answer likelier", "n", "95 % interval"],
+        rows,
+        f"Right against verified wrong answers by log-probability per token; a coin has {choice['chance']:.0%}",
+    )
+    overall = choice["kinds"]["all"]["mean"]
+    low, high = overall["difference"]["interval"]
+    beats_chance, beats_initial = overall["model"]["interval"][0] > choice["chance"], low > 0
+    page.paragraph(
+        f"Over all questions it {'beats' if beats_chance else 'does not beat'} a coin, and "
+        f"{'beats' if beats_initial else 'does not beat'} the initial weights: {overall['difference']['mean']:+.1%}, "
+        f"95 % interval {low:+.1%} to {high:+.1%}, paired; exact McNemar p = {overall['p_value']:.2g}."
+    )
 
 
 def add_task(page: Page, name: str, task: dict[str, Any]) -> None:

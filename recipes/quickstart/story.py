@@ -31,6 +31,7 @@ class Scale:
         vocab_size (`int`): tokens of the tokenizer.
         num_held_out_questions (`int`): execution predictions that are scored.
         num_loss_rows (`int`): held-out answers whose loss is measured.
+        num_choices (`int`): held-out questions whose right and wrong answers are weighed.
         builder_fields (`tuple` of `str`): added to the source code and documentation builders.
         stage_flags (`dict`): added to a stage's command; the recipe's own values otherwise.
     """
@@ -39,6 +40,7 @@ class Scale:
     vocab_size: int
     num_held_out_questions: int
     num_loss_rows: int
+    num_choices: int
     builder_fields: tuple[str, ...] = ()
     stage_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -46,12 +48,13 @@ class Scale:
 _SMOKE_PRETRAIN = ("--train_tokens", "16384", "--global_batch_tokens", "2048", "--milestones_tokens", "8192")
 _SMOKE_FLAGS = ("--sequence_length", "256", "--warmup_steps", "1", "--logging_steps", "1", "--max_epochs", "1000")
 SCALES = {
-    "full": Scale(4000, 4096, num_held_out_questions=200, num_loss_rows=400),
+    "full": Scale(4000, 4096, num_held_out_questions=200, num_loss_rows=400, num_choices=400),
     "smoke": Scale(
         300,
         1024,
         num_held_out_questions=16,
         num_loss_rows=40,
+        num_choices=40,
         builder_fields=('exclude=["[!cst]*"]',),  # files and folders that begin with c, s or t
         stage_flags={
             "stage1": _SMOKE_PRETRAIN + _SMOKE_FLAGS,
@@ -178,7 +181,12 @@ def evaluation_steps(output: Path, scale: Scale) -> list[Step]:
         *("--model", str(final), "--baseline", str(initial), "--data", str(sft), "--split", "validation"),
         *("--limit", str(scale.num_loss_rows), "--output", str(output / "evaluation" / "held_out_loss.json")),
     )
+    choice = (
+        *("--model", str(final), "--baseline", str(initial), "--data", str(output / "datasets" / "dpo")),
+        *("--limit", str(scale.num_choices), "--output", str(output / "evaluation" / "held_out_choice.json")),
+    )
     return [
+        Step("held_out_choice", "weigh right against wrong answers", (*evals, "choice", *choice), "4"),
         Step("held_out_loss", "measure the held-out loss, before and after", (*evals, "loss", *loss), "4"),
         Step("held_out_execution", "score held-out execution prediction", (*evals, "run", *held_out), "4.4.2"),
     ]

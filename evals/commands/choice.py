@@ -1,0 +1,50 @@
+"""How often a model finds the right answer likelier than a verified wrong one, beside chance and a baseline."""
+
+from __future__ import annotations
+
+import argparse
+
+from evals.commands import loss
+from evals.commands.arguments import existing_folder
+
+HELP = "compare how often two sets of weights prefer the right answer to a wrong one"
+EXAMPLE = "python -m evals choice --model AFTER --baseline BEFORE --data DPO_FOLDER --split validation"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options: those of `loss`."""
+    loss.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print and write."""
+    from evals.report.runs import write_json
+    from evals.scoring.held_out_choice import compare_choices
+
+    existing_folder(options.data, "--data")
+    result = compare_choices(
+        options.model,
+        options.baseline,
+        options.data,
+        split=options.split,
+        limit=options.limit,
+        batch_size=options.batch_size,
+        max_tokens=options.max_tokens,
+    )
+    print(f"{options.data} ({options.split}); left out: {result['left_out'] or 'none'}; chance {result['chance']:.0%}")
+    for kind, measures in result["kinds"].items():
+        for measure, figures in measures.items():
+            sides = (f"{name} {_percent(figures[name])}" for name in ("model", "baseline"))
+            low, high = figures["difference"]["interval"]
+            print(
+                f"{kind}, {measure} of log-probabilities, n={figures['n']}: {', '.join(sides)}; difference "
+                f"{figures['difference']['mean']:+.1%} ({low:+.1%} to {high:+.1%}, paired), p={figures['p_value']:.2g}"
+            )
+    if options.output:
+        write_json(options.output, result)
+    return 0
+
+
+def _percent(side: dict) -> str:
+    low, high = side["interval"]
+    return f"{side['accuracy']:.1%} ({low:.1%} to {high:.1%})"

@@ -1,0 +1,155 @@
+"""Which of two answers a model finds likelier, the right one or a verified wrong one: moved long before it writes any.
+
+A model of a few million parameters answers no question in full, so that pass@1 says nothing of what it learned. The
+same questions still tell whether it leans to the right side, beside a coin and beside the weights before training.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evals.errors import UsageError
+from evals.report.statistics import mcnemar_exact, paired_bootstrap, wilson_interval
+from evals.scoring.held_out_loss import ScoredRow, load_model, load_rows, load_tokenizer, mean, row_losses
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+CHANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A question with both answers as tokens; only the answers count."""
+
+    kind: str
+    chosen: ScoredRow
+    rejected: ScoredRow
+
+
+def compare_choices(
+    model: str,
+    baseline: str,
+    data: Path,
+    *,
+    split: str = "validation",
+    limit: int | None = None,
+    batch_size: int = 8,
+    max_tokens: int = 1024,
+) -> dict[str, Any]:
+    """Compare how often two sets of weights find the right answer likelier than the wrong one.
+
+    Args:
+        model (`str`): a folder, or org/name on the Hub.
+        baseline (`str`): what it is compared with; it needs the same tokenizer.
+        data: a dataset folder with prompt, chosen and rejected as texts.
+        limit: at most this many questions, chosen by the hashes of their ids.
+        max_tokens: questions with a longer side are left out.
+
+    Returns:
+        Per kind of question and over all: accuracies with intervals, the paired difference and an exact McNemar test,
+        for the log-probability of the whole answer and for its mean over the answer's tokens.
+
+    Raises:
+        UsageError: no such model, no rows, or tokenizers that differ.
+    """
+    tokenizer = load_tokenizer(model, baseline)
+    choices, left_out = encode_choices(load_rows(data, split), tokenizer, max_tokens, limit)
+    if not choices:
+        raise UsageError(f"{data} ({split}): no question can be scored; left out: {dict(left_out)}")
+    sides = [side for choice in choices for side in (choice.chosen, choice.rejected)]
+    losses = {
+        name: row_losses(load_model(path), sides, batch_size)
+        for name, path in (("model", model), ("baseline", baseline))
+    }
+    kinds = sorted({choice.kind for choice in choices})
+    results = {}
+    for kind in ["all", *(kinds if len(kinds) > 1 else [])]:
+        indices = [index for index, choice in enumerate(choices) if kind in ("all", choice.kind)]
+        results[kind] = {
+            measure: _compare([choices[i] for i in indices], losses, indices, by_token=measure == "mean")
+            for measure in ("sum", "mean")
+        }
+    return {
+        "model": model,
+        "baseline": baseline,
+        "chance": CHANCE,
+        "kinds": results,
+        "left_out": dict(left_out),
+        "split": split,
+        "data": str(data),
+    }
+
+
+def encode_choices(
+    rows: Sequence[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_tokens: int, limit: int | None
+) -> tuple[list[Choice], Counter[str]]:
+    """Turn rows into tokens until `limit` of them can be scored.
+
+    Returns:
+        (questions, reasons why others were left out, with counts).
+
+    Raises:
+        UsageError: a row lacks prompt, chosen or rejected.
+    """
+    from modeling_ling.tokenizer import encode_chat
+
+    kept: list[Choice] = []
+    left_out: Counter[str] = Counter()
+    for row in rows:
+        if limit is not None and len(kept) == limit:
+            break
+        missing = [name for name in ("prompt", "chosen", "rejected") if not isinstance(row.get(name), str)]
+        if missing:
+            raise UsageError(f"rows have no text under {', '.join(missing)}; they have {', '.join(row)}")
+        sides = []
+        for name in ("chosen", "rejected"):
+            messages = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[name]}]
+            chat = encode_chat(tokenizer, messages)
+            sides.append(ScoredRow(list(chat["input_ids"]), [bool(flag) for flag in chat["assistant_mask"]]))
+        if max(len(side.input_ids) for side in sides) > max_tokens:
+            left_out[f"longer than {max_tokens} tokens"] += 1
+        elif sides[0].input_ids == sides[1].input_ids:
+            left_out["the answers are the same tokens"] += 1
+        else:
+            kept.append(Choice(str(row.get("kind") or "question"), *sides))
+    return kept, left_out
+
+
+def _compare(
+    choices: Sequence[Choice], losses: dict[str, list[float]], indices: Sequence[int], *, by_token: bool
+) -> dict[str, Any]:
+    """Return accuracies and their difference; `losses` are means over tokens, chosen and rejected in turn."""
+    right: dict[str, list[bool]] = {}
+    margins: dict[str, list[float]] = {}
+    for name, values in losses.items():
+        margins[name] = []
+        for choice, index in zip(choices, indices, strict=True):
+            weights = (1, 1) if by_token else (_num_scored(choice.chosen), _num_scored(choice.rejected))
+            margins[name].append(values[2 * index + 1] * weights[1] - values[2 * index] * weights[0])
+        right[name] = [margin > 0 for margin in margins[name]]
+    only_model = sum(after and not before for after, before in zip(right["model"], right["baseline"], strict=True))
+    only_baseline = sum(before and not after for after, before in zip(right["model"], right["baseline"], strict=True))
+    differences = [int(after) - int(before) for after, before in zip(right["model"], right["baseline"], strict=True)]
+    n = len(choices)
+    return {
+        "n": n,
+        **{
+            name: {
+                "accuracy": sum(flags) / n,
+                "interval": list(wilson_interval(sum(flags), n)),
+                "mean_margin_nats": mean(margins[name]),
+            }
+            for name, flags in right.items()
+        },
+        "difference": {"mean": mean(differences), "interval": list(paired_bootstrap(differences))},
+        "p_value": mcnemar_exact(only_model, only_baseline),
+    }
+
+
+def _num_scored(row: ScoredRow) -> int:
+    return sum(row.scored[1:])

@@ -1,0 +1,84 @@
+"""A choice between a right and a wrong answer: figures that can be worked out by hand, and a model that learns it."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+from evals.__main__ import main
+from evals.scoring.held_out_choice import CHANCE, compare_choices, encode_choices
+from evals.scoring.held_out_loss import load_model, load_tokenizer
+
+PAIR = {"prompt": "What is 1 + 1?", "chosen": "2", "rejected": "300", "kind": "sum"}
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    rows = [
+        {"mid": f"{number:03d}", "prompt": f"What is {number} + 1?", "chosen": str(number + 1), "rejected": "no"}
+        for number in range(12)
+    ]
+    rows.append({"mid": "long", "prompt": "why " * 300, "chosen": "a", "rejected": "b"})
+    rows.append({"mid": "same", "prompt": "why", "chosen": "a", "rejected": "a"})
+    (folder / "data").mkdir()
+    parquet.write_table(pa.Table.from_pylist(rows), folder / "data" / "validation_00000_of_00001.parquet")
+    return folder
+
+
+def test_a_model_beside_itself_differs_in_nothing(models, pairs):
+    result = compare_choices(str(models[0]), str(models[0]), pairs, max_tokens=200)
+    assert set(result["kinds"]) == {"all"}
+    assert result["left_out"] == {"longer than 200 tokens": 1, "the answers are the same tokens": 1}
+    for measure in ("sum", "mean"):
+        figures = result["kinds"]["all"][measure]
+        assert figures["n"] == 12
+        assert figures["difference"] == {"mean": 0.0, "interval": [0.0, 0.0]}
+        assert figures["p_value"] == 1.0
+
+
+def test_accuracies_are_those_of_the_models_own_loss(models, pairs):
+    import torch
+
+    path = str(models[0])
+    tokenizer = load_tokenizer(path, path)
+    choices, _ = encode_choices([PAIR], tokenizer, 200, None)
+    model = load_model(path)
+    sums = []
+    for side in (choices[0].chosen, choices[0].rejected):
+        ids = torch.tensor([side.input_ids])
+        labels = torch.where(torch.tensor([side.scored]), ids, -100)
+        sums.append(model(input_ids=ids, labels=labels).loss.item() * sum(side.scored[1:]))
+    folder = pairs.parent / "one"
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.Table.from_pylist([PAIR]), folder / "data" / "validation_00000_of_00001.parquet")
+    figures = compare_choices(path, path, folder)["kinds"]["all"]["sum"]["model"]
+    assert figures["mean_margin_nats"] == pytest.approx(sums[1] - sums[0], abs=1e-3)
+    assert figures["accuracy"] == float(sums[1] > sums[0])
+
+
+def test_the_command_prints_and_writes_them(models, pairs, tmp_path, capsys):
+    output = tmp_path / "choice.json"
+    arguments = [
+        "--model",
+        str(models[1]),
+        "--baseline",
+        str(models[0]),
+        "--data",
+        str(pairs),
+        "--output",
+        str(output),
+        "--max-tokens",
+        "200",
+    ]
+    assert main(["choice", *arguments]) == 0
+    assert f"chance {CHANCE:.0%}" in capsys.readouterr().out
+    assert json.loads(output.read_text(encoding="utf-8"))["kinds"]["all"]["sum"]["n"] == 12
+    assert main(["choice", *arguments[:4], "--data", str(tmp_path)]) == 2
+    assert "validation" in capsys.readouterr().err
+    rows = [{"mid": "0", "prompt": "a", "chosen": "b"}]
+    (tmp_path / "data").mkdir()
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "data" / "validation_00000_of_00001.parquet")
+    assert main(["choice", *arguments[:4], "--data", str(tmp_path)]) == 2
+    assert "rejected" in capsys.readouterr().err

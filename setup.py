@@ -89,7 +89,7 @@ setup(
         "": [
             *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "*.sh"),
             *("presets/*.json", "configs/*.yaml", "prompts/*", "queries/*.scm", "gold_programs/*.txt"),
-            *("runtime/*", "etc/*", "environments/*.txt", "ling_*/*.yaml", "accelerate_configs/*.yaml"),
+            *("runtime/*", "etc/*", "environments/*.txt", "configs/*/*.yaml", "accelerate_configs/*.yaml"),
         ]
     },
     install_requires=CORE,

@@ -233,7 +233,7 @@ ODD_VALUES = [
         "https://github.com/ada/app",
         "repository_url_converted",
     ),
-    ("repository_url", "/home/ada/app", None, "repository_url_nulled"),
+    ("repository_url", "/srv/ada/app", None, "repository_url_nulled"),
     ("repository_url", "", None, ""),
     ("stars", "12", 12, "stars_converted"),
     ("stars", 12.0, 12, ""),

@@ -16,6 +16,7 @@ CORE = [
     "pyarrow>=21",  # content-defined chunks
     "pyyaml>=6",
     "tqdm>=4.66",
+    "jinja2>=3.1",  # pages of reports
 ]
 BUILD = [
     "datatrove[io,processing]>=0.10.1,<0.11",
@@ -88,7 +89,7 @@ setup(
     package_data={
         "": [
             *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "*.sh"),
-            *("presets/*.json", "configs/*.yaml", "prompts/*", "queries/*.scm", "gold_programs/*.txt"),
+            *("presets/*.json", "configs/*.yaml", "prompts/*", "templates/*", "queries/*.scm", "gold_programs/*.txt"),
             *("runtime/*", "etc/*", "environments/*.txt", "configs/*/*.yaml", "accelerate_configs/*.yaml"),
         ]
     },

@@ -27,6 +27,8 @@ SCORING = {
     "run": "evals.commands.run",
     "rescore": "evals.commands.rescore",
     "report": "evals.commands.report",
+    "samples": "evals.commands.samples",
+    "compare": "evals.commands.compare",
     "loss": "evals.commands.loss",
     "choice": "evals.commands.choice",
 }

@@ -51,3 +51,13 @@ def model_fingerprint(model: str) -> str:
     files = sorted(path for path in Path(model).glob("*") if path.is_file()) if Path(model).is_dir() else []
     facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     return hashlib.sha256(json.dumps([model, facts]).encode()).hexdigest()[:16]
+
+
+def model_revision(model: str) -> str | None:
+    """Return the commit of a cached model of the Hub, or a hash of a folder's files; None if it is not known."""
+    if Path(model).is_dir():
+        return model_fingerprint(model)
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(model, "config.json")
+    return Path(path).parent.name if isinstance(path, str) else None

@@ -24,6 +24,7 @@ TWELVE = {
     "DS-1000": ("DS-1000", "Overall"),
     "Spider": ("Spider", "Full"),
 }
+OURS = "ours: "  # begins the name of a row that is a run's
 
 
 def overview(tables: Sequence[tuple[dict[str, Any], Mapping[str, Sequence[Any]]]]) -> dict[str, dict[str, float]]:
@@ -63,7 +64,8 @@ def add_overview(page: Page, tables: Sequence[tuple[dict[str, Any], Mapping[str,
     )
     count = wins(scores)
     rows = [[model, count[model], sum(model in by_model for by_model in scores.values())] for model in models]
-    page.table(["model", "highest score on", "of benchmarks scored"], rows)
+    own_rows = [number for number, model in enumerate(models) if model.startswith(OURS)]
+    page.table(["model", "highest score on", "of benchmarks scored"], rows, own_rows=own_rows)
     page.paragraph(
         "A count of wins says nothing about their size: many of these leads are smaller than the intervals in the "
         "tables below."

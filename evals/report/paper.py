@@ -12,13 +12,16 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from evals.report.overview import add_overview
+from evals.report.overview import OURS, add_overview
 from evals.report.page import Page
 from evals.report.runs import PairedTest, Run, paired_tests, spreads_over_seeds
+from evals.report.settings import differing, settings_table
 from evals.report.statistics import bootstrap_interval, wilson_interval
 
 TABLES = Path(__file__).with_name("paper_tables.json")
 LEVEL = 0.05
+# Kinds of answers in the order of the tables that count them; others follow by name.
+COUNTS = ("pass", "fail", "compile error", "timeout", "oom", "infra error", "fenced")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def filled_table(table: dict[str, Any], runs: Sequence[Run]) -> dict[str, list[C
     for run in runs:
         cells = [_run_cell(run, column) for column in table["columns"]]
         if run.kind == table["models"] and any(cells):
-            rows[f"ours: {run.label}"] = _with_means(run, cells, table["columns"])
+            rows[f"{OURS}{run.label}"] = _with_means(run, cells, table["columns"])
     return rows
 
 
@@ -120,6 +123,8 @@ def write_report(runs: Sequence[Run], output: Path) -> list[Path]:
     for run in runs:
         page.heading(run.label, level=3)
         page.table(["task", "metric", "score", "n", "95 % interval", "isolation"], _score_rows(run))
+        _add_counts(page, run)
+    _add_settings(page, runs)
     _add_paired_tests(page, runs, tests)
     _add_spreads(page, runs)
     add_overview(page, tables)
@@ -128,12 +133,17 @@ def write_report(runs: Sequence[Run], output: Path) -> list[Path]:
         "Scores in percent. The paper gives single numbers; the interval beside each follows from its value and the "
         "size of the benchmark; averages, whose parts share problems, have none. Intervals of two models overlap far "
         "more often than their answers would: where both models were run here, the paired tests above are the ones to "
-        "read."
+        "read. The best value of a column is bold, rows of runs here are shaded."
     )
     for table, rows in tables:
         page.heading(f"Table {table['number']}: {table['caption']}", level=3)
         headers = ["model", *(_header(column) for column in table["columns"])]
-        page.table(headers, [[model, *_texts(cells, table["columns"])] for model, cells in rows.items()])
+        page.table(
+            headers,
+            [[model, *_texts(cells, table["columns"])] for model, cells in rows.items()],
+            own_rows=[number for number, model in enumerate(rows) if model.startswith(OURS)],
+            best_cells={(row, column + 1) for row, column in best_cells(list(rows.values()))},
+        )
         for note in table["notes"]:
             page.paragraph(f"Note: {note}")
     html, markdown = page.save(output / "report.html")
@@ -150,6 +160,16 @@ def write_report(runs: Sequence[Run], output: Path) -> list[Path]:
     return [html, markdown, latex, data]
 
 
+def best_cells(rows: Sequence[Sequence[Cell | None]]) -> set[tuple[int, int]]:
+    """Return (row, column) of the highest value of each column, of all that share it; one value alone is no best."""
+    best = set()
+    for column, cells in enumerate(zip(*rows, strict=True)):
+        values = [cell.value for cell in cells if cell]
+        if len(values) > 1:
+            best |= {(row, column) for row, cell in enumerate(cells) if cell and cell.value == max(values)}
+    return best
+
+
 def latex_table(table: dict[str, Any], rows: dict[str, list[Cell | None]]) -> str:
     """Return a table for a LaTeX document (booktabs), intervals as small print."""
     lines = [
@@ -158,9 +178,11 @@ def latex_table(table: dict[str, Any], rows: dict[str, list[Cell | None]]) -> st
         r"\begin{tabular}{l" + "r" * len(table["columns"]) + r"}\toprule",
         " & ".join(["model", *(_latex(_header(column)) for column in table["columns"])]) + r" \\ \midrule",
     ]
-    for model, cells in rows.items():
+    best = best_cells(list(rows.values()))
+    for row, (model, cells) in enumerate(rows.items()):
         texts = [_latex(text) for text in _texts(cells, table["columns"])]
         texts = [text.replace(" (", r" {\scriptsize(") + "}" if " (" in text else text for text in texts]
+        texts = [rf"\textbf{{{text}}}" if (row, column) in best else text for column, text in enumerate(texts)]
         lines.append(" & ".join([_latex(model), *texts]) + r" \\")
     return "\n".join([*lines, r"\bottomrule\end{tabular}", r"\end{table}"])
 
@@ -193,6 +215,38 @@ def _score_rows(run: Run) -> list[list[object]]:
         score = f"{100 * task['value']:.1f} %"
         rows.append([name, task["metric"], score, task["n"], f"{low:.1f} to {high:.1f} %", task["isolation"]])
     return rows
+
+
+def _add_counts(page: Page, run: Run) -> None:
+    """Add what became of each task's answers, and how their code was found: to be read before the score."""
+    counts: dict[str, dict[str, int]] = {}
+    for name, task in run.results["tasks"].items():
+        of_task = {**task.get("verdicts", {}), **task.get("extraction", {})}
+        of_task["cut at the limit"] = task.get("finish_reasons", {}).get("length", 0)
+        of_task["did not come"] = sum(task.get("faults", {}).values())
+        counts[name] = {kind.replace("_", " "): number for kind, number in of_task.items() if number}
+    kinds = sorted({kind for of_task in counts.values() for kind in of_task}, key=_place_of_count)
+    if kinds:
+        page.table(
+            ["task", *kinds],
+            [[name, *(of_task.get(kind) for kind in kinds)] for name, of_task in counts.items() if of_task],
+            "Answers by verdict, by how their code was found, and by how they ended",
+        )
+        page.paragraph(f"Each answer, with its question: `python -m evals samples {run.folder}`")
+
+
+def _place_of_count(kind: str) -> tuple[int, str]:
+    return (COUNTS.index(kind) if kind in COUNTS else len(COUNTS), kind)
+
+
+def _add_settings(page: Page, runs: Sequence[Run]) -> None:
+    rows = settings_table([run.results for run in runs])
+    others = [number for number, (name, *_) in enumerate(rows) if number in differing(rows) and name != "model"]
+    page.heading("Settings and versions", level=3)
+    if others:
+        names = ", ".join(rows[number][0] for number in others)
+        page.paragraph(f"The runs differ in more than the model: {names}. Those rows are shaded.")
+    page.table(["setting", *(run.label for run in runs)], rows, own_rows=others, aligned=False)
 
 
 def _add_paired_tests(page: Page, runs: Sequence[Run], tests: Sequence[PairedTest]) -> None:
@@ -236,7 +290,7 @@ def _add_spreads(page: Page, runs: Sequence[Run]) -> None:
     if not spreads:
         return
     page.heading("Variance over seeds")
-    page.paragraph("Scores of one model's runs that differ in the seed alone, in percent.")
+    page.paragraph("Scores in percent of runs that differ in the seed alone, and in no other setting, row or version.")
     page.table(
         ["model", "task", "runs", "mean", "standard deviation", "lowest", "highest"],
         [

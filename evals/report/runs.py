@@ -6,13 +6,14 @@ import itertools
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import stdev
 from typing import Any
 
 from evals.errors import UsageError
+from evals.report.settings import rows_asked, settings_but_seed
 from evals.report.statistics import bootstrap_interval, holm_adjust, mcnemar_exact, paired_sign_flips
 
 
@@ -22,17 +23,19 @@ class Run:
 
     Args:
         label (`str`): names it in tables: the model's folder or id, and what is not the default of `evals run`.
-        group (`str`): the label without the seed; runs of one group differ in it alone.
+        series (`str`): the label without the seed.
         kind (`str`): "base" or "instruct".
         results (`dict`): of results.json.
         answers (`dict`): by task, a (problem, cluster, whether right) per answer, infra errors left out.
+        folder (`Path`): the output folder.
     """
 
     label: str
-    group: str
+    series: str
     kind: str
     results: dict[str, Any]
     answers: dict[str, list[tuple[str, str, bool]]]
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,14 @@ def read_samples(path: Path) -> list[dict[str, Any]]:
         UsageError: a line is not what `evals run` wrote.
     """
     samples = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines(): an answer may hold U+2028 or U+0085, which JSON leaves as they are.
+    for number, line in enumerate(path.read_text(encoding="utf-8").rstrip("\n").split("\n"), 1):
         try:
             sample = json.loads(line)
         except ValueError as error:
             raise UsageError(f"{path}, line {number}, is not JSON: {error}") from error
-        if not isinstance(sample, dict) or not {"id", "prediction", "verdict"} <= sample.keys():
+        texts = [sample.get(key) for key in ("id", "prediction", "verdict")] if isinstance(sample, dict) else [None]
+        if not all(isinstance(text, str) for text in texts):
             raise UsageError(f"{path}, line {number}, lacks id, prediction or verdict")
         samples.append(sample)
     return samples
@@ -121,15 +126,21 @@ def read_run(folder: Path) -> Run:
                 for line in lines
                 if line["verdict"] != "infra_error"
             ]
-    label = results["model"].rstrip("/")
-    label = "/".join(Path(label).parts[-2:]) if Path(label).is_absolute() else label
+    name = results["model"].rstrip("/")
+    name = "/".join(Path(name).parts[-2:]) if Path(name).is_absolute() else name
     kind = "base" if results["base"] else "instruct"
-    if kind == "base":
-        label += " (base)"
+    notes = ["base"] * (kind == "base")
     if results["preset"] != "standard":
-        label += f" ({results['preset']} prompts)"
+        notes.append(f"{results['preset']} prompts")
+    if results.get("limit"):
+        notes.append(f"{results['limit']} rows")
     seed = results.get("sampling", {}).get("seed")
-    return Run(label if seed is None else f"{label} (seed {seed})", label, kind, results, answers)
+    seeds = [] if seed is None else [f"seed {seed}"]
+    return Run(_label(name, notes + seeds), _label(name, notes), kind, results, answers, folder)
+
+
+def _label(name: str, notes: Sequence[str]) -> str:
+    return f"{name} ({', '.join(notes)})" if notes else name
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
@@ -150,8 +161,11 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     return numbered
 
 
-def paired_tests(runs: Sequence[Run]) -> list[PairedTest]:
+def paired_tests(runs: Sequence[Run], tasks: Collection[str] | None = None) -> list[PairedTest]:
     """Compare every two runs on the problems they share; p-values are adjusted over all comparisons (Holm).
+
+    Args:
+        tasks: which to compare; by default all that two runs share.
 
     Source: McNemar's exact test for one answer to each of independent problems; for several answers, or problems in
     clusters, the randomisation test over clusters. Intervals by the paired bootstrap, over clusters too.
@@ -159,7 +173,7 @@ def paired_tests(runs: Sequence[Run]) -> list[PairedTest]:
     tests = []
     for first, second in itertools.combinations(runs, 2):
         for task in sorted(first.answers.keys() & second.answers.keys()):
-            test = _paired_test(task, first, second)
+            test = _paired_test(task, first, second) if tasks is None or task in tasks else None
             if test:
                 tests.append(test)
     tests.sort(key=lambda test: (test.task, test.first, test.second))
@@ -217,15 +231,20 @@ class Spread:
 
 
 def spreads_over_seeds(runs: Sequence[Run]) -> list[Spread]:
-    """Return, for models that were run several times, the scores of each task that all of their runs have."""
-    groups: dict[str, list[Run]] = defaultdict(list)
+    """Return the scores of each task of runs that differ in the seed alone.
+
+    Model, revision, prompts, backend, limit, sampling, versions and the rows themselves have to be equal. Greedy runs
+    have no seed, and two runs with the same seed are one.
+    """
+    groups: dict[tuple[object, ...], dict[int, tuple[Run, float]]] = defaultdict(dict)
     for run in runs:
-        groups[run.group].append(run)
-    spreads = []
-    for group, members in groups.items():
-        if len(members) > 1:
-            for task in members[0].results["tasks"]:
-                values = [run.results["tasks"].get(task, {}).get("value") for run in members]
-                if None not in values:
-                    spreads.append(Spread(group, task, [100 * value for value in values]))
-    return spreads
+        seed = run.results.get("sampling", {}).get("seed")
+        for name, task in run.results["tasks"].items():
+            if seed is not None and task["value"] is not None:
+                key = (settings_but_seed(run.results), name, rows_asked(task))
+                groups[key].setdefault(seed, (run, 100 * task["value"]))
+    return [
+        Spread(members[0][0].series, str(name), [score for _, score in members])
+        for (_, name, _), by_seed in groups.items()
+        if len(members := list(by_seed.values())) > 1
+    ]

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedTask:
-    """A task whose rows are laid out for lighteval."""
+    """A task whose rows are laid out for lighteval.
+
+    Args:
+        prompts: of each row, what the model reads; empty where they are not known.
+        references: of each row, a right answer; empty where there is none.
+    """
 
     name: str
     lighteval_name: str
@@ -36,10 +41,17 @@ class PreparedTask:
     isolation: str | None
     clusters: list[str]
     subsets: list[dict[str, str]]
+    prompts: Sequence[str] = ()
+    references: Sequence[str] = ()
 
 
 def prepared(
-    benchmark: Benchmark, rows: list[Row], source: str, isolation: str | None, lighteval_name: str = ""
+    benchmark: Benchmark,
+    rows: list[Row],
+    source: str,
+    isolation: str | None,
+    lighteval_name: str = "",
+    prompts: Sequence[str] = (),
 ) -> PreparedTask:
     """Return the task of a benchmark's rows."""
     return PreparedTask(
@@ -53,6 +65,8 @@ def prepared(
         isolation=isolation,
         clusters=[benchmark.cluster(row) for row in rows],
         subsets=[benchmark.subsets(row) for row in rows],
+        prompts=prompts,
+        references=[benchmark.gold(row) or "" for row in rows],
     )
 
 
@@ -104,13 +118,21 @@ def add_baselines(
 
 
 def write_samples(path: Path, task: PreparedTask, records: Sequence[SampleRecord]) -> None:
-    """Write one line per answer: id, prediction, verdict, message, and the problem's cluster."""
+    """Write one line per answer: id, prediction, verdict, message, and the problem's cluster.
+
+    The first answer to each problem has its prompt and a right answer ("reference") too, where they are known.
+    """
     cluster = dict(zip(task.ids, task.clusters, strict=True))
+    prompts = dict(zip(task.ids, task.prompts, strict=True)) if task.prompts else {}
+    references = dict(zip(task.ids, task.references, strict=True)) if task.references else {}
     path.parent.mkdir(parents=True, exist_ok=True)
     # A lone half of a surrogate pair then stands as \ud800, which JSON reads as that.
     with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
         for record in records:
-            file.write(json.dumps({**record.as_dict(), "cluster": cluster[record.id]}, ensure_ascii=False) + "\n")
+            line = {**record.as_dict(), "cluster": cluster[record.id]}
+            problem = {"prompt": prompts.get(record.id), "reference": references.get(record.id)}
+            line |= {key: text for key, text in problem.items() if text and record.sample == 0}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def num_scored(results: dict[str, Any]) -> int:

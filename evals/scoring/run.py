@@ -19,7 +19,7 @@ from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.benchmarks.held_out_execution import load_held_out
 from evals.benchmarks.rows import Row
 from evals.errors import UsageError
-from evals.models.model_folder import check_model, loading
+from evals.models.model_folder import check_model, loading, model_revision
 from evals.report.runs import read_results, write_json
 from evals.scoring.options import RunOptions
 from evals.scoring.results import PreparedTask, add_baselines, entry_of, prepared, write_samples
@@ -60,9 +60,11 @@ def run(options: RunOptions) -> dict[str, Any]:
     results = {name: results[name] for name in options.tasks}
     answer = {
         "model": options.model,
+        "revision": model_revision(options.model) if options.backend == "accelerate" else None,
         "preset": options.preset,
         "base": options.base,
         "backend": options.backend,
+        "limit": options.limit,
         "sampling": {
             "num_samples": options.num_samples,
             "temperature": options.temperature,
@@ -125,7 +127,7 @@ def _prepare_benchmark(name: str, options: RunOptions) -> PreparedTask:
     benchmark.prepare(options.model)
     prompts = [benchmark.prompt(row, options.preset, instruct) for row in rows]
     os.environ[benchmark.folder_variable] = str(lay_out(options.output, name, rows, prompts))
-    return prepared(benchmark, rows, source, isolation, benchmark.task_name(options.preset, instruct))
+    return prepared(benchmark, rows, source, isolation, benchmark.task_name(options.preset, instruct), prompts)
 
 
 def _prepare_held_out(options: RunOptions) -> PreparedTask:
@@ -138,7 +140,21 @@ def _prepare_held_out(options: RunOptions) -> PreparedTask:
 
     ids = [row["mid"] for row in lines]
     columns = ("mid", "question", "answer")
-    return PreparedTask(HELD_OUT, NAME, "exact_match", lines, ids, columns, source, None, ids, [{}] * len(ids))
+    answers = [line["answer"] for line in lines]
+    return PreparedTask(
+        name=HELD_OUT,
+        lighteval_name=NAME,
+        metric="exact_match",
+        rows=lines,
+        ids=ids,
+        columns=columns,
+        source=source,
+        isolation=None,
+        clusters=ids,
+        subsets=[{}] * len(ids),
+        prompts=questions,
+        references=answers,
+    )
 
 
 def lay_out(output: Path, name: str, rows: Sequence[Row], prompts: Sequence[str]) -> Path:

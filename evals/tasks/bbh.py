@@ -46,7 +46,7 @@ class Bbh(Benchmark):
             right = found is not None and is_target(found, row["target"])
             verdict = Verdict.PASS if right else Verdict.FAIL
             message = "" if found is not None else f"no {MARK!r}"
-            records.append(SampleRecord(self.identify(row), answer, verdict.value, message))
+            records.append(SampleRecord(self.identify(row), answer, verdict.value, message, found=found or ""))
         return records
 
     def gold(self, row: Row) -> str:

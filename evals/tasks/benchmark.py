@@ -50,6 +50,7 @@ class Benchmark(ABC):
         metric (`str`): what the mean over the rows is called.
         max_new_tokens (`int`): of an answer.
         base_stops: strings that end a base model's completion.
+        needs_model (`bool`): whether prompts cannot be made without the model's tokenizer (`prepare`).
         options: what is compared by log-likelihood instead of being written; empty where a model writes.
     """
 
@@ -61,6 +62,7 @@ class Benchmark(ABC):
     metric = "pass@1"
     max_new_tokens = 1024
     base_stops: tuple[str, ...] = ()
+    needs_model = False
     options: tuple[str, ...] = ()
 
     def identify(self, row: Row) -> str:
@@ -156,19 +158,20 @@ class ExecutedBenchmark(Benchmark):
 
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
         """Run every answer's program."""
+        found: list[tuple[str, str | None]]
         if instruct:
-            found = [self.code_of_answer(row, answer) for row, answer in zip(rows, answers, strict=True)]
-            programs = [self.chat_program(row, extraction.code) for row, extraction in zip(rows, found, strict=True)]
-            extractions = [extraction.how for extraction in found]
+            extractions = [self.code_of_answer(row, answer) for row, answer in zip(rows, answers, strict=True)]
+            programs = [self.chat_program(row, each.code) for row, each in zip(rows, extractions, strict=True)]
+            found = [(each.how, each.code) for each in extractions]
         else:
             programs = [self.program(row, answer) for row, answer in zip(rows, answers, strict=True)]
-            extractions = [""] * len(programs)
+            found = [("", None)] * len(programs)
         with Executor(self.limits) as executor:
             results = executor.run_batch(programs)
             self._repeat_slow(executor, rows, programs, results)
         return [
-            record_of(self.identify(row), answer, result, extraction)
-            for row, answer, result, extraction in zip(rows, answers, results, extractions, strict=True)
+            record_of(self.identify(row), answer, result, *how_and_code)
+            for row, answer, result, how_and_code in zip(rows, answers, results, found, strict=True)
         ]
 
     def _repeat_slow(

@@ -59,7 +59,7 @@ class Choices(Benchmark):
             letter = letter_of(answer)
             verdict = Verdict.PASS if letter == row["answer"] else Verdict.FAIL
             message = "" if letter is not None else "no letter"
-            records.append(SampleRecord(self.identify(row), answer, verdict.value, message))
+            records.append(SampleRecord(self.identify(row), answer, verdict.value, message, found=letter or ""))
         return records
 
     def gold(self, row: Row) -> str:

@@ -46,7 +46,8 @@ class Gsm8k(Benchmark):
             found, expected = final_number(final_text(answer) or ""), final_number(row["answer"])
             verdict = Verdict.PASS if found is not None and found == expected else Verdict.FAIL
             message = "" if found is not None else "no number"
-            records.append(SampleRecord(self.identify(row), answer, verdict.value, message))
+            said = "" if found is None else str(found)
+            records.append(SampleRecord(self.identify(row), answer, verdict.value, message, found=said))
         return records
 
     def gold(self, row: Row) -> str:

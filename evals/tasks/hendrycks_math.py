@@ -107,7 +107,9 @@ class Math(Benchmark):
         truths = [final_answer(row["solution"]) for row in rows]
         verdicts = judged_pairs(list(zip(truths, found, strict=True)))
         return [
-            SampleRecord(self.identify(row), answer, verdict.value, "" if said is not None else "no answer")
+            SampleRecord(
+                self.identify(row), answer, verdict.value, "" if said is not None else "no answer", found=said or ""
+            )
             for row, answer, verdict, said in zip(rows, answers, verdicts, found, strict=True)
         ]
 

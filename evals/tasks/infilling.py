@@ -36,6 +36,7 @@ class HumanEvalInfilling(ExecutedBenchmark):
     title = "1,033 single lines to fill into HumanEval's solutions; base models"
     source = HUMANEVAL
     max_new_tokens = 128
+    needs_model = True
 
     def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
         rows, where = self.source.load(data_dir)

@@ -125,7 +125,7 @@ class LiveCodeBench(ExecutedBenchmark):
             if index not in worst or worst[index].verdict is Verdict.PASS:
                 worst[index] = judged
         return [
-            record_of(self.identify(row), answer, worst[index], extraction.how)
+            record_of(self.identify(row), answer, worst[index], extraction.how, extraction.code)
             for index, (row, answer, extraction) in enumerate(zip(rows, answers, found, strict=True))
         ]
 

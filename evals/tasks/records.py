@@ -27,7 +27,10 @@ class UnansweredError(RuntimeError):
 
 @dataclass(frozen=True)
 class SampleRecord:
-    """One sample of one task: what was predicted, how it was judged, and how its code was found (`answers.extract`)."""
+    """One sample of one task: what was predicted, how it was judged, and how its code was found (`answers.extract`).
+
+    `found` is what was judged of the prediction: code, a number, a letter; empty where nothing was found in it.
+    """
 
     id: str
     prediction: str
@@ -38,10 +41,11 @@ class SampleRecord:
     exact: bool | None = None  # whether the answer is the reference itself, where that is asked
     finish_reason: str = ""  # why the model ended, in its server's word
     fault: str = ""  # why there is no answer
+    found: str | None = None  # None where all of the prediction was judged
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
         """Return the record as JSON-ready values; what was not asked, or is not known, is left out."""
-        left_out = {"exact": None, "finish_reason": "", "fault": ""}
+        left_out = {"exact": None, "finish_reason": "", "fault": "", "found": None}
         return {key: value for key, value in asdict(self).items() if key not in left_out or value != left_out[key]}
 
     @property
@@ -50,10 +54,12 @@ class SampleRecord:
         return self.finish_reason == "length" and not self.prediction.strip()
 
 
-def record_of(identifier: str, prediction: str, result: ExecutionResult, extraction: str = "") -> SampleRecord:
+def record_of(
+    identifier: str, prediction: str, result: ExecutionResult, extraction: str = "", found: str | None = None
+) -> SampleRecord:
     """Return the record of a program's run; where the executor has no message, the last line of the traceback."""
     message = result.message or result.stderr.strip().rsplit("\n", 1)[-1][:200]
-    return SampleRecord(identifier, prediction, result.verdict.value, message, extraction)
+    return SampleRecord(identifier, prediction, result.verdict.value, message, extraction, found=found)
 
 
 def numbered(records: Sequence[SampleRecord]) -> list[SampleRecord]:
@@ -74,6 +80,7 @@ def ended(record: SampleRecord, answer: Answer) -> SampleRecord:
             verdict=Verdict.INFRA_ERROR.value,
             message=answer.fault,
             extraction="",
+            found=None,
             finish_reason=answer.finish_reason,
             fault=answer.fault,
         )

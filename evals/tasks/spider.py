@@ -92,7 +92,7 @@ class Spider(ExecutedBenchmark):
                     sorted_rows = executor.run(self.program(rows[index], keyed[0]))
                     judgements[index] = judged_with_ties(result, sorted_rows, keyed[1])
         return [
-            record_of(self.identify(row), answer, result, extraction.how)
+            record_of(self.identify(row), answer, result, extraction.how, extraction.code)
             for row, answer, extraction, result in zip(rows, answers, found, judgements, strict=True)
         ]
 

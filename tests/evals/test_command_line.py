@@ -53,7 +53,10 @@ def test_run_scores_what_it_can_and_says_what_it_cannot(models, held_out, tmp_pa
         "sample",
         "finish_reason",
         "cluster",
+        "prompt",
+        "reference",
     }
+    assert results["limit"] == 5 and results["revision"]
 
 
 @pytest.mark.slow

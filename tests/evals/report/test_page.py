@@ -49,5 +49,26 @@ def test_a_row_that_does_not_fit_its_header_is_refused():
 def test_large_numbers_are_written_out():
     page = Page("Title")
     page.table(["bytes"], [[544_098.0], [999.96], [0.19882], [2e15]])
-    shown = [cell.partition("<")[0] for cell in page.to_html().split('class="number">')[1:]]
+    shown = [cell.partition("<")[0] for cell in page.to_html().split('<td class="number">')[1:]]
     assert shown == ["544,098", "1000", "0.1988", "2e+15"]
+
+
+def test_what_no_one_would_see_is_written_out(tmp_path):
+    page = Page("Title")
+    page.code("a\x00b\x1b[31m\u202ec\ud800\r\nd\re")
+    html_path, markdown_path = page.save(tmp_path / "report.html")
+    for path in (html_path, markdown_path):
+        assert "a\\x00b\\x1b[31m\\u202ec\\ud800\nd\\re" in path.read_text(encoding="utf-8")
+
+
+def test_own_rows_and_best_cells_are_marked(tmp_path):
+    page = Page("Title")
+    page.table(["model", "score"], [["theirs", "1.0"], ["ours", "2.0"]], own_rows=[1], best_cells={(1, 1)})
+    assert '<tr class="own"><td>ours</td><td class="number best">2.0</td>' in page.to_html()
+    assert "| ours | **2.0** |" in page.save(tmp_path / "report.html")[1].read_text()
+
+
+def test_a_page_runs_no_script_and_fetches_nothing_by_its_own_policy():
+    text = Page("Title").to_html()
+    assert "default-src 'none'" in text and "script-src" not in text
+    assert "prefers-color-scheme: dark" in text and "color-scheme: light dark" in text

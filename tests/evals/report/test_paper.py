@@ -7,7 +7,7 @@ import pytest
 
 from evals.errors import UsageError
 from evals.report.overview import overview, wins
-from evals.report.paper import filled_table, latex_table, paper_tables, write_report
+from evals.report.paper import Cell, best_cells, filled_table, latex_table, paper_tables, write_report
 from evals.report.runs import paired_tests, read_run, read_runs, spreads_over_seeds
 from evals.report.statistics import holm_adjust, mcnemar_exact, wilson_interval
 
@@ -192,3 +192,31 @@ def test_runs_with_several_seeds_show_their_spread(tmp_path):
     text = write_report(runs, tmp_path / "report")[1].read_text()
     assert "| org/model | humaneval | 3 | 50.0 | 25.00 | 25.0 | 75.0 |" in text
     assert [run.label for run in read_runs([folders[0]] * 2)] == ["org/model (seed 0) #1", "org/model (seed 0) #2"]
+
+
+def test_the_best_value_of_a_column_and_our_rows_are_marked(tmp_path):
+    folder = write_run(tmp_path / "a", "org/first", {"humaneval": "1" * 160 + "0" * 4})
+    run = read_run(folder)
+    html, markdown, latex, _ = write_report([run], tmp_path / "report")
+    assert "| ours: org/first | **97.6 (93.9 to 99.0)** |" in markdown.read_text()
+    assert '<tr class="own"><td>ours: org/first</td><td class="best">97.6' in html.read_text()
+    assert r"ours: org/first & \textbf{97.6 " in latex.read_text()
+    assert best_cells([[Cell(1.0), Cell(3.0), None], [Cell(1.0), Cell(2.0), Cell(9.0)]]) == {(0, 0), (1, 0), (0, 1)}
+
+
+def test_the_report_shows_settings_versions_and_how_answers_were_found(tmp_path):
+    folders = []
+    for number, limit in enumerate((6, None)):
+        folder = write_run(tmp_path / str(number), "org/first", {"humaneval": "10"})
+        results = json.loads((folder / "results.json").read_text())
+        results |= {"limit": limit, "backend": "endpoint", "versions": {"torch": "2.13"}, "sampling": {"top_p": 0.9}}
+        counts = {"verdicts": {"pass": 1, "fail": 1}, "extraction": {"no_fence": 2}, "finish_reasons": {"length": 1}}
+        results["tasks"]["humaneval"] |= counts
+        (folder / "results.json").write_text(json.dumps(results))
+        folders.append(folder)
+    text = write_report(read_runs(folders), tmp_path / "report")[1].read_text()
+    assert "| task | pass | fail | cut at the limit | no fence |\n" in text
+    assert "| humaneval | 1 | 1 | 1 | 2 |\n" in text
+    assert "| setting | org/first (6 rows) | org/first |" in text
+    assert "| version of torch | 2.13 | 2.13 |" in text and "| top p | 0.9 | 0.9 |" in text
+    assert "The runs differ in more than the model: limit on rows." in text

@@ -14,6 +14,7 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 from .checkpoint_layout import parse_size, released_tensors, write_checkpoint
 from .configuration_bailing_moe import AUTO_MAP, BailingMoeConfig
 from .modeling_bailing_moe import BailingMoeForCausalLM
+from .tokenizer import ROLE_START
 
 REMOTE_CODE_FILES = (
     "configuration_bailing_moe.py",
@@ -76,6 +77,7 @@ def export_model(
     for key, value in ids.items():
         setattr(config, key, value)
         setattr(model.generation_config, key, value)
+    model.generation_config.eos_token_id = stop_token_ids(ids["eos_token_id"], tokenizer)
     config.dtype = next(iter(tensors.values())).dtype
     write_settings(config, tokenizer, folder, model.generation_config)
     return folder
@@ -96,6 +98,12 @@ def special_ids(config: BailingMoeConfig, tokenizer: PreTrainedTokenizerBase | N
             "rows: build the model with load_preset(..., vocab_size=len(tokenizer)) or more"
         )
     return {name: getattr(tokenizer, name) for name in names}
+
+
+def stop_token_ids(end_id: int | None, tokenizer: PreTrainedTokenizerBase | None) -> int | list[int] | None:
+    """Return what ends a generation: the end token and, since it ends every answer but the last, `<role>`."""
+    role_id = None if tokenizer is None else tokenizer.get_vocab().get(ROLE_START)
+    return end_id if end_id is None or role_id is None else [end_id, role_id]
 
 
 def write_settings(
@@ -133,4 +141,4 @@ def _update_json(path: Path, values: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-__all__ = ["REMOTE_CODE_FILES", "export_model", "load_tokenizer", "special_ids", "write_settings"]
+__all__ = ["REMOTE_CODE_FILES", "export_model", "load_tokenizer", "special_ids", "stop_token_ids", "write_settings"]

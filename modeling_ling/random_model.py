@@ -12,7 +12,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from .checkpoint_layout import parse_size, released_tensors, write_checkpoint
 from .configuration_bailing_moe import BailingMoeConfig
-from .export import special_ids, write_settings
+from .export import special_ids, stop_token_ids, write_settings
 from .modeling_bailing_moe import BailingMoeForCausalLM
 
 
@@ -51,7 +51,9 @@ def write_random_model(
     tensors = random_tensors(config, dtype, seed, final_norm_gain)
     write_checkpoint(released_tensors(tensors), folder, parse_size(max_shard_size))
     config.dtype = dtype
-    write_settings(config, tokenizer, folder, GenerationConfig(**special_ids(config, tokenizer)))
+    ids = special_ids(config, tokenizer)
+    generation_config = GenerationConfig(**ids | {"eos_token_id": stop_token_ids(ids["eos_token_id"], tokenizer)})
+    write_settings(config, tokenizer, folder, generation_config)
     return folder
 
 

@@ -19,14 +19,13 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from .text_encoding import SPLIT_PATTERN, text_encoder
+
 BOS_TOKEN = "<|startoftext|>"
 EOS_TOKEN = "<|endoftext|>"
 ROLE_START, ROLE_END = "<role>", "</role>"
-
-# The splitting pattern of the family: contractions, words, single digits, punctuation, line ends, spaces.
-SPLIT_PATTERN = (
-    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
-)
+ASSISTANT_ROLE = "ASSISTANT"
+_ROLE = re.compile(r"[A-Za-z_]+")
 
 # The markers the released checkpoints were trained with are unknown; these are our choice, and configurable.
 FIM_MARKERS: dict[str, str] = {
@@ -56,6 +55,9 @@ def special_tokens(num_reserved_tokens: int) -> list[str]:
 
 def chat_template() -> str:
     """Return the chat template: prompts as released; in training the end token after a last assistant turn.
+
+    What ends an earlier answer is the `<role>` of the message after it. It belongs to the answer's generation block, so
+    that a model learns to end every answer; `export_model` makes both tokens end a generation.
 
     Source: the released template; the generation markers and the end token are ours (the released template has
     neither, and the released fine-tuning recipes append the end token outside it).
@@ -172,11 +174,8 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 
 def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
-    """Tokenize many texts as `encode_text` does, in one parallel call."""
-    if not texts:
-        return []
-    encoded = tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False)
-    return encoded["input_ids"]
+    """Tokenize many texts as `encode_text` does."""
+    return text_encoder(tokenizer).encode_all(texts)
 
 
 def encode_chat(
@@ -193,43 +192,95 @@ def encode_chat(
             turn is closed by the end token.
 
     Returns:
-        `dict`: `input_ids` and `assistant_mask` (1 on assistant contents and on the closing end token).
+        `dict`: `input_ids` and `assistant_mask` (1 on assistant contents and on what ends them: the end token, or the
+        `<role>` of the message after).
 
     Raises:
         ValueError: a role or a content of the wrong kind, with its position.
 
     Source: the released chat template; parsing contents as data is ours.
     """
-    input_ids: list[int] = []
-    assistant_mask: list[int] = []
-
-    def append(ids: list[int], is_assistant: bool) -> None:
-        input_ids.extend(ids)
-        assistant_mask.extend([int(is_assistant)] * len(ids))
-
     for position, message in enumerate(messages):
-        role, content = _role_name(message, position), message.get("content")
+        content = message.get("content")
         if not isinstance(content, str):
             raise ValueError(f"message {position}: content must be a string, got {type(content).__name__}")
-        append(_encode_role(tokenizer, role), False)
-        append(encode_text(tokenizer, content), role == "ASSISTANT")
-        if role == "ASSISTANT" and position == len(messages) - 1 and not add_generation_prompt:
-            append(_token_ids(tokenizer, EOS_TOKEN), True)
-    if add_generation_prompt:
-        append(_encode_role(tokenizer, "ASSISTANT"), False)
+    roles = [role_name(message, position) for position, message in enumerate(messages)]
+    contents = [message["content"] for message in messages]
+    input_ids, spans = ChatEncoder(tokenizer).encode(roles, contents, add_generation_prompt=add_generation_prompt)
+    assistant_mask = [0] * len(input_ids)
+    for start, end in spans:
+        assistant_mask[start:end] = [1] * (end - start)
     return {"input_ids": input_ids, "assistant_mask": assistant_mask}
 
 
-def _role_name(message: Mapping[str, str], position: int) -> str:
+class ChatEncoder:
+    """Encodes many conversations; keeps the ids of roles and of words.
+
+    Args:
+        tokenizer: with the special tokens of the family.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._text = text_encoder(tokenizer)
+        self._role_start, self._role_end, self.end_id = _token_ids(tokenizer, ROLE_START, ROLE_END, EOS_TOKEN)
+        self._roles: dict[str, list[int]] = {}
+
+    def role_ids(self, role: str) -> list[int]:
+        """Return what stands before a message of this role, its first token left out."""
+        if role not in self._roles:
+            self._roles[role] = [*self._text.encode(role), self._role_end]
+        return self._roles[role]
+
+    def encode(
+        self,
+        roles: Sequence[str],
+        contents: Sequence[str],
+        learned: Sequence[bool] | None = None,
+        add_generation_prompt: bool = False,
+    ) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the ids of one conversation and where it is learned.
+
+        Args:
+            roles: as the template writes them: `role_name`.
+            contents: one for each role.
+            learned: whether an assistant's message is a target; all are by default.
+            add_generation_prompt: see `encode_chat`.
+
+        Returns:
+            ids, and (start, end) of each answer with what ends it.
+        """
+        last = len(roles) - 1
+        input_ids: list[int] = []
+        spans: list[tuple[int, int]] = []
+        for position, (role, content) in enumerate(zip(roles, contents, strict=True)):
+            input_ids.append(self._role_start)
+            input_ids += self.role_ids(role)
+            start = len(input_ids)
+            input_ids += self._text.encode(content)
+            if role != ASSISTANT_ROLE:
+                continue
+            if position == last and not add_generation_prompt:
+                input_ids.append(self.end_id)
+                end = len(input_ids)
+            else:
+                end = len(input_ids) + 1  # the next message's <role>
+            if learned is None or learned[position]:
+                spans.append((start, end))
+        if add_generation_prompt:
+            input_ids += [self._role_start, *self.role_ids(ASSISTANT_ROLE)]
+        return input_ids, spans
+
+
+def role_name(message: Mapping[str, str], position: int) -> str:
+    """Return a message's role as the template writes it: HUMAN for user, the others in capitals.
+
+    Raises:
+        ValueError: no role, or one that is not letters and underscores.
+    """
     role = message.get("role")
-    if not isinstance(role, str) or not re.fullmatch(r"[A-Za-z_]+", role):
+    if not isinstance(role, str) or not _ROLE.fullmatch(role):
         raise ValueError(f"message {position}: role must be letters and underscores, got {role!r}")
     return "HUMAN" if role.lower() == "user" else role.upper()
-
-
-def _encode_role(tokenizer: PreTrainedTokenizerBase, role: str) -> list[int]:
-    start, end = _token_ids(tokenizer, ROLE_START, ROLE_END)
-    return [start, *encode_text(tokenizer, role), end]
 
 
 def _token_ids(tokenizer: PreTrainedTokenizerBase, *tokens: str) -> list[int]:
@@ -238,14 +289,19 @@ def _token_ids(tokenizer: PreTrainedTokenizerBase, *tokens: str) -> list[int]:
 
 
 __all__ = [
+    "ASSISTANT_ROLE",
     "BOS_TOKEN",
     "EOS_TOKEN",
     "FIM_MARKERS",
+    "ROLE_START",
+    "SPLIT_PATTERN",
+    "ChatEncoder",
     "chat_template",
     "encode_chat",
     "encode_text",
     "encode_texts",
     "fim_marker_ids",
+    "role_name",
     "special_tokens",
     "train_tokenizer",
 ]

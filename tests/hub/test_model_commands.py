@@ -120,7 +120,7 @@ def test_differences_are_named_and_fail_the_check(online, released, command):
 
 def test_another_chat_template_is_noticed(online, released, command):
     tokenizer = PreTrainedTokenizerFast.from_pretrained(released)
-    tokenizer.chat_template = tokenizer.chat_template.replace("<role>ASSISTANT</role>", "<role>ASSISTANT</role>\n")
+    tokenizer.chat_template = tokenizer.chat_template.replace("ASSISTANT</role>", "ASSISTANT</role>\n")
     tokenizer.save_pretrained(released)
     push(online, released, "acme/template")
     code, printed, _ = command("check-released", "--model", "acme/template")

@@ -118,7 +118,8 @@ def test_an_exported_folder_is_complete(build_model, tokenizer, tmp_path):
     eos = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     assert config["eos_token_id"] == config["pad_token_id"] == eos
     generation = GenerationConfig.from_pretrained(tmp_path)
-    assert (generation.eos_token_id, generation.pad_token_id) == (eos, eos)
+    role = tokenizer.convert_tokens_to_ids("<role>")  # ends every answer but a conversation's last
+    assert (generation.eos_token_id, generation.pad_token_id) == ([eos, role], eos)
     loaded = AutoTokenizer.from_pretrained(tmp_path, trust_remote_code=True)
     text = "def f(x):\n    return '<role>'"
     assert encode_text(loaded, text) == encode_text(tokenizer, text)

@@ -56,13 +56,13 @@ def test_a_training_rendering_adds_the_end_token_after_the_last_assistant_turn_o
     assert "<|endoftext|>" not in open_end
 
 
-def test_the_assistant_mask_covers_the_answers_and_the_end_token(tokenizer):
+def test_the_assistant_mask_covers_the_answers_and_what_ends_each(tokenizer):
     messages = [SYSTEM, USER, ASSISTANT, USER, ASSISTANT]
     encoded = tokenizer.apply_chat_template(
         messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
     )
     masked = [i for i, m in zip(encoded["input_ids"], encoded["assistant_masks"], strict=True) if m]
-    assert tokenizer.decode(masked) == ASSISTANT["content"] * 2 + "<|endoftext|>"
+    assert tokenizer.decode(masked) == ASSISTANT["content"] + "<role>" + ASSISTANT["content"] + "<|endoftext|>"
 
 
 def parts(*texts: str) -> list[dict[str, str]]:
@@ -251,3 +251,20 @@ def test_fim_markers_are_four_reserved_tokens_kept_with_the_tokenizer(tokenizer,
 def test_markers_that_are_not_single_tokens_are_refused(tokenizer, markers, message):
     with pytest.raises(ValueError, match=message):
         fim_marker_ids(tokenizer, markers)
+
+
+def test_every_answer_is_followed_by_a_token_that_ends_a_generation(tokenizer, tmp_path):
+    from modeling_ling import BailingMoeForCausalLM, load_preset
+    from modeling_ling.export import export_model
+
+    config = load_preset("tiny", vocab_size=len(tokenizer))
+    config.num_hidden_layers, config.num_experts = 1, 8
+    export_model(BailingMoeForCausalLM(config), tokenizer, tmp_path)
+    exported = BailingMoeForCausalLM.from_pretrained(tmp_path)
+    encoded = encode_chat(tokenizer, [SYSTEM, USER, ASSISTANT, USER, ASSISTANT, ASSISTANT])
+    ids, mask = encoded["input_ids"], [*encoded["assistant_mask"], 0]
+    lasts = [ids[place] for place in range(len(ids)) if mask[place] and not mask[place + 1]]
+    role, end = tokenizer.convert_tokens_to_ids(["<role>", "<|endoftext|>"])
+    assert lasts == [role, role, end]
+    assert set(lasts) <= set(exported.generation_config.eos_token_id)
+    assert exported.config.eos_token_id == end

@@ -1,8 +1,8 @@
 """Section 3.2, Table 1: the token mixture of a pre-training stage, at both levels.
 
 Table 1 gives the shares of code, natural language and mathematics, and within code those of raw, code-related and
-synthetic data. A group's ratio times a source's ratio within it is the source's share of the windows; windows hold
-equal numbers of tokens but for their padding, which `plan` reports beside the real tokens.
+synthetic data. A group's ratio times a source's ratio within it is the source's share of the real tokens: a source
+whose windows are padded more gets more of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 IGNORED_LABEL = -100
-# The smallest block in which each of Table 1's fifteen shares is a whole number of windows (stage 2's 3.25 % is 65).
+# Of the order alone; a stage takes the windows of a step.
 DEFAULT_BLOCK_WINDOWS = 2000
 
 
@@ -64,9 +64,10 @@ class PlanRow:
     Attributes:
         source: name.
         group: group's name.
-        ratio: share of all windows asked for, both levels multiplied.
+        ratio: share of the real tokens asked for, both levels multiplied.
         windows: windows planned.
-        tokens_wanted: real tokens planned (padding left out).
+        tokens_wanted: real tokens by the ratio.
+        tokens_planned: real tokens of the windows planned.
         tokens_available: real tokens that the source holds.
         epochs: passes over the source.
         token_share: share of the stage's real tokens.
@@ -78,6 +79,7 @@ class PlanRow:
     ratio: float
     windows: int
     tokens_wanted: int
+    tokens_planned: int
     tokens_available: int
     epochs: float
     token_share: float
@@ -92,7 +94,7 @@ class MixtureDataset(Dataset):
         group_ratios: group's name to share of all tokens.
         num_windows: windows of the stage.
         seed: of the order of blocks and of windows within a source.
-        block_size: windows within which every source has its exact count.
+        block_size: windows that are shuffled among each other; at the end of each, all shares hold.
         max_epochs: passes over a source that are allowed.
 
     Raises:
@@ -119,7 +121,9 @@ class MixtureDataset(Dataset):
         if len(lengths) != 1:
             raise ValueError(f"Windows of a mixture must have one length, these have {sorted(lengths)}.")
         self.seq_length = lengths.pop()
-        self.order = BlockOrder(self.ratios, num_windows, block_size, seed)
+        # A share of tokens is a share of windows only where all sources fill theirs alike.
+        weights = [ratio / packed.tokens_per_window for ratio, packed in zip(self.ratios, self.sources, strict=True)]
+        self.order = BlockOrder([weight / sum(weights) for weight in weights], num_windows, block_size, seed)
         self._starts = [[0, *accumulate(len(windows) for windows in packed.windows)] for packed in self.sources]
         self._check_supply()
 
@@ -129,7 +133,7 @@ class MixtureDataset(Dataset):
         for row, packed in zip(self.plan(), self.sources, strict=True):
             if row.windows and row.epochs > self.max_epochs:
                 short.append(
-                    f"  {row.source}: {row.windows} windows ({row.tokens_wanted} tokens) wanted, {packed.num_windows} "
+                    f"  {row.source}: {row.windows} windows ({row.tokens_planned} tokens) wanted, {packed.num_windows} "
                     f"({row.tokens_available} tokens) available = {row.epochs:.2f} epochs"
                 )
         if short:
@@ -206,13 +210,14 @@ class MixtureDataset(Dataset):
                 group=packed.source.group,
                 ratio=ratio,
                 windows=count,
-                tokens_wanted=wanted,
+                tokens_wanted=round(ratio * sum(tokens)),
+                tokens_planned=planned,
                 tokens_available=packed.num_tokens,
                 epochs=count / packed.num_windows,
-                token_share=wanted / sum(tokens),
+                token_share=planned / sum(tokens),
                 padding_fraction=1.0 - packed.tokens_per_window / self.seq_length,
             )
-            for packed, ratio, count, wanted in zip(self.sources, self.ratios, windows, tokens, strict=True)
+            for packed, ratio, count, planned in zip(self.sources, self.ratios, windows, tokens, strict=True)
         ]
 
     def fingerprint(self) -> str:
@@ -253,7 +258,7 @@ def build_mixture(
         seed: of fill-in-the-middle and of the order.
         cache_dir: where packed windows are kept.
         fim: for sources with `is_code`; None for none.
-        block_size: windows within which every source has its exact count.
+        block_size: windows that are shuffled among each other; at the end of each, all shares hold.
         max_epochs: passes over a source that are allowed.
 
     Returns:

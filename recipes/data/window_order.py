@@ -5,6 +5,7 @@ Nothing here has state: a run that resumes at any step, on any number of ranks, 
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,27 +14,88 @@ import numpy as np
 
 _MASK = (1 << 64) - 1
 _FEISTEL_ROUNDS = 6
+# Windows that are spread out together: a tenth of a second, which 65,536 windows of 4,096 tokens outlast by far.
+SPAN_WINDOWS = 65_536
+# Shares as whole numbers: 2**-40 of a stage of a million windows is a millionth of a window.
+_SHARE_UNITS = 1 << 40
 
 
-def largest_remainder(ratios: Sequence[float], total: int) -> list[int]:
-    """Share `total` whole units out by ratio: every share within 1 of exact, and they sum to `total`.
+def share_out_cumulated(ratios: Sequence[float], total: int, given: Sequence[int]) -> list[int]:
+    """Share out the first `total` units of a sequence of which `given` are out already: nothing is taken back.
+
+    Each source is within 1 of its exact share, by largest remainder, wherever that is possible with what was given. It
+    can only be impossible for shares below two units per step of `total`, and is then off by less than 2.
+
+    A hair above an exact share (0.94 * 0.7 * 1000 = 657.9999...) does not fall to the unit below it.
 
     Args:
         ratios: sum to 1.
-        total: units to share out.
+        total: units from the beginning on, at least the sum of `given`.
+        given: units of each so far.
 
     Returns:
-        Units of each; ties go to the earlier.
+        Units of each from the beginning on.
 
-    Source: Hamilton's method of apportionment.
+    Source: Hamilton's method of apportionment, over cumulated totals.
     """
     exact = [ratio * total for ratio in ratios]
-    # A hair above an exact share (0.94 * 0.7 * 1000 = 657.9999...) must not fall to the unit below it.
-    shares = [math.floor(value + 1e-9) for value in exact]
-    order = sorted(range(len(ratios)), key=lambda source: (shares[source] - exact[source], source))
-    for source in order[: total - sum(shares)]:
+    shares = [max(math.floor(value + 1e-9), before) for value, before in zip(exact, given, strict=True)]
+    missing = total - sum(shares)
+    by_need = sorted(range(len(ratios)), key=lambda source: (shares[source] - exact[source], source))
+    for source in by_need[: max(missing, 0)]:
         shares[source] += 1
+    while missing < 0:
+        source = max(
+            (source for source in by_need if shares[source] > given[source]),
+            key=lambda source: (shares[source] - exact[source], source),
+        )
+        shares[source] -= 1
+        missing += 1
     return shares
+
+
+def spread_evenly(
+    weights: Sequence[int], before: Sequence[int], after: Sequence[int] | None, num_places: int
+) -> np.ndarray | None:
+    """Return an order of sources in which each is within one place of its share over every prefix.
+
+    Unit k of a source with share w may come from place floor(k / w) on and must have come by place ceil((k + 1) / w);
+    taking the unit that is due first meets all of these wherever they can be met. They always can with nothing before
+    and nothing asked for at the end.
+
+    Args:
+        weights: of each source; its share is its weight over their sum.
+        before: units of each source that came earlier; the first place is the one behind them.
+        after: units of each source that are to be out at the end; None leaves that open.
+        num_places: length of the order.
+
+    Returns:
+        Source numbers of shape (num_places,), int32; None where no order is so even.
+
+    Source: R. Tijdeman's chairman assignment (1980), as earliest-deadline-first scheduling.
+    """
+    total, start = sum(weights), sum(before)
+    order = np.empty(num_places, dtype=np.int32)
+    placed, last = list(before), [math.inf] * len(weights) if after is None else list(after)
+    waiting = [
+        (placed[source] * total // weight, source)
+        for source, weight in enumerate(weights)
+        if weight and placed[source] < last[source]
+    ]
+    heapq.heapify(waiting)
+    ready: list[tuple[int, int]] = []
+    for place in range(start, start + num_places):
+        while waiting and waiting[0][0] <= place:
+            source = heapq.heappop(waiting)[1]
+            heapq.heappush(ready, (-(-(placed[source] + 1) * total // weights[source]), source))
+        if not ready or ready[0][0] <= place:
+            return None
+        source = heapq.heappop(ready)[1]
+        order[place - start] = source
+        placed[source] += 1
+        if placed[source] < last[source]:
+            heapq.heappush(waiting, (placed[source] * total // weights[source], source))
+    return order
 
 
 def _mix(value: int) -> int:
@@ -71,40 +133,49 @@ def permuted(index: int, size: int, seed: int, epoch: int) -> int:
 
 
 class BlockOrder:
-    """Places 0..num_windows - 1 in blocks of `block_size`, each with exact counts per source, shuffled inside.
+    """Places 0..num_windows - 1: at the end of every block each source is within one window of its share.
+
+    Counts are cumulated over the stage: what a block's rounding leaves goes to a later one, and a source of less than a
+    window a block has its turn. Inside a block the order is shuffled: which rank reads which source is chance.
 
     Args:
         ratios: share of the windows of each source, summing to 1.
-        num_windows: places in all; a last, shorter block is shared out by itself.
-        block_size: windows per block.
+        num_windows: places in all.
+        block_size: windows per block, such as those of one optimizer step.
         seed: of the order inside the blocks.
 
     Raises:
         ValueError: no windows, or no block.
 
-    Source: paper Table 1 (the ratios); blocks are ours, so that a rare source comes in every block and not by chance.
+    Source: paper Table 1 (the ratios); cumulated counts and blocks are ours.
     """
 
     def __init__(self, ratios: Sequence[float], num_windows: int, block_size: int, seed: int) -> None:
         if num_windows < 1 or block_size < 1:
             raise ValueError(f"num_windows is {num_windows} and block_size {block_size}: both must be at least 1.")
         self.num_windows, self.block_size, self.seed = num_windows, block_size, seed
-        self.num_full_blocks, tail = divmod(num_windows, block_size)
-        self.counts = largest_remainder(ratios, block_size)
-        self.tail_counts = largest_remainder(ratios, tail)
-        # Per instance, so that a dataset's blocks go when it does.
-        self._block = lru_cache(maxsize=8)(self._compute_block)
+        # Whole blocks that are laid out together.
+        self.span_size = block_size * max(1, SPAN_WINDOWS // block_size)
+        self._weights = [round(ratio * _SHARE_UNITS) for ratio in ratios]
+        self._given = [[0] * len(ratios)]
+        for end in (*range(self.span_size, num_windows, self.span_size), num_windows):
+            self._given.append(share_out_cumulated(ratios, end, self._given[-1]))
+        if num_windows <= self.span_size:
+            # Where the counts nearest to the shares cannot be reached evenly, others within a window of them are.
+            self._given[1] = np.bincount(self._evenly(0), minlength=len(ratios)).tolist()
+        self._span = lru_cache(maxsize=4)(self._compute_span)
 
     def __getstate__(self) -> dict[str, object]:
-        return {key: value for key, value in self.__dict__.items() if key != "_block"}
+        return {key: value for key, value in self.__dict__.items() if key != "_span"}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
-        self._block = lru_cache(maxsize=8)(self._compute_block)
+        # Per instance, so that a dataset's spans go when it does.
+        self._span = lru_cache(maxsize=4)(self._compute_span)
 
     def windows_of(self, source: int) -> int:
         """Return how many places a source has."""
-        return self.num_full_blocks * self.counts[source] + self.tail_counts[source]
+        return self._given[-1][source]
 
     def locate(self, place: int) -> tuple[int, int]:
         """Return the source at a place and how many places before it that source has had.
@@ -114,17 +185,34 @@ class BlockOrder:
         """
         if not 0 <= place < self.num_windows:
             raise IndexError(f"The plan has {self.num_windows} windows: there is no number {place}.")
-        block, offset = divmod(place, self.block_size)
-        sources, ranks = self._block(block)
+        span, offset = divmod(place, self.span_size)
+        sources, ranks = self._span(span)
         source = int(sources[offset])
-        return source, block * self.counts[source] + int(ranks[offset])
+        return source, self._given[span][source] + int(ranks[offset])
 
-    def _compute_block(self, block: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sources of a block's places, and how often each place's source came before it in the block."""
-        counts = self.counts if block < self.num_full_blocks else self.tail_counts
-        generator = np.random.Generator(np.random.Philox(key=[self.seed & _MASK, block]))
-        sources = generator.permutation(np.repeat(np.arange(len(counts)), counts))
+    def _compute_span(self, span: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sources of a span's places, and how often each place's source came before it in the span."""
+        sources = self._evenly(span)
+        first_block = span * (self.span_size // self.block_size)
+        for number, start in enumerate(range(0, len(sources), self.block_size)):
+            generator = np.random.Generator(np.random.Philox(key=[self.seed & _MASK, first_block + number]))
+            generator.shuffle(sources[start : start + self.block_size])
         ranks = np.empty(len(sources), dtype=np.int64)
-        for source, count in enumerate(counts):
-            ranks[sources == source] = np.arange(count)
+        for source in range(len(self._weights)):
+            chosen = sources == source
+            ranks[chosen] = np.arange(np.count_nonzero(chosen))
         return sources, ranks
+
+    def _evenly(self, span: int) -> np.ndarray:
+        """Return the sources of a span's places before the blocks are shuffled."""
+        before, after = self._given[span], self._given[span + 1]
+        counts = [last - first for first, last in zip(before, after, strict=True)]
+        nothing, num_places = [0] * len(counts), sum(counts)
+        order = spread_evenly(self._weights, before, after, num_places)
+        if order is None and num_places == self.num_windows:
+            order = spread_evenly(self._weights, nothing, None, num_places)
+        elif order is None:
+            # Even between the counts at the span's ends, which are themselves within one: less than two in all.
+            order = spread_evenly(counts, nothing, None, num_places)
+        assert order is not None
+        return order

@@ -27,19 +27,29 @@ class SourcePlan:
     Attributes:
         name: path in Table 1, code.raw for example.
         share: of the stage's tokens, 0..1.
-        wanted_tokens: of the whole stage.
+        wanted_tokens: of the whole stage, by the share.
         available_tokens: None where the data has not been built yet.
+        planned_tokens: of the rows that the order of the stage gives it; as many as wanted, to within a row. Before
+            packing, rows count as full.
+        is_stated: whether `available_tokens` is what the recipe says, for want of the data.
     """
 
     name: str
     share: float
     wanted_tokens: int
     available_tokens: int | None = None
+    planned_tokens: int | None = None
+    is_stated: bool = False
+
+    @property
+    def trained_tokens(self) -> int:
+        """Tokens that the stage will train on: as planned where that is known."""
+        return self.wanted_tokens if self.planned_tokens is None else self.planned_tokens
 
     @property
     def epochs(self) -> float | None:
         """Passes over the source, None where its size is not known."""
-        return self.wanted_tokens / self.available_tokens if self.available_tokens else None
+        return self.trained_tokens / self.available_tokens if self.available_tokens else None
 
 
 @dataclass
@@ -180,13 +190,26 @@ def _count(value: float | None) -> str:
 
 
 def describe_sources(sources: list[SourcePlan]) -> list[str]:
-    """Return a text table: source, share, tokens wanted, tokens available, epochs."""
-    lines = [f"  {'source':<22}{'share':>8}{'tokens wanted':>17}{'available':>17}{'epochs':>9}"]
-    for source in sources:
-        available = "not built yet" if source.available_tokens is None else _count(source.available_tokens)
-        epochs = "-" if source.epochs is None else f"{source.epochs:.2f}"
-        lines.append(f"  {source.name:<22}{source.share:>8.2%}{source.wanted_tokens:>17,}{available:>17}{epochs:>9}")
+    """Return a text table: source, share, tokens wanted, planned and available, epochs."""
+    header = ("source", "share", "tokens wanted", "planned", "available", "epochs")
+    rows = [header, *(_source_cells(source) for source in sources)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = ["  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    if any(source.is_stated for source in sources):
+        lines.append("  * what the recipe states under mixture.corpus_tokens; the token files are not there")
     return lines
+
+
+def _source_cells(source: SourcePlan) -> tuple[str, ...]:
+    available = "not built yet" if source.available_tokens is None else _count(source.available_tokens)
+    return (
+        source.name,
+        f"{source.share:.2%}",
+        _count(source.wanted_tokens),
+        "-" if source.planned_tokens is None else _count(source.planned_tokens),
+        available + ("*" if source.is_stated else ""),
+        "-" if source.epochs is None else f"{source.epochs:.2f}",
+    )
 
 
 def render_plan(plan: StagePlan) -> str:

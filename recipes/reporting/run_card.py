@@ -102,11 +102,12 @@ def _source_table(run: dict[str, Any]) -> list[str]:
                 f"{source['share']:.2%}",
                 "-" if share is None else f"{share:.2%}",
                 f"{source['wanted_tokens']:,}",
+                "-" if source["planned_tokens"] is None else f"{source['planned_tokens']:,}",
                 "-" if consumed is None else f"{consumed:,}",
                 "-" if not source["available_tokens"] else f"{source['available_tokens']:,}",
             ]
         )
-    header = ["source", "share planned", "share consumed", "tokens planned", "tokens consumed", "tokens available"]
+    header = ["source", "share", "share consumed", "tokens wanted", "planned", "consumed", "available"]
     return _table(header, rows)
 
 

@@ -170,8 +170,12 @@ class PretrainKeys(StageArguments):
     max_epochs: float = field(
         default=4.0, metadata={"help": "stop before the first step if a source would be repeated more often"}
     )
-    mixture_block_rows: int = field(
-        default=1000, metadata={"help": "rows within which every source has its exact count"}
+    mixture_block_rows: int | None = field(
+        default=None,
+        metadata={
+            "help": "rows shuffled among each other; every source's share holds at the end of each such block; null: "
+            "the rows of a step"
+        },
     )
     data_seed: int | None = field(default=0, metadata={"help": "seed of the mixture's order and of FIM"})
     fim_rate: float = field(default=0.5, metadata={"help": "share of the code documents with the FIM objective"})
@@ -214,6 +218,8 @@ class PretrainKeys(StageArguments):
         for key in ("fim_rate", "fim_spm_rate"):
             if not 0 <= getattr(self, key) <= 1:
                 self.refuse(key, "it must lie between 0 and 1", "0.5 is usual.")
+        if self.mixture_block_rows is not None and self.mixture_block_rows < 1:
+            self.refuse("mixture_block_rows", "a block has at least one row", "null takes the rows of a step.")
         if self.max_epochs <= 0:
             self.refuse("max_epochs", "it must be above 0", "1 forbids any repetition.")
         self.derive_accumulation("global_batch_tokens", self.global_batch_tokens // self.sequence_length)

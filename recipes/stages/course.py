@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modeling_ling.command_line import EXIT_OK, EXIT_USAGE
-from recipes.reporting.planning import StagePlan, render_plan
+from recipes.reporting.planning import StagePlan, describe_sources, render_plan
 from recipes.running.checkpoints import load_model, load_tokenizer, resolve_resume
 from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
 from recipes.running.trainer import METRICS_FILE
@@ -50,6 +50,9 @@ def run_recipe(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = 
     if tokenizer is None:
         tokenizer = load_tokenizer(settings.tokenizer)
         stage.read_data(tokenizer)
+        stage.refine_plan(plan)
+        if is_main_process(settings) and plan.sources:
+            print("\n".join(["Packed, in real tokens:", *describe_sources(plan.sources)]), flush=True)
     if settings.show_batch:
         if is_main_process(settings):
             print(stage.describe_first_batch(tokenizer))

@@ -50,7 +50,14 @@ class PretrainStage(Stage["PretrainArguments"]):
         sources, groups = read_mixture(
             settings.shares, Path(settings.tokenized), settings.fim_sources, settings.recipe_path
         )
-        plan.sources = plan_sources(sources, groups, settings.max_steps * settings.global_batch_tokens)
+        plan.sources = plan_sources(
+            sources,
+            groups,
+            num_windows=settings.max_steps * settings.batch_rows_per_step,
+            sequence_length=settings.sequence_length,
+            block_rows=settings.mixture_block_rows or settings.batch_rows_per_step,
+            seed=settings.data_seed or 0,
+        )
         left_over = settings.train_tokens - settings.max_steps * settings.global_batch_tokens
         if left_over:
             plan.notes.append(f"train_tokens is rounded down by {left_over:,} tokens to whole steps")
@@ -65,6 +72,18 @@ class PretrainStage(Stage["PretrainArguments"]):
         """Pack what is not packed yet, on one process first, and open the mixture."""
         with self.settings.main_process_first(desc="packing the mixture"):
             self.dataset = self._open_mixture(tokenizer)
+
+    def refine_plan(self, plan: StagePlan) -> None:
+        """Count real tokens: what packing left empty is known now."""
+        from recipes.reporting.planning import SourcePlan
+
+        rows = self.dataset.plan()
+        plan.sources = [
+            SourcePlan(row.source, row.ratio, row.tokens_wanted, row.tokens_available, row.tokens_planned)
+            for row in rows
+        ]
+        padding = 1 - sum(row.tokens_planned for row in rows) / (len(self.dataset) * self.dataset.seq_length)
+        plan.notes.append(f"packed: {padding:.2%} of all places are padding; the table counts real tokens")
 
     def _open_mixture(self, tokenizer: PreTrainedTokenizerBase) -> MixtureDataset:
         from recipes.data.mixture import build_mixture
@@ -85,7 +104,7 @@ class PretrainStage(Stage["PretrainArguments"]):
                 seed=settings.data_seed or 0,
                 cache_dir=tokenized / "packed",
                 fim=fim,
-                block_size=settings.mixture_block_rows,
+                block_size=settings.mixture_block_rows or settings.batch_rows_per_step,
                 max_epochs=settings.max_epochs,
             )
         except (FileNotFoundError, ValueError) as error:
@@ -136,9 +155,9 @@ class PretrainStage(Stage["PretrainArguments"]):
     def facts(self) -> dict[str, Any]:
         """Return the seed, the objective and how much of the windows is padding."""
         settings, dataset = self.settings, self.dataset
-        wanted = sum(row.tokens_wanted for row in dataset.plan())
+        planned = sum(row.tokens_planned for row in dataset.plan())
         return {
             "data seed": settings.data_seed,
             "fill-in-the-middle": f"rate {settings.fim_rate}, SPM {settings.fim_spm_rate}, on {settings.fim_sources}",
-            "padding": f"{1 - wanted / (len(dataset) * dataset.seq_length):.2%}",
+            "padding": f"{1 - planned / (len(dataset) * dataset.seq_length):.2%}",
         }

@@ -65,6 +65,9 @@ class Stage(ABC, Generic[Settings]):
             return plan, None
         return plan, complete_plan(plan, self.settings, self.settings.max_steps)
 
+    def refine_plan(self, plan: StagePlan) -> None:
+        """Enter into a plan made before the data were read what only the data can tell."""
+
     @abstractmethod
     def describe_first_batch(self, tokenizer: PreTrainedTokenizerBase) -> str:
         """Return what the model sees first, as text."""

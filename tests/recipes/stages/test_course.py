@@ -119,7 +119,12 @@ def test_dry_run_and_show_batch_write_nothing(
 ) -> None:
     pretrain.main([*command_line("stage1", tmp_path / "run", **SMALL), "--dry_run"])
     assert "code.raw" in capsys.readouterr().out
-    pretrain.main([*command_line("stage1", tmp_path / "run", fim_rate=1.0, **SMALL), "--show_batch"])
+    pretrain.main(
+        [
+            *command_line("stage1", tmp_path / "run", fim_rate=1.0, per_device_train_batch_size=4, **SMALL),
+            "--show_batch",
+        ]
+    )
     shown = capsys.readouterr().out
     assert "<|reserved_token_0|>" in shown
     assert "fill-in-the-middle" in shown

@@ -160,7 +160,9 @@ def stage_steps(output: Path, scale: Scale) -> list[Step]:
             *(sys.executable, "-m", "accelerate.commands.launch"),
             *("--config_file", str(ROOT / "recipes" / "accelerate_configs" / "cpu.yaml")),
             str(ROOT / "recipes" / f"{SCRIPTS[stage]}.py"),
-            *("--config", str(RECIPES / f"{stage}.yaml"), "--data_root", str(output), "--resume_from", "auto"),
+            *("--config", str(RECIPES / f"{stage}.yaml"), "--data_root", str(output)),
+            # Goes on where it was cut short; where something before it changed, the old run is moved away.
+            *("--resume_from", "auto", "--overwrite_output_dir", "true"),
             *first,
             *scale.stage_flags.get(stage, ()),
         )

@@ -1,7 +1,7 @@
 """Section 3.2: recipes as arguments of a trainer. One flat dataclass per kind of training.
 
 Each is our keys over the library's own arguments, so any key of TrainingArguments, SFTConfig or DPOConfig can be
-written too, except those that are derived (recipe_loading.DERIVED_KEYS).
+written too where it acts (library_keys says which do).
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ moments), never a schedule or a position in the data.
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from recipes.running.recipe_loading import RecipeError
+from recipes.running.run_folder import find_checkpoints, require_finished
 
 if TYPE_CHECKING:
     import torch
@@ -22,64 +22,7 @@ if TYPE_CHECKING:
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
     from recipes.running.recipe_keys import StageArguments
 
-COMPLETE_MARKER = "checkpoint_complete.json"
 PRESET_PREFIX = "preset:"
-
-
-def find_checkpoints(output_dir: Path) -> list[Path]:
-    """Return the whole checkpoints of a run, oldest first. One that a kill cut short has no marker and is left out.
-
-    Args:
-        output_dir: the run's folder.
-
-    Returns:
-        Folders named checkpoint-N.
-    """
-    found = []
-    for folder in output_dir.glob("checkpoint-*"):
-        match = re.fullmatch(r"checkpoint-(\d+)", folder.name)
-        if match and (folder / COMPLETE_MARKER).is_file():
-            found.append((int(match[1]), folder))
-    return [folder for _, folder in sorted(found)]
-
-
-def resolve_resume(resume_from: str | None, output_dir: Path, data_fingerprint: str) -> Path | None:
-    """Return the checkpoint that a run continues from.
-
-    Args:
-        resume_from: None, "auto" (the last whole one in output_dir, or a fresh start), or a folder.
-        output_dir: the run's folder.
-        data_fingerprint: of the data plan now; must equal the checkpoint's.
-
-    Returns:
-        The folder, or None for a fresh start.
-
-    Raises:
-        RecipeError: no such checkpoint, a cut one, or one whose data plan differs.
-    """
-    if resume_from is None:
-        return None
-    if resume_from == "auto":
-        checkpoints = find_checkpoints(output_dir)
-        if not checkpoints:
-            return None
-        folder = checkpoints[-1]
-    else:
-        folder = Path(resume_from)
-    marker = folder / COMPLETE_MARKER
-    if not marker.is_file():
-        raise RecipeError(
-            f"resume_from: {folder} is no whole checkpoint ({COMPLETE_MARKER} is missing). Give a checkpoint-N folder "
-            "of an earlier run, or auto for the last whole one in output_dir."
-        )
-    saved = json.loads(marker.read_text(encoding="utf-8"))["data_fingerprint"]
-    if saved != data_fingerprint:
-        raise RecipeError(
-            f"resume_from: {folder} was trained on other data or another batch (fingerprint {saved}, now "
-            f"{data_fingerprint}), so its position means nothing here. Restore the recipe and the data, or start a new "
-            "stage with init_from and another output_dir."
-        )
-    return folder
 
 
 def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path) -> int:
@@ -192,6 +135,37 @@ def geometry_for_plan(arguments: StageArguments) -> Geometry | BailingMoeConfig:
         raise RecipeError(f"init_from: {preset!r}: {error}") from error
 
 
+def starting_config(
+    init_from: str, tokenizer: PreTrainedTokenizerBase, overrides: dict[str, Any] | None = None
+) -> BailingMoeConfig:
+    """Return the configuration of the model that `load_model` gives, without its weights.
+
+    Args:
+        init_from: see `load_config`.
+        tokenizer: gives the number of tokens and the end and pad ids.
+        overrides: configuration keys that the recipe sets.
+
+    Returns:
+        A BailingMoeConfig.
+
+    Raises:
+        RecipeError: no such model, one of a run that has not finished, or one with fewer rows of embedding than the
+            tokenizer has tokens.
+    """
+    require_finished(init_from)
+    vocab_size = len(tokenizer)
+    config = load_config(init_from, vocab_size)
+    config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+    for key, value in (overrides or {}).items():
+        setattr(config, key, value)
+    if config.vocab_size < vocab_size:
+        raise RecipeError(
+            f"init_from: {init_from} knows {config.vocab_size} tokens, the tokenizer has {vocab_size}. Use the "
+            "tokenizer that the model was trained with."
+        )
+    return config
+
+
 def load_model(
     init_from: str,
     tokenizer: PreTrainedTokenizerBase,
@@ -212,22 +186,13 @@ def load_model(
         A BailingMoeForCausalLM in training mode.
 
     Raises:
-        RecipeError: no such model, or one with fewer rows of embedding than the tokenizer has tokens.
+        RecipeError: see `starting_config`.
     """
     import torch
 
     from modeling_ling import BailingMoeForCausalLM
 
-    vocab_size = len(tokenizer)
-    config = load_config(init_from, vocab_size)
-    config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
-    for key, value in (overrides or {}).items():
-        setattr(config, key, value)
-    if config.vocab_size < vocab_size:
-        raise RecipeError(
-            f"init_from: {init_from} knows {config.vocab_size} tokens, the tokenizer has {vocab_size}. Use the "
-            "tokenizer that the model was trained with."
-        )
+    config = starting_config(init_from, tokenizer, overrides)
     if init_from.startswith(PRESET_PREFIX):
         torch.manual_seed(seed)
         model = BailingMoeForCausalLM(config)

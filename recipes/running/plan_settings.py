@@ -14,6 +14,7 @@ from typing import Any
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_yaml import parse_yaml
 from recipes.running.library_fields import library_fields
+from recipes.running.library_keys import refused_keys
 from recipes.running.recipe_keys import KEY_CLASSES, StageArguments
 from recipes.running.recipe_loading import RecipeError, check_keys, fit_value, load_recipe, nearest
 
@@ -38,8 +39,9 @@ def settings_for_plan(path: str, overrides: Sequence[str] = ()) -> tuple[str, St
     key_class = KEY_CLASSES[kind]
     library = library_fields(kind)
     hints = {name: field.hint for name, field in library.items()} | typing.get_type_hints(key_class)
-    values = check_keys(values, hints, path) | _read_overrides(overrides, hints)
     own = {field.name for field in fields(key_class)}
+    refused = refused_keys(kind, library, own)
+    values = check_keys(values, hints, refused, path) | _read_overrides(overrides, hints, refused)
     settings = key_class(**{name: value for name, value in values.items() if name in own})
     for name, field in library.items():
         if name not in own:
@@ -51,7 +53,7 @@ def settings_for_plan(path: str, overrides: Sequence[str] = ()) -> tuple[str, St
     return kind, settings
 
 
-def _read_overrides(arguments: Sequence[str], hints: dict[str, Any]) -> dict[str, Any]:
+def _read_overrides(arguments: Sequence[str], hints: dict[str, Any], refused: dict[str, str]) -> dict[str, Any]:
     """Return the values of `--field value ...` arguments, each in the type of its field."""
     given: dict[str, list[str]] = {}
     name = ""
@@ -69,7 +71,7 @@ def _read_overrides(arguments: Sequence[str], hints: dict[str, Any]) -> dict[str
         else:
             raise RecipeError(f"{argument!r} stands before any --field.")
     values = {key: _convert(key, texts, hints[key]) for key, texts in given.items()}
-    return check_keys(values, hints, "command line")
+    return check_keys(values, hints, refused, "command line")
 
 
 def _convert(name: str, texts: list[str], hint: Any) -> Any:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from recipes.running.library_keys import refused_keys
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.schedules import SCHEDULE_NAMES
 
@@ -24,6 +25,8 @@ DATA_ROOT_PLACEHOLDER = "{data_root}"
 @dataclass
 class StageArguments(LibraryArguments):
     """What every stage has, whatever trains it."""
+
+    kind: ClassVar[str]
 
     recipe: str = field(default="", metadata={"help": "pretrain, sft or dpo: which script runs this recipe"})
     stage: str = field(default="", metadata={"help": "the stage's name in the paper, for the card"})
@@ -44,6 +47,16 @@ class StageArguments(LibraryArguments):
     )
     resume_from: str | None = field(
         default=None, metadata={"help": "continue a run: a checkpoint-N folder, or auto for the last in output_dir"}
+    )
+    allow_changes: list[str] = field(
+        default_factory=list,
+        metadata={"help": "settings that may differ from the checkpoint's when a run is continued"},
+    )
+    overwrite_output_dir: bool = field(
+        default=False,
+        metadata={
+            "help": "move an earlier run in output_dir into previous-N/ of it and begin anew; nothing is deleted"
+        },
     )
     tokenizer: str = field(
         default="{data_root}/tokenizer", metadata={"help": "folder with tokenizer.json, or org/name[@revision]"}
@@ -78,6 +91,12 @@ class StageArguments(LibraryArguments):
         default=None, metadata={"help": "ORG/NAME: push the finished model, private, to revision step-N"}
     )
 
+    @classmethod
+    def refused_keys(cls) -> dict[str, str]:
+        """Return the library's keys that a recipe may not write, each with the reason."""
+        own = {item.name for item in fields(KEY_CLASSES[cls.kind])}
+        return refused_keys(cls.kind, [item.name for item in fields(cls) if item.init], own)
+
     def expand_paths(self) -> None:
         """Put data_root into every string that names it."""
         for item in fields(self):
@@ -90,16 +109,13 @@ class StageArguments(LibraryArguments):
         where = f"{self.recipe_path}: " if self.recipe_path else ""
         raise RecipeError(f"{where}{key}: {getattr(self, key)!r} is not allowed: {limit}. {fix}")
 
-    def check_stage(self, kind: str) -> None:
+    def check_stage(self) -> None:
         """Check the values that a type cannot.
-
-        Args:
-            kind: the script that is about to run.
 
         Raises:
             RecipeError: the first value out of its limits.
         """
-        if self.recipe and self.recipe != kind:
+        if self.recipe and self.recipe != self.kind:
             self.refuse("recipe", f"this is a recipe for recipes/{self.recipe}.py", f"Run recipes/{self.recipe}.py.")
         if self.schedule not in SCHEDULE_NAMES:
             self.refuse("schedule", f"it must be one of {', '.join(SCHEDULE_NAMES)}", "Choose one of them.")
@@ -117,6 +133,8 @@ class StageArguments(LibraryArguments):
             self.refuse("router_warmup_steps", "it counts optimizer steps", "0 leaves the warm-up out.")
         if self.router_warmup_steps and self.freeze_router:
             self.refuse("router_warmup_steps", "freeze_router is true, so nothing would be learned", "Set it to 0.")
+        if getattr(self.save_strategy, "value", self.save_strategy) == "best":
+            self.refuse("save_strategy", "nothing is evaluated that could be best", "Write steps, epoch or no.")
         if self.save_total_limit is not None and self.save_total_limit < 2:
             self.refuse(
                 "save_total_limit",
@@ -155,6 +173,8 @@ class StageArguments(LibraryArguments):
 @dataclass
 class PretrainKeys(StageArguments):
     """Keys of recipes/pretrain.py: Table 1 and the objectives."""
+
+    kind: ClassVar[str] = "pretrain"
 
     output_dir: str = field(
         default="outputs/pretrain", metadata={"help": "the run's folder, a model folder at the end"}
@@ -197,7 +217,7 @@ class PretrainKeys(StageArguments):
 
     def finish(self) -> None:
         """Check the values and derive what follows from them."""
-        self.check_stage("pretrain")
+        self.check_stage()
         if isinstance(self.mixture, str):
             try:
                 self.mixture = json.loads(self.mixture)
@@ -230,6 +250,8 @@ class PretrainKeys(StageArguments):
 class SFTKeys(StageArguments):
     """Keys of recipes/sft.py."""
 
+    kind: ClassVar[str] = "sft"
+
     output_dir: str = field(default="outputs/sft", metadata={"help": "the run's folder, a model folder at the end"})
     dataset: str = field(default="{data_root}/datasets/sft", metadata={"help": "folder or org/name[@revision]"})
     dataset_split: str = field(default="train", metadata={"help": "split of the dataset"})
@@ -244,7 +266,7 @@ class SFTKeys(StageArguments):
 
     def finish(self) -> None:
         """Check the values and derive what follows from them."""
-        self.check_stage("sft")
+        self.check_stage()
         if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
             self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
         self.derive_accumulation("global_batch_rows", self.global_batch_rows)
@@ -253,6 +275,8 @@ class SFTKeys(StageArguments):
 @dataclass
 class DPOKeys(StageArguments):
     """Keys of recipes/dpo.py."""
+
+    kind: ClassVar[str] = "dpo"
 
     output_dir: str = field(default="outputs/dpo", metadata={"help": "the run's folder, a model folder at the end"})
     dataset: str = field(default="{data_root}/datasets/dpo", metadata={"help": "folder or org/name[@revision]"})
@@ -267,7 +291,7 @@ class DPOKeys(StageArguments):
 
     def finish(self) -> None:
         """Check the values and derive what follows from them."""
-        self.check_stage("dpo")
+        self.check_stage()
         if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
             self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
         self.derive_accumulation("global_batch_pairs", self.global_batch_pairs)

@@ -15,33 +15,26 @@ import sys
 import types
 import typing
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import WORDS_OF_BOOLS
 from datasets_builders.building.strict_yaml import exact_int, read_yaml
 
-# Fields that Trainer needs but that a recipe may not write: they are derived, or a clearer key of ours exists.
-DERIVED_KEYS = {
-    "gradient_accumulation_steps": "it is derived from global_batch_tokens",
-    "max_steps": "it is derived from train_tokens (pretrain) or num_train_epochs (sft, dpo)",
-    "resume_from_checkpoint": "use resume_from",
-    "lr_scheduler_type": "use schedule",
-    "lr_scheduler_kwargs": "use the schedule's own keys (min_learning_rate, milestones_tokens, ...)",
-    "model_init_kwargs": "use init_from",
-    "push_to_hub": "use push_to_hub_repo",
-    "hub_model_id": "use push_to_hub_repo",
-    "train_sampling_strategy": "the order is fixed by the data plan, or a run could not be resumed exactly",
-    "ignore_data_skip": "the order is fixed by the data plan, or a run could not be resumed exactly",
-}
+
+class RecipeClass(Protocol):
+    """What a recipe fills: a dataclass that knows which of its keys may not be written."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def refused_keys(cls) -> dict[str, str]:
+        """Return those keys, each with the reason."""
 
 
-if TYPE_CHECKING:
-    from transformers import TrainingArguments
-
-Arguments = TypeVar("Arguments", bound="TrainingArguments")
+Arguments = TypeVar("Arguments", bound=RecipeClass)
 
 
 class RecipeError(ValueError):
@@ -111,7 +104,7 @@ def fit_value(value: Any, hint: Any) -> tuple[bool, Any]:
     return True, value
 
 
-def check_recipe(values: dict[str, Any], argument_class: type, path: str | Path) -> dict[str, Any]:
+def check_recipe(values: dict[str, Any], argument_class: type[RecipeClass], path: str | Path) -> dict[str, Any]:
     """Check every key of a recipe against the fields of its dataclass.
 
     Args:
@@ -123,19 +116,21 @@ def check_recipe(values: dict[str, Any], argument_class: type, path: str | Path)
         `dict`: the values, lists and numbers in the types of their fields.
 
     Raises:
-        RecipeError: an unknown key, a derived key, or a value of the wrong type.
+        RecipeError: an unknown key, one that would do nothing, or a value of the wrong type.
     """
     hints = typing.get_type_hints(argument_class)
     allowed = {field.name: hints[field.name] for field in dataclasses.fields(argument_class) if field.init}
-    return check_keys(values, allowed, path)
+    return check_keys(values, allowed, argument_class.refused_keys(), path)
 
 
-def check_keys(values: dict[str, Any], hints: dict[str, Any], path: str | Path) -> dict[str, Any]:
-    """Check every key as `check_recipe` does, against the allowed keys and their types."""
+def check_keys(
+    values: dict[str, Any], hints: dict[str, Any], refused: Mapping[str, str], path: str | Path
+) -> dict[str, Any]:
+    """Check every key as `check_recipe` does: the known keys with their types, and the refused with the reason."""
     checked = {}
     for key, value in values.items():
-        if key in DERIVED_KEYS:
-            raise RecipeError(f"{path}: {key} (value {value!r}) may not be written: {DERIVED_KEYS[key]}. Remove it.")
+        if key in refused:
+            raise RecipeError(f"{path}: {key} (value {value!r}) may not be written: {refused[key]}. Remove it.")
         if key not in hints:
             raise RecipeError(f"{path}: unknown key {key!r} (value {value!r}). {nearest(str(key), list(hints))}")
         fits, fitted = fit_value(value, hints[key])
@@ -200,10 +195,11 @@ def parse_recipe(argument_class: type[Arguments], arguments: Sequence[str] | Non
     from trl import TrlParser
 
     path, rest = split_config_flag(sys.argv[1:] if arguments is None else list(arguments))
+    refused = argument_class.refused_keys()
     for argument in rest:
         name = argument.split("=")[0].removeprefix("--").replace("-", "_")
-        if argument.startswith("--") and name in DERIVED_KEYS:
-            raise RecipeError(f"{argument}: {name} may not be given: {DERIVED_KEYS[name]}.")
+        if argument.startswith("--") and name in refused:
+            raise RecipeError(f"{argument}: {name} may not be given: {refused[name]}.")
     # Abbreviated flags would turn a typo into another field.
     parser = TrlParser(cast(Any, argument_class), allow_abbrev=False)
     if path is not None:

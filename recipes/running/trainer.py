@@ -20,7 +20,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from recipes.reporting.devices import current_device_name, model_flops_utilization, peak_memory_bytes
 from recipes.reporting.moe_metrics import StepStatistics
-from recipes.running.checkpoints import COMPLETE_MARKER, load_optimizer_moments
+from recipes.running.checkpoints import load_optimizer_moments
+from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, read_marker, write_json
 
 if TYPE_CHECKING:
     from transformers import Trainer as TrainerBase
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
     from recipes.running.recipe_keys import StageArguments
+    from recipes.running.resuming import RunStart
 else:
     TrainerBase = object
 
-METRICS_FILE = "metrics.jsonl"
 # Figures of the clock and the machine: everything else in metrics.jsonl is equal in a resumed and an unbroken run.
 TIMING_KEYS = ("tokens_per_second", "model_flops_utilization", "seconds", "peak_resident_bytes", "peak_gpu_bytes")
 
@@ -87,22 +88,23 @@ class _TellRoutingStep(TrainerCallback):
 class _MarkComplete(TrainerCallback):
     """Marks a checkpoint as whole after its last file: one that a kill cut short is never resumed."""
 
-    def __init__(self, fingerprint: str) -> None:
-        self.fingerprint = fingerprint
+    def __init__(self, start: RunStart) -> None:
+        self.start = start
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Write the marker, with the fingerprint of the data plan."""
+        """Write the marker, with what the run is."""
         folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
-            record = {"step": state.global_step, "data_fingerprint": self.fingerprint}
-            (folder / COMPLETE_MARKER).write_text(json.dumps(record) + "\n", encoding="utf-8")
+            record = {"step": state.global_step, "run_id": self.start.run_id, "identity": self.start.identity}
+            write_json(folder / COMPLETE_MARKER, record)
 
 
 class LingTrainerMixin(TrainerBase):
     """Put before a Trainer class (transformers' or TRL's) to train a Ling model with the pinned losses.
 
     Keyword arguments beyond the Trainer's: `learning_rate_at`, a pure function from the step (0-based) to the learning
-    rate; `flops_per_token`; `data_fingerprint`; `moments_from`, a folder whose optimizer moments are taken over.
+    rate; `flops_per_token`; `start`, of the run that its checkpoints belong to; `moments_from`, a folder whose
+    optimizer moments are taken over.
 
     Source: paper 3.2; the log lines are ours.
     """
@@ -115,7 +117,7 @@ class LingTrainerMixin(TrainerBase):
         *args: Any,
         learning_rate_at: Callable[[int], float],
         flops_per_token: float,
-        data_fingerprint: str,
+        start: RunStart | None = None,
         moments_from: Path | None = None,
         **kwargs: Any,
     ) -> None:
@@ -132,7 +134,8 @@ class LingTrainerMixin(TrainerBase):
             self.router_aux_loss_coef = 0.0  # TRL adds the balance loss itself
         self.add_callback(_LogWhereSaved())
         self.add_callback(_TellRoutingStep())
-        self.add_callback(_MarkComplete(data_fingerprint))
+        if start is not None:
+            self.add_callback(_MarkComplete(start))
 
     # ---- order of data, optimizer, schedule
 
@@ -172,6 +175,31 @@ class LingTrainerMixin(TrainerBase):
             "BailingMoeForCausalLM", type(self.model).from_pretrained(resume_from_checkpoint, dtype=self.model.dtype)
         )
         self.model.load_state_dict(saved.state_dict(), strict=True)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Load moments and step from a checkpoint; rates, decay and betas are the recipe's.
+
+        Where nothing was changed they are equal. A checkpoint's own would win over a changed recipe without a word.
+        """
+        optimizer = cast(torch.optim.Optimizer, self.optimizer)
+        settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        peak = self.args.learning_rate
+        scheduler = cast(torch.optim.lr_scheduler.LambdaLR, self.lr_scheduler)
+        scheduler.base_lrs = [peak for _ in scheduler.base_lrs]
+        rate = peak * scheduler.lr_lambdas[0](scheduler.last_epoch)
+        for group, own in zip(optimizer.param_groups, settings, strict=True):
+            group.update({**own, "initial_lr": peak, "lr": rate})
+        scheduler._last_lr = [rate for _ in scheduler.base_lrs]
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Save a checkpoint; one of the same step that lies there is no longer whole from here on."""
+        if self.is_world_process_zero():
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            (folder / COMPLETE_MARKER).unlink(missing_ok=True)
+        super()._save_checkpoint(model, trial)
 
     # ---- loss
 
@@ -226,8 +254,7 @@ class LingTrainerMixin(TrainerBase):
         path.parent.mkdir(parents=True, exist_ok=True)
         last_step = 0
         if resume_from_checkpoint is not None:
-            record = json.loads((Path(resume_from_checkpoint) / COMPLETE_MARKER).read_text(encoding="utf-8"))
-            last_step = int(record["step"])
+            last_step = int(read_marker(Path(resume_from_checkpoint))["step"])
         if self.is_world_process_zero():
             truncate_metrics(path, last_step)
             lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

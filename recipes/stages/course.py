@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modeling_ling.command_line import EXIT_OK, EXIT_USAGE
 from recipes.reporting.planning import StagePlan, describe_sources, render_plan
-from recipes.running.checkpoints import load_model, load_tokenizer, resolve_resume
+from recipes.running.checkpoints import load_model, load_tokenizer, starting_config
 from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
-from recipes.running.trainer import METRICS_FILE
+from recipes.running.run_folder import EVENTS_FILE, METRICS_FILE, RUN_FILE, append_event, read_events, write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from recipes.running.recipe_keys import StageArguments
+    from recipes.running.resuming import RunStart
     from recipes.running.trainer import LingTrainerMixin
     from recipes.stages.stage import Stage
-
-RUN_FILE = "run.json"
 
 
 def run_recipe(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = None) -> Path | None:
@@ -77,10 +78,11 @@ def train_stage(
     """
     import torch
 
+    from recipes.running.resuming import start_run
+
     settings = stage.settings
-    fingerprint = stage.data_fingerprint()
-    resume = resolve_resume(settings.resume_from, Path(settings.output_dir), fingerprint)
     moments = moments_folder(settings)
+    start = start_run(settings, stage_identity(stage, tokenizer))
     model = load_model(settings.init_from, tokenizer, torch.float32, settings.seed, model_overrides(settings))
     prepare_console(settings)
     trainer = stage.make_trainer(
@@ -88,11 +90,30 @@ def train_stage(
         tokenizer,
         learning_rate_at=learning_rate_at,
         flops_per_token=plan.flops_per_token,
-        data_fingerprint=fingerprint,
-        moments_from=moments if resume is None else None,
+        start=start,
+        moments_from=moments if start.checkpoint is None else None,
     )
-    facts = {"data fingerprint": fingerprint, **stage.facts()}
-    return run_stage(trainer, settings, tokenizer, plan, resume, stage.consumed_tokens(), facts)
+    return run_stage(stage, trainer, tokenizer, plan, start)
+
+
+def stage_identity(stage: Stage[Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """Return what the losses of a stage depend on; see `run_identity`.
+
+    Args:
+        stage: with its data read.
+        tokenizer: of the data.
+    """
+    from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
+    from recipes.running.identity import run_identity
+
+    settings = stage.settings
+    return run_identity(
+        settings,
+        stage.kind,
+        config=starting_config(settings.init_from, tokenizer, model_overrides(settings)),
+        data_fingerprint=stage.data_fingerprint(),
+        tokenizer_fingerprint=tokenizer_fingerprint(tokenizer),
+    )
 
 
 def run_door(stage_class: type[Stage[Any]]) -> int:
@@ -168,37 +189,60 @@ def read_metrics(output_dir: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def announce_start(output_dir: Path, start: RunStart) -> None:
+    """Say and note how the run starts; from here on its folder holds no finished model.
+
+    Args:
+        output_dir: the run's folder.
+        start: what was decided.
+    """
+    output_dir.mkdir(parents=True, exist_ok=True)
+    if start.moved_to is not None:
+        print(f"What was there before is now in {start.moved_to}.", flush=True)
+    if start.checkpoint is not None:
+        print(f"Continuing from {start.checkpoint}.", flush=True)
+    for change in start.changes:
+        print(f"Changed within the run: {change}.", flush=True)
+    write_json(output_dir / RUN_FILE, {"finished": False, "run_id": start.run_id, "identity": start.identity})
+    event = "start" if start.checkpoint is None else "resume"
+    append_event(output_dir, event, run_id=start.run_id, step=start.step, date=now())
+    for change in start.changes:
+        append_event(output_dir, "change", run_id=start.run_id, step=start.step, **asdict(change))
+
+
+def now() -> str:
+    """Return the time, in UTC, as ISO 8601 has it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
 def run_stage(
+    stage: Stage[Any],
     trainer: LingTrainerMixin,
-    arguments: StageArguments,
     tokenizer: PreTrainedTokenizerBase,
     plan: StagePlan,
-    resume: Path | None,
-    consumed: dict[str, int],
-    data_facts: dict[str, Any],
+    start: RunStart,
 ) -> Path:
     """Train, then write the Hub-ready folder with its card, and push it where asked.
 
     Args:
-        trainer: a LingTrainerMixin.
-        arguments: a StageArguments.
+        stage: with its data read.
+        trainer: over them.
         tokenizer: goes into the folder.
         plan: complete.
-        resume: the checkpoint to continue from, or None.
-        consumed: tokens trained on, per source.
-        data_facts: for the card: fingerprint, removed rows and the like.
+        start: where the run starts.
 
     Returns:
-        The folder, arguments.output_dir.
+        The folder, the recipe's output_dir.
     """
     from modeling_ling.export import export_model
     from recipes.reporting.run_card import collect_run, write_card
 
+    arguments = stage.settings
     output_dir = Path(arguments.output_dir)
-    if resume is not None and is_main_process(arguments):
-        print(f"Continuing from {resume}.", flush=True)
+    if is_main_process(arguments):
+        announce_start(output_dir, start)
     started = time.time()
-    trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+    trainer.train(resume_from_checkpoint=None if start.checkpoint is None else str(start.checkpoint))
     if not trainer.is_world_process_zero() and not trainer.is_fsdp_enabled:
         trainer.accelerator.wait_for_everyone()
         return output_dir
@@ -210,10 +254,14 @@ def run_stage(
         model.config.output_router_logits = False
         model.config.router_warmup_steps = 0  # it belongs to this run: whoever trains on would have to count steps
         export_model(model, tokenizer, output_dir, state_dict=state_dict)
+        facts = {"data fingerprint": start.identity["data"], **stage.facts()}
+        consumed = stage.consumed_tokens(trainer.state.global_step)
         run = collect_run(
-            arguments, plan, read_metrics(output_dir), consumed, data_facts, resume, time.time() - started
+            arguments, plan, read_metrics(output_dir), consumed, facts, start.checkpoint, time.time() - started
         )
-        (output_dir / RUN_FILE).write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        events = [event for event in read_events(output_dir) if event.get("run_id") == start.run_id]
+        run |= {"finished": True, "run_id": start.run_id, "identity": start.identity, "events": events}
+        write_json(output_dir / RUN_FILE, run)
         write_card(output_dir, run)
         print(f"{plan.stage}: model, card and {METRICS_FILE} are in {output_dir}.", flush=True)
         if arguments.push_to_hub_repo:
@@ -234,7 +282,7 @@ def push_model(output_dir: Path, repository: str, step: int) -> None:
     """
     from modeling_ling.publishing import DEFAULT_IGNORE, publish_folder
 
-    ignore = (*DEFAULT_IGNORE, "packed/**", RUN_FILE)
+    ignore = (*DEFAULT_IGNORE, "packed/**", "previous-*/**", RUN_FILE, EVENTS_FILE)
     # main as well: whoever names the repository alone gets what was trained last, not an empty branch.
     for revision in ("main", f"step-{step:09d}"):
         result = publish_folder(output_dir, repository, kind="model", revision=revision, ignore=ignore)

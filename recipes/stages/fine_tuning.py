@@ -176,9 +176,10 @@ class SFTStage(Stage["SFTArguments"]):
         """Return TRL's SFTTrainer with Ling's losses."""
         return make_sft_trainer(model, self.settings, self.rows, tokenizer, **ours)
 
-    def consumed_tokens(self) -> dict[str, int]:
-        """Count the tokens of all rows."""
-        return {"sft": sum(len(row["input_ids"]) for row in self.rows)}
+    def consumed_tokens(self, num_steps: int) -> dict[str, int]:
+        """Count the tokens of the rows of the first steps."""
+        rows = self.rows[: num_steps * self.settings.batch_rows_per_step]
+        return {"sft": sum(len(row["input_ids"]) for row in rows)}
 
     def facts(self) -> dict[str, Any]:
         """Return the counts of conversations, of what was removed, and of rows."""

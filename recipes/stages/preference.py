@@ -186,9 +186,9 @@ class DPOStage(Stage["DPOArguments"]):
         """Return TRL's DPOTrainer with Ling's losses."""
         return make_dpo_trainer(model, self.settings, self.rows, tokenizer, **ours)
 
-    def consumed_tokens(self) -> dict[str, int]:
-        """Count the tokens of both sides of all pairs."""
-        return {"dpo": sum(map(_pair_tokens, self.rows))}
+    def consumed_tokens(self, num_steps: int) -> dict[str, int]:
+        """Count the tokens of both sides of the pairs of the first steps."""
+        return {"dpo": sum(map(_pair_tokens, self.rows[: num_steps * self.settings.batch_rows_per_step]))}
 
     def facts(self) -> dict[str, Any]:
         """Return the counts of pairs and of what was removed, and the objective."""

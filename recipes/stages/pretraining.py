@@ -142,11 +142,11 @@ class PretrainStage(Stage["PretrainArguments"]):
             **ours,
         )
 
-    def consumed_tokens(self) -> dict[str, int]:
-        """Count the real tokens per source, window by window."""
+    def consumed_tokens(self, num_steps: int) -> dict[str, int]:
+        """Count the real tokens per source of the first steps, window by window."""
         counts = {packed.source.name: 0 for packed in self.dataset.sources}
         names = list(counts)
-        for place in range(len(self.dataset)):
+        for place in range(num_steps * self.settings.batch_rows_per_step):
             source, ordinal = self.dataset.locate(place)
             windows, number = self.dataset.window_of(source, ordinal)
             counts[names[source]] += int(windows.boundaries(number)[-1])

@@ -89,8 +89,8 @@ class Stage(ABC, Generic[Settings]):
         """
 
     @abstractmethod
-    def consumed_tokens(self) -> dict[str, int]:
-        """Count the real tokens per source that a finished stage has trained on."""
+    def consumed_tokens(self, num_steps: int) -> dict[str, int]:
+        """Count the real tokens per source of the rows of the first steps."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from recipes.stages.course import RUN_FILE, push_model
+from recipes.running.run_folder import RUN_FILE
+from recipes.stages.course import push_model
 from tests.hub_server import HubServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]

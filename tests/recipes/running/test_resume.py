@@ -15,9 +15,8 @@ import pytest
 import torch
 
 from recipes import dpo, pretrain, sft
-from recipes.running.checkpoints import COMPLETE_MARKER, find_checkpoints, resolve_resume
-from recipes.running.recipe_loading import RecipeError
-from recipes.running.trainer import METRICS_FILE, TIMING_KEYS, truncate_metrics
+from recipes.running.run_folder import METRICS_FILE, find_checkpoints
+from recipes.running.trainer import TIMING_KEYS, truncate_metrics
 
 pytestmark = pytest.mark.slow
 
@@ -84,25 +83,6 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(command_line: Callab
 
 def figures_or_none(folder: Path) -> list[str]:
     return (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines()
-
-
-def test_a_checkpoint_cut_short_is_never_resumed(tmp_path: Path) -> None:
-    for step, is_whole in ((2, True), (10, True), (12, False)):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        if is_whole:
-            (folder / COMPLETE_MARKER).write_text(json.dumps({"step": step, "data_fingerprint": "a"}), encoding="utf-8")
-    assert resolve_resume("auto", tmp_path, "a") == tmp_path / "checkpoint-10"
-    assert resolve_resume(None, tmp_path, "a") is None
-    assert resolve_resume("auto", tmp_path / "empty", "a") is None
-    with pytest.raises(RecipeError, match="no whole checkpoint"):
-        resolve_resume(str(tmp_path / "checkpoint-12"), tmp_path, "a")
-
-
-def test_a_checkpoint_of_other_data_is_refused(command_line: Callable, tmp_path: Path) -> None:
-    pretrain.main(command_line("stage1", tmp_path, train_tokens=1024, **STEPS))
-    with pytest.raises(RecipeError, match="other data"):
-        pretrain.main(command_line("stage1", tmp_path, train_tokens=1024, resume_from="auto", data_seed=7, **STEPS))
 
 
 def test_log_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from recipes.stages.course import model_overrides
 from recipes.stages.fine_tuning import collate_rows, make_sft_trainer
 from recipes.stages.preference import make_dpo_trainer
 
-OURS = {"learning_rate_at": lambda step: 1e-3, "flops_per_token": 1.0, "data_fingerprint": "test"}
+OURS = {"learning_rate_at": lambda step: 1e-3, "flops_per_token": 1.0}
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recipes.data.token_store import TokenStore
-from recipes.objectives.fim import FimConfig, apply_fim, is_selected, refusal
+from recipes.objectives.fim import FimConfig, is_selected
+from recipes.objectives.fim_ids import FimEncoder, FimRefusedError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 FIM_SLACK_TOKENS = 10
 # A chunk may end this share of the window early to end at a line's end; a longer line is cut where the window ends.
 LINE_SEARCH_FRACTION = 0.25
-# Chunks whose texts are decoded and encoded in one call, which the tokenizer does in parallel.
-BATCH_CHUNKS = 1024
 
 
 @dataclass(frozen=True)
@@ -89,19 +87,14 @@ class Chunker:
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, seq_length: int, fim: FimConfig | None, seed: int, end_id: int
     ) -> None:
-        self.tokenizer, self.seq_length, self.fim, self.seed, self.end_id = tokenizer, seq_length, fim, seed, end_id
+        self.seq_length, self.fim, self.seed, self.end_id = seq_length, fim, seed, end_id
         self.line_ends = LineEnds(tokenizer)
         self.counts: Counter[str] = Counter()
-        markers = fim.markers if fim else ()
-        marker_ids = cast(list[int], tokenizer.convert_tokens_to_ids(list(markers)))
-        self.marker_ids = dict(zip(markers, marker_ids, strict=True))
-        self.special_ids = np.array(sorted(tokenizer.added_tokens_decoder), dtype=np.uint32)
+        self.encoder = FimEncoder(tokenizer, fim, seed) if fim else None
 
     def chunks(self, store: TokenStore) -> Iterator[Chunk]:
         """Yield every chunk of the store, in its order."""
-        stream = self._cut(store)
-        while batch := list(islice(stream, BATCH_CHUNKS)):
-            yield from self._rearrange(batch)
+        return map(self._rearranged, self._cut(store))
 
     def _cut(self, store: TokenStore) -> Iterator[Chunk]:
         for number in range(store.num_documents):
@@ -120,53 +113,20 @@ class Chunker:
             self.counts["documents_cut"] += part > 1
             self.counts["chunks"] += part
 
-    def _rearrange(self, batch: list[Chunk]) -> list[Chunk]:
-        """Return the batch with its selected chunks rearranged, or left with the reason counted."""
-        from modeling_ling.tokenizer import encode_texts
-
-        selected = [position for position, chunk in enumerate(batch) if chunk.key]
-        if not selected or self.fim is None:
-            return batch
-        texts = self.tokenizer.batch_decode(
-            [self._body(batch[position]).tolist() for position in selected],
-            skip_special_tokens=False,
-            clean_up_tokenization_spaces=False,
-        )
-        pieces_of = {}
-        for position, text in zip(selected, texts, strict=True):
-            reason = self._refusal(batch[position], text)
-            if reason is None:
-                pieces_of[position] = apply_fim(text, batch[position].key, self.fim, self.seed)
-            else:
-                self.counts[reason] += 1
-        encoded = iter(
-            encode_texts(
-                self.tokenizer,
-                [piece.value for pieces in pieces_of.values() for piece in pieces if not piece.is_marker],
-            )
-        )
-        result = list(batch)
-        for position, pieces in pieces_of.items():
-            ids: list[int] = []
-            for piece in pieces:
-                ids += [self.marker_ids[piece.value]] if piece.is_marker else next(encoded)
-            # The end token stays a target after the middle, or the model never learns to stop filling in.
-            ids.append(self.end_id)
-            result[position] = self._fitting(batch[position], ids)
-        return result
-
-    def _body(self, chunk: Chunk) -> np.ndarray:
-        """Return the ids of a chunk without the document's end token."""
-        return chunk.ids[:-1] if self._ends_document(chunk) else chunk.ids
+    def _rearranged(self, chunk: Chunk) -> Chunk:
+        """Return a selected chunk rearranged, or as it is with the reason counted."""
+        if not chunk.key or self.encoder is None:
+            return chunk
+        try:
+            ids = self.encoder.rearrange(chunk.ids[:-1] if self._ends_document(chunk) else chunk.ids, chunk.key)
+        except FimRefusedError as refused:
+            self.counts[str(refused)] += 1
+            return chunk
+        # The end token stays a target after the middle, or the model never learns to stop filling in.
+        return self._fitting(chunk, [*ids, self.end_id])
 
     def _ends_document(self, chunk: Chunk) -> bool:
         return int(chunk.ids[-1]) == self.end_id
-
-    def _refusal(self, chunk: Chunk, text: str) -> str | None:
-        if self.fim is None or np.isin(self._body(chunk), self.special_ids).any():
-            # A rendered conversation, say: its role tokens would come back from the string as plain text.
-            return "fim_special_token_in_document"
-        return refusal(text, self.fim)
 
     def _fitting(self, chunk: Chunk, ids: list[int]) -> Chunk:
         if len(ids) > self.seq_length:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Raised when the bytes of packed windows change, so that windows of an older layout are not read as new ones.
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 # Chunks laid out together: enough that the last, half-empty windows of a group weigh nothing, few enough for memory.
 GROUP_CHUNKS = 20_000
 
@@ -177,7 +177,7 @@ def packing_fingerprint(
         "store": store.fingerprint(),
         "tokenizer": tokenizer_fingerprint(tokenizer),
         "seq_length": seq_length,
-        "fim": asdict(fim) if fim else None,
+        "fim": {**asdict(fim), "layouts": dict(fim.layouts)} if fim else None,
         # Without FIM nothing is drawn, so the seed does not matter.
         "seed": seed if fim else None,
     }

@@ -1,24 +1,52 @@
 """Section 3.2: fill-in-the-middle, the second pre-training objective of stages 1 and 2, on characters.
 
-A document is cut on its string into prefix, middle and suffix, and rearranged:
-    PSM            [prefix] P [suffix] S [middle] M
-    SPM variant 2  [prefix] [suffix] S [middle] P M
-Whether, where and how is decided by a hash of the seed and the document's key, so order, worker and restart change
-nothing. A split on token ids instead would teach only cursors at token boundaries. Rate, markers and layout are not in
-the paper, and the released tokenizer has no FIM tokens: reserved tokens stand in, and released checkpoints may differ.
+A document is cut on its string into prefix, middle and suffix, and rearranged in one of three layouts:
+    psm                    [prefix] P [suffix] S [middle] M
+    spm                    [prefix] [suffix] S [middle] P M
+    suffix_prefix_middle   [suffix] S [prefix] P [middle] M
+The three parts are encoded apart, in every layout: an editor knows nothing of the middle when it asks, so the tokens
+before the middle must be those of a text that ends at the cursor. Whether, where and how is decided by a hash of the
+seed and the document's key, so order, worker and restart change nothing. A split on token ids instead would teach only
+cursors at token boundaries. Rates, markers and layouts are not in the paper, and the released tokenizer has no FIM
+tokens: reserved tokens stand in, and released checkpoints may differ.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 _UNIT = 2.0**64
+
+# What is read in which order: the two markers and the parts behind them.
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "psm": ("[prefix]", "prefix", "[suffix]", "suffix", "[middle]", "middle"),
+    "spm": ("[prefix]", "[suffix]", "suffix", "[middle]", "prefix", "middle"),
+    "suffix_prefix_middle": ("[suffix]", "suffix", "[prefix]", "prefix", "[middle]", "middle"),
+}
+_SHARES_TOLERANCE = 1e-6
+
+
+def check_layouts(layouts: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with shares of layouts, or None.
+
+    Args:
+        layouts: layout to its share of the rearranged documents.
+    """
+    unknown = sorted(set(layouts) - set(LAYOUTS))
+    if unknown:
+        return f"{unknown[0]!r} is no layout: the layouts are {', '.join(LAYOUTS)}"
+    for name, share in layouts.items():
+        if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 <= share <= 1:
+            return f"the share of {name} is {share!r}: it must lie between 0 and 1"
+    total = sum(layouts.values())
+    return None if abs(total - 1) <= _SHARES_TOLERANCE else f"the shares of the layouts sum to {total:g}, not to 1"
 
 
 @dataclass(frozen=True)
@@ -27,7 +55,7 @@ class FimConfig:
 
     Args:
         rate: share of documents rearranged, 0..1.
-        spm_rate: share of those in SPM layout, the others in PSM, 0..1.
+        layouts: share of each layout among those, 0..1, summing to 1.
         prefix: marker before the prefix; all four empty means the tokenizer's own (see `resolve_markers`).
         suffix: marker before the suffix.
         middle: marker before the middle.
@@ -35,13 +63,13 @@ class FimConfig:
         min_chars: shorter documents are left as they are.
 
     Raises:
-        ValueError: a rate outside 0..1, a negative length, or only some markers given.
+        ValueError: a rate outside 0..1, an unknown layout, a negative length, or only some markers given.
 
-    Source: ours; rates after StarCoder.
+    Source: rates after StarCoder; `suffix_prefix_middle` is Seed-Coder's.
     """
 
     rate: float = 0.5
-    spm_rate: float = 0.5
+    layouts: Mapping[str, float] = field(default_factory=lambda: {"psm": 0.5, "spm": 0.5})
     prefix: str = ""
     suffix: str = ""
     middle: str = ""
@@ -49,9 +77,11 @@ class FimConfig:
     min_chars: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("rate", "spm_rate"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"FIM {name} is {getattr(self, name)}: it must lie between 0 and 1.")
+        if not 0.0 <= self.rate <= 1.0:
+            raise ValueError(f"FIM rate is {self.rate}: it must lie between 0 and 1.")
+        wrong = check_layouts(self.layouts)
+        if wrong:
+            raise ValueError(f"FIM layouts: {wrong}.")
         if self.min_chars < 0:
             raise ValueError(f"FIM min_chars is {self.min_chars}: it must be 0 or more.")
         given = [marker for marker in self.markers if marker]
@@ -123,6 +153,36 @@ def refusal(text: str, config: FimConfig) -> str | None:
     return None
 
 
+class FimCut(NamedTuple):
+    """Where a document is cut, in characters, and how its parts are laid out."""
+
+    layout: str
+    start: int
+    end: int
+
+
+def draw_cut(num_characters: int, key: str, config: FimConfig, seed: int) -> FimCut:
+    """Return where the middle of a document begins and ends, and the layout.
+
+    Args:
+        num_characters: of the document; both cuts may lie at either end of it.
+        key: what identifies the document, whatever its place.
+        config: with the shares of the layouts.
+        seed: of the run.
+
+    Source: the order of the draws (select, two cuts in 0..len inclusive, layout) is bigcode's; the hash is ours.
+    """
+    _, first, second, third = _draws(key, seed)
+    start, end = sorted((first % (num_characters + 1), second % (num_characters + 1)))
+    wanted = [name for name in LAYOUTS if config.layouts.get(name)]
+    remaining = third / _UNIT
+    for layout in wanted[:-1]:
+        remaining -= config.layouts[layout]
+        if remaining < 0:
+            return FimCut(layout, start, end)
+    return FimCut(wanted[-1], start, end)
+
+
 def apply_fim(text: str, key: str, config: FimConfig, seed: int) -> list[FimPiece]:
     """Rearrange one document, or return it whole where it is not selected or must be left.
 
@@ -133,16 +193,12 @@ def apply_fim(text: str, key: str, config: FimConfig, seed: int) -> list[FimPiec
         seed: of the run.
 
     Returns:
-        The pieces in the order in which they are read; a single text piece means the document is as it was.
-
-    Source: the order of the draws (select, two cuts in 0..len inclusive, layout) is bigcode's; the hash is ours.
+        The pieces in the order in which they are read, each to be encoded alone; a single text piece means the document
+        is as it was.
     """
     if not is_selected(key, config, seed) or refusal(text, config) is not None:
         return [FimPiece(text)]
-    _, first, second, layout = _draws(key, seed)
-    start, end = sorted((first % (len(text) + 1), second % (len(text) + 1)))
-    prefix, middle, suffix = FimPiece(text[:start]), FimPiece(text[start:end]), FimPiece(text[end:])
-    marks = [FimPiece(marker, True) for marker in (config.prefix, config.suffix, config.middle)]
-    if layout / _UNIT < config.spm_rate:
-        return [marks[0], marks[1], suffix, marks[2], FimPiece(prefix.value + middle.value)]
-    return [marks[0], prefix, marks[1], suffix, marks[2], middle]
+    layout, start, end = draw_cut(len(text), key, config, seed)
+    parts = {"prefix": text[:start], "middle": text[start:end], "suffix": text[end:]}
+    markers = {"[prefix]": config.prefix, "[suffix]": config.suffix, "[middle]": config.middle}
+    return [FimPiece((parts | markers)[name], name in markers) for name in LAYOUTS[layout]]

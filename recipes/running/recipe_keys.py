@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from recipes.objectives.fim import check_layouts
 from recipes.running.library_keys import refused_keys
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.schedules import SCHEDULE_NAMES
@@ -109,6 +110,22 @@ class StageArguments(LibraryArguments):
         where = f"{self.recipe_path}: " if self.recipe_path else ""
         raise RecipeError(f"{where}{key}: {getattr(self, key)!r} is not allowed: {limit}. {fix}")
 
+    def mapping_of(self, key: str) -> dict[str, Any]:
+        """Return the value of a key that is a mapping, given on the command line as JSON.
+
+        Raises:
+            RecipeError: neither.
+        """
+        value = getattr(self, key)
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except json.JSONDecodeError as error:
+                self.refuse(key, f"on the command line it must be JSON ({error})", "Or write it in the recipe.")
+        if not isinstance(value, dict):
+            self.refuse(key, "a mapping is wanted", "Write {name: value, ...}.")
+        return value
+
     def check_stage(self) -> None:
         """Check the values that a type cannot.
 
@@ -199,7 +216,12 @@ class PretrainKeys(StageArguments):
     )
     data_seed: int | None = field(default=0, metadata={"help": "seed of the mixture's order and of FIM"})
     fim_rate: float = field(default=0.5, metadata={"help": "share of the code documents with the FIM objective"})
-    fim_spm_rate: float = field(default=0.5, metadata={"help": "share of those in suffix-prefix-middle order"})
+    fim_layouts: dict | str = field(
+        default_factory=lambda: {"psm": 0.5, "spm": 0.5},
+        metadata={
+            "help": "share of each layout among those: psm, spm, suffix_prefix_middle; on the command line as JSON"
+        },
+    )
     fim_sources: list[str] = field(
         default_factory=lambda: ["code.raw"], metadata={"help": "sources that get the FIM objective"}
     )
@@ -235,9 +257,12 @@ class PretrainKeys(StageArguments):
             self.refuse(
                 "train_tokens", f"one step alone takes global_batch_tokens, {self.global_batch_tokens}", "Raise it."
             )
-        for key in ("fim_rate", "fim_spm_rate"):
-            if not 0 <= getattr(self, key) <= 1:
-                self.refuse(key, "it must lie between 0 and 1", "0.5 is usual.")
+        if not 0 <= self.fim_rate <= 1:
+            self.refuse("fim_rate", "it must lie between 0 and 1", "0.5 is usual.")
+        self.fim_layouts = self.mapping_of("fim_layouts")
+        wrong = check_layouts(self.fim_layouts)
+        if wrong:
+            self.refuse("fim_layouts", wrong, "{psm: 0.5, spm: 0.5} is usual.")
         if self.mixture_block_rows is not None and self.mixture_block_rows < 1:
             self.refuse("mixture_block_rows", "a block has at least one row", "null takes the rows of a step.")
         if self.max_epochs <= 0:

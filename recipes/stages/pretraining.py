@@ -93,7 +93,7 @@ class PretrainStage(Stage["PretrainArguments"]):
         settings = self.settings
         tokenized = Path(settings.tokenized)
         sources, groups = read_mixture(settings.shares, tokenized, settings.fim_sources, settings.recipe_path)
-        fim = FimConfig(rate=settings.fim_rate, spm_rate=settings.fim_spm_rate) if settings.fim_rate > 0 else None
+        fim = FimConfig(settings.fim_rate, dict(settings.mapping_of("fim_layouts"))) if settings.fim_rate > 0 else None
         try:
             return build_mixture(
                 sources,
@@ -158,6 +158,6 @@ class PretrainStage(Stage["PretrainArguments"]):
         planned = sum(row.tokens_planned for row in dataset.plan())
         return {
             "data seed": settings.data_seed,
-            "fill-in-the-middle": f"rate {settings.fim_rate}, SPM {settings.fim_spm_rate}, on {settings.fim_sources}",
+            "fill-in-the-middle": f"rate {settings.fim_rate}, {settings.fim_layouts}, on {settings.fim_sources}",
             "padding": f"{1 - planned / (len(dataset) * dataset.seq_length):.2%}",
         }

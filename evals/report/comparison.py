@@ -10,7 +10,7 @@ from pathlib import Path
 from evals.errors import UsageError
 from evals.report.documents import FILTER_SCRIPT, render
 from evals.report.runs import PairedTest, Run, paired_tests, read_runs, read_samples, write_json
-from evals.report.samples import Entry, entries_of, sample_files
+from evals.report.samples import Entry, entries_of, paged, sample_files
 from evals.report.settings import differing, settings_table
 
 MAX_ANSWERS = 4  # shown of each run, of several to a problem
@@ -171,7 +171,7 @@ def summary_of(comparison: TaskComparison) -> str:
         return f"{comparison.task}: no problem has a verdict in both runs"
     low, high = (100 * end for end in test.interval)
     return (
-        f"{comparison.task}: {won} won and {lost} lost of {test.n} problems, {100 * test.difference:+.1f} points "
+        f"{comparison.task}: {won:,} won and {lost:,} lost of {test.n:,} problems, {100 * test.difference:+.1f} points "
         f"(95 % {low:+.1f} to {high:+.1f}), {test.method} p={test.p:.3g}"
     )
 
@@ -189,17 +189,21 @@ def write_comparison(
     in_both = {comparison.task for comparison in compared}
     for comparison in compared:
         shown = [pair for pair in comparison.pairs if with_unchanged or pair.change in CHANGED]
-        page = render(
-            "comparison.html",
-            title=f"{comparison.task}: {runs[1].label} against {runs[0].label}",
-            script=FILTER_SCRIPT,
-            wide=True,
-            summary=summary_of(comparison),
-            others=_others(comparison, with_unchanged),
-            entries=shown,
-            selects=[("change", "change", dict(Counter(pair.change for pair in shown).most_common()))],
-        )
-        (output / f"{comparison.task}.html").write_text(page, encoding="utf-8")
+        parts = paged(comparison.task, shown)
+        for address, part in parts.items():
+            page = render(
+                "comparison.html",
+                title=f"{comparison.task}: {runs[1].label} against {runs[0].label}",
+                script=FILTER_SCRIPT,
+                wide=True,
+                summary=summary_of(comparison),
+                others=_others(comparison, with_unchanged),
+                entries=part,
+                selects=[("change", "change", dict(Counter(pair.change for pair in part).most_common()))],
+                address=address,
+                addresses=list(parts),
+            )
+            (output / address).write_text(page, encoding="utf-8")
     index = render(
         "comparison_index.html",
         title=f"{runs[1].label} against {runs[0].label}",

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).with_name("templates")
 FILTER_SCRIPT = "filter.js"
@@ -24,6 +24,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( ?(%|points|s|GiB|MiB|kB|MB|B|tokens/s))?$")
+_INTERVAL = re.compile(r"[-+]?[\d.]+ to [-+]?[\d.]+( %)?")
 GOOD = ("pass", "won", "both right")
 BAD = ("fail", "lost", "compile_error", "timeout", "oom")
 
@@ -98,6 +99,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "visible": visible,
         "is_number": is_number,
+        "breaks": _breaks,
         "columns_of_numbers": columns_of_numbers,
         "tone": tone,
         "cut": _cut,
@@ -109,6 +111,12 @@ def _environment() -> Environment:
 def tone(word: str) -> str:
     """Return how a verdict or a change is colored: "good", "bad" or "doubt"."""
     return "good" if word in GOOD else "bad" if word in BAD else "doubt"
+
+
+def _breaks(text: str) -> Markup:
+    """Return a cell's text as HTML whose lines may end behind the underscores of a name, and within no interval."""
+    kept = _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
+    return Markup(str(escape(kept)).replace("_", "_<wbr>"))
 
 
 def _cut(text: str) -> str:

@@ -16,7 +16,7 @@ from evals.report.overview import OURS, add_overview
 from evals.report.page import Page
 from evals.report.runs import PairedTest, Run, paired_tests, spreads_over_seeds
 from evals.report.settings import differing, settings_table
-from evals.report.statistics import bootstrap_interval, wilson_interval
+from evals.report.statistics import bootstrap_interval, rate_interval, wilson_interval
 
 TABLES = Path(__file__).with_name("paper_tables.json")
 LEVEL = 0.05
@@ -110,7 +110,9 @@ def _mean_interval(run: Run, tasks: Sequence[str]) -> tuple[float | None, float 
         weight = num_answers / (len(tasks) * len(run.answers[task]))
         values += [weight * right for _, _, right in run.answers[task]]
         clusters += [cluster for _, cluster, _ in run.answers[task]]
-    low, high = bootstrap_interval(values, clusters)
+    rights = [right for task in tasks for _, _, right in run.answers[task]]
+    is_mixed = any(rights) and not all(rights)
+    low, high = bootstrap_interval(values, clusters) if is_mixed else rate_interval(list(map(float, rights)), clusters)
     return 100 * low, 100 * high
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from evals.errors import UsageError
 from evals.report.settings import rows_asked, settings_but_seed
-from evals.report.statistics import bootstrap_interval, holm_adjust, mcnemar_exact, paired_sign_flips
+from evals.report.statistics import difference_interval, holm_adjust, mcnemar_exact, paired_sign_flips
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _paired_test(task: str, first: Run, second: Run) -> PairedTest | None:
         num_only_first=num_more,
         num_only_second=num_less,
         difference=sum(differences) / len(differences),
-        interval=bootstrap_interval(differences, clusters),
+        interval=difference_interval(differences, clusters),
         method="McNemar" if exact else "sign flips of clusters",
         p=mcnemar_exact(num_more, num_less) if exact else paired_sign_flips(differences, clusters),
         adjusted_p=math.nan,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from evals.errors import UsageError
@@ -15,6 +15,7 @@ from evals.report.documents import FILTER_SCRIPT, render
 from evals.report.runs import Run, read_run, read_samples
 from evals.report.settings import settings_table
 
+Shown = TypeVar("Shown")
 PER_PAGE = 500  # answers: a browser takes long over a page of thousands
 FINISHED = ("", "stop", "eos_token", "end_turn")  # ends that need no word
 
@@ -148,6 +149,12 @@ def sample_files(run: Run, tasks: Collection[str] | None = None) -> dict[str, Pa
     return {name: path for name, path in paths.items() if path.is_file() and (tasks is None or name in tasks)}
 
 
+def paged(name: str, entries: Sequence[Shown]) -> dict[str, Sequence[Shown]]:
+    """Return a task's entries by the file name of the page that they stand on; without entries one page."""
+    parts = [entries[start : start + PER_PAGE] for start in range(0, len(entries), PER_PAGE)] or [entries]
+    return {f"{name}{f'_{number}' if number > 1 else ''}.html": part for number, part in enumerate(parts, 1)}
+
+
 def score_text(task: dict[str, Any]) -> str:
     """Return a task's score with its interval, or "-"."""
     if task.get("value") is None:
@@ -178,11 +185,10 @@ def _links(pages: Sequence[TaskPages], verdicts: Sequence[str]) -> dict[tuple[in
 
 def _write_task(run: Run, name: str, entries: list[Entry], output: Path, verdicts: Collection[str]) -> TaskPages:
     shown = [entry for entry in entries if not verdicts or entry.verdict in verdicts]
-    parts = [shown[start : start + PER_PAGE] for start in range(0, len(shown), PER_PAGE)] or [[]]
-    addresses = [f"{name}{f'_{number}' if number > 1 else ''}.html" for number in range(1, len(parts) + 1)]
+    parts = paged(name, shown)
     only = f"; here those with {', '.join(sorted(verdicts))}: {len(shown):,}" if verdicts else ""
     score = score_text(run.results["tasks"][name])
-    for number, (part, address) in enumerate(zip(parts, addresses, strict=True), 1):
+    for address, part in parts.items():
         counts = Counter(entry.verdict for entry in part)
         hows = Counter(entry.how for entry in part if entry.how)
         selects = [("verdict", "verdict", dict(counts.most_common()))]
@@ -195,12 +201,19 @@ def _write_task(run: Run, name: str, entries: list[Entry], output: Path, verdict
             wide=True,
             entries=part,
             selects=selects,
-            page=number,
-            pages=list(zip(addresses, range(1, len(parts) + 1), strict=True)) if len(parts) > 1 else [],
+            address=address,
+            addresses=list(parts),
         )
         (output / address).write_text(page, encoding="utf-8")
     all_hows = Counter(entry.how for entry in entries if entry.how)
     all_verdicts = Counter(entry.verdict for entry in entries)
     return TaskPages(
-        name, addresses[0], len(parts), score, len(entries), all_verdicts, all_hows, {entry.verdict for entry in shown}
+        name=name,
+        address=next(iter(parts)),
+        num_pages=len(parts),
+        score=score,
+        num_answers=len(entries),
+        verdicts=all_verdicts,
+        hows=all_hows,
+        shown={entry.verdict for entry in shown},
     )

@@ -102,6 +102,57 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def rate_interval(rates: Sequence[float], clusters: Sequence[str], confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a mean of rates of right answers, by the bootstrap over clusters where that has a width.
+
+    Where every problem has the same rate, or all belong together, every resample has the same mean: an interval without
+    width, which claims to know what three problems cannot tell. Then Wilson's counts each cluster as one trial.
+
+    Args:
+        rates: of each problem, within 0 and 1.
+        clusters: of each problem.
+        confidence (`float`): between 0 and 1.
+
+    Returns:
+        (low, high), within 0 and 1.
+    """
+    num_clusters, mean = len(set(clusters)), sum(rates) / len(rates)
+    if num_clusters == 1 and 0 < mean < 1:
+        return 0.0, 1.0
+    if num_clusters > 1 and len(set(rates)) > 1:
+        return bootstrap_interval(rates, clusters, confidence)
+    return wilson_interval(round(mean * num_clusters), num_clusters, confidence)
+
+
+def difference_interval(
+    differences: Sequence[float], clusters: Sequence[str], confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the interval of a mean of paired differences, by the bootstrap over clusters where that has a width.
+
+    Where no problem differs (or each by a whole right answer), the resamples all have the same mean. Then it is the
+    score interval of paired proportions, with each cluster as one pair.
+
+    Args:
+        differences: of each problem, within -1 and 1.
+        clusters: of each problem.
+        confidence (`float`): between 0 and 1.
+
+    Returns:
+        (low, high), within -1 and 1.
+
+    Source: Tango (1998), for no discordant pairs and for discordant pairs of one kind alone.
+    """
+    num_clusters, mean = len(set(clusters)), sum(differences) / len(differences)
+    if num_clusters > 1 and len(set(differences)) > 1:
+        return bootstrap_interval(differences, clusters, confidence)
+    if mean not in (-1, 0, 1):
+        return -1.0, 1.0
+    width = _quantile(confidence) ** 2 / (num_clusters + _quantile(confidence) ** 2)
+    if mean == 0:
+        return -width, width
+    return (1 - 2 * width, 1.0) if mean > 0 else (-1.0, 2 * width - 1)
+
+
 def pass_at_k(n: int, num_right: int, k: int) -> float:
     """Return the unbiased estimate of the chance that one of k answers is right, from n answers.
 

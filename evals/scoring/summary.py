@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from evals.report.statistics import bootstrap_interval, pass_at_k, wilson_interval
+from evals.report.statistics import pass_at_k, rate_interval, wilson_interval
 
 KS = (1, 5, 10, 25, 50, 100)
 
@@ -67,7 +67,7 @@ def score_of(records: Sequence[Any], clusters: Sequence[str]) -> dict[str, Any]:
     if num_samples == 1 and independent:
         interval = wilson_interval(round(sum(rates.values())), len(rates))
     else:
-        interval = bootstrap_interval(list(rates.values()), [cluster_of[name] for name in rates])
+        interval = rate_interval(list(rates.values()), [cluster_of[name] for name in rates])
     entry = {"value": value, "n": len(rates), "interval": list(interval)}
     if num_samples > 1:
         counts = [(len(right), sum(right)) for right in by_problem.values()]

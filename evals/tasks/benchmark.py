@@ -161,8 +161,9 @@ class ExecutedBenchmark(Benchmark):
         found: list[tuple[str, str | None]]
         if instruct:
             extractions = [self.code_of_answer(row, answer) for row, answer in zip(rows, answers, strict=True)]
-            programs = [self.chat_program(row, each.code) for row, each in zip(rows, extractions, strict=True)]
-            found = [(each.how, each.code) for each in extractions]
+            pairs = zip(rows, extractions, strict=True)
+            programs = [self.chat_program(row, extraction.code) for row, extraction in pairs]
+            found = [(extraction.how, extraction.code) for extraction in extractions]
         else:
             programs = [self.program(row, answer) for row, answer in zip(rows, answers, strict=True)]
             found = [("", None)] * len(programs)

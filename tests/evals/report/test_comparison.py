@@ -54,6 +54,13 @@ def test_both_answers_stand_side_by_side_and_nothing_of_them_is_interpreted(tmp_
     assert "kept" not in page and "both right: 1; --all shows these problems too" in page
 
 
+def test_many_problems_stand_on_several_pages(tmp_path):
+    lines = [[line(number, verdict) for number in range(501)] for verdict in (FAIL, PASS)]
+    pages = compared(tmp_path, *lines)
+    assert [page.count('class="entry"') for name, page in sorted(pages.items()) if "humaneval" in name] == [500, 1]
+    assert 'pages: <b>1</b> <a href="humaneval_2.html">2</a>' in pages["humaneval.html"]
+
+
 def test_what_else_differs_is_said(tmp_path):
     other = {"model": "org/other", "sampling": {"max_new_tokens": 64}, "limit": 1}
     index = compared(tmp_path, [line(0, FAIL)], [line(0)], other=other)["index.html"]

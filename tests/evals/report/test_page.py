@@ -68,6 +68,12 @@ def test_own_rows_and_best_cells_are_marked(tmp_path):
     assert "| ours | **2.0** |" in page.save(tmp_path / "report.html")[1].read_text()
 
 
+def test_lines_of_cells_end_where_they_may():
+    page = Page("Title")
+    page.table(["task", "score"], [["multipl_e_<b>", "3.0 (1.0 to 9.0)"]])
+    assert "<td>multipl_<wbr>e_<wbr>&lt;b&gt;</td><td>3.0 (1.0\u00a0to\u00a09.0)</td>" in page.to_html()
+
+
 def test_a_page_runs_no_script_and_fetches_nothing_by_its_own_policy():
     text = Page("Title").to_html()
     assert "default-src 'none'" in text and "script-src" not in text

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evals.report.statistics import mcnemar_exact, paired_bootstrap, paired_sign_flips, wilson_interval
+from evals.report.statistics import (
+    bootstrap_interval,
+    difference_interval,
+    mcnemar_exact,
+    paired_bootstrap,
+    paired_sign_flips,
+    rate_interval,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(("num_successes", "n"), [(0, 1), (0, 300), (12, 164), (150, 300), (164, 164)])
@@ -50,3 +58,33 @@ def test_sign_flips_agree_with_mcnemar_on_independent_pairs():
     clusters = [str(number) for number in range(len(differences))]
     assert paired_sign_flips(differences, clusters) == pytest.approx(mcnemar_exact(12, 4), abs=0.01)
     assert paired_sign_flips([0.0, 0.0], ["a", "b"]) == 1.0
+
+
+def test_equal_answers_are_not_taken_for_certainty():
+    """Of three problems, all wrong: the bootstrap says 0 to 0."""
+    assert rate_interval([0.0] * 3, list("abc")) == wilson_interval(0, 3)
+    assert rate_interval([1.0] * 6, list("aabbcc")) == wilson_interval(3, 3), "two problems of a cluster are one trial"
+    assert rate_interval([0.0, 1.0, 1.0], list("aaa")) == (0.0, 1.0), "one cluster says nothing of others"
+    assert rate_interval([0.0, 1.0], list("ab")) == bootstrap_interval([0.0, 1.0], list("ab"))
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high"), [(0.0, -0.0602, 0.0602), (1.0, 0.8796, 1.0), (-1.0, -1.0, -0.8796)]
+)
+def test_a_difference_that_is_everywhere_the_same_has_tangos_interval(difference, low, high):
+    names = [str(number) for number in range(60)]
+    assert difference_interval([difference] * 60, names) == pytest.approx((low, high), abs=1e-4)
+    assert difference_interval([0.0, *[difference] * 59], names) == pytest.approx(
+        bootstrap_interval([0.0, *[difference] * 59], names) if difference else (low, high), abs=1e-4
+    )
+
+
+def test_no_difference_in_few_problems_is_no_proof_of_none():
+    """How often the interval holds the truth, where two models differ on one problem in fifty."""
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        differences = generator.choice([-1.0, 0.0, 1.0], 20, p=[0.0, 0.98, 0.02]).tolist()
+        low, high = difference_interval(differences, [str(number) for number in range(20)])
+        held += low <= 0.02 <= high
+    assert held / 400 > 0.93

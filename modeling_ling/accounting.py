@@ -139,12 +139,16 @@ def flops_per_token(config: Sizes, context_tokens: int, causal: bool = True) -> 
     return 2 * (linear_macs_per_token(config) + attention)
 
 
-def training_flops_per_token(config: Sizes, context_tokens: int) -> float:
+def training_flops_per_token(config: Sizes, context_tokens: int, causal: bool = True) -> float:
     """Return the FLOPs of one training step per token: forward plus a backward of twice its cost, no recomputation.
+
+    Args:
+        causal (`bool`): count the half of the square of scores that causal attention needs; reported MFU figures mostly
+            count all of it.
 
     Source: ours; the numerator of MFU.
     """
-    return 3 * flops_per_token(config, context_tokens)
+    return 3 * flops_per_token(config, context_tokens, causal=causal)
 
 
 def kv_cache_bytes_per_token(config: Sizes, bytes_per_value: int = 2) -> int:

@@ -19,7 +19,6 @@ class MixtureSource:
         group: code, natural_language or math, or what else `group_ratios` names.
         ratio: share within its group; a group's ratios sum to 1.
         is_code: whether fill-in-the-middle applies to it.
-        stated_tokens: its size as the recipe says it, for a plan without the files.
     """
 
     name: str
@@ -27,7 +26,6 @@ class MixtureSource:
     group: str
     ratio: float
     is_code: bool = False
-    stated_tokens: int | None = None
 
 
 def global_ratios(sources: Sequence[MixtureSource], group_ratios: Mapping[str, float]) -> list[float]:

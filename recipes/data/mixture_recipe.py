@@ -4,7 +4,6 @@
       ratios: {code: 0.70, natural_language: 0.20, math: 0.10}      # shares of all tokens
       code: {raw: 0.94, related: 0.05, synthetic: 0.01}             # shares within code
       files: {code.raw: [my_project.ds, stack.ds]}                  # only where a source has other files
-      corpus_tokens: {code.raw: 1_150_000_000_000}                  # for a plan, while the files are not there
 
 A group without a line of its own is one source. The source code.raw is read from code_raw.ds in the `tokenized` folder.
 """
@@ -13,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from recipes.data.window_order import BlockOrder
 from recipes.reporting.planning import SourcePlan
 from recipes.running.recipe_loading import RecipeError
 
-RATIOS_KEY, FILES_KEY, CORPUS_KEY = "ratios", "files", "corpus_tokens"
+RATIOS_KEY, FILES_KEY = "ratios", "files"
 
 
 def _check_ratios(value: Any, where: str) -> dict[str, float]:
@@ -62,7 +61,7 @@ def read_mixture(
     """
     where = f"{recipe_path}: mixture" if recipe_path else "mixture"
     groups = _check_ratios(mixture.get(RATIOS_KEY), f"{where}.{RATIOS_KEY}")
-    allowed = {RATIOS_KEY, FILES_KEY, CORPUS_KEY, *groups}
+    allowed = {RATIOS_KEY, FILES_KEY, *groups}
     for key in mixture:
         if key not in allowed:
             near = difflib.get_close_matches(str(key), allowed, n=1)
@@ -77,22 +76,16 @@ def read_mixture(
             shares.append((group, group, 1.0))
     names = [name for name, _, _ in shares]
     files = mixture.get(FILES_KEY) or {}
-    corpus_tokens = mixture.get(CORPUS_KEY) or {}
-    named = ((f"{where}.{FILES_KEY}", files), (f"{where}.{CORPUS_KEY}", corpus_tokens), ("fim_sources", fim_sources))
-    for key, wanted in named:
+    for key, wanted in ((f"{where}.{FILES_KEY}", files), ("fim_sources", fim_sources)):
         for name in wanted:
             if name not in names:
                 raise RecipeError(f"{key}: {name!r} is no source of the mixture. The sources are {', '.join(names)}.")
-    for name, tokens in corpus_tokens.items():
-        if (exact_int(tokens) or 0) < 1:
-            raise RecipeError(f"{where}.{CORPUS_KEY}.{name}: {tokens!r} is no number of tokens.")
     sources = []
     for name, group, ratio in shares:
         chosen = files.get(name, [name.replace(".", "_") + ".ds"])
         chosen = [chosen] if isinstance(chosen, str) else chosen
         paths = tuple(Path(file) if Path(file).is_absolute() else tokenized / "data" / file for file in chosen)
-        stated = exact_int(corpus_tokens.get(name))
-        sources.append(MixtureSource(name, paths, group, ratio, is_code=name in fim_sources, stated_tokens=stated))
+        sources.append(MixtureSource(name, paths, group, ratio, is_code=name in fim_sources))
     return sources, groups
 
 
@@ -104,6 +97,7 @@ def plan_sources(
     sequence_length: int,
     block_rows: int,
     seed: int,
+    corpus_tokens: Mapping[str, Any],
 ) -> list[SourcePlan]:
     """Return the tokens wanted, planned and available per source, before anything is packed.
 
@@ -114,18 +108,28 @@ def plan_sources(
         sequence_length: tokens of a row; padding is not known yet.
         block_rows: rows that are shuffled among each other.
         seed: of the order.
+        corpus_tokens: sizes of sources as the recipe states them, for want of their files.
 
     Returns:
-        One plan per source; available_tokens is None where a file is missing and the recipe states no size.
+        One plan per source; available_tokens is None where a file is missing and no size is stated.
+
+    Raises:
+        RecipeError: a size is stated of what is no source, or is none.
 
     Source: paper Table 1.
     """
+    names = [source.name for source in sources]
+    for name, tokens in corpus_tokens.items():
+        if name not in names:
+            raise RecipeError(f"corpus_tokens: {name!r} is no source of the mixture. They are {', '.join(names)}.")
+        if (exact_int(tokens) or 0) < 1:
+            raise RecipeError(f"corpus_tokens: {name}: {tokens!r} is no number of tokens.")
     ratios = global_ratios(sources, group_ratios)
     order = BlockOrder(ratios, num_windows, block_rows, seed)
     plans = []
     for number, (source, share) in enumerate(zip(sources, ratios, strict=True)):
         metadata = [path.with_name(path.name + ".metadata") for path in source.paths]
-        available, is_stated = source.stated_tokens, source.stated_tokens is not None
+        available, is_stated = exact_int(corpus_tokens.get(source.name)), source.name in corpus_tokens
         if all(path.is_file() for path in metadata):
             available = sum(int(json.loads(path.read_text(encoding="utf-8"))["num_tokens"]) for path in metadata)
             is_stated = False

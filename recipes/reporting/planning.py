@@ -196,7 +196,7 @@ def describe_sources(sources: list[SourcePlan]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     if any(source.is_stated for source in sources):
-        lines.append("  * what the recipe states under mixture.corpus_tokens; the token files are not there")
+        lines.append("  * what the recipe states as corpus_tokens; the token files are not there")
     return lines
 
 

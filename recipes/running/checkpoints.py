@@ -124,9 +124,9 @@ def geometry_for_plan(arguments: StageArguments) -> Geometry | BailingMoeConfig:
     if config_file.is_file():
         return Geometry.from_values(json.loads(config_file.read_text(encoding="utf-8")))
     is_hub_name = init_from.count("/") == 1 and not Path(init_from).parent.is_dir()
-    if is_hub_name and not init_from.startswith(PRESET_PREFIX):
+    if is_hub_name and not init_from.startswith(PRESET_PREFIX) and not arguments.plan_preset:
         return load_config(init_from, vocab_size)
-    preset = init_from if init_from.startswith(PRESET_PREFIX) else arguments.plan_preset
+    preset = init_from if init_from.startswith(PRESET_PREFIX) else arguments.plan_preset or f"{PRESET_PREFIX}tiny"
     if not preset.startswith(PRESET_PREFIX):
         return load_config(preset, vocab_size)
     try:

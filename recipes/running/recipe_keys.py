@@ -41,7 +41,7 @@ class StageArguments(LibraryArguments):
         metadata={"help": "weights to begin with: preset:NAME, the output_dir of a stage, or org/name[@revision]"},
     )
     plan_preset: str = field(
-        default="preset:tiny", metadata={"help": "geometry to plan with while init_from does not exist yet"}
+        default="", metadata={"help": "geometry to plan with while init_from is not at hand; preset:tiny by default"}
     )
     init_optimizer: bool = field(
         default=False, metadata={"help": "take the optimizer's moments from init_from's last checkpoint too"}
@@ -196,10 +196,13 @@ class PretrainKeys(StageArguments):
     output_dir: str = field(
         default="outputs/pretrain", metadata={"help": "the run's folder, a model folder at the end"}
     )
-    train_tokens: int = field(default=0, metadata={"help": "tokens of the stage; rounded down to whole steps"})
+    train_tokens: int = field(default=0, metadata={"help": "tokens of the stage; rounded up to whole steps"})
     global_batch_tokens: int = field(default=0, metadata={"help": "tokens of one optimizer step over all devices"})
     mixture: dict | str | None = field(
         default=None, metadata={"help": "Table 1's two-level shares; on the command line as JSON"}
+    )
+    corpus_tokens: dict | None = field(
+        default=None, metadata={"help": "tokens of sources, for a plan while their files are not there"}
     )
     tokenized: str = field(
         default="{data_root}/datasets/tokenized", metadata={"help": "folder that `datasets_builders tokenized` wrote"}
@@ -268,7 +271,8 @@ class PretrainKeys(StageArguments):
         if self.max_epochs <= 0:
             self.refuse("max_epochs", "it must be above 0", "1 forbids any repetition.")
         self.derive_accumulation("global_batch_tokens", self.global_batch_tokens // self.sequence_length)
-        self.max_steps = self.train_tokens // self.global_batch_tokens
+        # 870B tokens are 51,856.04 steps of 2**24: the last of them needs a step too.
+        self.max_steps = -(-self.train_tokens // self.global_batch_tokens)
 
 
 @dataclass

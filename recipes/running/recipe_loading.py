@@ -1,4 +1,4 @@
-"""Section 3.2: reading a recipe (one flat YAML file per training stage) strictly.
+"""Section 3.2: reading a recipe (a flat YAML file per training stage, and the parts that it includes) strictly.
 
 TRL's parser checks less than one thinks: the last of two equal keys wins in silence, `steps: 3.7` stays a float in an
 int field, `steps: [1, 2]` stays a list. So the file is read as the builders read theirs and checked here, before
@@ -34,6 +34,10 @@ class RecipeClass(Protocol):
         """Return those keys, each with the reason."""
 
 
+# What a recipe says of its parts: `include: [common.yaml]`, and `override: [learning_rate]` for the keys of them that
+# it sets anew. A part says `recipe: common`, includes nothing, and is not run.
+INCLUDE_KEY, OVERRIDE_KEY, KIND_KEY, PART_KIND = "include", "override", "recipe", "common"
+
 Arguments = TypeVar("Arguments", bound=RecipeClass)
 
 
@@ -42,7 +46,7 @@ class RecipeError(ValueError):
 
 
 def load_recipe(path: str | Path) -> dict[str, Any]:
-    """Read one recipe file as a flat mapping.
+    """Read a recipe and the parts that it includes as one flat mapping.
 
     Args:
         path (`str` or `Path`): the YAML file.
@@ -51,15 +55,62 @@ def load_recipe(path: str | Path) -> dict[str, Any]:
         `dict`: key to value, unchecked but for duplicates.
 
     Raises:
-        RecipeError: no such file, not YAML, not a mapping, or a key written twice.
+        RecipeError: no such file, not YAML, not a mapping, a part, or a key written twice: in one file, in two parts,
+            or in the recipe and a part without being named under `override`.
     """
     path = Path(path)
+    values = _read_file(path)
+    if values.get(KIND_KEY) == PART_KIND:
+        raise RecipeError(f"{path} is a part that recipes include, and no recipe. Run one that includes it.")
+    parts, overridden = (_names(values.pop(key, []), f"{path}: {key}") for key in (INCLUDE_KEY, OVERRIDE_KEY))
+    merged: dict[str, Any] = {}
+    origins: dict[str, Path] = {}
+    for part in (path.parent / name for name in parts):
+        for key, value in _read_part(part).items():
+            if key in origins:
+                raise RecipeError(f"{path}: {key!r} stands in {origins[key]} and in {part}. Remove one of them.")
+            merged[key], origins[key] = value, part
+    for key in values:
+        if key in origins and key not in overridden:
+            raise RecipeError(
+                f"{path}: {key!r} stands in {origins[key]} too. Remove one, or write `{OVERRIDE_KEY}: [{key}]`."
+            )
+    for key in overridden:
+        if key not in origins or key not in values:
+            missing = "no part has" if key not in origins else "is not set here"
+            raise RecipeError(f"{path}: {OVERRIDE_KEY}: {key!r} {missing}. Remove it from the list.")
+    return merged | values
+
+
+def is_part(path: str | Path) -> bool:
+    """Return whether a file is a part of recipes, which plans of a whole folder pass over."""
+    return Path(path).is_file() and _read_file(Path(path)).get(KIND_KEY) == PART_KIND
+
+
+def _read_part(path: Path) -> dict[str, Any]:
+    values = _read_file(path)
+    if values.pop(KIND_KEY, None) != PART_KIND:
+        raise RecipeError(f"{path} is included, so it must say `{KIND_KEY}: {PART_KIND}`.")
+    for key in (INCLUDE_KEY, OVERRIDE_KEY):
+        if key in values:
+            raise RecipeError(f"{path}: {key}: only a recipe includes; name its parts in the recipe itself.")
+    return values
+
+
+def _read_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RecipeError(f"There is no recipe at {path}. Shipped ones are in recipes/configs/; give one by --config.")
     try:
         return read_yaml(path)
     except ConfigError as error:
         raise RecipeError(str(error)) from error
+
+
+def _names(value: Any, where: str) -> list[str]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RecipeError(f"{where}: {value!r} must be a list of names.")
+    return names
 
 
 def _describe(hint: Any) -> str:

@@ -57,10 +57,14 @@ class PretrainStage(Stage["PretrainArguments"]):
             sequence_length=settings.sequence_length,
             block_rows=settings.mixture_block_rows or settings.batch_rows_per_step,
             seed=settings.data_seed or 0,
+            corpus_tokens=settings.corpus_tokens or {},
         )
-        left_over = settings.train_tokens - settings.max_steps * settings.global_batch_tokens
-        if left_over:
-            plan.notes.append(f"train_tokens is rounded down by {left_over:,} tokens to whole steps")
+        rowless = [source.name for source in plan.sources if source.share and not source.planned_tokens]
+        if rowless:
+            plan.notes.append(f"no row of {', '.join(rowless)}: a share of less than a row of the whole stage")
+        added = settings.max_steps * settings.global_batch_tokens - settings.train_tokens
+        if added:
+            plan.notes.append(f"train_tokens is rounded up by {added:,} tokens to whole steps")
         plan.notes.append(
             f"fill-in-the-middle on {settings.fim_rate:.0%} of {', '.join(settings.fim_sources)}"
             if settings.fim_rate

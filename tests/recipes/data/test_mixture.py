@@ -227,23 +227,23 @@ def test_ratios_that_do_not_fit_are_refused(sources: list, groups: dict, message
         global_ratios([MixtureSource(name, (), group, ratio) for name, group, ratio in sources], groups)
 
 
+MIXTURE = {"ratios": {"code": 0.7, "math": 0.3}, "code": {"raw": 0.998, "rare": 0.002}}
+SIZES = {"num_windows": 1000, "sequence_length": 64, "block_rows": 4, "seed": 0}
+
+
 def test_a_plan_says_what_is_wanted_planned_and_at_hand_per_source(tmp_path: Path) -> None:
-    mixture = {
-        "ratios": {"code": 0.7, "math": 0.3},
-        "code": {"raw": 0.999, "rare": 0.001},
-        "corpus_tokens": {"code.raw": 1e4},
-    }
-    sources, groups = read_mixture(mixture, tmp_path, [])
-    rows = plan_sources(sources, groups, num_windows=1000, sequence_length=64, block_rows=4, seed=0)
-    assert [row.planned_tokens for row in rows] == [700 * 64 - 64, 64, 300 * 64]
-    assert [row.wanted_tokens for row in rows] == [44_755, 45, 19_200]
+    sources, groups = read_mixture(MIXTURE, tmp_path, [])
+    rows = plan_sources(sources, groups, corpus_tokens={"code.raw": 1e4}, **SIZES)
+    assert [row.planned_tokens for row in rows] == [699 * 64, 64, 300 * 64]
+    assert [row.wanted_tokens for row in rows] == [44_710, 90, 19_200]
     assert (rows[0].epochs, rows[1].epochs) == (pytest.approx(4.4736), None)
     text = "\n".join(describe_sources(rows))
     assert "10,000*" in text and "the recipe states" in text and "not built yet" in text
 
 
-def test_a_stated_size_of_no_source_or_of_no_number_is_refused(tmp_path: Path) -> None:
-    for stated, words in (({"code": 5}, "'code' is no source"), ({"code.raw": -1}, "-1 is no number of tokens")):
-        mixture = {"ratios": {"code": 1.0}, "code": {"raw": 1.0}, "corpus_tokens": stated}
-        with pytest.raises(RecipeError, match=words):
-            read_mixture(mixture, tmp_path, [])
+@pytest.mark.parametrize(
+    ("stated", "words"), [({"code": 5}, "'code' is no source"), ({"code.raw": -1}, "-1 is no number of tokens")]
+)
+def test_a_stated_size_of_no_source_or_of_no_number_is_refused(stated: dict, words: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=words):
+        plan_sources(*read_mixture(MIXTURE, tmp_path, []), corpus_tokens=stated, **SIZES)

@@ -16,11 +16,11 @@ from recipes.running.arguments import DPOArguments, PretrainArguments, SFTArgume
 from recipes.running.library_fields import library_fields
 from recipes.running.plan_settings import settings_for_plan
 from recipes.running.recipe_keys import KEY_CLASSES
-from recipes.running.recipe_loading import RecipeError, parse_recipe
+from recipes.running.recipe_loading import RecipeError, is_part, parse_recipe
 from recipes.stages.kinds import STAGES
 
 TINY = Path(__file__).resolve().parents[3] / "recipes" / "configs" / "tiny"
-RECIPES = sorted(TINY.glob("*.yaml"))
+RECIPES = [path for path in sorted(TINY.glob("*.yaml")) if not is_part(path)]
 LIBRARY_CLASSES = {"pretrain": TrainingArguments, "sft": SFTConfig, "dpo": DPOConfig}
 ARGUMENT_CLASSES = {"pretrain": PretrainArguments, "sft": SFTArguments, "dpo": DPOArguments}
 PLAIN_TYPES = (int, float, bool, str, int | None, float | None, bool | None, str | None)

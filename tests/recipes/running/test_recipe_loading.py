@@ -7,7 +7,7 @@ import pytest
 from datasets_builders.building.strict_yaml import read_yaml
 from recipes.data.mixture_recipe import read_mixture
 from recipes.running.arguments import DPOArguments, PretrainArguments, SFTArguments
-from recipes.running.recipe_loading import RecipeError, load_recipe, parse_recipe
+from recipes.running.recipe_loading import RecipeError, is_part, load_recipe, parse_recipe
 
 GOOD = """recipe: pretrain
 learning_rate: 3e-4
@@ -106,6 +106,45 @@ def test_a_missing_file_and_a_file_that_is_no_mapping_are_said_to_be_that(tmp_pa
         load_recipe(write(tmp_path, "- a\n- b\n")[1])
     with pytest.raises(RecipeError, match="not valid YAML"):
         load_recipe(write(tmp_path, "a: [1\n")[1])
+
+
+def test_a_recipe_includes_parts_and_says_what_it_sets_anew(tmp_path: Path) -> None:
+    (tmp_path / "common.yaml").write_text("recipe: common\nsequence_length: 64\nlearning_rate: 3e-4\n")
+    (tmp_path / "more.yaml").write_text("recipe: common\nuse_cpu: true\n")
+    lines = "recipe: pretrain\ninclude: [common.yaml, more.yaml]\noverride: [learning_rate]\nlearning_rate: 1e-3\n"
+    recipe = write(tmp_path, lines)[1]
+    expected = {"recipe": "pretrain", "sequence_length": 64, "learning_rate": 1e-3, "use_cpu": True}
+    assert load_recipe(recipe) == expected
+    assert is_part(tmp_path / "more.yaml") and not is_part(recipe)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "common", "words"),
+    [
+        (
+            "include: common.yaml\nseed: 1\n",
+            "recipe: common\nseed: 0\n",
+            r"'seed' stands in .*common.yaml too.*override",
+        ),
+        ("include: common.yaml\noverride: [seed]\n", "recipe: common\nseed: 0\n", "'seed' is not set here"),
+        ("include: common.yaml\noverride: [seed]\nseed: 1\n", "recipe: common\n", "'seed' no part has"),
+        ("include: [common.yaml, common.yaml]\n", "recipe: common\nseed: 0\n", "'seed' stands in .* and in"),
+        ("include: common.yaml\n", "recipe: common\ninclude: x.yaml\n", "only a recipe includes"),
+        ("include: common.yaml\n", "seed: 0\n", "must say `recipe: common`"),
+        ("include: common.yaml\n", "recipe: common\nseed: 0\nseed: 1\n", "'seed' stands twice"),
+        ("include: absent.yaml\n", "", "no recipe at .*absent.yaml"),
+        ("include: {a: 1}\n", "", "must be a list of names"),
+        ("recipe: common\n", "", "is a part that recipes include"),
+    ],
+)
+def test_what_is_included_wrongly_is_refused_by_name(tmp_path: Path, recipe: str, common: str, words: str) -> None:
+    (tmp_path / "common.yaml").write_text(common)
+    with pytest.raises(RecipeError, match=words):
+        load_recipe(write(tmp_path, recipe)[1])
+
+
+def test_a_last_step_takes_the_tokens_that_fill_no_whole_one(tmp_path: Path) -> None:
+    assert parse_recipe(PretrainArguments, [*write(tmp_path, GOOD), "--train_tokens", "4097"]).max_steps == 9
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,13 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         # By identity: 0 is a default like any other.
-        absent = any(action.default is value for value in (None, False, argparse.SUPPRESS))
+        absent = any(action.default is value for value in (None, False, argparse.SUPPRESS)) or action.default == []
         if not action.option_strings or absent or "%(default)" in (action.help or ""):
             return action.help
-        return f"{action.help or ''} (default: %(default)s)".lstrip()
+        words = (
+            " ".join(map(str, action.default)).replace("%", "%%") if isinstance(action.default, list) else "%(default)s"
+        )
+        return f"{action.help or ''} (default: {words})".lstrip()
 
 
 def run_program(

@@ -25,6 +25,7 @@ _INVISIBLE = re.compile(
 )
 _NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( ?(%|points|s|GiB|MiB|kB|MB|B|tokens/s))?$")
 _INTERVAL = re.compile(r"[-+]?[\d.]+ to [-+]?[\d.]+( %)?")
+_CODE = re.compile(r"`([^`]+)`")
 GOOD = ("pass", "won", "both right")
 BAD = ("fail", "lost", "compile_error", "timeout", "oom")
 
@@ -114,9 +115,9 @@ def tone(word: str) -> str:
 
 
 def _breaks(text: str) -> Markup:
-    """Return a cell's text as HTML whose lines may end behind the underscores of a name, and within no interval."""
+    """Return a cell's text as HTML: `code` between backticks; lines may end behind underscores, and in no interval."""
     kept = _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
-    return Markup(str(escape(kept)).replace("_", "_<wbr>"))
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(kept)).replace("_", "_<wbr>")))
 
 
 def _cut(text: str) -> str:

@@ -158,3 +158,9 @@ def test_every_command_has_one_form(name, capsys):
     assert main([*name.split(), "--help"]) == 0
     assert command.EXAMPLE in capsys.readouterr().out
     assert all(action.help for action in make_parser(name, command)._actions)
+
+
+def test_help_shows_a_list_of_defaults_as_it_is_typed(capsys):
+    assert main(["samples", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "(default: all)" in text and "[]" not in text

@@ -68,6 +68,12 @@ def test_own_rows_and_best_cells_are_marked(tmp_path):
     assert "| ours | **2.0** |" in page.save(tmp_path / "report.html")[1].read_text()
 
 
+def test_code_in_cells_is_code_as_in_paragraphs():
+    page = Page("Title")
+    page.table(["examples"], [["`a<b>.py`, `c.py`"]])
+    assert "<td><code>a&lt;b&gt;.py</code>, <code>c.py</code></td>" in page.to_html()
+
+
 def test_lines_of_cells_end_where_they_may():
     page = Page("Title")
     page.table(["task", "score"], [["multipl_e_<b>", "3.0 (1.0 to 9.0)"]])

@@ -52,7 +52,7 @@ class StepTotals:
     Attributes:
         values: loss parts, summed.
         load: the figures of `summarize_load`.
-        num_tokens: real tokens that went through the model.
+        num_tokens: real tokens that went through the model, those of dropped steps too.
     """
 
     values: dict[str, float]
@@ -69,6 +69,19 @@ class StepStatistics:
     def reset(self) -> None:
         """Start again at zero, after a log line."""
         self._sums: dict[str, torch.Tensor] = {}
+        self._before_step: dict[str, torch.Tensor] = {}
+
+    def begin_step(self) -> None:
+        """Note where a step begins, for `drop_step`."""
+        self._before_step = dict(self._sums)
+
+    def drop_step(self) -> None:
+        """Forget what was added since `begin_step`, but for the number of its tokens: they were read all the same."""
+        assignments = self._sums["assignments"]
+        dropped = assignments - self._before_step.get("assignments", torch.zeros_like(assignments))
+        before = self._before_step.get("dropped_assignments")
+        self._sums = {name: self._before_step.get(name, torch.zeros_like(value)) for name, value in self._sums.items()}
+        self._sums["dropped_assignments"] = dropped if before is None else before + dropped
 
     def __bool__(self) -> bool:
         return bool(self._sums)
@@ -96,9 +109,11 @@ class StepStatistics:
         pieces = flat.cpu().split([value.numel() for value in self._sums.values()])
         sums = {name: piece.view(self._sums[name].shape) for name, piece in zip(self._sums, pieces, strict=True)}
         assignments, entropy_sums = sums.pop("assignments"), sums.pop("entropy_sums")
-        num_tokens = float(assignments.sum()) / (assignments.shape[0] * num_experts_per_tok)
+        assignments_per_token = assignments.shape[0] * num_experts_per_tok
+        num_tokens = float(assignments.sum()) / assignments_per_token
+        num_dropped_tokens = float(sums.pop("dropped_assignments", torch.zeros(1)).sum()) / assignments_per_token
         return StepTotals(
             values={name: float(value) for name, value in sums.items()},
             load=summarize_load(assignments, entropy_sums, num_tokens),
-            num_tokens=round(num_tokens),
+            num_tokens=round(num_tokens + num_dropped_tokens),
         )

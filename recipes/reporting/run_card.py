@@ -117,7 +117,8 @@ def _figures(run: dict[str, Any]) -> list[list[str]]:
     start, middle, end = plan["learning_rates"]
 
     def change(name: str, digits: int = 4) -> str:
-        return f"{first.get(name, float('nan')):.{digits}f} -> {last.get(name, float('nan')):.{digits}f}"
+        ends = (first.get(name), last.get(name))
+        return " -> ".join("-" if end is None else f"{end:.{digits}f}" for end in ends)
 
     rows = [
         ["steps", f"{last.get('step', 0):,} of {plan['num_steps']:,}"],

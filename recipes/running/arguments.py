@@ -21,6 +21,8 @@ def _apply_common_defaults(arguments: TrainingArguments) -> None:
     arguments.ignore_data_skip = False
     # Trainer would otherwise call a packed row's labels by another name.
     arguments.label_names = ["labels"]
+    # It would hide a loss that is not finite; the step guard looks at each step once, not at each micro-batch.
+    arguments.logging_nan_inf_filter = False
 
 
 @dataclass

@@ -13,6 +13,7 @@ from recipes.objectives.fim import check_layouts
 from recipes.running.library_keys import refused_keys
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.schedules import SCHEDULE_NAMES
+from recipes.running.stopping import NONFINITE_POLICIES
 
 if TYPE_CHECKING:
     # What the keys are checked with comes from the class that they are put over.
@@ -58,6 +59,16 @@ class StageArguments(LibraryArguments):
         metadata={
             "help": "move an earlier run in output_dir into previous-N/ of it and begin anew; nothing is deleted"
         },
+    )
+    on_nonfinite: str = field(
+        default="stop",
+        metadata={
+            "help": "a loss or gradient that is not finite: stop, skip the update, or rollback to the last "
+            "checkpoint's weights and go on behind the step"
+        },
+    )
+    max_nonfinite_steps: int = field(
+        default=10, metadata={"help": "updates that skip and rollback leave out before the run stops after all"}
     )
     tokenizer: str = field(
         default="{data_root}/tokenizer", metadata={"help": "folder with tokenizer.json, or org/name[@revision]"}
@@ -146,6 +157,10 @@ class StageArguments(LibraryArguments):
             )
         if self.per_device_train_batch_size < 1:
             self.refuse("per_device_train_batch_size", "it must be at least 1", "It counts rows per device.")
+        if self.on_nonfinite not in NONFINITE_POLICIES:
+            self.refuse("on_nonfinite", f"it must be one of {', '.join(NONFINITE_POLICIES)}", "stop is the safe one.")
+        if self.max_nonfinite_steps < 0:
+            self.refuse("max_nonfinite_steps", "it counts updates", "0 stops at the first.")
         if self.router_warmup_steps < 0:
             self.refuse("router_warmup_steps", "it counts optimizer steps", "0 leaves the warm-up out.")
         if self.router_warmup_steps and self.freeze_router:

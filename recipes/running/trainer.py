@@ -22,6 +22,8 @@ from recipes.reporting.devices import current_device_name, model_flops_utilizati
 from recipes.reporting.moe_metrics import StepStatistics
 from recipes.running.checkpoints import load_optimizer_moments
 from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, read_marker, write_json
+from recipes.running.step_guard import GuardedSteps
+from recipes.running.stopping import SignalWatch, disk_errors_named, remove_unmarked, strict_json
 
 if TYPE_CHECKING:
     from transformers import Trainer as TrainerBase
@@ -88,7 +90,8 @@ class _TellRoutingStep(TrainerCallback):
 class _MarkComplete(TrainerCallback):
     """Marks a checkpoint as whole after its last file: one that a kill cut short is never resumed."""
 
-    def __init__(self, start: RunStart) -> None:
+    def __init__(self, trainer: LingTrainerMixin, start: RunStart) -> None:
+        self.trainer = trainer
         self.start = start
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -96,10 +99,12 @@ class _MarkComplete(TrainerCallback):
         folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
             record = {"step": state.global_step, "run_id": self.start.run_id, "identity": self.start.identity}
-            write_json(folder / COMPLETE_MARKER, record)
+            record |= self.trainer.marks_of_checkpoint()
+            with disk_errors_named(str(folder), folder.parent):
+                write_json(folder / COMPLETE_MARKER, record)
 
 
-class LingTrainerMixin(TrainerBase):
+class LingTrainerMixin(GuardedSteps, TrainerBase):
     """Put before a Trainer class (transformers' or TRL's) to train a Ling model with the pinned losses.
 
     Keyword arguments beyond the Trainer's: `learning_rate_at`, a pure function from the step (0-based) to the learning
@@ -126,16 +131,19 @@ class LingTrainerMixin(TrainerBase):
         self.moments_from = moments_from
         self.statistics = StepStatistics()
         self.tokens_seen = 0
+        self.num_dropped_since_log = 0
+        self.run_id = None if start is None else start.run_id
         self._last_log_time: float | None = None
         super().__init__(*args, **kwargs)
         self.model.config.output_router_logits = True
         if self.args.freeze_router:
             self.model.freeze_router()
             self.router_aux_loss_coef = 0.0  # TRL adds the balance loss itself
+        self.add_guard()
         self.add_callback(_LogWhereSaved())
         self.add_callback(_TellRoutingStep())
         if start is not None:
-            self.add_callback(_MarkComplete(start))
+            self.add_callback(_MarkComplete(self, start))
 
     # ---- order of data, optimizer, schedule
 
@@ -199,7 +207,13 @@ class LingTrainerMixin(TrainerBase):
         if self.is_world_process_zero():
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             (folder / COMPLETE_MARKER).unlink(missing_ok=True)
-        super()._save_checkpoint(model, trial)
+        with disk_errors_named(f"checkpoint-{self.state.global_step}", Path(self.args.output_dir)):
+            try:
+                super()._save_checkpoint(model, trial)
+            except Exception:
+                if self.is_world_process_zero():
+                    remove_unmarked(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+                raise
 
     # ---- loss
 
@@ -254,21 +268,28 @@ class LingTrainerMixin(TrainerBase):
         path.parent.mkdir(parents=True, exist_ok=True)
         last_step = 0
         if resume_from_checkpoint is not None:
-            last_step = int(read_marker(Path(resume_from_checkpoint))["step"])
+            marker = read_marker(Path(resume_from_checkpoint))
+            last_step = int(marker["step"])
+            self.restore_marks(marker)
         if self.is_world_process_zero():
             truncate_metrics(path, last_step)
             lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
             self.tokens_seen = int(json.loads(lines[-1])["tokens_seen"]) if lines else 0
         self._last_log_time = time.perf_counter()
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        with SignalWatch() as self.signals:
+            return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
         """Turn Trainer's log line into ours and append it to metrics.jsonl; other lines pass unchanged."""
         if "learning_rate" in logs and self.statistics:
             record = self._training_record(logs)
             if self.is_world_process_zero():
-                with (Path(self.args.output_dir) / METRICS_FILE).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(record) + "\n")
+                output_dir = Path(self.args.output_dir)
+                with (
+                    disk_errors_named(METRICS_FILE, output_dir),
+                    (output_dir / METRICS_FILE).open("a", encoding="utf-8") as file,
+                ):
+                    file.write(json.dumps(record, allow_nan=False) + "\n")
             logs.update(self._console_figures(record))
         super().log(logs, start_time)
 
@@ -277,15 +298,18 @@ class LingTrainerMixin(TrainerBase):
         seconds = now - (self._last_log_time or now)
         self._last_log_time = now
         totals = self.statistics.totals(self.accelerator, self.model.config.num_experts_per_tok)
-        num_steps = self.state.global_step - self._previous_logged_step()
+        num_all_steps = self.state.global_step - self._previous_logged_step()
+        num_steps = num_all_steps - self.num_dropped_since_log
+        self.num_dropped_since_log = 0
         self.tokens_seen += totals.num_tokens
         rate = totals.num_tokens / max(seconds, 1e-9)
         record: dict[str, Any] = {"step": self.state.global_step, "tokens_seen": self.tokens_seen}
-        record["total_loss"] = logs.pop("loss")
-        record.update({name: total / max(num_steps, 1) for name, total in totals.values.items()})
+        # Steps whose update was left out have no figures; a line of such steps alone has null.
+        figures = {"total_loss": logs.pop("loss") * num_all_steps, **totals.values}
+        record.update({name: total / num_steps if num_steps else None for name, total in figures.items()})
         record["learning_rate"] = logs["learning_rate"]
         record["grad_norm"] = logs.get("grad_norm")
-        record.update(totals.load)
+        record.update(totals.load if num_steps else dict.fromkeys(totals.load))
         record.update(self._extra_record())
         record["tokens_per_second"] = round(rate, 1)
         per_device = rate / self.accelerator.num_processes
@@ -296,7 +320,7 @@ class LingTrainerMixin(TrainerBase):
         record.update(peak_memory_bytes())
         self._logged_step = self.state.global_step
         self.statistics.reset()
-        return record
+        return cast(dict[str, Any], strict_json(record))
 
     def _previous_logged_step(self) -> int:
         # A resumed run starts at a saved step, and every saved step was logged.
@@ -311,4 +335,4 @@ class LingTrainerMixin(TrainerBase):
         figures = {name: record[name] for name in names if name in record}
         figures["expert_load_max_over_mean"] = record["worst_load_max_over_mean"]
         figures["dead_experts"] = record["num_dead_experts"]
-        return figures
+        return {name: figure for name, figure in figures.items() if figure is not None}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modeling_ling.command_line import EXIT_OK, EXIT_USAGE
+from modeling_ling.command_line import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from recipes.reporting.planning import StagePlan, describe_sources, render_plan
 from recipes.running.checkpoints import load_model, load_tokenizer, starting_config
 from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
-from recipes.running.run_folder import EVENTS_FILE, METRICS_FILE, RUN_FILE, append_event, read_events, write_json
+from recipes.running.stopping import RunInterruptedError, TrainingStoppedError, disk_errors_named, follow_launcher
+from recipes.stages.outcome import announce_start, note_cut_run, push_model, write_results
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -116,11 +114,31 @@ def stage_identity(stage: Stage[Any], tokenizer: PreTrainedTokenizerBase) -> dic
     )
 
 
-def run_door(stage_class: type[Stage[Any]]) -> int:
-    """Run a script under `accelerate launch` or alone, and return its exit code: 2 for what the user can mend."""
+def run_door(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = None) -> int:
+    """Run a script under `accelerate launch` or alone, and return its exit code.
+
+    Args:
+        stage_class: the kind of training.
+        arguments: the command line without the program's name; by default sys.argv's, of a process of its own.
+
+    Returns:
+        0 where the recipe was done; 2 for what the user can mend; 1 where training could not go on (numbers that are
+        not finite, a full disk); 143 or 130 where SIGTERM or SIGINT ended it, after a whole checkpoint.
+    """
     quiet_environment()
+    if arguments is None:
+        follow_launcher()
     try:
-        run_recipe(stage_class)
+        run_recipe(stage_class, arguments)
+    except KeyboardInterrupt:  # before the first step, or a second time
+        print("interrupted", file=sys.stderr, flush=True)
+        return EXIT_INTERRUPTED
+    except RunInterruptedError as error:
+        print(str(error), file=sys.stderr, flush=True)
+        return error.exit_code
+    except TrainingStoppedError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return EXIT_FAILED
     except RecipeError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return EXIT_USAGE
@@ -181,40 +199,6 @@ def moments_folder(arguments: StageArguments) -> Path | None:
     return folder
 
 
-def read_metrics(output_dir: Path) -> list[dict[str, Any]]:
-    """Return all log lines of a run."""
-    path = output_dir / METRICS_FILE
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def announce_start(output_dir: Path, start: RunStart) -> None:
-    """Say and note how the run starts; from here on its folder holds no finished model.
-
-    Args:
-        output_dir: the run's folder.
-        start: what was decided.
-    """
-    output_dir.mkdir(parents=True, exist_ok=True)
-    if start.moved_to is not None:
-        print(f"What was there before is now in {start.moved_to}.", flush=True)
-    if start.checkpoint is not None:
-        print(f"Continuing from {start.checkpoint}.", flush=True)
-    for change in start.changes:
-        print(f"Changed within the run: {change}.", flush=True)
-    write_json(output_dir / RUN_FILE, {"finished": False, "run_id": start.run_id, "identity": start.identity})
-    event = "start" if start.checkpoint is None else "resume"
-    append_event(output_dir, event, run_id=start.run_id, step=start.step, date=now())
-    for change in start.changes:
-        append_event(output_dir, "change", run_id=start.run_id, step=start.step, **asdict(change))
-
-
-def now() -> str:
-    """Return the time, in UTC, as ISO 8601 has it."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
 def run_stage(
     stage: Stage[Any],
     trainer: LingTrainerMixin,
@@ -234,56 +218,37 @@ def run_stage(
     Returns:
         The folder, the recipe's output_dir.
     """
-    from modeling_ling.export import export_model
-    from recipes.reporting.run_card import collect_run, write_card
-
     arguments = stage.settings
     output_dir = Path(arguments.output_dir)
     if is_main_process(arguments):
         announce_start(output_dir, start)
     started = time.time()
-    trainer.train(resume_from_checkpoint=None if start.checkpoint is None else str(start.checkpoint))
+    try:
+        trainer.train(resume_from_checkpoint=None if start.checkpoint is None else str(start.checkpoint))
+        trainer.raise_if_stopped()
+    except (RunInterruptedError, TrainingStoppedError) as error:
+        if is_main_process(arguments):
+            step = trainer.state.global_step
+            note_cut_run(output_dir, start, step, stage.consumed_tokens(step), str(error))
+        raise
     if not trainer.is_world_process_zero() and not trainer.is_fsdp_enabled:
         trainer.accelerator.wait_for_everyone()
         return output_dir
     state_dict = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
     model = trainer.accelerator.unwrap_model(trainer.model)
     if trainer.is_world_process_zero():
-        # The training patches of TRL's forward must not reach the export.
-        model.__dict__.pop("forward", None)
-        model.config.output_router_logits = False
-        model.config.router_warmup_steps = 0  # it belongs to this run: whoever trains on would have to count steps
-        export_model(model, tokenizer, output_dir, state_dict=state_dict)
-        facts = {"data fingerprint": start.identity["data"], **stage.facts()}
-        consumed = stage.consumed_tokens(trainer.state.global_step)
-        run = collect_run(
-            arguments, plan, read_metrics(output_dir), consumed, facts, start.checkpoint, time.time() - started
-        )
-        events = [event for event in read_events(output_dir) if event.get("run_id") == start.run_id]
-        run |= {"finished": True, "run_id": start.run_id, "identity": start.identity, "events": events}
-        write_json(output_dir / RUN_FILE, run)
-        write_card(output_dir, run)
-        print(f"{plan.stage}: model, card and {METRICS_FILE} are in {output_dir}.", flush=True)
+        with disk_errors_named("the model", output_dir):
+            write_results(
+                stage,
+                model,
+                state_dict,
+                tokenizer,
+                plan,
+                start,
+                step=trainer.state.global_step,
+                wall_seconds=time.time() - started,
+            )
         if arguments.push_to_hub_repo:
             push_model(output_dir, arguments.push_to_hub_repo, trainer.state.global_step)
     trainer.accelerator.wait_for_everyone()
     return output_dir
-
-
-def push_model(output_dir: Path, repository: str, step: int) -> None:
-    """Push a finished folder, private, to the revision named by its step.
-
-    Args:
-        output_dir: Hub-ready.
-        repository: ORG/NAME.
-        step: optimizer steps trained.
-
-    Source: ours; a revision per step is open-r1's habit.
-    """
-    from modeling_ling.publishing import DEFAULT_IGNORE, publish_folder
-
-    ignore = (*DEFAULT_IGNORE, "packed/**", "previous-*/**", RUN_FILE, EVENTS_FILE)
-    # main as well: whoever names the repository alone gets what was trained last, not an empty branch.
-    for revision in ("main", f"step-{step:09d}"):
-        result = publish_folder(output_dir, repository, kind="model", revision=revision, ignore=ignore)
-    print(f"Pushed to {result.url}.", flush=True)

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from recipes.running.run_folder import RUN_FILE
-from recipes.stages.course import push_model
+from recipes.stages.outcome import push_model
 from tests.hub_server import HubServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]

@@ -1,0 +1,138 @@
+"""Section 3.2: what a run leaves in its folder: that it began, how it ended, its model, card and `run.json`."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recipes.running.run_folder import EVENTS_FILE, METRICS_FILE, RUN_FILE, append_event, read_events, write_json
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.reporting.planning import StagePlan
+    from recipes.running.resuming import RunStart
+    from recipes.stages.stage import Stage
+
+
+def read_metrics(output_dir: Path) -> list[dict[str, Any]]:
+    """Return all log lines of a run."""
+    path = output_dir / METRICS_FILE
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def announce_start(output_dir: Path, start: RunStart) -> None:
+    """Say and note how the run starts; from here on its folder holds no finished model.
+
+    Args:
+        output_dir: the run's folder.
+        start: what was decided.
+    """
+    output_dir.mkdir(parents=True, exist_ok=True)
+    if start.moved_to is not None:
+        print(f"What was there before is now in {start.moved_to}.", flush=True)
+    if start.checkpoint is not None:
+        print(f"Continuing from {start.checkpoint}.", flush=True)
+    for change in start.changes:
+        print(f"Changed within the run: {change}.", flush=True)
+    write_json(output_dir / RUN_FILE, _unfinished(start))
+    event = "start" if start.checkpoint is None else "resume"
+    append_event(output_dir, event, run_id=start.run_id, step=start.step, date=now())
+    for change in start.changes:
+        append_event(output_dir, "change", run_id=start.run_id, step=start.step, **asdict(change))
+
+
+def now() -> str:
+    """Return the time, in UTC, as ISO 8601 has it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def note_cut_run(output_dir: Path, start: RunStart, step: int, consumed: dict[str, int], reason: str) -> None:
+    """Write down how far a run came that ended before its last step; it leaves no model and no card.
+
+    Args:
+        output_dir: the run's folder.
+        start: of the run.
+        step: optimizer steps done.
+        consumed: real tokens per source of those steps.
+        reason: why it ended.
+    """
+    write_json(
+        output_dir / RUN_FILE,
+        {**_unfinished(start), "step": step, "consumed_tokens": consumed, "stopped": reason, "date": now()},
+    )
+    append_event(output_dir, "stop", run_id=start.run_id, step=step, reason=reason, date=now())
+
+
+def _unfinished(start: RunStart) -> dict[str, Any]:
+    return {"finished": False, "run_id": start.run_id, "identity": start.identity}
+
+
+def write_results(
+    stage: Stage[Any],
+    model: BailingMoeForCausalLM,
+    state_dict: dict[str, torch.Tensor] | None,
+    tokenizer: PreTrainedTokenizerBase,
+    plan: StagePlan,
+    start: RunStart,
+    *,
+    step: int,
+    wall_seconds: float,
+) -> None:
+    """Write the Hub-ready folder of a finished run: model, tokenizer, `run.json`, card.
+
+    Args:
+        stage: with its data read.
+        model: unwrapped.
+        state_dict: its weights where they had to be gathered, or None.
+        tokenizer: goes into the folder.
+        plan: complete.
+        start: of the run.
+        step: optimizer steps done.
+        wall_seconds: of this process, loading not counted.
+    """
+    from modeling_ling.export import export_model
+    from recipes.reporting.run_card import collect_run, write_card
+
+    settings = stage.settings
+    output_dir = Path(settings.output_dir)
+    # The training patches of TRL's forward must not reach the export.
+    model.__dict__.pop("forward", None)
+    model.config.output_router_logits = False
+    model.config.router_warmup_steps = 0  # it belongs to this run: whoever trains on would have to count steps
+    export_model(model, tokenizer, output_dir, state_dict=state_dict)
+    facts = {"data fingerprint": start.identity["data"], **stage.facts()}
+    consumed = stage.consumed_tokens(step)
+    run = collect_run(settings, plan, read_metrics(output_dir), consumed, facts, start.checkpoint, wall_seconds)
+    events = [event for event in read_events(output_dir) if event.get("run_id") == start.run_id]
+    run |= {"finished": True, "run_id": start.run_id, "identity": start.identity, "events": events}
+    write_card(output_dir, run)
+    # Last: from here on the stage after takes the model.
+    write_json(output_dir / RUN_FILE, run)
+    print(f"{plan.stage}: model, card and {METRICS_FILE} are in {output_dir}.", flush=True)
+
+
+def push_model(output_dir: Path, repository: str, step: int) -> None:
+    """Push a finished folder, private, to the revision named by its step.
+
+    Args:
+        output_dir: Hub-ready.
+        repository: ORG/NAME.
+        step: optimizer steps trained.
+
+    Source: ours; a revision per step is open-r1's habit.
+    """
+    from modeling_ling.publishing import DEFAULT_IGNORE, publish_folder
+
+    ignore = (*DEFAULT_IGNORE, "packed/**", "previous-*/**", RUN_FILE, EVENTS_FILE)
+    # main as well: whoever names the repository alone gets what was trained last, not an empty branch.
+    for revision in ("main", f"step-{step:09d}"):
+        result = publish_folder(output_dir, repository, kind="model", revision=revision, ignore=ignore)
+    print(f"Pushed to {result.url}.", flush=True)

@@ -216,6 +216,9 @@ def _score_rows(run: Run) -> list[list[object]]:
         low, high = (100 * end for end in task["interval"])
         score = f"{100 * task['value']:.1f} %"
         rows.append([name, task["metric"], score, task["n"], f"{low:.1f} to {high:.1f} %", task["isolation"]])
+        others = {f"pass@{k}": value for k, value in task.get("pass_at_k", {}).items() if f"pass@{k}" != task["metric"]}
+        others |= {"exact match": task["exact_match"]} if "exact_match" in task else {}
+        rows += [[name, other, f"{100 * value:.1f} %", task["n"], None, None] for other, value in others.items()]
     return rows
 
 

@@ -15,8 +15,9 @@ tags:
 ---
 # Evaluation of {model}
 
-`results.json` holds scores with n and 95 % intervals, `samples/` every answer with its verdict, `results/` and
-`details/` what lighteval writes.
+`results.json` holds scores with n and 95 % intervals, `samples/` every answer with its question, its verdict and a
+right answer, `results/` and `details/` what lighteval writes. Benchmarks are no training data: keep them out of any
+corpus.
 
 {table}
 """

@@ -220,3 +220,13 @@ def test_the_report_shows_settings_versions_and_how_answers_were_found(tmp_path)
     assert "| setting | org/first (6 rows) | org/first |" in text
     assert "| version of torch | 2.13 | 2.13 |" in text and "| top p | 0.9 | 0.9 |" in text
     assert "The runs differ in more than the model: limit on rows." in text
+
+
+def test_the_report_has_pass_at_k_and_exact_matches(tmp_path):
+    folder = write_run(tmp_path / "a", "org/first", {"humaneval": "10"})
+    results = json.loads((folder / "results.json").read_text())
+    results["tasks"]["humaneval"] |= {"pass_at_k": {"1": 0.5, "10": 0.75}, "exact_match": 0.25}
+    (folder / "results.json").write_text(json.dumps(results))
+    text = write_report([read_run(folder)], tmp_path / "report")[1].read_text()
+    assert "| humaneval | pass@10 | 75.0 % | 2 | - | - |" in text and "| humaneval | exact match | 25.0 % |" in text
+    assert text.count("| humaneval | pass@1 |") == 1

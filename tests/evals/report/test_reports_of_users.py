@@ -155,6 +155,30 @@ def test_averages_are_in_the_tables(tmp_path):
     assert "average" in (tmp_path / "report" / "report.md").read_text()
 
 
+# github.com/anton-abyzov/vskill/issues/31: problems of one run alone shall be counted apart, not as lost
+def test_problems_that_one_run_lacks_are_neither_won_nor_lost(tmp_path):
+    first, second = stored(tmp_path / "a", [line(0), line(1)]), stored(tmp_path / "b", [line(1), line(2)])
+    assert main(["compare", str(first), str(second), "--output", str(tmp_path / "c")]) == 0
+    task = json.loads((tmp_path / "c" / "comparison.json").read_text())["tasks"]["humaneval"]
+    assert task["changes"] == {"both right": ["p/1"]} and (task["only_first"], task["only_second"]) == (
+        ["p/0"],
+        ["p/2"],
+    )
+    page = (tmp_path / "c" / "humaneval.html").read_text()
+    assert "answered by the first alone: 1; answered by the second alone: 1" in page
+
+
+# github.com/vibrantlabsai/ragas/pull/2990: a mean over a part of the answers, and nothing says so
+def test_answers_that_were_left_out_of_the_score_are_counted_beside_it(tmp_path):
+    run = stored(tmp_path / "run", [line(0), line(1, "infra_error", ""), line(2, "infra_error", "")])
+    results = json.loads((run / "results.json").read_text())
+    results["tasks"]["humaneval"] |= {"verdicts": {"pass": 1, "infra_error": 2}, "faults": {"the server refuses": 2}}
+    (run / "results.json").write_text(json.dumps(results))
+    assert main(["report", str(run), "--output", str(tmp_path / "report")]) == 0
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "| task | pass | infra error | did not come |" in text and "| humaneval | 1 | 2 | 2 |" in text
+
+
 # lm-evaluation-harness/issues/2598: a limit takes the first rows, and its score is no estimate of the whole
 @pytest.mark.parametrize(
     ("other", "spread"),

@@ -61,6 +61,11 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
+def with_line_breaks(text: str) -> str:
+    """Return a text in which a backslash and an n stand for a line break, which few type on a command line."""
+    return text.replace("\\n", "\n")
+
+
 def add_tasks(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """Add --tasks; names are parted by commas, spaces, or both."""
     parser.add_argument(

@@ -17,6 +17,7 @@ from evals.commands.arguments import (
     json_object,
     number_within,
     positive_int,
+    with_line_breaks,
 )
 from evals.errors import UsageError
 
@@ -86,6 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with endpoint: put these parameters into each request; null takes one out: '{\"temperature\": null}'",
     )
     parser.add_argument("--system-prompt", metavar="TEXT", help="let this stand before each question")
+    parser.add_argument(
+        "--prefill",
+        type=with_line_breaks,
+        metavar="TEXT",
+        help="let each answer begin with this text, which the model continues: '```{language}\\n' opens a block of the "
+        "task's language; \\n is a line break",
+    )
     parser.add_argument(
         "--batch-size", type=positive_int, help="with accelerate: answer this many prompts at once (default: 16)"
     )

@@ -5,6 +5,7 @@ Importing this module turns torch's gradients off, as importing lighteval's does
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ from evals.models.answer_file import Answer, AnswerFile
 from evals.models.model_folder import model_fingerprint
 from evals.models.options import ModelOptions
 from evals.models.prompts import PromptWriter
-from evals.models.responses import EndedResponse
+from evals.models.responses import EndedResponse, joined
 
 
 class LoadedModel(TransformersModel):
@@ -52,14 +53,31 @@ class LoadedModel(TransformersModel):
             # lighteval never asks transformers to sample: several answers would be refused, and one would be greedy.
             self.generation_config_dict["do_sample"] = True
 
+    @property
+    def prefill(self) -> str:
+        """How the answers to the task at hand begin already."""
+        return self.prompt_manager.prefill
+
+    @prefill.setter
+    def prefill(self, text: str) -> None:
+        self.prompt_manager.prefill = text
+
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
-        """Return each document's answers, written down batch by batch: a killed run asks for no batch again."""
+        """Return each document's answers, written down batch by batch: a killed run asks for no batch again.
+
+        lighteval cuts a prompt that is longer than the model's context, without a word. Here it gets no answer, and the
+        reason is its fault.
+        """
         names = [self._names_of(doc) for doc in docs]
         missing = {own[0]: doc for own, doc in zip(names, docs, strict=True) if not self.answers.known.keys() >= {*own}}
-        longest_first = sorted(missing.values(), key=lambda doc: len(doc.query), reverse=True)
-        size = self.options.batch_size
-        batches = [longest_first[start : start + size] for start in range(0, len(longest_first), size)]
-        for batch in tqdm(batches, desc="batches", unit=""):
+        lengths = {name: self._prompt_tokens(doc) for name, doc in missing.items()}
+        faults: dict[str, Answer] = {}
+        for name, doc in list(missing.items()):
+            if lengths[name] >= self.max_length:
+                del missing[name]
+                fault = self.answers.add(name, Answer(fault=self._beyond_context(lengths[name])))
+                faults |= dict.fromkeys(self._names_of(doc), fault)
+        for batch in tqdm(self._batches(missing, lengths), desc="batches", unit=""):
             if self.options.temperature:  # of the batch, so that it does not matter how often a run was killed
                 torch.manual_seed(int(self._names_of(batch[0])[0][:15], 16))
             for doc, response in zip(batch, self._padded_greedy_until(batch), strict=True):
@@ -68,9 +86,53 @@ class LoadedModel(TransformersModel):
                     self.answers.add(name, Answer(text=text, finish_reason=self._finish_reason(text, tokens)))
         responses: list[ModelResponse] = []
         for doc, own in zip(docs, names, strict=True):
-            answers = [self.answers.known[name] for name in own]
-            responses.append(EndedResponse(query=doc.query, text=[answer.text for answer in answers], answers=answers))
+            answers = [faults.get(name) or self.answers.known[name] for name in own]
+            text = [joined(self.prefill, answer.text) for answer in answers]
+            responses.append(EndedResponse(query=doc.query, text=text, answers=answers))
         return responses
+
+    def _batches(self, docs: Mapping[str, Doc], lengths: Mapping[str, int]) -> list[list[Doc]]:
+        """Return the documents in batches, the longest prompts first.
+
+        lighteval gives a whole batch what room the longest prompt leaves: a prompt without room for a whole answer is
+        asked alone, so that it shortens no other answer.
+        """
+        longest_first = sorted(docs, key=lengths.__getitem__, reverse=True)
+        crowded = [
+            name for name in longest_first if lengths[name] + (docs[name].generation_size or 0) > self.max_length
+        ]
+        others = [name for name in longest_first if name not in {*crowded}]
+        size = self.options.batch_size
+        batches = [[name] for name in crowded]
+        batches += [others[start : start + size] for start in range(0, len(others), size)]
+        return [[docs[name] for name in batch] for batch in batches]
+
+    def _prompt_tokens(self, doc: Doc) -> int:
+        prompt = self.prompt_manager.prepare_prompt(doc)
+        return len(self.tokenizer(prompt, add_special_tokens=self.add_special_tokens)["input_ids"])
+
+    def _beyond_context(self, num_tokens: int) -> str:
+        return f"the prompt of {num_tokens} tokens leaves no room in the model's context of {self.max_length}"
+
+    def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
+        """Return the log-likelihood of each document's choices; a question beyond the model's context is its fault."""
+        lengths = [self._longest_choice(doc) for doc in docs]
+        short = [doc for doc, length in zip(docs, lengths, strict=True) if length <= self.max_length]
+        known = iter(super().loglikelihood(short) if short else [])
+        responses: list[ModelResponse] = []
+        for doc, length in zip(docs, lengths, strict=True):
+            if length <= self.max_length:
+                responses.append(next(known))
+                continue
+            fault = Answer(fault=self._beyond_context(length))
+            unknown = [0.0] * len(doc.choices)
+            responses.append(EndedResponse(query=doc.query, text=[], answers=[fault], logprobs=unknown))
+        return responses
+
+    def _longest_choice(self, doc: Doc) -> int:
+        """Return how many tokens the model reads of a document: its prompt with the longest choice but its last."""
+        pairs = self.tok_encode_pair(self.prompt_manager.prepare_prompt(doc), doc.choices, pairwise=True)
+        return max(len(context) + len(choice) - 1 for context, choice in zip(*pairs, strict=True))
 
     def _names_of(self, doc: Doc) -> list[str]:
         """Return the names of a document's answers in the file."""

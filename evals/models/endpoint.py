@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from lighteval.models.abstract_model import LightevalModel, ModelConfig
@@ -22,7 +23,7 @@ from evals.models.answer_file import Answer, AnswerFile
 from evals.models.openai_server import TRIES, NoAnswerError, NoLogLikelihoodsError, api_key, check_server
 from evals.models.options import ModelOptions
 from evals.models.replies import BadReplyError, read_reply, refusal
-from evals.models.responses import EndedResponse
+from evals.models.responses import EndedResponse, joined
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -58,6 +59,7 @@ class EndpointModel(LightevalModel):
         self.config = ModelConfig(model_name=options.model, generation_parameters=parameters)
         self._cache = NoCache()  # lighteval's own holds whole tasks; ours holds single answers
         self.answers = AnswerFile(options.output / "cache" / "endpoint.jsonl", options.base_url)
+        self.prefill = ""  # how the answers to the task at hand begin already
         self.limit_is_of_completion = False
         self.num_answers = self.num_faults = 0
         check_server(self.client, options.model, options.api_key_variable)
@@ -70,9 +72,8 @@ class EndpointModel(LightevalModel):
         for doc in docs:
             own = [next(answers) for _ in range(doc.num_samples)]
             stops = doc.stop_sequences or []
-            responses.append(
-                EndedResponse(query=doc.query, text=[cut(answer.text, stops) for answer in own], answers=own)
-            )
+            text = [joined(self.prefill, cut(answer.text, stops)) for answer in own]
+            responses.append(EndedResponse(query=doc.query, text=text, answers=own))
         return responses
 
     def _in_parallel(self, work: Callable[[Item], Result], items: Iterable[Item], description: str) -> list[Result]:
@@ -99,6 +100,10 @@ class EndpointModel(LightevalModel):
             system = self.options.system_prompt
             messages = [{"role": "system", "content": system}] if system is not None else []
             request |= {"messages": [*messages, {"role": "user", "content": doc.query}]}
+        if self.prefill:
+            # As vLLM and SGLang have it; who does not know these two refuses them, or has them taken out.
+            request["messages"].append({"role": "assistant", "content": self.prefill})
+            request |= {"add_generation_prompt": False, "continue_final_message": True}
         if self.options.reasoning_effort:
             request["reasoning_effort"] = self.options.reasoning_effort
         if doc.stop_sequences:
@@ -129,13 +134,21 @@ class EndpointModel(LightevalModel):
         fault = ""
         for number in range(BAD_REPLY_TRIES):
             try:
-                return read_reply(self._post(request))
+                return self._read(self._post(request))
             except BadReplyError as error:
                 fault = str(error)
                 time.sleep(FIRST_PAUSE_SECONDS * 2**number)
             except RefusedError as error:
                 return Answer(fault=str(error))
         return Answer(fault=fault)
+
+    def _read(self, content: bytes) -> Answer:
+        """Return the answer in a reply, with the faults that a prefill can have."""
+        answer = read_reply(content)
+        if self.prefill and answer.reasoning and not answer.text and answer.finish_reason == "stop":
+            # Its parser waits for the end of a thought that the prefill never let begin.
+            return replace(answer, fault="the server took what follows the prefill for reasoning: turn its parser off")
+        return answer
 
     def _post(self, request: dict[str, Any]) -> bytes:
         """Return the body of the server's reply.

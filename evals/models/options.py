@@ -27,6 +27,8 @@ class ModelOptions:
         api_key_variable (`str`): the environment variable that holds its key, so that it stands in no command line.
         concurrency (`int`): requests at once, with endpoint.
         system_prompt (`str`): stands before each question in the chat template.
+        prefill (`str`): how each answer begins already; the model continues it. `{language}` in it stands for the
+            language that the task asks for.
         reasoning_effort (`str`): asked of the server, with endpoint: "low", say.
         extra_body (`dict`): put into each request to the server; None takes a parameter out.
 
@@ -48,6 +50,7 @@ class ModelOptions:
     api_key_variable: str = "OPENAI_API_KEY"
     concurrency: int = 16
     system_prompt: str | None = None
+    prefill: str = ""
     reasoning_effort: str | None = None
     extra_body: dict[str, Any] | None = None
 
@@ -58,6 +61,11 @@ class ModelOptions:
             )
         if self.base and self.system_prompt is not None:
             raise UsageError("--system-prompt has no place in a completion; leave --base or the prompt out")
+        if self.base and self.prefill:
+            raise UsageError("--prefill begins the answer of a chat model; leave --base or the prefill out")
+        if self.prefill and self.prefill != self.prefill.rstrip(" \t"):
+            # A tokenizer joins a space with the word that follows: no model has seen it alone before a word.
+            raise UsageError(f"--prefill {self.prefill!r} ends with a space, which belongs to the word that follows it")
         if self.base and self.reasoning_effort:
             raise UsageError("--reasoning-effort is asked of chat models; leave --base or the effort out")
         if self.backend == "endpoint":

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PROBE = "x"
+# Where a message that is to be continued is cut. Letters: a template that strips a message leaves its end alone then.
+CUT = "CONTINUEDHERE"
 
 
 class PromptWriter(PromptManager):
@@ -28,9 +30,13 @@ class PromptWriter(PromptManager):
         chat: put each prompt into the tokenizer's chat template.
         system_prompt: what stands before it there.
 
+    `prefill` is how the model's message begins already: it continues it, instead of beginning one.
+
     Raises:
         UsageError: there is no chat template, or it takes no system prompt.
     """
+
+    prefill = ""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, chat: bool, system_prompt: str | None = None) -> None:
         super().__init__(use_chat_template=chat, tokenizer=tokenizer, system_prompt=system_prompt)
@@ -56,13 +62,32 @@ class PromptWriter(PromptManager):
 
     def prepare_prompt(self, doc: Doc) -> str:
         """Return the text that the tokenizer is given."""
-        text: str = super().prepare_prompt(doc)
+        text: str = self._continued(doc) if self.prefill else super().prepare_prompt(doc)
         bos = self.tokenizer.bos_token
         if not bos or not text.startswith(bos):
             return text
         while text.startswith(bos):
             text = text.removeprefix(bos)
         return text if self.add_special_tokens and self.tokenizer_adds_bos else bos + text
+
+    def _continued(self, doc: Doc) -> str:
+        """Return the chat up to where the model's message, which begins with the prefill, has to go on.
+
+        Raises:
+            UsageError: the template drops or changes the beginning of the model's message.
+        """
+        messages = [*self.prepare_prompt_api(doc), {"role": "assistant", "content": self.prefill + CUT}]
+        try:
+            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=False)
+        except TemplateError as error:
+            raise UsageError(f"the model's chat template takes no --prefill: {error}") from error
+        before, cut, _ = text.rpartition(CUT)
+        if not cut or not before.endswith(self.prefill):
+            raise UsageError(
+                f"the model's chat template changes how an answer begins: --prefill {self.prefill!r} would not stand "
+                "there as it is"
+            )
+        return before
 
 
 def add_no_end(tokenizer: PreTrainedTokenizerBase, adds_bos: bool) -> None:

@@ -8,6 +8,8 @@ from lighteval.models.model_output import ModelResponse
 
 from evals.models.answer_file import Answer
 
+MIN_REPEATED_CHARS = 8  # a shorter beginning may come twice by chance
+
 
 class EndedResponse(ModelResponse):
     """The answers to a document, each with why it ended or why there is none.
@@ -15,8 +17,8 @@ class EndedResponse(ModelResponse):
     They are no field of the data class: lighteval writes its fields as Parquet, which has no empty structs.
     """
 
-    def __init__(self, query: str, text: list[str], answers: Sequence[Answer]) -> None:
-        super().__init__(input=query, text=text)
+    def __init__(self, query: str, text: list[str], answers: Sequence[Answer], logprobs: Sequence[float] = ()) -> None:
+        super().__init__(input=query, text=text, logprobs=list(logprobs))
         self.answers = list(answers)
 
 
@@ -25,3 +27,15 @@ def answers_of(response: ModelResponse) -> list[Answer]:
     if isinstance(response, EndedResponse):
         return response.answers
     return [Answer(text=text) for text in response.final_text or [""]]
+
+
+def joined(prefill: str, text: str) -> str:
+    """Return the whole answer that a prefill and what the model wrote after it make.
+
+    Some servers send the beginning back, or begin the message anew with it: it is not doubled. Where nothing was
+    written there is no answer.
+    """
+    begun = prefill.strip()
+    if not text or (len(begun) >= MIN_REPEATED_CHARS and text.lstrip().startswith(begun)):
+        return text
+    return prefill + text

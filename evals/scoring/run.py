@@ -10,7 +10,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,11 @@ from evals.scoring.options import RunOptions
 from evals.scoring.results import PreparedTask, add_baselines, entry_of, prepared, write_samples
 
 if TYPE_CHECKING:
-    from lighteval.models.abstract_model import LightevalModel
-
+    from evals.models.accelerate import LoadedModel
+    from evals.models.endpoint import EndpointModel
     from evals.tasks.records import SampleRecord
 
+LANGUAGE_PLACE = "{language}"  # in a prefill
 PACKAGES = ("lighteval", "transformers", "torch")
 
 
@@ -48,11 +49,14 @@ def run(options: RunOptions) -> dict[str, Any]:
         for model in filter(None, (options.model, options.baseline_model)):
             check_model(model)
     check_output(options.output, options.model)
+    prefills = prefills_of(options)
     tasks, unscorable = prepare_tasks(options)
-    records = score_model(options.model, tasks, options, unscorable) if tasks else {}
+    records = score_model(options.model, tasks, options, unscorable, prefills) if tasks else {}
     results: dict[str, Any] = {name: {"value": None, "reason": reason} for name, reason in unscorable.items()}
     tasks = [task for task in tasks if task.name in records]
-    baselines = score_model(options.baseline_model, tasks, options, {}) if options.baseline_model and tasks else {}
+    baselines: dict[str, list[SampleRecord]] = {}
+    if options.baseline_model and tasks:
+        baselines = score_model(options.baseline_model, tasks, options, {}, prefills)
     for task in tasks:
         results[task.name] = entry_of(task, records[task.name])
         add_baselines(results[task.name], task, records[task.name], baselines.get(task.name), options)
@@ -72,6 +76,7 @@ def run(options: RunOptions) -> dict[str, Any]:
             "seed": options.seed if options.temperature else None,
             "max_new_tokens": options.max_new_tokens,
             "system_prompt": options.system_prompt,
+            "prefill": options.prefill,
             "reasoning_effort": options.reasoning_effort,
             "extra_body": options.extra_body,
         },
@@ -97,6 +102,27 @@ def check_output(folder: Path, model: str) -> None:
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UsageError(f"--output {folder}: {existing} cannot be written")
+
+
+def prefills_of(options: RunOptions) -> dict[str, str]:
+    """Return how the answers to each task begin, with the task's language in its place.
+
+    Raises:
+        UsageError: a task has no language, or no answer that is written.
+    """
+    from evals.tasks.all_tasks import BENCHMARKS
+    from evals.tasks.benchmark import ExecutedBenchmark
+
+    prefills = {}
+    for name in options.tasks:
+        benchmark = BENCHMARKS.get(name)
+        if options.prefill and benchmark and benchmark.options:
+            raise UsageError(f"--prefill begins answers that are written, and {name} compares options: leave it out")
+        language = benchmark.language if isinstance(benchmark, ExecutedBenchmark) else ""
+        if LANGUAGE_PLACE in options.prefill and not language:
+            raise UsageError(f"--prefill {options.prefill!r}: {name} asks for no program, so that it has no language")
+        prefills[name] = options.prefill.replace(LANGUAGE_PLACE, language.partition("_")[0])
+    return prefills
 
 
 def prepare_tasks(options: RunOptions) -> tuple[list[PreparedTask], dict[str, str]]:
@@ -189,7 +215,11 @@ def gradients_kept() -> Iterator[None]:
 
 @gradients_kept()
 def score_model(
-    model: str, tasks: Sequence[PreparedTask], options: RunOptions, unscorable: dict[str, str]
+    model: str,
+    tasks: Sequence[PreparedTask],
+    options: RunOptions,
+    unscorable: dict[str, str],
+    prefills: Mapping[str, str],
 ) -> dict[str, list[SampleRecord]]:
     """Generate and judge; return each task's SampleRecords in the order of its rows.
 
@@ -212,6 +242,7 @@ def score_model(
     loaded = load_model(replace(options, model=model))
     records = {}
     for task in tasks:
+        loaded.prefill = prefills[task.name]
         pipeline = Pipeline(
             tasks=f"{task.lighteval_name}|0",
             pipeline_parameters=PipelineParameters(
@@ -238,7 +269,7 @@ def score_model(
     return records
 
 
-def load_model(options: RunOptions) -> LightevalModel:
+def load_model(options: RunOptions) -> LoadedModel | EndpointModel:
     """Return the model as lighteval asks it.
 
     Raises:

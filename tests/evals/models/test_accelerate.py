@@ -154,3 +154,38 @@ def test_an_answer_without_an_end_is_known_as_cut(tmp_path):
     model = LoadedModel(ModelOptions(model=str(folder_of(tmp_path, "writes", "bos")), output=tmp_path / "out"))
     ends = {"hello user": [5, 3], "hello": [5, EOS], "hello ": [5, 3]}
     assert [model._finish_reason(text, tokens) for text, tokens in ends.items()] == ["length", "stop", "stop"]
+
+
+def test_a_prompt_beyond_the_context_is_its_rows_fault_and_shortens_no_other_answer(tmp_path):
+    """The context has 64 tokens: one prompt is too long, one leaves room for a token, and the others for their two."""
+    from evals.models.accelerate import LoadedModel
+
+    folder = folder_of(tmp_path / "model", "none", "nothing")
+    model = LoadedModel(ModelOptions(model=str(folder), output=tmp_path / "out", base=True))
+    read = []
+    model.model.register_forward_pre_hook(lambda _, __, given: read.append(given["input_ids"].shape), with_kwargs=True)
+    docs = [doc_of("x " * number + "hello", task_name="none|0") for number in (63, 3, 62, 90, 4)]
+    responses = model.greedy_until(docs)
+    faults = [response.answers[0].fault for response in responses]
+    reason = "the prompt of {} tokens leaves no room in the model's context of 64"
+    assert faults == [reason.format(64), "", "", reason.format(91), ""]
+    prompts = [tuple(shape) for shape in read if shape[1] > 1]
+    assert prompts == [(1, 63), (2, 5)], "the long one alone, then the short ones together"
+    assert len(read) == 1 + 2, "one token after the long prompt, two after each short one"
+    again = LoadedModel(ModelOptions(model=str(folder), output=tmp_path / "out", base=True)).greedy_until(docs)
+    assert [response.answers[0].fault for response in again] == faults
+
+
+def test_options_beyond_the_context_are_their_rows_fault(tmp_path):
+    from evals.models.accelerate import LoadedModel
+
+    folder = folder_of(tmp_path / "model", "none", "nothing")
+    model = LoadedModel(ModelOptions(model=str(folder), output=tmp_path / "out", base=True))
+    docs = [
+        Doc(query="x " * number, choices=[" hello", " x"], gold_index=0, id=str(number), task_name="none|0")
+        for number in (3, 65, 64)
+    ]
+    short, fault, longest = model.loglikelihood(docs)
+    assert fault.answers[0].fault == "the prompt of 65 tokens leaves no room in the model's context of 64"
+    assert len(fault.logprobs) == 2, "lighteval's metrics are given a value for each option"
+    assert all(value < 0 for response in (short, longest) for value in response.logprobs)

@@ -25,6 +25,7 @@ SCORING = {
     "isolation-check": "evals.commands.isolation_check",
     "stability": "evals.commands.stability",
     "run": "evals.commands.run",
+    "lighteval": "evals.commands.lighteval",
     "rescore": "evals.commands.rescore",
     "report": "evals.commands.report",
     "samples": "evals.commands.samples",

@@ -41,14 +41,14 @@ class LoadedModel(TransformersModel):
             override_chat_template=not options.base,
             generation_parameters=parameters,
             system_prompt=options.system_prompt,
-            # lighteval keys its cache of generations by the model's name: another training run has the same one.
-            cache_dir=str(options.output / "cache" / model_fingerprint(options.model)),
+            cache_dir=str(options.output / "cache"),
         )
         super().__init__(config=config)
         self.options = options
         self.answers = AnswerFile(options.output / "cache" / "accelerate.jsonl", model_fingerprint(options.model))
-        self.prompt_manager = PromptWriter(self.tokenizer, chat=not options.base, system_prompt=options.system_prompt)
-        self._add_special_tokens = self.prompt_manager.add_special_tokens
+        self.writer = PromptWriter(self.tokenizer, chat=not options.base, system_prompt=options.system_prompt)
+        self.prompt_manager = self.writer
+        self._add_special_tokens = self.writer.add_special_tokens
         if options.temperature:
             # lighteval never asks transformers to sample: several answers would be refused, and one would be greedy.
             self.generation_config_dict["do_sample"] = True
@@ -56,11 +56,11 @@ class LoadedModel(TransformersModel):
     @property
     def prefill(self) -> str:
         """How the answers to the task at hand begin already."""
-        return self.prompt_manager.prefill
+        return self.writer.prefill
 
     @prefill.setter
     def prefill(self, text: str) -> None:
-        self.prompt_manager.prefill = text
+        self.writer.prefill = text
 
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return each document's answers, written down batch by batch: a killed run asks for no batch again.
@@ -87,8 +87,8 @@ class LoadedModel(TransformersModel):
         responses: list[ModelResponse] = []
         for doc, own in zip(docs, names, strict=True):
             answers = [faults.get(name) or self.answers.known[name] for name in own]
-            text = [joined(self.prefill, answer.text) for answer in answers]
-            responses.append(EndedResponse(query=doc.query, text=text, answers=answers))
+            whole = [joined(self.prefill, answer.text) for answer in answers]
+            responses.append(EndedResponse(query=doc.query, text=whole, answers=answers))
         return responses
 
     def _batches(self, docs: Mapping[str, Doc], lengths: Mapping[str, int]) -> list[list[Doc]]:
@@ -157,13 +157,15 @@ class LoadedModel(TransformersModel):
 
 
 class CacheBesideResults(SampleCache):
-    """lighteval's cache of generations, below the folder that it was given.
+    """lighteval's cache of generations, below the folder that it was given, and of this very model.
 
-    lighteval joins cache folder and model name; where the name is an absolute path, that is the model's own folder.
+    lighteval joins cache folder and model name; where the name is an absolute path, that is the model's own folder, and
+    another model in the same place would be given this one's answers.
     """
 
     def __init__(self, model_config: ModelConfig) -> None:
-        super().__init__(model_config.model_copy(update={"model_name": Path(model_config.model_name).name}))
+        name = f"{Path(model_config.model_name).name}-{model_fingerprint(model_config.model_name)}"
+        super().__init__(model_config.model_copy(update={"model_name": name}))
 
 
 setattr(transformers_model, SampleCache.__name__, CacheBesideResults)  # where TransformersModel looks its cache up

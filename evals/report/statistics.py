@@ -63,6 +63,21 @@ def paired_bootstrap(
     return float(low), float(high)
 
 
+def standard_error(values: Sequence[float], clusters: Sequence[str]) -> float:
+    """Return the standard error of a mean of values that belong together within clusters; NaN for a single cluster.
+
+    With a value to each cluster it is the sample's standard deviation over the root of n.
+    """
+    mean = sum(values) / len(values)
+    deviations = dict.fromkeys(clusters, 0.0)
+    for value, cluster in zip(values, clusters, strict=True):
+        deviations[cluster] += value - mean
+    if len(deviations) < 2:
+        return math.nan
+    spread = sum(deviation**2 for deviation in deviations.values()) * len(deviations) / (len(deviations) - 1)
+    return math.sqrt(spread) / len(values)
+
+
 def bootstrap_interval(
     values: Sequence[float],
     clusters: Sequence[str],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedTask:
-    """A task whose rows are laid out for lighteval.
+    """A task and its rows, for lighteval.
 
     Args:
         prompts: of each row, what the model reads; empty where they are not known.

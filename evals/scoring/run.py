@@ -1,4 +1,4 @@
-"""Section 4.1: scoring a model through lighteval: data laid out, tasks run, results with intervals and baselines.
+"""Section 4.1: scoring a model through lighteval: rows loaded, tasks run, results with intervals and baselines.
 
 lighteval imports all of its own tasks at start, and some of those fetch files on import; only ours are registered here.
 """
@@ -6,9 +6,7 @@ lighteval imports all of its own tasks at start, and some of those fetch files o
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
-from evals.benchmarks.held_out_execution import load_held_out
-from evals.benchmarks.rows import Row
 from evals.errors import UsageError
 from evals.models.model_folder import check_model, loading, model_revision
 from evals.report.runs import read_results, write_json
@@ -126,7 +122,7 @@ def prefills_of(options: RunOptions) -> dict[str, str]:
 
 
 def prepare_tasks(options: RunOptions) -> tuple[list[PreparedTask], dict[str, str]]:
-    """Load the rows of each task and write them where lighteval will read them.
+    """Load the rows of each task.
 
     Returns:
         (tasks that can be scored, reasons why the others cannot).
@@ -152,49 +148,31 @@ def _prepare_benchmark(name: str, options: RunOptions) -> PreparedTask:
     instruct = not options.base
     benchmark.prepare(options.model)
     prompts = [benchmark.prompt(row, options.preset, instruct) for row in rows]
-    os.environ[benchmark.folder_variable] = str(lay_out(options.output, name, rows, prompts))
     return prepared(benchmark, rows, source, isolation, benchmark.task_name(options.preset, instruct), prompts)
 
 
 def _prepare_held_out(options: RunOptions) -> PreparedTask:
-    rows, source = load_held_out(options.held_out)
-    rows = rows[: options.limit]
-    lines = [{"mid": row["mid"], "question": row["messages"][0]["content"], "answer": row["answer"]} for row in rows]
-    questions = [line["question"] for line in lines]
-    os.environ["LING_HELD_OUT_FOLDER"] = str(lay_out(options.output, HELD_OUT, lines, questions))
     from evals.tasks.held_out_execution import NAME
+    from evals.tasks.lighteval_tasks import held_out_rows
 
-    ids = [row["mid"] for row in lines]
+    rows, source = held_out_rows(options.held_out)
+    rows = rows[: options.limit]
+    ids = [row["mid"] for row in rows]
     columns = ("mid", "question", "answer")
-    answers = [line["answer"] for line in lines]
     return PreparedTask(
         name=HELD_OUT,
         lighteval_name=NAME,
         metric="exact_match",
-        rows=lines,
+        rows=rows,
         ids=ids,
         columns=columns,
         source=source,
         isolation=None,
         clusters=ids,
         subsets=[{}] * len(ids),
-        prompts=questions,
-        references=answers,
+        prompts=[row["question"] for row in rows],
+        references=[row["answer"] for row in rows],
     )
-
-
-def lay_out(output: Path, name: str, rows: Sequence[Row], prompts: Sequence[str]) -> Path:
-    """Write rows as a dataset folder with a test split; return the folder.
-
-    The folder is named by the prompts: lighteval caches generations by it and a row's number, so that an answer to
-    another question is never taken for this one's.
-    """
-    digest = hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest()[:12]
-    folder = (output / "data" / f"{name}-{digest}").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "test.jsonl", "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return folder
 
 
 @contextlib.contextmanager
@@ -232,7 +210,7 @@ def score_model(
     from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
 
     from evals.models.openai_server import NoLogLikelihoodsError
-    from evals.tasks.lighteval_tasks import take_records
+    from evals.tasks.lighteval_tasks import give_rows, take_records
     from evals.tasks.records import MAX_NEW_TOKENS_VARIABLE, NUM_SAMPLES_VARIABLE, UnansweredError
 
     os.environ[NUM_SAMPLES_VARIABLE] = str(options.num_samples)
@@ -243,6 +221,7 @@ def score_model(
     records = {}
     for task in tasks:
         loaded.prefill = prefills[task.name]
+        give_rows(task.lighteval_name, task.rows)
         pipeline = Pipeline(
             tasks=f"{task.lighteval_name}|0",
             pipeline_parameters=PipelineParameters(
@@ -296,4 +275,4 @@ def register_our_tasks_only() -> None:
 
 def our_tasks_module() -> Path:
     """Return the file that names all of our tasks."""
-    return Path(__file__).parents[1] / "tasks" / "lighteval_table.py"
+    return Path(__file__).parents[1] / "tasks" / "all_tasks.py"

@@ -1,1 +1,1 @@
-"""Section 4.2: one file per benchmark; `lighteval_table.py` names them all as custom tasks of lighteval."""
+"""Section 4.2: one file per benchmark; `all_tasks.py` names them all, for lighteval too."""

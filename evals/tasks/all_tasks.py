@@ -1,4 +1,12 @@
-"""Section 4.2: every benchmark of this folder in one table. Importing it needs neither lighteval nor torch."""
+"""Section 4.2: every benchmark of this folder in one table. Importing it needs neither lighteval nor torch.
+
+It is the file of custom tasks too that lighteval is given: `--custom-tasks evals/tasks/all_tasks.py`. Only who asks for
+`TASKS_TABLE` imports lighteval.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from evals.tasks.bbh import Bbh
 from evals.tasks.bigcodebench import BIGCODEBENCH
@@ -15,6 +23,9 @@ from evals.tasks.mbpp import Mbpp, MbppPlus
 from evals.tasks.mbxp_plus import MBXP_PLUS
 from evals.tasks.multipl_e import MULTIPL_E
 from evals.tasks.spider import SPIDERS
+
+if TYPE_CHECKING:
+    from evals.tasks.lighteval_tasks import Task
 
 BENCHMARKS = {
     benchmark.name: benchmark
@@ -41,3 +52,15 @@ BENCHMARKS = {
         Math(),
     )
 }
+
+
+def __getattr__(name: str) -> list[Task]:
+    """Return lighteval's table of these benchmarks.
+
+    lighteval runs this file anew each time it is named: the benchmarks of the table are those of the module.
+    """
+    if name != "TASKS_TABLE":
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    from evals.tasks.lighteval_tasks import tasks_table
+
+    return tasks_table()

@@ -119,11 +119,6 @@ class Benchmark(ABC):
         """Return the name of the task in lighteval."""
         return f"ling_{self.name}_{preset}_{'instruct' if instruct else 'base'}"
 
-    @property
-    def folder_variable(self) -> str:
-        """The environment variable with a folder that has the rows as test.jsonl; lighteval reads them there."""
-        return f"LING_{self.name.upper()}_FOLDER"
-
 
 class ExecutedBenchmark(Benchmark):
     """A benchmark whose answers are programs, judged by running them in the sandbox."""

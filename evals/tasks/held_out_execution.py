@@ -7,7 +7,7 @@ import ast
 from evals.execution import Verdict
 from evals.tasks.records import SampleRecord
 
-DATA_FOLDER_VARIABLE = "LING_HELD_OUT_FOLDER"  # a folder with test.jsonl
+DATA_FOLDER_VARIABLE = "LING_HELD_OUT_FOLDER"  # the sft builder's, where lighteval is run by its own commands
 NAME = "ling_held_out_execution"
 MAX_NEW_TOKENS = 64
 MAX_ANSWER_CHARS = 4000  # longer texts are no literal that was asked for, and can be costly to parse

@@ -52,10 +52,15 @@ class HumanEvalInfilling(ExecutedBenchmark):
         """Return prefix and suffix in the PSM layout.
 
         Raises:
-            BenchmarkDataError: an instruct model is asked; its chat template leaves no place for the markers.
+            BenchmarkDataError: an instruct model is asked, whose chat template leaves no place for the markers; or the
+                model's markers are not known.
         """
         if instruct:
             raise BenchmarkDataError("infilling asks base models, without a chat template: add --base")
+        if not os.environ.get(MARKERS_VARIABLE):
+            raise BenchmarkDataError(
+                f"let {MARKERS_VARIABLE} hold the model's prefix, suffix and middle markers as a JSON list"
+            )
         prefix, suffix, middle = json.loads(os.environ[MARKERS_VARIABLE])
         return f"{prefix}{row['prefix']}{suffix}{row['suffix']}{middle}"
 

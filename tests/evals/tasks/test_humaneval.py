@@ -71,6 +71,7 @@ def test_every_preset_is_a_task_of_lighteval_with_a_stable_name():
         "ling_humaneval_standard_base",
         "ling_humaneval_paper_instruct",
         "ling_humaneval_paper_base",
+        "humaneval",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Results on the Hub, in one commit: results.json, every answer, and lighteval's own results and details."""
+"""Section 4.1: results on the Hub, in one commit: results.json, every answer, scores, and what lighteval writes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from evals.errors import UsageError
+from evals.scoring.hub_scores import score_files
 from modeling_ling.publishing import PublishError, publish_files
 
+HUB_URL = "https://huggingface.co"
 CARD = """---
 tags:
 - evaluation
@@ -17,7 +19,8 @@ tags:
 
 `results.json` holds scores with n and 95 % intervals, `samples/` every answer with its question, its verdict and a
 right answer, `results/` and `details/` what lighteval writes. Benchmarks are no training data: keep them out of any
-corpus.
+corpus. Scores of whole benchmarks are in `.eval_results/` in the form that a model's page shows, to be copied into the
+model's repository.
 
 {table}
 """
@@ -50,6 +53,8 @@ def push_results(output: Path, repo_id: str, results: dict[str, Any], private: b
     files |= {path.relative_to(output).as_posix(): path for path in own if path.is_file()}
     logged = output / "lighteval"
     files |= {path.relative_to(logged).as_posix(): path for path in sorted(logged.rglob("*")) if path.is_file()}
+    # With the address of these answers: in the model's repository the files show where a score comes from.
+    files |= score_files(results, source_url=f"{HUB_URL}/datasets/{repo_id}")
     message = f"Evaluate {results['model']}"
     try:
         return publish_files(files, repo_id, kind="results", commit_message=message, private=private).url

@@ -10,6 +10,7 @@ from evals.benchmarks.rows import Row
 from evals.errors import UsageError
 from evals.models.answer_file import Answer
 from evals.report.runs import read_results, read_samples, write_json
+from evals.scoring.hub_scores import write_scores
 from evals.scoring.results import entry_of, prepared, write_samples
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def score_again(output: Path, data_dir: Path | None = None) -> tuple[dict[str, A
         results["tasks"][name] = entry_of(task, records)
         write_samples(samples, task, records)
     write_json(output / "results.json", results)
+    write_scores(output, results)
     return results, unjudged
 
 

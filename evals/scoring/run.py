@@ -17,6 +17,7 @@ from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.errors import UsageError
 from evals.models.model_folder import check_model, loading, model_revision
 from evals.report.runs import read_results, write_json
+from evals.scoring.hub_scores import write_scores
 from evals.scoring.options import RunOptions
 from evals.scoring.results import PreparedTask, add_baselines, entry_of, prepared, write_samples
 
@@ -30,7 +31,7 @@ PACKAGES = ("lighteval", "transformers", "torch")
 
 
 def run(options: RunOptions) -> dict[str, Any]:
-    """Score a model, and write results.json and samples/ below the output folder.
+    """Score a model, and write results.json, samples/ and .eval_results/ below the output folder.
 
     Returns:
         The content of results.json.
@@ -63,8 +64,8 @@ def run(options: RunOptions) -> dict[str, Any]:
         "revision": model_revision(options.model) if options.backend == "accelerate" else None,
         "preset": options.preset,
         "base": options.base,
-        "backend": options.backend,
         "limit": options.limit,
+        "backend": options.backend,
         "sampling": {
             "num_samples": options.num_samples,
             "temperature": options.temperature,
@@ -80,6 +81,7 @@ def run(options: RunOptions) -> dict[str, Any]:
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
     write_json(options.output / "results.json", answer)
+    write_scores(options.output, answer)
     return answer
 
 

@@ -221,7 +221,7 @@ def pack_documents(
         The windows, mapped.
 
     Raises:
-        ValueError: too short windows, another tokenizer's store, or markers that are not one token.
+        ValueError: too short windows, a damaged store or another tokenizer's, or markers that are not one token.
 
     Source: paper 3.2 names both objectives; the packing is ours.
     """
@@ -233,6 +233,8 @@ def pack_documents(
     fingerprint = packing_fingerprint(store, tokenizer, seq_length, fim, seed)
     folder = Path(cache_dir) / fingerprint[:24]
     if not (folder / "packing.json").is_file():
+        # Here, since all of it is read anyway, and what is packed no longer depends on it.
+        store.verify(len(tokenizer))
         # Ranks may pack at once: each writes its own folder, equal in bytes, and the first to finish gives it its name.
         unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
         shutil.rmtree(unfinished, ignore_errors=True)

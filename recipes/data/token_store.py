@@ -86,9 +86,40 @@ class TokenStore:
         known = self.metadata.get("content_sha256")
         if known:
             return str(known)
-        digest = hashlib.sha256()
+        return self._read_whole()[0]
+
+    def verify(self, vocab_size: int) -> None:
+        """Read every token once and compare with what the builder recorded.
+
+        Args:
+            vocab_size: tokens of the tokenizer.
+
+        Raises:
+            ValueError: the bytes are not those that were written, or an id is outside the vocabulary.
+        """
+        sha256, largest_id = self._read_whole()
+        known = self.metadata.get("content_sha256")
+        if known and known != sha256:
+            raise ValueError(
+                f"{self.path} is damaged: its content has the hash {sha256[:12]}, {known[:12]} was written. Build or "
+                "copy it again."
+            )
+        if largest_id >= vocab_size:
+            raise ValueError(
+                f"{self.path} holds the id {largest_id}, but the tokenizer has {vocab_size} tokens. Build it again "
+                "with this tokenizer."
+            )
+
+    def _read_whole(self) -> tuple[str, int]:
+        """Return the hash of the content, as the builder records it, and the largest id."""
+        digests = []
+        largest_id = -1
         for array in (self._tokens, self._ends):
-            view = array.view(np.uint8)
-            for start in range(0, len(view), 1 << 24):
-                digest.update(view[start : start + (1 << 24)].data)
-        return digest.hexdigest()
+            digest = hashlib.sha256()
+            for start in range(0, len(array), 1 << 22):
+                block = np.ascontiguousarray(array[start : start + (1 << 22)])
+                digest.update(block.view(np.uint8).data)
+                if array is self._tokens:
+                    largest_id = max(largest_id, int(block.max()))
+            digests.append(digest.digest())
+        return hashlib.sha256(b"".join(digests)).hexdigest(), largest_id

@@ -6,6 +6,7 @@ written too where it acts (library_keys says which do).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from transformers import TrainingArguments
@@ -14,8 +15,16 @@ from trl import DPOConfig, SFTConfig
 from recipes.running.recipe_keys import DPOKeys, PretrainKeys, SFTKeys
 
 
-def _apply_common_defaults(arguments: TrainingArguments) -> None:
+def _apply_common_defaults(arguments: PretrainArguments | SFTArguments | DPOArguments) -> None:
     """Set values that all three kinds share but that TRL or Trainer defaults otherwise."""
+    launched_with = os.environ.get("ACCELERATE_MIXED_PRECISION")
+    if launched_with not in (None, "bf16" if arguments.bf16 else "no"):
+        # accelerate's would win, without a word.
+        arguments.refuse(
+            "bf16",
+            f"the launch file of accelerate says mixed_precision: {launched_with}",
+            "Make them agree: mixed_precision: bf16 and bf16: true, or no and false.",
+        )
     arguments.train_sampling_strategy = "sequential"
     arguments.remove_unused_columns = False
     arguments.ignore_data_skip = False

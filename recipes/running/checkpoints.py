@@ -166,6 +166,47 @@ def starting_config(
     return config
 
 
+def check_model_fits(settings: StageArguments, config: BailingMoeConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse a recipe whose rows the model it begins with does not understand.
+
+    Args:
+        settings: of the recipe.
+        config: of the model.
+        tokenizer: of the data.
+
+    Raises:
+        RecipeError: rows longer than the model has positions, or ids of another tokenizer than the model's own.
+    """
+    if settings.sequence_length > config.max_position_embeddings:
+        settings.refuse(
+            "sequence_length",
+            f"{settings.init_from} has {config.max_position_embeddings} positions",
+            "Shorten the rows, or extend the model first.",
+        )
+    if settings.init_from.startswith(PRESET_PREFIX):
+        return
+    try:
+        own = load_tokenizer(settings.init_from)
+    except RecipeError:
+        return  # weights alone
+    different = _differing_parts(own, tokenizer)
+    if different:
+        settings.refuse(
+            "tokenizer",
+            f"it gives other ids than the tokenizer in {settings.init_from} ({', '.join(different)} differ)",
+            "Use the one that the model was trained with.",
+        )
+
+
+def _differing_parts(first: PreTrainedTokenizerBase, second: PreTrainedTokenizerBase) -> list[str]:
+    """Return the parts in which two tokenizers differ that decide ids."""
+    states = [json.loads(tokenizer.backend_tokenizer.to_str()) for tokenizer in (first, second)]
+    for state in states:
+        state["added_tokens"] = {token["content"]: token["id"] for token in state["added_tokens"]}
+    parts = ("model", "added_tokens", "normalizer", "pre_tokenizer")
+    return [part.replace("_", " ") for part in parts if states[0].get(part) != states[1].get(part)]
+
+
 def load_model(
     init_from: str,
     tokenizer: PreTrainedTokenizerBase,

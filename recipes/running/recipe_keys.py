@@ -157,6 +157,9 @@ class StageArguments(LibraryArguments):
             )
         if self.per_device_train_batch_size < 1:
             self.refuse("per_device_train_batch_size", "it must be at least 1", "It counts rows per device.")
+        max_samples = getattr(self, "max_samples", None)
+        if max_samples is not None and max_samples < 1:
+            self.refuse("max_samples", "it must be at least 1", "null takes all rows.")
         if self.on_nonfinite not in NONFINITE_POLICIES:
             self.refuse("on_nonfinite", f"it must be one of {', '.join(NONFINITE_POLICIES)}", "stop is the safe one.")
         if self.max_nonfinite_steps < 0:

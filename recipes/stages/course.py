@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modeling_ling.command_line import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from recipes.reporting.planning import StagePlan, describe_sources, render_plan
-from recipes.running.checkpoints import load_model, load_tokenizer, starting_config
+from recipes.running.checkpoints import check_model_fits, load_model, load_tokenizer, starting_config
 from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
 from recipes.running.stopping import RunInterruptedError, TrainingStoppedError, disk_errors_named, follow_launcher
 from recipes.stages.outcome import announce_start, note_cut_run, push_model, write_results
@@ -100,15 +100,20 @@ def stage_identity(stage: Stage[Any], tokenizer: PreTrainedTokenizerBase) -> dic
     Args:
         stage: with its data read.
         tokenizer: of the data.
+
+    Raises:
+        RecipeError: the model does not fit the recipe's rows or their ids.
     """
     from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
     from recipes.running.identity import run_identity
 
     settings = stage.settings
+    config = starting_config(settings.init_from, tokenizer, model_overrides(settings))
+    check_model_fits(settings, config, tokenizer)
     return run_identity(
         settings,
         stage.kind,
-        config=starting_config(settings.init_from, tokenizer, model_overrides(settings)),
+        config=config,
         data_fingerprint=stage.data_fingerprint(),
         tokenizer_fingerprint=tokenizer_fingerprint(tokenizer),
     )

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from datasets_builders.tokenized.token_files import write_token_store
 from modeling_ling.tokenizer import encode_text
+from recipes.data.packing import pack_documents
 from recipes.data.token_store import TokenStore
 
 
@@ -58,3 +60,36 @@ def test_missing_and_mismatched_files_are_refused(make_store: Callable[..., Toke
     empty.with_name("empty.ds.index").write_bytes(b"")
     with pytest.raises(ValueError, match="holds no document"):
         TokenStore(empty)
+
+
+@pytest.mark.parametrize(
+    ("file", "place", "value", "complaint"),
+    [
+        ("code.ds", 3, 7, "is damaged"),  # another valid id
+        ("code.ds", 3, 4_000_000_000, "is damaged"),
+        ("code.ds.index", 0, 1, "is damaged"),  # the first document ends earlier
+    ],
+)
+def test_a_store_whose_bytes_changed_is_refused_before_it_is_packed(
+    file: str, place: int, value: int, complaint: str, make_store: Callable, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    store = make_store(["some text, and more of it", "second"])
+    store.verify(len(tokenizer))
+    array = np.memmap(store.path.with_name(file), dtype="<u8" if file.endswith("index") else "<u4", mode="r+")
+    array[place] = value
+    array.flush()
+    damaged = TokenStore(store.path)
+    with pytest.raises(ValueError, match=complaint):
+        damaged.verify(len(tokenizer))
+    with pytest.raises(ValueError, match=complaint):
+        pack_documents(damaged, tokenizer, 32, None, 0, store.path.parent / "packed")
+    assert not (store.path.parent / "packed").exists()
+
+
+def test_an_id_outside_the_vocabulary_is_refused(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    end = tokenizer.eos_token_id
+    for name, ids in (("last", [len(tokenizer) - 1, end]), ("beyond", [len(tokenizer), end])):
+        write_token_store(tmp_path / f"{name}.ds", [ids], {})
+    TokenStore(tmp_path / "last.ds").verify(len(tokenizer))
+    with pytest.raises(ValueError, match=f"holds the id {len(tokenizer)}, but the tokenizer has {len(tokenizer)}"):
+        pack_documents(TokenStore(tmp_path / "beyond.ds"), tokenizer, 32, None, 0, tmp_path / "packed")

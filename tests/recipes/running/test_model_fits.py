@@ -1,0 +1,49 @@
+"""What a stage begins with has to fit its rows, its ids, and the precision that it was launched with."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modeling_ling.tokenizer import train_tokenizer
+from recipes import dpo, pretrain, sft
+from recipes.running.recipe_loading import RecipeError
+
+STEPS = {"train_tokens": 1024, "logging_steps": 1}
+
+
+def test_rows_longer_than_the_models_positions_are_refused(command_line: Callable, tmp_path: Path) -> None:
+    fields = {"global_batch_tokens": 2048, "sequence_length": 1024, "train_tokens": 8192, "schedule": "constant"}
+    with pytest.raises(RecipeError, match=r"sequence_length: 1024 is not allowed: .* has 512 positions"):
+        pretrain.main(command_line("stage1", tmp_path / "run", **fields))
+
+
+def test_another_tokenizer_of_the_same_size_is_refused(command_line: Callable, small_world, tmp_path: Path) -> None:
+    other = train_tokenizer([f"zebra {number} quagga\n" * 9 for number in range(90)], 420)
+    other.save_pretrained(tmp_path / "other")
+    fields = {"init_from": small_world.model, "tokenizer": tmp_path / "other", "sequence_length": 512}
+    for stage, script in (("sft", sft), ("dpo", dpo)):
+        with pytest.raises(RecipeError, match=r"tokenizer: .* gives other ids .* \(.*model.* differ\)"):
+            script.main(command_line(stage, tmp_path / "run", **fields))
+
+
+@pytest.mark.parametrize(
+    ("launched", "bf16", "agrees"),
+    [("no", "false", True), ("bf16", "false", False), ("no", "true", False), ("fp16", "false", False)],
+)
+def test_launch_file_and_recipe_agree_on_the_precision(
+    launched: str, bf16: str, agrees: bool, command_line: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launched)
+    arguments = [*command_line("stage1", tmp_path / "run", bf16=bf16, **STEPS), "--dry_run"]
+    if agrees:
+        assert pretrain.main(arguments) is None
+        return
+    with pytest.raises(RecipeError, match=f"bf16: .* says mixed_precision: {launched}"):
+        pretrain.main(arguments)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_of_samples_below_one_is_refused(number: int, command_line: Callable, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=f"max_samples: {number} is not allowed"):
+        sft.main(command_line("sft", tmp_path / "run", max_samples=number))

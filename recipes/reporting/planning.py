@@ -5,19 +5,16 @@ The same plan is printed by `python -m recipes plan`, by `--dry_run`, and writte
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from recipes.reporting.costs import Assumptions
 
 if TYPE_CHECKING:
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.geometry import Geometry
     from recipes.running.recipe_keys import StageArguments
-
-# Hours are given for one GPU of this peak at this utilization: what HF-native training of such models has been reported
-# to reach. An assumption, printed beside the figure.
-ASSUMED_DEVICE = "H100"
-ASSUMED_UTILIZATION = 0.08
 
 
 @dataclass
@@ -60,6 +57,8 @@ class StagePlan:
         kind: pretrain, sft or dpo.
         num_steps: optimizer steps; None where it depends on data that is not built yet.
         learning_rates: at the first, the middle and the last step.
+        flops_per_token: forward and backward, with the whole square of attention scores, as reported MFU mostly counts.
+        causal_flops_per_token: with the half of it that causal attention needs.
         notes: lines about the data: removed rows, padding, what is missing.
     """
 
@@ -80,6 +79,7 @@ class StagePlan:
     active_parameters: int = 0
     training_state_bytes: int = 0
     flops_per_token: float = 0.0
+    causal_flops_per_token: float = 0.0
     sources: list[SourcePlan] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -92,6 +92,11 @@ class StagePlan:
     def total_tokens(self) -> int | None:
         """Positions of the whole stage."""
         return None if self.num_steps is None else self.num_steps * self.tokens_per_step
+
+    @property
+    def total_flops(self) -> float | None:
+        """Of the whole stage."""
+        return None if self.total_tokens is None else self.total_tokens * self.flops_per_token
 
 
 def build_learning_rate(arguments: StageArguments, num_steps: int, tokens_per_step: int) -> Callable[[int], float]:
@@ -163,7 +168,8 @@ def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingM
         total_parameters=parameters.total,
         active_parameters=parameters.active,
         training_state_bytes=state["total"],
-        flops_per_token=training_flops_per_token(config, arguments.sequence_length),
+        flops_per_token=training_flops_per_token(config, arguments.sequence_length, causal=False),
+        causal_flops_per_token=training_flops_per_token(config, arguments.sequence_length),
     )
 
 
@@ -189,18 +195,21 @@ def _count(value: float | None) -> str:
     return "not known" if value is None else f"{value:,.0f}"
 
 
-def describe_sources(sources: list[SourcePlan]) -> list[str]:
+SOURCE_HEADER = ("source", "share", "tokens wanted", "planned", "available", "epochs")
+
+
+def describe_sources(sources: Sequence[SourcePlan]) -> list[str]:
     """Return a text table: source, share, tokens wanted, planned and available, epochs."""
-    header = ("source", "share", "tokens wanted", "planned", "available", "epochs")
-    rows = [header, *(_source_cells(source) for source in sources)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    rows = [SOURCE_HEADER, *(source_cells(source) for source in sources)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(SOURCE_HEADER))]
     lines = ["  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     if any(source.is_stated for source in sources):
         lines.append("  * what the recipe states as corpus_tokens; the token files are not there")
     return lines
 
 
-def _source_cells(source: SourcePlan) -> tuple[str, ...]:
+def source_cells(source: SourcePlan) -> tuple[str, ...]:
+    """Return one source's row of the table."""
     available = "not built yet" if source.available_tokens is None else _count(source.available_tokens)
     return (
         source.name,
@@ -212,45 +221,116 @@ def _source_cells(source: SourcePlan) -> tuple[str, ...]:
     )
 
 
-def render_plan(plan: StagePlan) -> str:
+def joined_sources(plans: Sequence[StagePlan]) -> list[SourcePlan]:
+    """Return the sources over several stages of pre-training, whose tokens and epochs add up.
+
+    Source: the paper's corpora (section 2) over Table 1's tokens: 1.35, 2.4 and 1.4 epochs of raw, related and
+    synthetic code.
+    """
+    joined: dict[str, SourcePlan] = {}
+    stages = [plan for plan in plans if plan.kind == "pretrain"]
+    total = sum(source.wanted_tokens for plan in stages for source in plan.sources)
+    for source in (source for plan in stages for source in plan.sources):
+        before = joined.get(source.name)
+        wanted = source.wanted_tokens + (before.wanted_tokens if before else 0)
+        planned = source.trained_tokens + (before.trained_tokens if before else 0)
+        joined[source.name] = SourcePlan(
+            source.name, wanted / total, wanted, source.available_tokens, planned, source.is_stated
+        )
+    return list(joined.values())
+
+
+def in_order(plans: Sequence[StagePlan]) -> list[int]:
+    """Return the numbers of plans so that each comes behind the one whose folder it begins with."""
+    left, order = list(range(len(plans))), []
+    while left:
+        folders = {plans[number].output_dir for number in left}
+        first = next((number for number in left if plans[number].init_from not in folders), left[0])
+        order.append(first)
+        left.remove(first)
+    return order
+
+
+def plan_facts(plan: StagePlan, assumptions: Assumptions) -> list[tuple[str, str]]:
+    """Return what a plan says besides its sources, as pairs of name and words."""
+    facts = [
+        ("begins with", plan.init_from),
+        ("writes to", plan.output_dir),
+        ("parameters", f"{plan.total_parameters:,}, of which {plan.active_parameters:,} active per token"),
+        (
+            "steps",
+            f"{_count(plan.num_steps)} of {plan.tokens_per_step:,} tokens "
+            f"({plan.rows_per_step:,} rows of {plan.sequence_length:,})",
+        ),
+        (
+            "accumulation",
+            f"{plan.accumulation} (derived: {plan.rows_per_step:,} rows / {plan.num_devices:,} device(s) / "
+            f"{plan.rows_per_device} at once)",
+        ),
+        ("tokens", _count(plan.total_tokens)),
+        (
+            "training state",
+            f"{plan.training_state_bytes / 1e9:,.2f} GB over all devices"
+            + (
+                f", {plan.training_state_bytes / plan.num_devices / 1e9:,.2f} GB on each where it is sharded"
+                if plan.num_devices > 1
+                else ""
+            )
+            + ", activations not counted",
+        ),
+        (
+            "compute",
+            f"{plan.flops_per_token / 1e9:,.3g} GFLOP/token ({plan.causal_flops_per_token / 1e9:,.3g} with causal "
+            "attention's half of the scores)" + (f", {plan.total_flops:.3g} FLOP in all" if plan.total_flops else ""),
+        ),
+    ]
+    if plan.total_flops:
+        facts.append(("time", assumptions.describe(plan.total_flops, plan.num_devices)))
+    if plan.learning_rates:
+        start, middle, end = plan.learning_rates
+        words = f"{start:.3g} at the start, {middle:.3g} in the middle, {end:.3g} at the end ({plan.schedule})"
+        facts.append(("learning rate", words))
+    return facts
+
+
+def render_plan(
+    plan: StagePlan, assumptions: Assumptions | None = None, learning_rate_at: Callable[[int], float] | None = None
+) -> str:
     """Return the plan as text for a terminal.
 
     Args:
         plan: complete or not; what is not known is said to be.
+        assumptions: behind hours and cost.
+        learning_rate_at: drawn where it is given.
 
     Returns:
         Lines, without a final line end.
     """
-    from recipes.reporting.devices import peak_flops_per_second
+    from recipes.reporting.curves import text_curve
 
-    total_flops = None if plan.total_tokens is None else plan.total_tokens * plan.flops_per_token
-    lines = [
-        f"{plan.stage} ({plan.kind}): {plan.recipe_path or 'no recipe file'}",
-        f"  begins with       {plan.init_from}",
-        f"  writes to         {plan.output_dir}",
-        f"  parameters        {plan.total_parameters:,}, of which {plan.active_parameters:,} active per token",
-        f"  steps             {_count(plan.num_steps)} of {plan.tokens_per_step:,} tokens "
-        f"({plan.rows_per_step} rows of {plan.sequence_length})",
-        f"  accumulation      {plan.accumulation} (derived: {plan.rows_per_step} rows / {plan.num_devices} device(s) / "
-        f"{plan.rows_per_device} at once)",
-        f"  tokens            {_count(plan.total_tokens)}",
-        f"  training state    {plan.training_state_bytes / 1e9:,.2f} GB over all devices, activations not counted",
-        f"  compute           {plan.flops_per_token / 1e9:,.3f} GFLOP/token"
-        + (f", {total_flops:.3g} FLOP in all" if total_flops else ""),
-    ]
-    if total_flops:
-        peak = peak_flops_per_second(ASSUMED_DEVICE) or 1.0
-        hours = total_flops / (peak * ASSUMED_UTILIZATION) / 3600
-        lines.append(
-            f"  time              {hours:,.2g} {ASSUMED_DEVICE} hours, if {ASSUMED_UTILIZATION:.0%} of its peak is used"
-        )
-    if plan.learning_rates:
-        start, middle, end = plan.learning_rates
-        lines.append(
-            f"  learning rate     {start:.3g} at the start, {middle:.3g} in the middle, {end:.3g} at the end "
-            f"({plan.schedule})"
-        )
+    lines = [f"{plan.stage} ({plan.kind}): {plan.recipe_path or 'no recipe file'}"]
+    lines.extend(f"  {name:<18}{words}" for name, words in plan_facts(plan, assumptions or Assumptions()))
+    if learning_rate_at is not None and plan.num_steps:
+        lines.extend(text_curve(learning_rate_at, plan.num_steps))
     if plan.sources:
         lines.extend(describe_sources(plan.sources))
     lines.extend(f"  note: {note}" for note in plan.notes)
+    return "\n".join(lines)
+
+
+def render_total(plans: Sequence[StagePlan], assumptions: Assumptions) -> str:
+    """Return what several stages come to together: tokens, compute, hours, cost, and epochs per source."""
+    known = [plan for plan in plans if plan.total_flops is not None]
+    if len(known) < 2:
+        return ""
+    tokens = sum(plan.total_tokens or 0 for plan in known)
+    flops = sum(plan.total_flops or 0.0 for plan in known)
+    names = ", ".join(plan.stage for plan in known)
+    lines = [
+        f"Together ({names})",
+        f"  {'tokens':<18}{tokens:,}",
+        f"  {'compute':<18}{flops:.3g} FLOP",
+        f"  {'time':<18}{assumptions.describe(flops, max(plan.num_devices for plan in known))}",
+        *describe_sources(joined_sources(plans)),
+    ]
     return "\n".join(lines)

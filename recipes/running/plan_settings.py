@@ -19,12 +19,13 @@ from recipes.running.recipe_keys import KEY_CLASSES, StageArguments
 from recipes.running.recipe_loading import RecipeError, check_keys, fit_value, load_recipe, nearest
 
 
-def settings_for_plan(path: str, overrides: Sequence[str] = ()) -> tuple[str, StageArguments]:
-    """Read one recipe as a plan needs it: on one device, in full precision, without looking for a GPU.
+def settings_for_plan(path: str, overrides: Sequence[str] = (), num_devices: int = 1) -> tuple[str, StageArguments]:
+    """Read one recipe as a plan needs it: in full precision, without looking for a GPU.
 
     Args:
         path (`str`): the YAML file.
         overrides (sequence of `str`): further command-line arguments, `--field value`.
+        num_devices (`int`): that train together.
 
     Returns:
         kind of training ("pretrain", "sft" or "dpo"), and its keys with steps and accumulation derived.
@@ -47,7 +48,7 @@ def settings_for_plan(path: str, overrides: Sequence[str] = ()) -> tuple[str, St
         if name not in own:
             setattr(settings, name, values.get(name, field.default))
     settings.recipe_path, settings.bf16 = path, False
-    settings.__dict__["world_size"] = 1  # a property of TrainingArguments
+    settings.__dict__["world_size"] = num_devices  # a property of TrainingArguments
     settings.expand_paths()
     settings.finish()
     return kind, settings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from recipes.objectives.fim import check_layouts
 from recipes.running.library_keys import refused_keys
-from recipes.running.recipe_loading import RecipeError
+from recipes.running.recipe_loading import DevicesError, RecipeError
 from recipes.running.schedules import SCHEDULE_NAMES
 from recipes.running.stopping import NONFINITE_POLICIES
 
@@ -196,11 +196,21 @@ class StageArguments(LibraryArguments):
         if rows_per_step < 1 or rows_per_step % at_once:
             lower = rows_per_step // at_once * at_once
             near = " or ".join(str(size) for size in (lower, lower + at_once) if size)
-            self.refuse(
-                key,
-                f"it makes {rows_per_step} rows per step, but {self.world_size} device(s) take "
-                f"{self.per_device_train_batch_size} row(s) each at once",
-                f"Make it {near} rows, or change per_device_train_batch_size or the number of devices.",
+            usable = next(
+                (
+                    number
+                    for number in range(self.world_size - 1, 0, -1)
+                    if rows_per_step % (self.per_device_train_batch_size * number) == 0
+                ),
+                0,
+            )
+            devices = f", take {usable} device(s)" if usable else ""
+            where = f"{self.recipe_path}: " if self.recipe_path else ""
+            raise DevicesError(
+                f"{where}{key}: {getattr(self, key)!r} is not allowed: it makes {rows_per_step} rows per step, but "
+                f"{self.world_size} device(s) take {self.per_device_train_batch_size} row(s) each at once. Make it "
+                f"{near} rows{devices}, or change per_device_train_batch_size.",
+                usable,
             )
         self.gradient_accumulation_steps = rows_per_step // at_once
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import enum
+import logging
 import os
 import sys
 import types
@@ -43,6 +44,14 @@ Arguments = TypeVar("Arguments", bound=RecipeClass)
 
 class RecipeError(ValueError):
     """A recipe that cannot be run as written: says which key, which value, what is allowed and what to do."""
+
+
+class DevicesError(RecipeError):
+    """A batch that so many devices cannot share; `usable` is the largest number below it that can, or 0."""
+
+    def __init__(self, message: str, usable: int) -> None:
+        super().__init__(message)
+        self.usable = usable
 
 
 def load_recipe(path: str | Path) -> dict[str, Any]:
@@ -113,7 +122,8 @@ def _names(value: Any, where: str) -> list[str]:
     return names
 
 
-def _describe(hint: Any) -> str:
+def describe_hint(hint: Any) -> str:
+    """Return a type as a user reads it."""
     if isinstance(hint, type) and not typing.get_args(hint):
         return hint.__name__
     return str(hint).replace("typing.", "").replace("NoneType", "null").replace("None", "null")
@@ -187,7 +197,7 @@ def check_keys(
         fits, fitted = fit_value(value, hints[key])
         if not fits:
             raise RecipeError(
-                f"{path}: {key}: {value!r} is {type(value).__name__}, but {_describe(hints[key])} is wanted. "
+                f"{path}: {key}: {value!r} is {type(value).__name__}, but {describe_hint(hints[key])} is wanted. "
                 f"Write a value of that type."
             )
         checked[key] = fitted
@@ -268,5 +278,7 @@ def quiet_environment() -> None:
     """Set what keeps a CPU run quiet and reproducible; what the user has set stays."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # What bitsandbytes says of a kernel for four bits when it is imported, which nobody asked for.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     # Between two of the libraries, nothing that a recipe could change.
     warnings.filterwarnings("ignore", category=FutureWarning, message=".*gradient_checkpointing.*")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modeling_ling.command_line import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from recipes.reporting.planning import StagePlan, describe_sources, render_plan
 from recipes.running.checkpoints import check_model_fits, load_model, load_tokenizer, starting_config
+from recipes.running.door_help import door_help, wants_help
 from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
 from recipes.running.stopping import RunInterruptedError, TrainingStoppedError, disk_errors_named, follow_launcher
 from recipes.stages.outcome import announce_start, note_cut_run, push_model, write_results
@@ -131,6 +132,10 @@ def run_door(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = No
         not finite, a full disk); 143 or 130 where SIGTERM or SIGINT ended it, after a whole checkpoint.
     """
     quiet_environment()
+    given = sys.argv[1:] if arguments is None else arguments
+    if wants_help(given):
+        print(door_help(stage_class.kind, given))
+        return EXIT_OK
     if arguments is None:
         follow_launcher()
     try:

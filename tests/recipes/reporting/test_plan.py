@@ -11,12 +11,13 @@ from transformers import TrainingArguments
 from trl import DPOConfig, SFTConfig
 
 from recipes.__main__ import main
+from recipes.reporting.curves import text_curve
 from recipes.reporting.planning import render_plan
 from recipes.running.arguments import DPOArguments, PretrainArguments, SFTArguments
 from recipes.running.library_fields import library_fields
 from recipes.running.plan_settings import settings_for_plan
 from recipes.running.recipe_keys import KEY_CLASSES
-from recipes.running.recipe_loading import RecipeError, is_part, parse_recipe
+from recipes.running.recipe_loading import DevicesError, RecipeError, is_part, parse_recipe
 from recipes.stages.kinds import STAGES
 
 TINY = Path(__file__).resolve().parents[3] / "recipes" / "configs" / "tiny"
@@ -103,3 +104,61 @@ def test_one_wrong_recipe_does_not_keep_others_from_being_planned(
     assert main(["plan", str(tmp_path / "empty.yaml"), str(TINY / "sft.yaml")]) == 2
     printed = capsys.readouterr()
     assert "SFT (sft)" in printed.out and "must say which script runs it" in printed.err
+
+
+LITE = [str(path) for path in sorted((TINY.parent / "lite").glob("*.yaml"))]
+
+
+def test_the_plan_of_the_papers_size_is_table_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "plan.html"
+    assert main(["plan", "--num_devices", "256", *LITE, "--mfu=0.2", "--price", "2", "--html", str(page)]) == 0
+    text = capsys.readouterr().out
+    stages = [line.split(" (")[0] for line in text.splitlines() if line and not line.startswith(" ") and " (" in line]
+    assert stages == ["Stage 1", "Stage 2", "Annealing", "SFT", "DPO", "Together"]
+    for steps in ("51,857", "101,328", "37,551"):
+        assert f"{steps} of 16,777,216 tokens" in text
+    assert "17.8 GFLOP/token" in text
+    assert "4,096 rows / 256 device(s)" in text
+    assert "256 devices do not divide 384 rows: planned for 192" in text
+    together = text[text.index("Together") :]
+    assert "3,200,019,070,976" in together
+    assert "79,914 H100 hours, 13.0 days on 256, $159,828 at $2 an hour, if 20% of the peak is used" in together
+    for source, epochs in (("code.raw", "1.35"), ("code.related", "2.43"), ("code.synthetic", "1.41")):
+        assert any(
+            line.split()[0] == source and line.endswith(epochs) for line in together.splitlines() if line.strip()
+        )
+    assert page.read_text(encoding="utf-8").count("<svg") == 3
+    assert "51,857 of" in page.with_suffix(".md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--num-devices", "0"], "at least 1"),
+        (["--mfu", "20"], "share of the peak"),
+        (["--device", "abacus"], "'abacus' is not known. These are: H100"),
+        (["--price", "-1"], "must not be negative"),
+    ],
+)
+def test_an_assumption_that_cannot_be_is_refused(
+    flags: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(TINY / "stage1.yaml"), *flags]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_batch_that_devices_do_not_divide_names_rows_and_devices_that_do() -> None:
+    with pytest.raises(DevicesError, match=r"Make it 6 rows, take 2 device\(s\)") as problem:
+        settings_for_plan(str(TINY / "stage1.yaml"), ["--per_device_train_batch_size", "2"], num_devices=3)
+    assert problem.value.usable == 2
+    with pytest.raises(DevicesError, match="or change per_device_train_batch_size"):
+        settings_for_plan(str(TINY / "stage1.yaml"), ["--per_device_train_batch_size", "64"])
+
+
+def test_a_curve_is_drawn_with_its_ends_beside_it() -> None:
+    lines = text_curve(lambda step: 3.0 if step < 5 else 1.0, 10)
+    assert lines[0].split("|") == ["         3 ", "*****"]
+    assert lines[-2].split("|") == ["         1 ", "     *****"]
+    assert lines[-1].endswith("step 10")
+    assert text_curve(lambda step: 2.0, 1000)[0].startswith("         2 |***")
+    assert len(text_curve(lambda step: 2.0, 1)) == 2

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
 
 MAX_PLANNED_SHARE = 0.9
+UNEVEN_SHARES = 1.2  # of the even share: what the first GPU holds when the first dimension is not divided evenly
 NUM_STEPS = 2  # the first makes the optimizer's moments, which the second's peak stands on
 # What the tracker calls a kind of tensor -> what a person does.
 KINDS = {
@@ -146,6 +147,11 @@ def describe_memory(plan: MemoryPlan, *, device_bytes: int | None = None) -> str
         f"  between steps     {plan.state_bytes / 1e9:,.2f} GB of weights and moments; "
         f"by the count of parameters {plan.state_bytes_by_formula / 1e9:,.2f} GB"
     )
+    if plan.state_bytes > UNEVEN_SHARES * plan.state_bytes_by_formula:
+        lines.append(
+            "  note: FSDP2 divides a tensor along its first dimension, experts along their number. More GPUs than that "
+            "save nothing and gather padding: shard over as many as divide it, and replicate that (HSDP)"
+        )
     if device_bytes:
         share = plan.peak_bytes / device_bytes
         verdict = "fits" if share <= MAX_PLANNED_SHARE else "does not fit"

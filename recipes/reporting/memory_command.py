@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from modeling_ling.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 
@@ -71,14 +72,10 @@ def plan_memory(path: str, overrides: Sequence[str], num_devices: int, gpu_gb: f
     from recipes.running.plan_settings import settings_for_plan
 
     kind, settings = settings_for_plan(path, [*overrides, "--bf16", "true"])
-    source = settings.init_from
-    try:
-        config = load_config(source)
-    except Exception:
-        if source.startswith(PRESET_PREFIX):
-            raise
-        source = settings.plan_preset
-        config = load_config(source)
+    # A stage that has not run yet, or a model on the Hub: a plan waits for neither.
+    is_here = settings.init_from.startswith(PRESET_PREFIX) or (Path(settings.init_from) / "config.json").is_file()
+    source = settings.init_from if is_here else settings.plan_preset
+    config = load_config(source)
     checkpointing = bool(settings.gradient_checkpointing or getattr(settings, "activation_checkpointing", False))
     rows = settings.per_device_train_batch_size * (2 if kind == "dpo" else 1)
     plan = simulate(

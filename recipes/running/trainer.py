@@ -22,6 +22,7 @@ from recipes.reporting.devices import current_device_name, model_flops_utilizati
 from recipes.reporting.moe_metrics import StepStatistics
 from recipes.running.checkpoints import load_optimizer_moments
 from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, read_marker, write_json
+from recipes.running.sharding import use_own_precision
 from recipes.running.step_guard import GuardedSteps
 from recipes.running.stopping import SignalWatch, disk_errors_named, remove_unmarked, strict_json
 
@@ -135,6 +136,7 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         self.run_id = None if start is None else start.run_id
         self._last_log_time: float | None = None
         super().__init__(*args, **kwargs)
+        use_own_precision(self.accelerator)
         self.model.config.output_router_logits = True
         if self.args.freeze_router:
             self.model.freeze_router()

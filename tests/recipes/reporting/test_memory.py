@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recipes.__main__ import main
+from recipes.reporting.memory import MemoryPlan, describe_memory
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ROOT / "recipes" / "configs" / "tiny"
@@ -96,6 +97,12 @@ def test_the_command_says_what_fits(capsys):
     small = capsys.readouterr().out
     assert "2 row(s) of 512 tokens" in small
     assert "does not fit a GPU of" in small
+    assert "HSDP" not in fits + small
+
+
+def test_more_devices_than_experts_are_told_to_replicate():
+    plan = MemoryPlan(peak_bytes=10, bytes_at_peak={"OPT": 10}, state_bytes=4, state_bytes_by_formula=1)
+    assert "HSDP" in describe_memory(plan)
 
 
 def test_a_mistake_is_one_sentence(tmp_path, capsys):

@@ -129,6 +129,21 @@ class LoadedModel(TransformersModel):
             responses.append(EndedResponse(query=doc.query, text=[], answers=[fault], logprobs=unknown))
         return responses
 
+    def tok_encode_pair(
+        self, context: str, continuations: list[str], pairwise: bool = False
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Return the tokens of a prompt, once for each option, and those of the options.
+
+        A chat message begins right behind the template's last character. lighteval puts the space there that a word
+        within a line has before it, and cuts a line break off the template to begin the option with it.
+        """
+        if self.options.base:
+            pairs: tuple[list[list[int]], list[list[int]]] = super().tok_encode_pair(context, continuations, pairwise)
+            return pairs
+        tokens: list[int] = self.tokenizer(context, add_special_tokens=self.add_special_tokens)["input_ids"]
+        options = [self.tokenizer(text.lstrip(), add_special_tokens=False)["input_ids"] for text in continuations]
+        return [tokens] * len(options), options
+
     def _longest_choice(self, doc: Doc) -> int:
         """Return how many tokens the model reads of a document: its prompt with the longest choice but its last."""
         pairs = self.tok_encode_pair(self.prompt_manager.prepare_prompt(doc), doc.choices, pairwise=True)

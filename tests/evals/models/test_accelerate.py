@@ -110,6 +110,20 @@ def test_options_are_compared_after_one_start(tmp_path):
     assert (contexts, continuations) == ([[BOS, 3, 5, 4]], [[6]])
 
 
+def test_an_option_begins_a_chat_message_without_a_space_and_a_completion_with_one(models, tmp_path):
+    """The template ends with a line break, which stays its own."""
+    from evals.models.accelerate import LoadedModel
+
+    found = {}
+    for base in (False, True):
+        model = LoadedModel(ModelOptions(model=str(models[0]), output=tmp_path / "out", base=base))
+        prompt = "Answer:" if base else "<role>ASSISTANT</role>\n"
+        contexts, options = model.tok_encode_pair(prompt, [" A", " B"], pairwise=True)
+        found[base] = [model.tokenizer.decode(tokens) for tokens in (*contexts, *options)]
+    assert found[False] == ["<role>ASSISTANT</role>\n"] * 2 + ["A", "B"]
+    assert found[True] == ["Answer:"] * 2 + [" A", " B"]
+
+
 def test_a_chat_model_without_a_template_is_told_of_base(tmp_path):
     with pytest.raises(UsageError, match="no chat template; --base"):
         prompt_ids(folder_of(tmp_path, "none", "bos"), "hello")

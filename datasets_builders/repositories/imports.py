@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
-from datasets_builders.curation.syntax.metrics import meter_of
+from datasets_builders.curation.syntax.metrics import found_in_tree, meter_of
 from datasets_builders.curation.syntax.parsing import load_grammar, parse
 from datasets_builders.languages.grammars import GRAMMARS
 from datasets_builders.repositories import statements
@@ -139,7 +139,8 @@ def imports_as_json(language: str, text: str) -> dict[str, Any]:
 
 def metrics_and_imports(language: str, text: str) -> dict[str, Any]:
     """Return the metrics of a file and, under `imports`, its imports, from one parse; for `ParserProcess`."""
-    return _with_imports(language, text, lambda root, source: asdict(meter_of(language).measure_tree(root, source)))
+    meter = meter_of(language)
+    return _with_imports(language, text, lambda *parsed: asdict(meter.measure_tree(*parsed)))
 
 
 def metrics_imports_and_prose(language: str, text: str) -> dict[str, Any]:
@@ -147,11 +148,14 @@ def metrics_imports_and_prose(language: str, text: str) -> dict[str, Any]:
     return _with_imports(language, text, meter_of(language).measure_with_prose)
 
 
-def _with_imports(language: str, text: str, measure: "Callable[[Node, bytes], dict[str, Any]]") -> dict[str, Any]:
-    source = text.encode("utf-8", "replace")
-    root = parse(meter_of(language).parser, source).root_node
-    found = _imports_of(language, root, source) if may_import(language, source) else FileImports()
-    return measure(root, source) | {"imports": found.as_json()}
+def _with_imports(
+    language: str, text: str, measure: "Callable[[Node, bytes, float], dict[str, Any]]"
+) -> dict[str, Any]:
+    def find(root: "Node", source: bytes, error_fraction: float) -> dict[str, Any]:
+        found = _imports_of(language, root, source) if may_import(language, source) else FileImports()
+        return measure(root, source, error_fraction) | {"imports": found.as_json()}
+
+    return found_in_tree(language, text, find)
 
 
 def _imports_of(language: str, root: "Node", source: bytes, depth: int = 0) -> FileImports:

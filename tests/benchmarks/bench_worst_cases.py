@@ -2,23 +2,26 @@
 
 python tests/benchmarks/bench_worst_cases.py [--size 500000] [--only NAME]
 
-Processor time of this process, and for the syntax check, which parses in another one, wall time. A step that removes
-the file ends its row's work as it would in a build, but each step sees each file as it was.
+Processor time of this process, and for the syntax check, which parses in another one, of both. A step that removes the
+file ends its row's work as it would in a build, but each step sees each file as it was. The last column says why the
+syntax check removes a file.
 """
 
 import argparse
+import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from datatrove.data import Document
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from datasets_builders.building.steps import Step
+from datasets_builders.building.steps import Removed, Step
 from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex, Decontamination
 from datasets_builders.curation.deduplication.near import SignatureWriter
 from datasets_builders.curation.rules.code_rules import RuleLimits
@@ -58,7 +61,8 @@ def main() -> int:
                 shown = " ".join(
                     f"{found:>11.1f}{'!' if found < MIN_MEGABYTES_PER_SECOND else ' '}" for found in speeds
                 )
-                print(f"{name:28s} {len(text.encode()) / 1e3:>6.0f} {shown}", flush=True)
+                reason = reason_of(steps[SyntaxAndImports.name], path, language, text)
+                print(f"{name:28s} {len(text.encode()) / 1e3:>6.0f} {shown} {reason}", flush=True)
         for step in steps.values():
             step.end()
     print(f"{slow} below {MIN_MEGABYTES_PER_SECOND} MB/s")
@@ -111,7 +115,23 @@ def speed_of(step: Step, path: str, language: str, text: str) -> float:
         for outcome in step.process_batch([Document(text, "0" * 32, metadata=known)]):
             list(outcome)
 
-    return per_second(work, text, time.perf_counter if isinstance(step, SyntaxAndImports) else time.process_time)
+    return per_second(work, text, partial(seconds_with_child, step))
+
+
+def seconds_with_child(step: Step) -> float:
+    """Return the processor time of this process and of the parsers' processes, those that ended included."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    parser = step._parser if isinstance(step, SyntaxAndImports) else None
+    child = parser._child if parser else None
+    alive = int(Path(f"/proc/{child.pid}/schedstat").read_text().split()[0]) / 1e9 if child else 0.0
+    return time.process_time() + ended.ru_utime + ended.ru_stime + alive
+
+
+def reason_of(step: Step, path: str, language: str, text: str) -> str:
+    """Return why a step removes a file, or an empty string."""
+    known = {"path": path, "language": language, "license": "MIT", "repository": "r", "kind": "code"}
+    (outcomes,) = step.process_batch([Document(text, "0" * 32, metadata=known)])
+    return next((outcome.reason for outcome in outcomes if isinstance(outcome, Removed)), "")
 
 
 def per_second(work: Callable[[], None], text: str, clock: Callable[[], float]) -> float:

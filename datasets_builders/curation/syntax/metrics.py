@@ -6,12 +6,18 @@ comments, functions and blocks in the tree that the syntax check has anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from datasets_builders.curation.syntax.parsing import error_fraction, load_grammar, load_parser, parse
+from datasets_builders.curation.syntax.parsing import (
+    error_fraction,
+    load_grammar,
+    load_parser,
+    max_error_fraction,
+    parse,
+)
 from datasets_builders.curation.syntax.prose import PROSE, pieces_of_prose
 from datasets_builders.languages.grammars import GRAMMARS
 
@@ -63,17 +69,18 @@ class Meter:
         Source: paper 2.2.1 names comment ratio and effective lines; the definitions are ours.
         """
         source = text.encode("utf-8", "replace")
-        return self.measure_tree(parse(self.parser, source).root_node, source)
+        root = parse(self.parser, source).root_node
+        return self.measure_tree(root, source, error_fraction(self.language, root, source))
 
-    def measure_tree(self, root: Node, source: bytes) -> CodeMetrics:
+    def measure_tree(self, root: Node, source: bytes, error_fraction: float) -> CodeMetrics:
         """Measure a file that is parsed already."""
-        return _metrics_of(self.language, self._captures(root, has_strings=False), root, source)
+        return _metrics_of(self._captures(root, has_strings=False), source, error_fraction)
 
-    def measure_with_prose(self, root: Node, source: bytes) -> dict[str, Any]:
+    def measure_with_prose(self, root: Node, source: bytes, error_fraction: float) -> dict[str, Any]:
         """Return as JSON the metrics of a parsed file and, under `PROSE`, the texts of its comments and strings."""
         found = self._captures(root, has_strings=True)
         spans = [_merged(_spans(found, name)) for name in ("comment", "string", "code")]
-        return asdict(_metrics_of(self.language, found, root, source)) | {PROSE: pieces_of_prose(source, *spans)}
+        return asdict(_metrics_of(found, source, error_fraction)) | {PROSE: pieces_of_prose(source, *spans)}
 
     def _captures(self, root: Node, has_strings: bool) -> dict[str, list[Node]]:
         from tree_sitter import QueryCursor
@@ -81,12 +88,12 @@ class Meter:
         return QueryCursor(_query(self.language, has_strings)).captures(root)
 
 
-def _metrics_of(language: str, found: Mapping[str, list[Node]], root: Node, source: bytes) -> CodeMetrics:
+def _metrics_of(found: Mapping[str, list[Node]], source: bytes, error_fraction: float) -> CodeMetrics:
     comments = _merged(_spans(found, "comment"))
     blocks = sorted((node.start_byte, -node.end_byte) for node in found.get("block", ()))
     size = max(len(source), 1)
     return CodeMetrics(
-        error_fraction=error_fraction(language, root, source),
+        error_fraction=error_fraction,
         comment_fraction=sum(end - start for start, end in comments) / size,
         effective_lines=_effective_lines(source, comments),
         num_functions=len(found.get("function", ())),
@@ -108,13 +115,24 @@ def meter_of(language: str) -> Meter:
 
 def measure(language: str, text: str) -> dict[str, Any]:
     """Return the metrics of a file as JSON; for `ParserProcess`."""
-    return asdict(meter_of(language).measure(text))
+    meter = meter_of(language)
+    return found_in_tree(language, text, lambda *parsed: asdict(meter.measure_tree(*parsed)))
 
 
 def measure_with_prose(language: str, text: str) -> dict[str, Any]:
     """Return the metrics and the prose of a file as JSON; for `ParserProcess`."""
-    meter, source = meter_of(language), text.encode("utf-8", "replace")
-    return meter.measure_with_prose(parse(meter.parser, source).root_node, source)
+    return found_in_tree(language, text, meter_of(language).measure_with_prose)
+
+
+def found_in_tree(language: str, text: str, find: Callable[[Node, bytes, float], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a function of tree, source and error fraction finds in a file; of a broken one that fraction alone.
+
+    A broken file is removed, and a query over its tree costs time: with the square of the parts of an error.
+    """
+    source = text.encode("utf-8", "replace")
+    root = parse(meter_of(language).parser, source).root_node
+    fraction = error_fraction(language, root, source)
+    return find(root, source, fraction) if fraction <= max_error_fraction(language) else {"error_fraction": fraction}
 
 
 @cache

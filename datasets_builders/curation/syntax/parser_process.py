@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -29,9 +30,12 @@ MEMORY_BYTES, MEMORY_PER_BYTE = 1 << 30, 200
 # py-tree-sitter 0.26 never frees what a parser read (tree-sitter/py-tree-sitter#464 is the like of it for `Node.text`):
 # the child holds all texts that it has seen, so that it is replaced before they count.
 BYTES_OF_A_CHILD = 128 << 20
-# Far above what the parser's budget lets a file take: the last resort against a grammar that hangs.
-ANSWER_SECONDS = 120.0
-_HEADER = struct.Struct("!HI")
+# Processor time of a file, some hundred times what code needs: for what the parser's budgets do not see, such as one
+# step of a parser that mends an error thousands of brackets deep. The system ends the child, whatever it does then.
+SECONDS_OF_A_FILE, SECONDS_PER_MEGABYTE = 20.0, 20.0
+# By the clock, for a child that does not even work.
+ANSWER_SECONDS = 600.0
+_HEADER = struct.Struct("!HId")  # bytes of the language's name, bytes of the text, seconds
 
 
 class ParserLost(Exception):
@@ -61,8 +65,8 @@ class ParserProcess:
         """Return what the function says of a file; None for a language without a grammar.
 
         Raises:
-            ParseTooCostly: the parser's budget is spent.
-            ParserLost: the file killed the child, or kept it for two minutes.
+            ParseTooCostly: the parser's budget is spent, or the file's processor time.
+            ParserLost: the file killed the child, or kept it for ten minutes.
         """
         if language not in GRAMMARS:
             return None
@@ -71,9 +75,10 @@ class ParserProcess:
             self.close()
         child = self._child or self._start()
         self._bytes_read += len(raw)
+        seconds = SECONDS_OF_A_FILE + SECONDS_PER_MEGABYTE * len(raw) / 1e6
         try:
             assert child.stdin is not None
-            child.stdin.write(_HEADER.pack(len(name), len(raw)) + name + raw)
+            child.stdin.write(_HEADER.pack(len(name), len(raw), seconds) + name + raw)
             child.stdin.flush()
         except BrokenPipeError:
             raise self._lost() from None
@@ -105,10 +110,12 @@ class ParserProcess:
             raise self._lost()
         return json.loads(line)
 
-    def _lost(self) -> ParserLost:
+    def _lost(self) -> ParserLost | ParseTooCostly:
         child = self._child
         self.close()
         code = child.returncode if child else None
+        if code == -signal.SIGVTALRM:
+            return ParseTooCostly("more processor time than code needs")
         return ParserLost(f"ended with signal {-code}" if code and code < 0 else "gave no answer")
 
     def close(self) -> None:
@@ -134,13 +141,16 @@ def serve(name: str, requests: IO[bytes], answers: IO[bytes]) -> None:
     module, _, attribute = name.partition(":")
     function = getattr(importlib.import_module(module), attribute)
     while header := requests.read(_HEADER.size):
-        name_bytes, text_bytes = _HEADER.unpack(header)
+        name_bytes, text_bytes, seconds = _HEADER.unpack(header)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES + MEMORY_PER_BYTE * text_bytes, resource.RLIM_INFINITY))
         language, text = requests.read(name_bytes).decode(), requests.read(text_bytes).decode()
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
         try:
             answer = function(language, text)
         except ParseTooCostly as error:
             answer = {"too_costly": str(error)}
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 

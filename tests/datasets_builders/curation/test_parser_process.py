@@ -62,6 +62,63 @@ def test_the_budget_ends_what_would_take_all_memory():
         assert parser.read("C#", GOOD)["error_fraction"] == 0
 
 
+def spin(language: str, text: str) -> dict[str, float]:
+    """Work for ever on a text that says so, in the child."""
+    while text == "for ever":
+        pass
+    return {"error_fraction": 0.0}
+
+
+def test_the_processor_time_of_a_file_has_an_end(monkeypatch):
+    monkeypatch.setattr("datasets_builders.curation.syntax.parser_process.SECONDS_OF_A_FILE", 0.1)
+    with ParserProcess("tests.datasets_builders.curation.test_parser_process:spin") as parser:
+        with pytest.raises(ParseTooCostly, match="more processor time than code needs"):
+            parser.read("Java", "for ever")
+        assert parser.read("Java", GOOD) == {"error_fraction": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("language", "piece"),
+    [
+        ("Shell", "a@"),
+        ("Shell", "<"),
+        ("Shell", "fn f(){"),
+        ("Python", "\\\n"),
+        ("Lua", "["),
+        ("Lua", "a<"),
+        ("Lua", "&"),
+    ],
+)
+def test_a_scanner_that_reads_the_file_again_for_each_token_is_stopped(language, piece):
+    """Each took seconds for 40 kB, and four times as long for twice as much."""
+    with pytest.raises(ParseTooCostly):
+        measure(language, piece * (100_000 // len(piece)))
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("Shell", "// a\n" * 20_000),
+        ("Shell", "ls -l $HOME | grep a@b\n" * 4_000),
+        ("Python", "total = first + \\\n    second\n" * 3_000),
+        ("Python", "rows = [\n" + "    # a row\n    1,\n" * 5_000 + "]\n"),
+        ("Lua", "local a = b[c[d]] < 2\n" * 4_000),
+        ("C", "0x1f, ".join(["int a[] = {", *[""] * 15_000, "};\n"])),
+        ("Rust", "fn f() { g(h(&[1, 2])); }\n" * 4_000),
+    ],
+)
+def test_long_files_of_code_stay_within_the_budgets(language, text):
+    assert measure(language, text)["error_fraction"] == 0
+
+
+def test_a_broken_file_is_not_queried_and_an_error_of_too_many_parts_is_too_costly():
+    assert measure("Python", "(" * 1_000) == {"error_fraction": 1.0}
+    code = "int add(int a, int b) { return a + b; }\n"
+    assert measure("C", code * 100 + "#else }\n")["num_functions"] == 100
+    with pytest.raises(ParseTooCostly, match="an error of"):
+        measure("C", code * 10_000 + "(" * 30_000)
+
+
 def mutated(text: str, generator: random.Random) -> bytes:
     raw = bytearray(text.encode()[:8000])
     for _ in range(generator.randrange(1, 6)):

@@ -10,11 +10,9 @@ What was packed is kept on disk under a fingerprint of all that it depends on.
 from __future__ import annotations
 
 import hashlib
-import heapq
 import json
 import os
 import shutil
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from datasets_builders.tokenized.bin_packing import best_fit
 from recipes.data.chunking import FIM_SLACK_TOKENS, Chunk, Chunker
 from recipes.data.token_store import TokenStore
 from recipes.objectives.fim import FimConfig, resolve_markers
@@ -85,49 +84,6 @@ class PackedWindows:
         """Return where each chunk of one window ends, the last being the number of real tokens: int64 (chunks,)."""
         first, last = int(self._first_chunk[window]), int(self._first_chunk[window + 1])
         return self._ends[first:last].astype(np.int64)
-
-
-def best_fit(lengths: Iterable[int], capacity: int) -> list[list[int]]:
-    """Lay items into as few bins as best fit, largest first, finds; no item is split.
-
-    Args:
-        lengths: of the items, each at most `capacity`.
-        capacity: of a bin.
-
-    Returns:
-        The item numbers of each bin.
-
-    Raises:
-        ValueError: an item is longer than a bin.
-
-    Source: best-fit decreasing, as Ding et al. (2404.10830) use it for language models.
-    """
-    sizes = list(lengths)
-    bins: list[list[int]] = []
-    # Rooms of open bins in rising order; `open_bins[room]` is a heap, so equal rooms are used in the order of opening.
-    rooms: list[int] = []
-    open_bins: dict[int, list[int]] = {}
-    for item in sorted(range(len(sizes)), key=lambda item: (-sizes[item], item)):
-        size = sizes[item]
-        if size > capacity:
-            raise ValueError(f"Item {item} has {size} tokens: it does not fit into a window of {capacity}.")
-        position = bisect_left(rooms, size)
-        if position == len(rooms):
-            bins.append([item])
-            number, room = len(bins) - 1, capacity - size
-        else:
-            old_room = rooms[position]
-            number = heapq.heappop(open_bins[old_room])
-            if not open_bins[old_room]:
-                del open_bins[old_room], rooms[position]
-            bins[number].append(item)
-            room = old_room - size
-        if room > 0:
-            if room not in open_bins:
-                open_bins[room] = []
-                insort(rooms, room)
-            heapq.heappush(open_bins[room], number)
-    return bins
 
 
 def _write_windows(folder: Path, chunks: Iterable[Chunk], seq_length: int, pad_id: int) -> tuple[int, int]:

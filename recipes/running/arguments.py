@@ -52,7 +52,7 @@ class SFTArguments(SFTKeys, SFTConfig):
     def __post_init__(self) -> None:
         self.expand_paths()
         self.dataset_kwargs = {"skip_prepare_dataset": True}
-        self.packing, self.assistant_only_loss = False, False  # done by chat_data.py, before TRL sees the rows
+        self.packing, self.assistant_only_loss = False, False  # done by chat_rows.py, before TRL sees the rows
         self.max_length = self.sequence_length
         super().__post_init__()
         _apply_common_defaults(self)

@@ -97,6 +97,12 @@ class StageArguments(LibraryArguments):
     freeze_router: bool = field(
         default=False, metadata={"help": "do not train the routers; their losses are then logged, not added"}
     )
+    packed_dir: str = field(
+        default="{data_root}/packed", metadata={"help": "where encoded and packed rows are kept for the next run"}
+    )
+    packing_workers: int | None = field(
+        default=None, metadata={"help": "processes that encode and pack; null: one per core where there is much to do"}
+    )
     show_batch: bool = field(default=False, metadata={"help": "decode the first batch and stop"})
     dry_run: bool = field(default=False, metadata={"help": "print the plan and stop"})
     push_to_hub_repo: str | None = field(
@@ -157,13 +163,12 @@ class StageArguments(LibraryArguments):
             )
         if self.per_device_train_batch_size < 1:
             self.refuse("per_device_train_batch_size", "it must be at least 1", "It counts rows per device.")
-        max_samples = getattr(self, "max_samples", None)
-        if max_samples is not None and max_samples < 1:
-            self.refuse("max_samples", "it must be at least 1", "null takes all rows.")
         if self.on_nonfinite not in NONFINITE_POLICIES:
             self.refuse("on_nonfinite", f"it must be one of {', '.join(NONFINITE_POLICIES)}", "stop is the safe one.")
         if self.max_nonfinite_steps < 0:
             self.refuse("max_nonfinite_steps", "it counts updates", "0 stops at the first.")
+        if self.packing_workers is not None and self.packing_workers < 1:
+            self.refuse("packing_workers", "it must be at least 1", "null takes one per core.")
         if self.router_warmup_steps < 0:
             self.refuse("router_warmup_steps", "it counts optimizer steps", "0 leaves the warm-up out.")
         if self.router_warmup_steps and self.freeze_router:
@@ -304,15 +309,72 @@ class PretrainKeys(StageArguments):
 
 
 @dataclass
-class SFTKeys(StageArguments):
+class ChatKeys(StageArguments):
+    """Keys of what recipes/sft.py and recipes/dpo.py read."""
+
+    dataset: str = field(default="", metadata={"help": "folder, file (.jsonl, .json, .parquet) or org/name[@revision]"})
+    datasets: dict | str | None = field(
+        default=None,
+        metadata={"help": "instead of dataset: several of them, each with its share of the tokens (3, 1, 1, say)"},
+    )
+    dataset_split: str = field(default="train", metadata={"help": "split of the datasets"})
+    dataset_columns: dict | str | None = field(
+        default=None,
+        metadata={
+            "help": "where a dataset names its columns otherwise: messages, prompt, completion, chosen, rejected, "
+            "system, role or content to its own name"
+        },
+    )
+    dataset_roles: dict | str | None = field(
+        default=None, metadata={"help": "a dataset's name of a role to user, assistant, system, tool or observation"}
+    )
+    dataset_streaming: bool = field(
+        default=False, metadata={"help": "read datasets of the Hub as they come, without a copy on disk"}
+    )
+    max_samples: int | None = field(default=None, metadata={"help": "take only the first rows, for a trial"})
+
+    def shares_of_datasets(self) -> dict[str, float]:
+        """Return the datasets with their shares of the tokens; one alone has all."""
+        if self.datasets is None:
+            return {self.dataset: 1.0}
+        wanted = self.mapping_of("datasets")
+        if not wanted:
+            self.refuse("datasets", "at least one dataset is wanted", "Write {org/name: 1}, or use dataset.")
+        for name, share in wanted.items():
+            if not isinstance(share, (int, float)) or isinstance(share, bool) or share <= 0:
+                self.refuse("datasets", f"the share of {name} must be a number above 0", "Write {org/name: 3, ...}.")
+        return {
+            str(name).replace(DATA_ROOT_PLACEHOLDER, self.data_root): share / sum(wanted.values())
+            for name, share in wanted.items()
+        }
+
+    def check_datasets(self) -> None:
+        """Check the keys of the data."""
+        self.shares_of_datasets()
+        for key in ("dataset_columns", "dataset_roles"):
+            if getattr(self, key) is not None:
+                self.mapping_of(key)
+        if self.max_samples is not None and self.max_samples < 1:
+            self.refuse("max_samples", "it must be at least 1", "null takes all.")
+        if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
+            self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
+
+
+@dataclass
+class SFTKeys(ChatKeys):
     """Keys of recipes/sft.py."""
 
     kind: ClassVar[str] = "sft"
 
     output_dir: str = field(default="outputs/sft", metadata={"help": "the run's folder, a model folder at the end"})
-    dataset: str = field(default="{data_root}/datasets/sft", metadata={"help": "folder or org/name[@revision]"})
-    dataset_split: str = field(default="train", metadata={"help": "split of the dataset"})
-    max_samples: int | None = field(default=None, metadata={"help": "take only the first rows, for a trial"})
+    dataset: str = field(
+        default="{data_root}/datasets/sft",
+        metadata={"help": "folder, file (.jsonl, .json, .parquet) or org/name[@revision]"},
+    )
+    over_length: str = field(
+        default="drop",
+        metadata={"help": "conversations longer than sequence_length: drop, or split into rows of their own"},
+    )
     global_batch_rows: int = field(default=8, metadata={"help": "packed rows of one optimizer step over all devices"})
     bf16: bool | None = field(default=False, metadata={"help": "mixed precision"})  # type: ignore[assignment]  # TRL widens it
     activation_checkpointing: bool | None = field(default=False, metadata={"help": "trade compute for memory"})
@@ -324,21 +386,23 @@ class SFTKeys(StageArguments):
     def finish(self) -> None:
         """Check the values and derive what follows from them."""
         self.check_stage()
-        if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
-            self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
+        self.check_datasets()
+        if self.over_length not in ("drop", "split"):
+            self.refuse("over_length", "it must be drop or split", "drop leaves long conversations out.")
         self.derive_accumulation("global_batch_rows", self.global_batch_rows)
 
 
 @dataclass
-class DPOKeys(StageArguments):
+class DPOKeys(ChatKeys):
     """Keys of recipes/dpo.py."""
 
     kind: ClassVar[str] = "dpo"
 
     output_dir: str = field(default="outputs/dpo", metadata={"help": "the run's folder, a model folder at the end"})
-    dataset: str = field(default="{data_root}/datasets/dpo", metadata={"help": "folder or org/name[@revision]"})
-    dataset_split: str = field(default="train", metadata={"help": "split of the dataset"})
-    max_samples: int | None = field(default=None, metadata={"help": "take only the first pairs, for a trial"})
+    dataset: str = field(
+        default="{data_root}/datasets/dpo",
+        metadata={"help": "folder, file (.jsonl, .json, .parquet) or org/name[@revision]"},
+    )
     global_batch_pairs: int = field(default=8, metadata={"help": "pairs of one optimizer step over all devices"})
     bf16: bool | None = field(default=False, metadata={"help": "mixed precision"})  # type: ignore[assignment]  # TRL widens it
     activation_checkpointing: bool | None = field(default=False, metadata={"help": "trade compute for memory"})
@@ -349,8 +413,7 @@ class DPOKeys(StageArguments):
     def finish(self) -> None:
         """Check the values and derive what follows from them."""
         self.check_stage()
-        if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
-            self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
+        self.check_datasets()
         self.derive_accumulation("global_batch_pairs", self.global_batch_pairs)
 
 

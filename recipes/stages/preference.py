@@ -6,18 +6,18 @@ router's balance and z-loss are added as in every stage.
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from recipes.running.recipe_loading import RecipeError
-from recipes.stages.stage import Stage
+from recipes.stages.chat_stage import ChatStage
 
 if TYPE_CHECKING:
+    from datasets import Dataset as TableDataset
+    from torch.utils.data import Dataset
     from transformers import PreTrainedTokenizerBase
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
-    from recipes.data.chat_data import Removals
     from recipes.reporting.planning import StagePlan
     from recipes.running.arguments import DPOArguments
     from recipes.running.trainer import LingTrainerMixin
@@ -25,14 +25,22 @@ if TYPE_CHECKING:
 Pair = dict[str, list[int]]
 
 
-def _pair_tokens(pair: Pair) -> int:
-    return 2 * len(pair["prompt_ids"]) + len(pair["chosen_ids"]) + len(pair["rejected_ids"])
+def _as_table(rows: Dataset[Pair], folder: Path) -> TableDataset:
+    """Return the pairs of all epochs as a table on disk, mapped: TRL adds the reference's figures as columns."""
+    from datasets import Dataset as TableDataset
+
+    return TableDataset.from_generator(_each, gen_kwargs={"rows": rows}, cache_dir=str(folder))
+
+
+def _each(rows: Dataset[Pair]) -> Iterator[Pair]:
+    for place in range(len(cast(Sized, rows))):
+        yield rows[place]
 
 
 def make_dpo_trainer(
     model: BailingMoeForCausalLM,
     settings: DPOArguments,
-    rows: list[Pair],
+    rows: Dataset[Pair],
     tokenizer: PreTrainedTokenizerBase,
     reference: BailingMoeForCausalLM | None = None,
     **ours: Any,
@@ -52,7 +60,7 @@ def make_dpo_trainer(
     import copy
 
     import torch
-    from datasets import Dataset
+    from datasets import Dataset as TableDataset
     from trl import DPOTrainer
     from trl.trainer import dpo_trainer
 
@@ -97,27 +105,23 @@ def make_dpo_trainer(
             model=model,
             ref_model=None if precomputes or reference is None else reference.requires_grad_(False).eval(),
             args=settings,
-            train_dataset=Dataset.from_list(rows),
+            # TRL looks at the columns of a table; the pairs themselves are read from memory maps.
+            train_dataset=_as_table(rows, Path(settings.packed_dir) / "tables")
+            if precomputes
+            else TableDataset.from_list([rows[0]]),
             processing_class=tokenizer,
             **ours,
         )
+    if not precomputes:
+        trainer.train_dataset = rows
     trainer.aux_loss_enabled = True  # a coefficient of 0 still has its load logged
     return trainer
 
 
-class DPOStage(Stage["DPOArguments"]):
-    """Preference optimisation; a row is a pair.
-
-    Attributes:
-        pairs: encoded, in the dataset's order; None until the data have been read.
-        rows: pairs of all epochs, in training order.
-    """
+class DPOStage(ChatStage["DPOArguments"]):
+    """Preference optimisation; a row is a pair, in another order each epoch."""
 
     kind = "dpo"
-    steps_depend_on_data = True
-    pairs: list[Pair] | None = None
-    removals: Removals
-    rows: list[Pair]
 
     @classmethod
     def arguments_class(cls) -> type[Any]:
@@ -126,75 +130,30 @@ class DPOStage(Stage["DPOArguments"]):
 
         return DPOArguments
 
-    def has_data(self) -> bool:
-        """Whether the dataset is a folder here, so that its pairs can be counted."""
-        return Path(self.settings.dataset).is_dir()
-
-    def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Encode the pairs and put them into the order of all epochs."""
-        from recipes.data.chat_data import encode_preferences, epoch_order, read_rows
-
-        settings = self.settings
-        rows = islice(read_rows(settings.dataset, settings.dataset_split), settings.max_samples)
-        pairs, self.removals = encode_preferences(rows, tokenizer, settings.sequence_length)
-        if not pairs:
-            raise RecipeError(
-                f"dataset: {settings.dataset} has no pair to train on ({self.removals.describe()}). Raise "
-                "sequence_length or give another dataset."
-            )
-        self.pairs = pairs
-        epochs, rows_per_step = int(settings.num_train_epochs), settings.batch_rows_per_step
-        self.rows = [pairs[index] for index in epoch_order(len(pairs), epochs, rows_per_step, settings.seed)]
-        settings.max_steps = len(self.rows) // rows_per_step
-
     def plan(self) -> StagePlan:
-        """Return the plan; its rows are pairs, so that its tokens are an upper bound of one side."""
-        from recipes.reporting.planning import SourcePlan, start_plan
-        from recipes.running.checkpoints import geometry_for_plan
-
-        settings = self.settings
-        plan = start_plan(settings, self.kind, geometry_for_plan(settings))
+        """Return the plan; its rows are pairs, so that its tokens are those of a prompt and two answers."""
+        settings, plan = self.settings, self.start_chat_plan()
         plan.notes.append("a row is a pair: two sequences through the policy and, without gradients, the reference")
-        if self.pairs is None:
-            plan.notes.append(f"steps depend on the data: {settings.dataset} is not built yet")
+        if self.rows is None:
             return plan
-        epochs = int(settings.num_train_epochs)
-        tokens = sum(map(_pair_tokens, self.pairs))
-        plan.sources = [SourcePlan("dpo", 1.0, tokens * epochs, tokens)]
-        plan.notes.append(
-            f"{len(self.pairs):,} pairs, {epochs} epoch(s), beta {settings.beta}, loss {settings.loss_type}"
-        )
-        plan.notes.append(self.removals.describe())
+        epochs, num_pairs = int(settings.num_train_epochs), sum(map(len, self.rows.stores))
+        plan.notes.append(f"{num_pairs:,} pairs, {epochs} epoch(s), beta {settings.beta}, loss {settings.loss_type}")
+        plan.notes += self.removal_lines()
         return plan
 
     def describe_first_batch(self, tokenizer: PreTrainedTokenizerBase) -> str:
         """Return the first pairs, decoded."""
         from recipes.data.show_batch import describe_pair
 
-        shown = self.rows[: self.settings.per_device_train_batch_size]
-        return "\n\n".join(describe_pair(pair, tokenizer) for pair in shown)
-
-    def data_fingerprint(self) -> str:
-        """Return a hash of all pairs in their order and of the pairs of a step."""
-        from recipes.data.chat_data import fingerprint
-
-        return fingerprint(self.rows, self.settings.batch_rows_per_step)
+        places = range(min(self.settings.per_device_train_batch_size, len(self.read_rows)))
+        return "\n\n".join(describe_pair(self.read_rows[place], tokenizer) for place in places)
 
     def make_trainer(
         self, model: BailingMoeForCausalLM, tokenizer: PreTrainedTokenizerBase, **ours: Any
     ) -> LingTrainerMixin:
         """Return TRL's DPOTrainer with Ling's losses."""
-        return make_dpo_trainer(model, self.settings, self.rows, tokenizer, **ours)
-
-    def consumed_tokens(self, num_steps: int) -> dict[str, int]:
-        """Count the tokens of both sides of the pairs of the first steps."""
-        return {"dpo": sum(map(_pair_tokens, self.rows[: num_steps * self.settings.batch_rows_per_step]))}
+        return make_dpo_trainer(model, self.settings, self.read_rows, tokenizer, **ours)
 
     def facts(self) -> dict[str, Any]:
         """Return the counts of pairs and of what was removed, and the objective."""
-        return {
-            "pairs": len(self.pairs or ()),
-            "removed": self.removals.describe(),
-            "beta": self.settings.beta,
-            "loss": ", ".join(self.settings.loss_type),
-        }
+        return {**super().facts(), "beta": self.settings.beta, "loss": ", ".join(self.settings.loss_type)}

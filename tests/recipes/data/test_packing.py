@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
+from datasets_builders.tokenized.bin_packing import best_fit
 from datasets_builders.tokenized.token_files import write_token_store
 from modeling_ling.tokenizer import FIM_MARKERS, train_tokenizer
 from recipes.data.chunking import Chunker
-from recipes.data.packing import PackedWindows, best_fit, pack_documents
+from recipes.data.packing import PackedWindows, pack_documents
 from recipes.data.token_store import TokenStore
 from recipes.objectives.fim import FimConfig, resolve_markers
 

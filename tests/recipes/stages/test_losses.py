@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from recipes.data.chat_data import IGNORED_LABEL, encode_conversations, encode_preference, packed_epochs, read_rows
+from recipes.data.chat_rows import IGNORED_LABEL, ChatDataset, ChatSettings, ChatStore, open_chat_store
+from recipes.data.chat_sources import ChatSource
 from recipes.objectives.norm_head import score_tokens
 from recipes.running.arguments import DPOArguments, SFTArguments
 from recipes.running.checkpoints import load_model, load_tokenizer
@@ -19,6 +20,15 @@ from recipes.stages.fine_tuning import collate_rows, make_sft_trainer
 from recipes.stages.preference import make_dpo_trainer
 
 OURS = {"learning_rate_at": lambda step: 1e-3, "flops_per_token": 1.0}
+
+
+def store_of(small_world, tokenizer: Any, kind: str, max_tokens: int = 128, max_rows: int | None = None) -> ChatStore:
+    source = ChatSource(str(small_world.root / "datasets" / kind), max_rows=max_rows)
+    return open_chat_store(source, ChatSettings(kind, max_tokens), tokenizer, small_world.root / "test_rows")
+
+
+def rows_of(small_world, tokenizer: Any, kind: str = "sft", **sizes: int) -> ChatDataset:
+    return ChatDataset([store_of(small_world, tokenizer, kind, **sizes)], None, 1, 4 if not sizes else 1, 0)
 
 
 @pytest.fixture
@@ -37,9 +47,7 @@ def sft_trainer(small_world, tokenizer, model, command_line: Callable, tmp_path:
         SFTArguments, command_line("sft", tmp_path, router_aux_loss_coef=0.5, router_z_loss_coef=0.1)
     )
     model.config.router_aux_loss_coef, model.config.router_z_loss_coef = 0.5, 0.1
-    conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
-    rows = packed_epochs(conversations, 128, 1, 4, 0)
-    return make_sft_trainer(model, arguments, rows, tokenizer, **OURS)
+    return make_sft_trainer(model, arguments, rows_of(small_world, tokenizer), tokenizer, **OURS)
 
 
 def first_batch(trainer: Any) -> dict[str, torch.Tensor]:
@@ -99,24 +107,20 @@ def test_two_micro_batches_give_the_cross_entropy_and_gradient_of_one_twice_the_
 
 
 def test_only_assistant_tokens_are_learned_and_no_text_forges_a_turn(small_world, tokenizer: Any) -> None:
-    conversations, removals = encode_conversations(
-        read_rows(str(small_world.root / "datasets" / "sft"), "train"), tokenizer, 128
-    )
-    row = packed_epochs(conversations[:1], 128, 1, 1, 0)[0]
+    store = store_of(small_world, tokenizer, "sft", max_rows=1)
+    row = {name: values.tolist() for name, values in store.packed_row(0).items()}
     learned = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label != IGNORED_LABEL]
     assert tokenizer.decode(learned).startswith("def add_0(a, b):")
     assert learned[-1] == tokenizer.eos_token_id
     # The question holds a literal <role>: only the two of the template are the special token.
     assert row["input_ids"].count(tokenizer.convert_tokens_to_ids("<role>")) == 2
+    removals = store_of(small_world, tokenizer, "sft").removals
     assert dict(removals.counts) == {"longer than 128 tokens": 1}
     assert removals.examples["longer than 128 tokens"] == "too-long"
 
 
 def test_packed_conversations_do_not_see_each_other(small_world, tokenizer: Any, model: Any) -> None:
-    conversations, _ = encode_conversations(
-        read_rows(str(small_world.root / "datasets" / "sft"), "train"), tokenizer, 128
-    )
-    pair = collate_rows(packed_epochs(conversations[:2], 256, 1, 1, 0), tokenizer.pad_token_id)
+    pair = collate_rows([store_of(small_world, tokenizer, "sft", 256, 2).packed_row(0)], tokenizer.pad_token_id)
     assert (pair["position_ids"][0] == 0).sum() == 2
     start = int((pair["position_ids"][0] == 0).nonzero()[1])
     model.eval()
@@ -147,8 +151,8 @@ def test_token_scores_are_the_log_probabilities_of_the_models_own_logits(tokeniz
 
 @pytest.fixture
 def pairs(small_world, tokenizer: Any) -> list[dict[str, list[int]]]:
-    rows = read_rows(str(small_world.root / "datasets" / "dpo"), "train")
-    return [encode_preference(row, tokenizer) for row in rows][:8]
+    rows = rows_of(small_world, tokenizer, "dpo", max_rows=8)
+    return [rows[place] for place in range(8)]
 
 
 def sequence_log_probability(model: Any, pair: dict[str, list[int]], side: str) -> float:
@@ -219,10 +223,7 @@ def test_a_frozen_router_is_neither_trained_nor_added_in_sft_and_dpo(
             )
             model.config.router_z_loss_coef = 0.1
             if kind == "sft":
-                conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
-                trainer = make_sft_trainer(
-                    model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS
-                )
+                trainer = make_sft_trainer(model, arguments, rows_of(small_world, tokenizer), tokenizer, **OURS)
             else:
                 trainer = make_dpo_trainer(model, arguments, pairs, tokenizer, **OURS)
             trainer.current_gradient_accumulation_steps = 1
@@ -241,8 +242,7 @@ def test_the_trainer_counts_the_steps_of_a_routing_warm_up(
 ) -> None:
     arguments = parse_recipe(SFTArguments, command_line("sft", tmp_path, router_warmup_steps=4))
     model = load_model(str(small_world.model), tokenizer, torch.float32, 0, model_overrides(arguments))
-    conversations, _ = encode_conversations(read_rows(arguments.dataset, "train"), tokenizer, 128)
-    trainer = make_sft_trainer(model, arguments, packed_epochs(conversations, 128, 1, 4, 0), tokenizer, **OURS)
+    trainer = make_sft_trainer(model, arguments, rows_of(small_world, tokenizer), tokenizer, **OURS)
     shares = []
     router = model.model.layers[0].mlp.gate
     router.register_forward_pre_hook(lambda *_: shares.append(router.learned_share) if router.training else None)

@@ -1,0 +1,266 @@
+"""Sections 3.2.3 and 3.2.4: rows of other people's datasets as conversations and as preference pairs.
+
+Read are the formats that datasets have: `messages`, ShareGPT's `conversations`, TRL's prompt and completion, its
+preference formats with and without an explicit prompt; each list of messages may also be JSON text. Other names of
+columns and roles are mapped. What cannot be read for certain is a row removed with its reason, never a guess.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets_builders.tokenized.tokenization import UnusableRowError
+
+ASSISTANT = "assistant"
+# What the template can write, and names that others use for the same.
+KNOWN_ROLES = frozenset({"system", "user", ASSISTANT, "tool", "observation", "function"})
+ROLE_ALIASES = {"human": "user", "gpt": ASSISTANT, "developer": "system"}
+# Our names of columns and of a message's parts; `RowFormat.columns` maps them to a dataset's.
+COLUMNS = ("messages", "prompt", "completion", "chosen", "rejected", "system", "role", "content")
+# Marks of a message that is not to be learned: OpenAI's, axolotl's and ms-swift's.
+WEIGHT_KEYS = ("weight", "train", "loss")
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RowFormat:
+    """The names that a dataset has for what is read.
+
+    Args:
+        columns: one of COLUMNS to the dataset's name for it.
+        roles: a dataset's role to user, assistant, system, tool, observation or function.
+
+    Raises:
+        ValueError: a column or role that nothing is known of.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns.items():
+            if name not in COLUMNS or not isinstance(column, str):
+                raise ValueError(f"{name}: {column!r} maps nothing that is read. Columns are {', '.join(COLUMNS)}.")
+        for name, role in self.roles.items():
+            if role not in KNOWN_ROLES:
+                raise ValueError(f"{name}: {role!r} is no role. Roles are {', '.join(sorted(KNOWN_ROLES))}.")
+
+    def value(self, row: Mapping[str, Any], name: str) -> Any:
+        """Return what a row has under one of our names, None where it has nothing."""
+        return row.get(self.columns.get(name, name))
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation as it is encoded.
+
+    Attributes:
+        roles: user, assistant and so on, in small letters.
+        contents: one per role.
+        learned: whether a message is a target; true for assistants alone.
+    """
+
+    roles: list[str]
+    contents: list[str]
+    learned: list[bool]
+
+    def __add__(self, other: Conversation) -> Conversation:
+        return Conversation(self.roles + other.roles, self.contents + other.contents, self.learned + other.learned)
+
+    def without_targets(self) -> Conversation:
+        """Return the same messages, none of them learned."""
+        return Conversation(self.roles, self.contents, [False] * len(self.roles))
+
+
+def read_conversation(row: Mapping[str, Any], names: RowFormat) -> Conversation:
+    """Return the conversation of a row, ready to be learned.
+
+    Args:
+        row: of any of the formats.
+        names: of its columns and roles.
+
+    Returns:
+        It ends with an answer, and at least one answer is a target.
+
+    Raises:
+        UnusableRowError: the reason under which the row is removed.
+    """
+    _refuse_tools(row)
+    conversation = _with_system(_conversation_of(row, names), row, names)
+    if conversation.roles[-1] != ASSISTANT:
+        raise UnusableRowError("does not end with an answer")
+    for role, content in zip(conversation.roles, conversation.contents, strict=True):
+        if role == ASSISTANT and not content.strip():
+            raise UnusableRowError("an empty answer")
+    if not any(conversation.learned):
+        raise UnusableRowError("no answer to learn")
+    return conversation
+
+
+def _conversation_of(row: Mapping[str, Any], names: RowFormat) -> Conversation:
+    messages = names.value(row, "messages")
+    if messages is None and "messages" not in names.columns:
+        messages = row.get("conversations")
+    if messages is not None:
+        return _read_messages(messages, names)
+    prompt, completion = names.value(row, "prompt"), names.value(row, "completion")
+    if completion is not None:
+        # Only the completion is learned, as in TRL: answers in the prompt are context.
+        return _side(prompt, "user", names).without_targets() + _side(completion, ASSISTANT, names)
+    if "messages" in row or "conversations" in row:
+        raise UnusableRowError("no messages")
+    raise UnusableRowError(
+        "no column of conversations: messages, conversations or prompt and completion; dataset_columns maps other names"
+    )
+
+
+def read_preference(row: Mapping[str, Any], names: RowFormat) -> tuple[Conversation, str, str]:
+    """Return the prompt of a row and its two answers.
+
+    Args:
+        row: prompt, chosen, rejected; each a text or a list of messages, the prompt perhaps only inside the other two.
+        names: of its columns and roles.
+
+    Raises:
+        UnusableRowError: the reason under which the row is removed.
+    """
+    _refuse_tools(row)
+    prompt, chosen, rejected = (names.value(row, name) for name in ("prompt", "chosen", "rejected"))
+    if chosen is None or rejected is None:
+        raise UnusableRowError("no chosen or no rejected answer; dataset_columns maps other names")
+    sides = [_side(chosen, ASSISTANT, names), _side(rejected, ASSISTANT, names)]
+    pairs = [list(zip(side.roles, side.contents, strict=True)) for side in sides]
+    shared = 0
+    while all(len(pair) > shared + 1 for pair in pairs) and pairs[0][shared] == pairs[1][shared]:
+        shared += 1
+    inside = Conversation(sides[0].roles[:shared], sides[0].contents[:shared], [False] * shared)
+    context = _side(prompt, "user", names).without_targets() if prompt is not None else inside
+    known = list(zip(context.roles, context.contents, strict=True))
+    if prompt is not None and shared and pairs[0][:shared] != known[-shared:]:
+        raise UnusableRowError("the prompt and the messages before the answers differ")
+    if not known:
+        raise UnusableRowError("no prompt before the answers")
+    answers = []
+    for pair in pairs:
+        if len(pair) != shared + 1 or pair[shared][0] != ASSISTANT:
+            raise UnusableRowError("chosen and rejected differ in more than one answer")
+        answers.append(pair[shared][1])
+    if not all(answer.strip() for answer in answers):
+        raise UnusableRowError("an empty answer")
+    if answers[0] == answers[1]:
+        raise UnusableRowError("chosen and rejected are equal")
+    return _with_system(context, row, names), answers[0], answers[1]
+
+
+def _refuse_tools(row: Mapping[str, Any]) -> None:
+    if row.get("tools"):
+        raise UnusableRowError("tools have no place in the chat format")
+
+
+def _with_system(conversation: Conversation, row: Mapping[str, Any], names: RowFormat) -> Conversation:
+    system = names.value(row, "system")
+    if not system:
+        return conversation
+    if not isinstance(system, str):
+        raise UnusableRowError("a system prompt that is no text")
+    if conversation.roles[:1] == ["system"]:
+        if conversation.contents[0] == system:
+            return conversation
+        raise UnusableRowError("two system prompts")
+    return Conversation(["system"], [system], [False]) + conversation
+
+
+def _side(value: Any, role: str, names: RowFormat) -> Conversation:
+    """Return a text as one message of a role, or a list of messages."""
+    if isinstance(value, str) and not _is_json_list(value):
+        return Conversation([role], [value], [role == ASSISTANT])
+    if value is None:
+        raise UnusableRowError("no prompt")
+    return _read_messages(value, names)
+
+
+def _is_json_list(text: str) -> bool:
+    """Whether a text is a list of messages in JSON; a program's list of numbers, say, is an answer."""
+    if not text.lstrip().startswith("[{"):
+        return False
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, list) and all(
+        isinstance(item, dict) and {*item} & {"role", "from"} and {*item} & {"content", "value"} for item in value
+    )
+
+
+def _read_messages(value: Any, names: RowFormat) -> Conversation:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise UnusableRowError("messages are a text that is no JSON") from None
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        raise UnusableRowError("messages are no list")
+    if not value:
+        raise UnusableRowError("no messages")
+    conversation = Conversation([], [], [])
+    for message in value:
+        if not isinstance(message, Mapping):
+            raise UnusableRowError("a message that is null or no object")
+        role = _role(message, names)
+        conversation.roles.append(role)
+        conversation.contents.append(_content(message, names))
+        conversation.learned.append(role == ASSISTANT and _is_learned(message))
+    return conversation
+
+
+def _part(message: Message, name: str, others: str, names: RowFormat) -> Any:
+    if name in names.columns:
+        return message.get(names.columns[name])
+    return message.get(name) if message.get(name) is not None else message.get(others)
+
+
+def _role(message: Message, names: RowFormat) -> str:
+    role = _part(message, "role", "from", names)
+    if not isinstance(role, str):
+        raise UnusableRowError("a message without a role")
+    role = names.roles.get(role, role).lower()
+    role = ROLE_ALIASES.get(role, role)
+    if role not in KNOWN_ROLES:
+        raise UnusableRowError("a message of an unknown role; dataset_roles maps other names")
+    return role
+
+
+def _content(message: Message, names: RowFormat) -> str:
+    if message.get("tool_calls"):
+        raise UnusableRowError("tool calls have no place in the chat format")
+    content = _part(message, "content", "value", names)
+    if isinstance(content, Sequence) and not isinstance(content, (str, bytes)):
+        texts = [part.get("text") if isinstance(part, Mapping) else None for part in content]
+        kinds = {part.get("type") for part in content if isinstance(part, Mapping)}
+        if kinds - {"text"} or not all(isinstance(text, str) for text in texts):
+            raise UnusableRowError("a message of something else than text")
+        content = "".join(map(str, texts))
+    if content is None:
+        raise UnusableRowError("a message without content")
+    if not isinstance(content, str):
+        raise UnusableRowError("a message of something else than text")
+    return content
+
+
+def _is_learned(message: Message) -> bool:
+    learned = True
+    for key in WEIGHT_KEYS:
+        value = message.get(key)
+        if value is None:
+            continue
+        if not isinstance(value, (bool, int, float)) or value not in (0, 1):
+            raise UnusableRowError("a message with a weight other than 0 and 1")
+        learned = learned and bool(value)
+    return learned
+
+
+__all__ = ["Conversation", "RowFormat", "read_conversation", "read_preference"]

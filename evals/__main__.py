@@ -10,7 +10,7 @@ from evals.efficiency.engines import EngineError
 from evals.errors import UsageError
 from evals.execution import IsolationUnavailableError
 from evals.models.openai_server import EndpointError, NoAnswerError
-from evals.tasks.records import TooManyInfraErrorsError
+from evals.tasks.records import TooManyInfraErrorsError, UnansweredError
 from modeling_ling.command_line import run_program
 from modeling_ling.publishing import PublishError
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         {"scores (section 4)": SCORING, "efficiency (section 5)": EFFICIENCY},
         arguments,
         user_errors=(UsageError, BenchmarkDataError, EndpointError, IsolationUnavailableError, OSError),
-        failures=(NoAnswerError, TooManyInfraErrorsError, PublishError, EngineError),
+        failures=(NoAnswerError, TooManyInfraErrorsError, UnansweredError, PublishError, EngineError),
         interrupted=STOPPED,
     )
 

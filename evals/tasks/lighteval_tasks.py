@@ -35,6 +35,7 @@ from evals.tasks.records import (
     MAX_INFRA_FRACTION,
     SampleRecord,
     TooManyInfraErrorsError,
+    UnansweredError,
     check_answered,
     ended,
     generation_size,
@@ -44,6 +45,7 @@ from evals.tasks.records import (
     score,
 )
 
+MIN_EMPTY = 20  # answers: of fewer, all may be empty
 # Filled by the metrics, emptied by take_records: lighteval keeps scores, but not why they are so.
 _records: dict[str, list[SampleRecord]] = {}
 # Of each task. No document carries its row: lighteval writes documents as a table, and rows are of all shapes.
@@ -142,6 +144,7 @@ class JudgedSamples(SamplingMetric, SampleLevelComputation):
         records = [ended(record, answer) for record, answer in judged]
         _records.setdefault(self.task, []).extend(records)
         check_answered(self.task, records)
+        check_not_silent(self.task, records)
         self.records += records
         self.clusters += [
             self.cluster(row_of(doc)) for doc, response in asked(docs, responses) for _ in response.final_text or [""]
@@ -172,6 +175,8 @@ class JudgedSamples(SamplingMetric, SampleLevelComputation):
             f"{self.metric}_95_high": high,
             f"{self.metric}_n": float(entry["n"]),
         }
+        if num_empty := sum(map(is_empty, self.records)):
+            values[f"{self.metric}_empty"] = float(num_empty)
         others = {f"pass@{k}": value for k, value in entry.get("pass_at_k", {}).items() if f"pass@{k}" != self.metric}
         return values | others
 
@@ -183,6 +188,21 @@ class JudgedSamples(SamplingMetric, SampleLevelComputation):
             scores.setdefault(record.id, []).append(score(record))
             clusters[record.id] = cluster
         return [(mean_without_nan(own), clusters[name]) for name, own in scores.items()]
+
+
+def is_empty(record: SampleRecord) -> bool:
+    """Return whether there is no text, and nobody who says why: lighteval's clients take a failed request for that."""
+    return not (record.prediction.strip() or record.finish_reason or record.fault)
+
+
+def check_not_silent(task: str, records: Sequence[SampleRecord]) -> None:
+    """Refuse to score a task of which no answer has a text.
+
+    Raises:
+        UnansweredError: that is so, of MIN_EMPTY answers or more.
+    """
+    if len(records) >= MIN_EMPTY and all(map(is_empty, records)):
+        raise UnansweredError(f"all {len(records)} answers to {task} are empty: look at what the model's server says")
 
 
 def row_of(doc: Doc) -> Row:

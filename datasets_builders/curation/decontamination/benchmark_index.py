@@ -1,10 +1,11 @@
-"""Section 2.1: no test of a benchmark in the training data: word 10-grams, and short questions as wholes.
+r"""Section 2.1: no test of a benchmark in the training data: word 10-grams, and short questions as wholes.
 
 A document goes when it shares a word 10-gram with a benchmark's texts (DeepSeek-Coder, Qwen2.5-Coder), or holds a
 whole question of three to nine words. Words are compared in NFKC, in small letters, without punctuation; a character
-of Chinese, Japanese or Korean is a word. An n-gram with fewer than five different words (`0 1 2 ...`: numbers count as
-one) says nothing and is left out. Hashes of 64 bits stand for the words: with a million n-grams, a corpus of 10**12
-words would lose about 0.05 documents by chance.
+of Chinese, Japanese or Korean is a word. What stands for a line end or a sign in JSON, in a string of code or in HTML
+(`\n`, `&gt;`) is none: such a copy of a problem would have other words at the ends of its lines. An n-gram with fewer
+than five different words (`0 1 2 ...`: numbers count as one) says nothing and is left out. Hashes of 64 bits stand for
+the words: with a million n-grams, a corpus of 10**12 words would lose about 0.05 documents by chance.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ SHORT_WORDS = range(3, NGRAM_WORDS)
 MIN_DIFFERENT_WORDS = 5
 MIN_DIFFERENT_WORDS_SHORT = 3
 _SEPARATE = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af])")
+_ESCAPED = {
+    "\\": ("\\n", "\\r", "\\t"),
+    "&": ("&gt;", "&lt;", "&amp;", "&quot;", "&apos;", "&nbsp;", "&#34;", "&#39;", "&#x22;", "&#x27;"),
+}
 _NUMBERS = re.compile(rb"\b\d+\b")
 _NOT_A_WORD = re.compile(r"[^\w\s]+")
 _PLACES = np.array([int.from_bytes(hashlib.sha256(bytes([n])).digest()[:8], "big") | 1 for n in range(NGRAM_WORDS)])
@@ -40,6 +45,10 @@ _PLACES = _PLACES.astype(np.uint64)
 
 def normalize(text: str) -> bytes:
     """Return a text as it is compared: words between anything that is none."""
+    for start, escapes in _ESCAPED.items():
+        if start in text:
+            for escape in escapes:
+                text = text.replace(escape, " ")
     if text.isascii():
         return text.lower().encode()
     text = _SEPARATE.sub(r" \1 ", unicodedata.normalize("NFKC", text).lower())

@@ -1,5 +1,6 @@
 """Decontamination: what is found, what is not, and that a benchmark that cannot be read stops the build."""
 
+import html
 import json
 import random
 
@@ -44,6 +45,35 @@ def test_ten_words_in_a_row_are_found_and_nine_are_not():
 )
 def test_case_punctuation_line_breaks_and_wide_letters_do_not_hide_it(text):
     assert index(QUESTION).find(text) is not None
+
+
+SHORT_LINES = (
+    "for first in values\n    keep(first)\n    if first > other\n        swap(first, other)\n    print(other)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        json.dumps,
+        lambda text: json.dumps(json.dumps(text)),
+        repr,
+        html.escape,
+        lambda text: json.dumps({"source": text.splitlines(keepends=True)}, indent=1),
+        lambda text: text.replace("\n", "\r\n\t"),
+        lambda text: "".join(f"> {line}" for line in text.splitlines(keepends=True)),
+        lambda text: "".join(f"+{line}" for line in text.splitlines(keepends=True)),
+        lambda text: "".join(f"    # {line}" for line in text.splitlines(keepends=True)),
+    ],
+)
+def test_a_copy_in_json_html_a_string_or_a_notebook_is_found(copied):
+    assert index(SHORT_LINES).find(copied(SHORT_LINES)) == ("bench: 0", 10)
+
+
+def test_latex_is_compared_with_itself_however_it_is_escaped():
+    problem = r"Let $\theta$ and $\nu$ be two angles such that $\tan\theta > \tan\nu$; find the right one of both."
+    assert index(problem).find(json.dumps({"problem": problem})) == index(problem).find(problem) == ("bench: 0", 10)
+    assert normalize("\\" * 1_000_000 + "x").endswith(b"x")
 
 
 def test_chinese_is_compared_by_characters():

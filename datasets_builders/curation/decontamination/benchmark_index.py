@@ -37,6 +37,7 @@ _ESCAPED = {
     "\\": ("\\n", "\\r", "\\t"),
     "&": ("&gt;", "&lt;", "&amp;", "&quot;", "&apos;", "&nbsp;", "&#34;", "&#39;", "&#x22;", "&#x27;"),
 }
+_ESCAPED_CHARACTER = re.compile(r"\\u([0-9a-fA-F]{4})")
 _NUMBERS = re.compile(rb"\b\d+\b")
 _NOT_A_WORD = re.compile(r"[^\w\s]+")
 _PLACES = np.array([int.from_bytes(hashlib.sha256(bytes([n])).digest()[:8], "big") | 1 for n in range(NGRAM_WORDS)])
@@ -45,6 +46,8 @@ _PLACES = _PLACES.astype(np.uint64)
 
 def normalize(text: str) -> bytes:
     """Return a text as it is compared: words between anything that is none."""
+    if "\\u" in text:
+        text = _ESCAPED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), text)
     for start, escapes in _ESCAPED.items():
         if start in text:
             for escape in escapes:

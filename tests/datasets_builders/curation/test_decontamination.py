@@ -80,6 +80,8 @@ def test_chinese_is_compared_by_characters():
     question = "编写一个函数返回列表中最接近的两个数字"
     assert index(question).find(f"题目\uff1a{question}。") == ("bench: 0", 10)
     assert normalize("两个, 数字").split() == [character.encode() for character in "两个数字"]
+    assert index(question).find(json.dumps({"question": question})) == ("bench: 0", 10)
+    assert index(question).find(json.dumps("\ud83d\ude00\ud800" + question)) == ("bench: 0", 10)
     assert index(question).find("编写一个类\uff0c计算列表的长度") is None
 
 

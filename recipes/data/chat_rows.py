@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +33,7 @@ from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
 from recipes.data.built_once import built_once
 from recipes.data.chat_sources import GROUP_ROWS, ChatSource, Group, rows_of
 from recipes.data.window_order import BlockOrder, permuted
+from recipes.data.workers import ordered_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -295,55 +293,18 @@ def open_chat_store(
 def encoded_groups(
     source: ChatSource, settings: ChatSettings, tokenizer: PreTrainedTokenizerBase, num_workers: int | None
 ) -> Iterator[RowGroup]:
-    """Yield the groups of a dataset in its order, encoded by workers where there is more than one.
-
-    At most two groups per worker are under way, so that memory does not grow with the dataset.
-    """
-    groups = source.groups()
-    first = next(groups, None)
-    if first is None:
-        return
-    maker = RowMaker(tokenizer, settings.kind, settings.max_tokens, settings.names, settings.over_length)
-    made = maker.group(rows_of(first))
-    yield made
-    second = next(groups, None)
-    if second is None:
-        return
-    count = num_workers if num_workers is not None else len(os.sched_getaffinity(0))
-    started = GROUP_ROWS
-    if count <= 1:
-        for group in _chained(second, groups):
-            yield maker.group(rows_of(group), started)
-            started += GROUP_ROWS
-        return
-    # Not forked: this process may have threads of torch and of a process group.
-    with ProcessPoolExecutor(count, get_context("spawn"), _start_worker, (tokenizer, settings)) as pool:
-        waiting: deque[Future[RowGroup]] = deque()
-        for group in _chained(second, groups):
-            waiting.append(pool.submit(_encode_group, group, started))
-            started += GROUP_ROWS
-            if len(waiting) == 2 * count:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    """Yield the groups of a dataset in its order, encoded by workers where there is more than one."""
+    numbered = zip(count(0, GROUP_ROWS), source.groups(), strict=False)
+    return ordered_map(_GroupEncoder, (tokenizer, settings), numbered, num_workers)
 
 
-def _chained(first: Group, others: Iterator[Group]) -> Iterator[Group]:
-    yield first
-    yield from others
+class _GroupEncoder:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, settings: ChatSettings) -> None:
+        self._maker = RowMaker(tokenizer, settings.kind, settings.max_tokens, settings.names, settings.over_length)
 
-
-_worker_maker: RowMaker | None = None
-
-
-def _start_worker(tokenizer: PreTrainedTokenizerBase, settings: ChatSettings) -> None:
-    global _worker_maker
-    _worker_maker = RowMaker(tokenizer, settings.kind, settings.max_tokens, settings.names, settings.over_length)
-
-
-def _encode_group(group: Group, first_number: int) -> RowGroup:
-    assert _worker_maker is not None
-    return _worker_maker.group(rows_of(group), first_number)
+    def __call__(self, task: tuple[int, Group]) -> RowGroup:
+        first_number, group = task
+        return self._maker.group(rows_of(group), first_number)
 
 
 __all__ = ["ChatDataset", "ChatSettings", "ChatStore", "encoded_groups", "open_chat_store"]

@@ -92,12 +92,12 @@ class Chunker:
         self.counts: Counter[str] = Counter()
         self.encoder = FimEncoder(tokenizer, fim, seed) if fim else None
 
-    def chunks(self, store: TokenStore) -> Iterator[Chunk]:
-        """Yield every chunk of the store, in its order."""
-        return map(self._rearranged, self._cut(store))
+    def chunks(self, store: TokenStore, documents: range | None = None) -> Iterator[Chunk]:
+        """Yield every chunk of some documents of the store, of all by default, in their order."""
+        return map(self._rearranged, self._cut(store, range(store.num_documents) if documents is None else documents))
 
-    def _cut(self, store: TokenStore) -> Iterator[Chunk]:
-        for number in range(store.num_documents):
+    def _cut(self, store: TokenStore, documents: range) -> Iterator[Chunk]:
+        for number in documents:
             ids = store.document(number)
             name = document_key(ids) if self.fim else ""
             start = part = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 IGNORED_LABEL = -100
+PACKED_MARGIN = 1.25
 # Of the order alone; a stage takes the windows of a step.
 DEFAULT_BLOCK_WINDOWS = 2000
 
@@ -50,6 +52,11 @@ class PackedSource:
     def num_tokens(self) -> int:
         """Real tokens of all token files."""
         return sum(windows.num_tokens for windows in self.windows)
+
+    @property
+    def available_tokens(self) -> int:
+        """Real tokens of all token files, packed or not: a stage packs no more than it reads."""
+        return sum(windows.store_tokens for windows in self.windows)
 
     @property
     def tokens_per_window(self) -> float:
@@ -212,8 +219,8 @@ class MixtureDataset(Dataset):
                 windows=count,
                 tokens_wanted=round(ratio * sum(tokens)),
                 tokens_planned=planned,
-                tokens_available=packed.num_tokens,
-                epochs=count / packed.num_windows,
+                tokens_available=packed.available_tokens,
+                epochs=count / packed.num_windows * (packed.num_tokens / packed.available_tokens),
                 token_share=planned / sum(tokens),
                 padding_fraction=1.0 - packed.tokens_per_window / self.seq_length,
             )
@@ -246,8 +253,9 @@ def build_mixture(
     fim: FimConfig | None = None,
     block_size: int = DEFAULT_BLOCK_WINDOWS,
     max_epochs: float = 4.0,
+    num_workers: int | None = None,
 ) -> MixtureDataset:
-    """Pack every source that has a share, or open what was packed before, and plan the stage.
+    """Pack of every source what the stage reads, or open what was packed before, and plan the stage.
 
     Args:
         sources: with the paths of their token files.
@@ -260,6 +268,7 @@ def build_mixture(
         fim: for sources with `is_code`; None for none.
         block_size: windows that are shuffled among each other; at the end of each, all shares hold.
         max_epochs: passes over a source that are allowed.
+        num_workers: processes that pack; see `pack_documents`.
 
     Returns:
         The stage's windows.
@@ -271,20 +280,40 @@ def build_mixture(
     Source: paper 3.2, Table 1.
     """
     ratios = global_ratios(sources, group_ratios)
-    packed = [
-        PackedSource(
-            source,
-            tuple(
-                pack_documents(
-                    TokenStore(path), tokenizer, seq_length, fim if source.is_code else None, seed, cache_dir
-                )
-                for path in source.paths
-            ),
-        )
-        for source, ratio in zip(sources, ratios, strict=True)
-        # A source without a share (no synthetic data in some stage, say) need not even exist.
-        if ratio > 0
-    ]
-    used_groups = {entry.source.group for entry in packed}
+    # A source without a share (no synthetic data in some stage, say) need not even exist.
+    used = [(source, ratio) for source, ratio in zip(sources, ratios, strict=True) if ratio > 0]
+    used_groups = {source.group for source, _ in used}
     shares = {group: share for group, share in group_ratios.items() if group in used_groups}
-    return MixtureDataset(packed, shares, num_windows, seed, block_size, max_epochs)
+
+    def packed(source: MixtureSource, windows_wanted: float | None) -> PackedSource:
+        stores = [TokenStore(path) for path in source.paths]
+        total = sum(store.num_tokens for store in stores)
+        windows = (
+            pack_documents(
+                store,
+                tokenizer,
+                seq_length,
+                fim if source.is_code else None,
+                seed,
+                cache_dir,
+                None if windows_wanted is None else math.ceil(windows_wanted * store.num_tokens / total),
+                num_workers,
+            )
+            for store in stores
+        )
+        return PackedSource(source, tuple(windows))
+
+    # How many windows a source has in the stage depends on how full they are: a part more than for full ones.
+    packs = [packed(source, num_windows * ratio * PACKED_MARGIN) for source, ratio in used]
+    dataset = MixtureDataset(packs, shares, num_windows, seed, block_size, max_epochs)
+    too_few = [
+        dataset.order.windows_of(number) > pack.num_windows and pack.num_tokens < pack.available_tokens
+        for number, pack in enumerate(packs)
+    ]
+    if not any(too_few):
+        return dataset
+    packs = [
+        packed(source, None) if is_short else pack
+        for (source, _), pack, is_short in zip(used, packs, too_few, strict=True)
+    ]
+    return MixtureDataset(packs, shares, num_windows, seed, block_size, max_epochs)

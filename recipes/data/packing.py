@@ -4,34 +4,39 @@ In this order, so that fill-in-the-middle acts within a window and no rearranged
 1. a document longer than a window is cut into chunks at line ends (between tokens, so no id changes and none is lost);
 2. each chunk of a source marked as code is rearranged, or not, by `fim` (decided by a hash of content and seed);
 3. chunks are laid into windows by best fit, largest first, in groups of bounded size.
-What was packed is kept on disk under a fingerprint of all that it depends on.
+Documents are packed in spans of a fixed number of tokens, each by one worker, so that the bytes do not depend on how
+many there are. What was packed is kept on disk under a fingerprint of all that it depends on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from datasets_builders.tokenized.bin_packing import best_fit
+from recipes.data.built_once import built_once
 from recipes.data.chunking import FIM_SLACK_TOKENS, Chunk, Chunker
 from recipes.data.token_store import TokenStore
+from recipes.data.workers import ordered_map
 from recipes.objectives.fim import FimConfig, resolve_markers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Raised when the bytes of packed windows change, so that windows of an older layout are not read as new ones.
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 # Chunks laid out together: enough that the last, half-empty windows of a group weigh nothing, few enough for memory.
 GROUP_CHUNKS = 20_000
+# Tokens that a worker packs at once: some thousand windows, and a few hundred megabytes.
+SPAN_TOKENS = 1 << 24
+DESCRIPTION_FILE = "packing.json"
 
 
 class PackedWindows:
@@ -41,6 +46,7 @@ class PackedWindows:
         seq_length: tokens per window.
         num_windows: number of windows.
         num_tokens: tokens that are not padding.
+        store_tokens: those of the whole token file, of which the windows may be the first part.
         statistics: counts of the packing (documents, chunks, FIM, padding).
     """
 
@@ -50,6 +56,7 @@ class PackedWindows:
         self.seq_length: int = description["seq_length"]
         self.num_windows: int = description["num_windows"]
         self.num_tokens: int = description["num_tokens"]
+        self.store_tokens: int = description["store_tokens"]
         self.fingerprint: str = description["fingerprint"]
         self.statistics: dict[str, int] = description["statistics"]
         self._open()
@@ -86,29 +93,70 @@ class PackedWindows:
         return self._ends[first:last].astype(np.int64)
 
 
-def _write_windows(folder: Path, chunks: Iterable[Chunk], seq_length: int, pad_id: int) -> tuple[int, int]:
-    """Write ids, chunk ends and the index of windows (step 3); return the numbers of windows and of real tokens."""
+@dataclass
+class _PackedSpan:
+    """Windows of a span: ids of shape (windows, seq_length), ends of chunks, chunks of each window, counts."""
+
+    windows: np.ndarray
+    chunk_ends: np.ndarray
+    window_chunks: np.ndarray
+    counts: Counter[str]
+
+
+class _SpanPacker:
+    """Packs spans of documents (steps 1 to 3); one in each worker."""
+
+    def __init__(
+        self, store: TokenStore, tokenizer: PreTrainedTokenizerBase, seq_length: int, fim: FimConfig | None, seed: int
+    ) -> None:
+        self._store, self._seq_length, self._end_id = store, seq_length, int(cast(int, tokenizer.eos_token_id))
+        self._chunker = Chunker(tokenizer, seq_length, fim, seed, self._end_id)
+
+    def __call__(self, span: tuple[int, int]) -> _PackedSpan:
+        self._chunker.counts = Counter()
+        packed = [self._pack(group) for group in _groups(self._chunker.chunks(self._store, range(*span)), GROUP_CHUNKS)]
+        windows, ends, num_chunks = (np.concatenate(arrays) for arrays in zip(*packed, strict=True))
+        return _PackedSpan(windows, ends, num_chunks, self._chunker.counts)
+
+    def _pack(self, group: list[Chunk]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        bins = best_fit((len(chunk.ids) for chunk in group), self._seq_length)
+        windows = np.full((len(bins), self._seq_length), self._end_id, dtype="<u4")
+        chunk_ends = []
+        for window, members in zip(windows, bins, strict=True):
+            # In the order of the corpus within a window: parts of one document that meet stay in their order.
+            end = 0
+            for member in sorted(members):
+                ids = group[member].ids
+                window[end : end + len(ids)] = ids
+                end += len(ids)
+                chunk_ends.append(end)
+        return windows, np.array(chunk_ends, dtype="<u4"), np.array([len(members) for members in bins], dtype="<u8")
+
+
+def _write_windows(
+    folder: Path, spans: Iterable[_PackedSpan], windows_wanted: int | None
+) -> tuple[int, int, Counter[str]]:
+    """Write ids, chunk ends and the index of windows; return the numbers of windows and of real tokens, and counts."""
     num_windows = num_tokens = num_chunks = 0
+    counts: Counter[str] = Counter()
     with (
         open(folder / "windows.bin", "wb") as window_file,
         open(folder / "chunk_ends.bin", "wb") as end_file,
         open(folder / "window_index.bin", "wb") as index_file,
     ):
         index_file.write(np.uint64(0).tobytes())
-        for group in _groups(chunks, GROUP_CHUNKS):
-            for members in best_fit((len(chunk.ids) for chunk in group), seq_length):
-                # In the order of the corpus within a window: parts of one document that meet stay in their order.
-                runs = [group[member].ids for member in sorted(members)]
-                ends = np.cumsum([len(run) for run in runs], dtype="<u4")
-                window = np.full(seq_length, pad_id, dtype="<u4")
-                window[: ends[-1]] = np.concatenate(runs)
-                window_file.write(window.tobytes())
-                end_file.write(ends.tobytes())
-                num_chunks += len(runs)
-                index_file.write(np.uint64(num_chunks).tobytes())
-                num_windows += 1
-                num_tokens += int(ends[-1])
-    return num_windows, num_tokens
+        for span in spans:
+            last_chunks = np.cumsum(span.window_chunks)
+            window_file.write(span.windows.tobytes())
+            end_file.write(span.chunk_ends.tobytes())
+            index_file.write((last_chunks + np.uint64(num_chunks)).astype("<u8").tobytes())
+            num_windows += len(span.windows)
+            num_chunks += len(span.chunk_ends)
+            num_tokens += int(span.chunk_ends[last_chunks.astype(np.int64) - 1].sum(dtype=np.int64))
+            counts.update(span.counts)
+            if windows_wanted is not None and num_windows >= windows_wanted:
+                break
+    return num_windows, num_tokens, counts
 
 
 def _groups(chunks: Iterable[Chunk], size: int) -> Iterator[list[Chunk]]:
@@ -123,7 +171,12 @@ def _groups(chunks: Iterable[Chunk], size: int) -> Iterator[list[Chunk]]:
 
 
 def packing_fingerprint(
-    store: TokenStore, tokenizer: PreTrainedTokenizerBase, seq_length: int, fim: FimConfig | None, seed: int
+    store: TokenStore,
+    tokenizer: PreTrainedTokenizerBase,
+    seq_length: int,
+    fim: FimConfig | None,
+    seed: int,
+    windows_wanted: int | None = None,
 ) -> str:
     """Return a hash of all that packed windows depend on."""
     from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
@@ -136,12 +189,14 @@ def packing_fingerprint(
         "fim": {**asdict(fim), "layouts": dict(fim.layouts)} if fim else None,
         # Without FIM nothing is drawn, so the seed does not matter.
         "seed": seed if fim else None,
+        "span_tokens": SPAN_TOKENS,
+        "windows_wanted": windows_wanted,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _check_tokenizer(store: TokenStore, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Refuse a store that another tokenizer wrote; return the id of the end token."""
+def _check_tokenizer(store: TokenStore, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse a store that another tokenizer wrote, and a tokenizer that cannot end a document."""
     from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
 
     written_with = store.metadata.get("tokenizer_fingerprint")
@@ -152,7 +207,6 @@ def _check_tokenizer(store: TokenStore, tokenizer: PreTrainedTokenizerBase) -> i
         )
     if tokenizer.eos_token_id is None:
         raise ValueError("The tokenizer has no end token (eos_token): documents could not be told apart.")
-    return int(tokenizer.eos_token_id)
 
 
 def pack_documents(
@@ -162,8 +216,12 @@ def pack_documents(
     fim: FimConfig | None,
     seed: int,
     cache_dir: str | Path,
+    windows_wanted: int | None = None,
+    num_workers: int | None = None,
 ) -> PackedWindows:
     """Pack the documents of a token file into windows, or open the windows packed before.
+
+    Of all processes that ask one packs; see `built_once`.
 
     Args:
         store: documents, each with its end token.
@@ -172,6 +230,8 @@ def pack_documents(
         fim: how to rearrange, for sources marked as code; None for the others.
         seed: of the rearranging.
         cache_dir: windows are kept in a folder of it named by their fingerprint.
+        windows_wanted: stop once there are so many; the documents of a token file are in random order. None: all.
+        num_workers: processes that pack; by default one per core, and none for a short file.
 
     Returns:
         The windows, mapped.
@@ -181,34 +241,30 @@ def pack_documents(
 
     Source: paper 3.2 names both objectives; the packing is ours.
     """
-    end_id = _check_tokenizer(store, tokenizer)
+    _check_tokenizer(store, tokenizer)
     fim = resolve_markers(fim, tokenizer) if fim is not None and fim.rate > 0 else None
     shortest = 2 * FIM_SLACK_TOKENS if fim else 2
     if seq_length < shortest:
         raise ValueError(f"seq_length is {seq_length}: windows need at least {shortest} tokens.")
-    fingerprint = packing_fingerprint(store, tokenizer, seq_length, fim, seed)
-    folder = Path(cache_dir) / fingerprint[:24]
-    if not (folder / "packing.json").is_file():
+    # Every window holds at most seq_length tokens, so that a file of so few tokens is packed whole anyway.
+    if windows_wanted is not None and windows_wanted >= store.num_tokens // seq_length:
+        windows_wanted = None
+    fingerprint = packing_fingerprint(store, tokenizer, seq_length, fim, seed, windows_wanted)
+
+    def build(folder: Path) -> None:
         # Here, since all of it is read anyway, and what is packed no longer depends on it.
         store.verify(len(tokenizer))
-        # Ranks may pack at once: each writes its own folder, equal in bytes, and the first to finish gives it its name.
-        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        chunker = Chunker(tokenizer, seq_length, fim, seed, end_id)
-        num_windows, num_tokens = _write_windows(unfinished, chunker.chunks(store), seq_length, end_id)
+        packer = (store, tokenizer, seq_length, fim, seed)
+        spans = ordered_map(_SpanPacker, packer, store.spans(SPAN_TOKENS), num_workers)
+        num_windows, num_tokens, counts = _write_windows(folder, spans, windows_wanted)
         description = {
             "fingerprint": fingerprint,
             "seq_length": seq_length,
             "num_windows": num_windows,
             "num_tokens": num_tokens,
-            "statistics": {**chunker.counts, "padding_tokens": num_windows * seq_length - num_tokens},
+            "store_tokens": num_tokens if windows_wanted is None else store.num_tokens,
+            "statistics": {**counts, "padding_tokens": num_windows * seq_length - num_tokens},
         }
-        (unfinished / "packing.json").write_text(json.dumps(description, indent=1, sort_keys=True), encoding="utf-8")
-        try:
-            unfinished.rename(folder)
-        except OSError:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            if not (folder / "packing.json").is_file():
-                raise
-    return PackedWindows(folder)
+        (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1, sort_keys=True), encoding="utf-8")
+
+    return PackedWindows(built_once(Path(cache_dir) / fingerprint[:24], DESCRIPTION_FILE, build))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,12 @@ class TokenStore:
             raise IndexError(f"{self.path} has {self.num_documents} documents: there is no number {number}.")
         start = int(self._ends[number - 1]) if number else 0
         return self._tokens[start : int(self._ends[number])]
+
+    def spans(self, span_tokens: int) -> list[tuple[int, int]]:
+        """Return the documents in runs of about so many tokens: (first, end) of each."""
+        marks = np.arange(span_tokens, self.num_tokens, span_tokens, dtype=np.uint64)
+        ends = np.unique([0, *(np.searchsorted(self._ends, marks) + 1).tolist(), self.num_documents])
+        return [(int(first), int(end)) for first, end in pairwise(ends)]
 
     def fingerprint(self) -> str:
         """Return a hash of the content: of the token and index files, by size and bytes."""

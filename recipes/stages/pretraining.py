@@ -73,9 +73,8 @@ class PretrainStage(Stage["PretrainArguments"]):
         return plan
 
     def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Pack what is not packed yet, on one process first, and open the mixture."""
-        with self.settings.main_process_first(desc="packing the mixture"):
-            self.dataset = self._open_mixture(tokenizer)
+        """Pack what is not packed yet, and open the mixture."""
+        self.dataset = self._open_mixture(tokenizer)
 
     def refine_plan(self, plan: StagePlan) -> None:
         """Count real tokens: what packing left empty is known now."""
@@ -106,10 +105,11 @@ class PretrainStage(Stage["PretrainArguments"]):
                 seq_length=settings.sequence_length,
                 num_windows=settings.max_steps * settings.batch_rows_per_step,
                 seed=settings.data_seed or 0,
-                cache_dir=tokenized / "packed",
+                cache_dir=settings.packed_dir,
                 fim=fim,
                 block_size=settings.mixture_block_rows or settings.batch_rows_per_step,
                 max_epochs=settings.max_epochs,
+                num_workers=settings.packing_workers,
             )
         except (FileNotFoundError, ValueError) as error:
             raise RecipeError(f"{settings.recipe_path}: mixture: {error}") from error

@@ -3,6 +3,7 @@
 import pickle
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,26 @@ def test_a_plan_says_what_is_wanted_planned_and_at_hand_per_source(tmp_path: Pat
 def test_a_stated_size_of_no_source_or_of_no_number_is_refused(stated: dict, words: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=words):
         plan_sources(*read_mixture(MIXTURE, tmp_path, []), corpus_tokens=stated, **SIZES)
+
+
+def test_a_short_stage_over_a_long_corpus_packs_a_part_and_knows_the_whole(
+    tmp_path: Path,
+    write_store: Callable[..., TokenStore],
+    tokenizer: PreTrainedTokenizerFast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("recipes.data.packing.SPAN_TOKENS", 2048)
+    stores = {name: write_store(tmp_path, [f"{name} " * 60] * 300, name) for name in ("code", "math")}
+    sources = [MixtureSource(name, (store.path,), name, 1.0) for name, store in stores.items()]
+    build = partial(build_mixture, sources, {"code": 0.5, "math": 0.5}, tokenizer, 512, seed=0, num_workers=1)
+    short = build(num_windows=16, cache_dir=tmp_path / "short")
+    for row, packed in zip(short.plan(), short.sources, strict=True):
+        assert packed.num_tokens < packed.available_tokens == stores[row.source].num_tokens == row.tokens_available
+        assert row.epochs == pytest.approx(row.tokens_planned / row.tokens_available, rel=0.05)
+    # Windows that are half empty: more of them are needed than tokens alone would say.
+    stores = {name: write_store(tmp_path / "sparse", [f"{name} " * 140] * 60, name) for name in ("code", "math")}
+    sources = [MixtureSource(name, (store.path,), name, 1.0) for name, store in stores.items()]
+    sparse = build_mixture(
+        sources, {"code": 0.5, "math": 0.5}, tokenizer, 512, 60, 0, tmp_path / "sparse", num_workers=1
+    )
+    assert all(row.windows <= packed.num_windows for row, packed in zip(sparse.plan(), sparse.sources, strict=True))

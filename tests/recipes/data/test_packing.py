@@ -165,6 +165,47 @@ def test_packing_twice_gives_the_same_bytes(
         assert file.read_bytes() == (folders[1] / file.name).read_bytes()
 
 
+@pytest.mark.parametrize("fim", [None, FimConfig(rate=0.5)])
+def test_spans_and_workers_change_no_token(
+    fim: FimConfig | None,
+    make_store: MakeStore,
+    tokenizer: PreTrainedTokenizerFast,
+    source_texts: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = make_store(source_texts[:30])
+    whole = pack_documents(store, tokenizer, SEQ_LENGTH, fim, 0, tmp_path / "whole")
+    monkeypatch.setattr("recipes.data.packing.SPAN_TOKENS", store.num_tokens // 5)
+    spans = store.spans(store.num_tokens // 5)
+    assert len(spans) == 5
+    assert [number for span in spans for number in range(*span)] == list(range(len(store)))
+    alone = pack_documents(store, tokenizer, SEQ_LENGTH, fim, 0, tmp_path / "alone", num_workers=1)
+    together = pack_documents(store, tokenizer, SEQ_LENGTH, fim, 0, tmp_path / "together", num_workers=2)
+    for file in ("windows.bin", "chunk_ends.bin", "window_index.bin", "packing.json"):
+        assert (alone.folder / file).read_bytes() == (together.folder / file).read_bytes()
+    assert Counter(runs(alone)) == Counter(runs(whole))
+    assert alone.statistics["documents"] == whole.statistics["documents"]
+
+
+def test_a_stage_packs_no_more_than_it_reads(
+    make_store: MakeStore,
+    tokenizer: PreTrainedTokenizerFast,
+    source_texts: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("recipes.data.packing.SPAN_TOKENS", 4096)
+    store = make_store(source_texts)
+    whole = pack_documents(store, tokenizer, SEQ_LENGTH, None, 0, tmp_path, num_workers=1)
+    part = pack_documents(store, tokenizer, SEQ_LENGTH, None, 0, tmp_path, windows_wanted=20, num_workers=1)
+    assert 20 <= len(part) < 60 < len(whole)
+    assert runs(part) == runs(whole)[: len(runs(part))]
+    assert (part.store_tokens, whole.store_tokens) == (store.num_tokens, store.num_tokens)
+    more = pack_documents(store, tokenizer, SEQ_LENGTH, None, 0, tmp_path, windows_wanted=10**6, num_workers=1)
+    assert more.folder == whole.folder
+
+
 def test_windows_pickle_without_their_ids(
     make_store: MakeStore, tokenizer: PreTrainedTokenizerFast, source_texts: list[str], tmp_path: Path
 ) -> None:

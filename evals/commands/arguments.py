@@ -11,7 +11,7 @@ from typing import Any
 
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.errors import UsageError
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 
 GROUPS = ("code", "general", "all")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 
 HELP = "show the tasks, their data and whether this machine can run code"
 EXAMPLE = "python -m evals list"

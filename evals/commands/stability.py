@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what changed."""
     from evals.scoring.stability import measure
-    from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import ExecutedBenchmark
+    from evals.tasks.catalog import BENCHMARKS
 
     tasks = chosen_tasks(options.tasks, with_held_out=False)
     others = [name for name in tasks if not isinstance(BENCHMARKS.get(name), ExecutedBenchmark)]

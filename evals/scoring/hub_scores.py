@@ -26,7 +26,7 @@ def score_files(results: dict[str, Any], source_url: str | None = None) -> dict[
     import yaml
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
-    from evals.tasks.all_tasks import BENCHMARKS
+    from evals.tasks.catalog import BENCHMARKS
 
     files = {}
     for name, task in results["tasks"].items():

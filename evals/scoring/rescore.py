@@ -31,8 +31,8 @@ def score_again(output: Path, data_dir: Path | None = None) -> tuple[dict[str, A
     Raises:
         UsageError: no run there, or an answer to a question that the data do not hold.
     """
-    from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import UNSCORABLE
+    from evals.tasks.catalog import BENCHMARKS
     from evals.tasks.records import ended, numbered
 
     results = read_results(output)

@@ -108,8 +108,8 @@ def prefills_of(options: RunOptions) -> dict[str, str]:
     Raises:
         UsageError: a task has no language, or no answer that is written.
     """
-    from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import ExecutedBenchmark
+    from evals.tasks.catalog import BENCHMARKS
 
     prefills = {}
     for name in options.tasks:
@@ -141,7 +141,7 @@ def prepare_tasks(options: RunOptions) -> tuple[list[PreparedTask], dict[str, st
 
 
 def _prepare_benchmark(name: str, options: RunOptions) -> PreparedTask:
-    from evals.tasks.all_tasks import BENCHMARKS
+    from evals.tasks.catalog import BENCHMARKS
 
     benchmark = BENCHMARKS[name]
     rows, source = benchmark.load(options.data_dir)

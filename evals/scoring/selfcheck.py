@@ -23,8 +23,8 @@ def selfcheck(
     Returns:
         0 if all gold solutions pass, 1 if one fails, 2 if no task could be checked.
     """
-    from evals.tasks.all_tasks import BENCHMARKS
     from evals.tasks.benchmark import UNSCORABLE
+    from evals.tasks.catalog import BENCHMARKS
 
     status = 2
     with Executor() as executor:

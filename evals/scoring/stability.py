@@ -18,8 +18,8 @@ from pathlib import Path
 
 from evals.benchmarks.rows import Row
 from evals.execution import Executor
-from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.benchmark import UNSCORABLE, ExecutedBenchmark
+from evals.tasks.catalog import BENCHMARKS
 
 BUSY = "while True: pass"
 # A gold solution with one of these replaced, once: a slip of the pen, as a wrong answer often is.

@@ -1,1 +1,1 @@
-"""Section 4.2: one file per benchmark; `all_tasks.py` names them all, for lighteval too."""
+"""Section 4.2: one file per benchmark; `catalog.py` names them all, `all_tasks.py` is what lighteval reads."""

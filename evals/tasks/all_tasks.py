@@ -1,66 +1,9 @@
-"""Section 4.2: every benchmark of this folder in one table. Importing it needs neither lighteval nor torch.
-
-It is the file of custom tasks too that lighteval is given: `--custom-tasks evals/tasks/all_tasks.py`. Only who asks for
-`TASKS_TABLE` imports lighteval.
-"""
+"""Section 4.1: the file of custom tasks that lighteval is given: `--custom-tasks evals/tasks/all_tasks.py`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from evals.tasks.lighteval_tasks import tasks_table
 
-from evals.tasks.bbh import Bbh
-from evals.tasks.bigcodebench import BIGCODEBENCH
-from evals.tasks.choices import CEval, Cmmlu, Mmlu
-from evals.tasks.cruxeval import CruxEvalInput, CruxEvalOutput
-from evals.tasks.ds1000 import Ds1000
-from evals.tasks.gsm8k import Gsm8k
-from evals.tasks.hendrycks_math import Math
-from evals.tasks.humaneval import HumanEval, HumanEvalPlus
-from evals.tasks.humanevalfix import HUMANEVALFIX
-from evals.tasks.infilling import HumanEvalInfilling
-from evals.tasks.livecodebench import LiveCodeBench
-from evals.tasks.mbpp import Mbpp, MbppPlus
-from evals.tasks.mbxp_plus import MBXP_PLUS
-from evals.tasks.multipl_e import MULTIPL_E
-from evals.tasks.spider import SPIDERS
+TASKS_TABLE = tasks_table()
 
-if TYPE_CHECKING:
-    from evals.tasks.lighteval_tasks import Task
-
-BENCHMARKS = {
-    benchmark.name: benchmark
-    for benchmark in (
-        HumanEval(),
-        HumanEvalPlus(),
-        HumanEvalInfilling(),
-        Mbpp(),
-        MbppPlus(),
-        CruxEvalInput(),
-        CruxEvalOutput(),
-        LiveCodeBench(),
-        *BIGCODEBENCH,
-        *MULTIPL_E,
-        *MBXP_PLUS,
-        *HUMANEVALFIX,
-        Ds1000(),
-        *SPIDERS,
-        CEval(),
-        Cmmlu(),
-        Mmlu(),
-        Bbh(),
-        Gsm8k(),
-        Math(),
-    )
-}
-
-
-def __getattr__(name: str) -> list[Task]:
-    """Return lighteval's table of these benchmarks.
-
-    lighteval runs this file anew each time it is named: the benchmarks of the table are those of the module.
-    """
-    if name != "TASKS_TABLE":
-        raise AttributeError(f"module {__name__} has no attribute {name}")
-    from evals.tasks.lighteval_tasks import tasks_table
-
-    return tasks_table()
+__all__ = ["TASKS_TABLE"]

@@ -27,8 +27,8 @@ from evals.execution import IsolationUnavailableError, Verdict
 from evals.models.responses import answers_of
 from evals.report.statistics import standard_error
 from evals.scoring.summary import score_of
-from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.benchmark import PRESETS, UNSCORABLE, Benchmark
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.held_out_execution import DATA_FOLDER_VARIABLE, MAX_NEW_TOKENS, judge_answer
 from evals.tasks.held_out_execution import NAME as HELD_OUT_TASK
 from evals.tasks.records import (

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from evals.execution import Executor
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.marked import marked_program
 from tests.evals.tasks.answer_forms import FORMS, UNANSWERED
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from evals.execution import Executor, Limits, Program
 from evals.execution.executor import choose_sandbox
 from evals.execution.running import run_once
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 
 WORKERS = 2
 

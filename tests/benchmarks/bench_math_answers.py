@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from evals.benchmarks.rows import BenchmarkDataError
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.hendrycks_math import judged_pairs
 from evals.tasks.numbers import final_number
 from tests.evals.tasks.math_pairs import PAIRS

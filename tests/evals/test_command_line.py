@@ -11,7 +11,7 @@ import pytest
 from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.commands.arguments import chosen_tasks
 from evals.models.model_folder import check_model, model_fingerprint
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 from tests.evals.tasks.test_benchmarks import HELD
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from evals.errors import UsageError
 from evals.models.answer_file import Answer, AnswerFile
 from evals.models.openai_server import EndpointError, NoLogLikelihoodsError
 from evals.models.options import ModelOptions
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.humaneval import HumanEval
 from tests.evals.conftest import PROBLEMS
 from tests.openai_server import transformers_serve

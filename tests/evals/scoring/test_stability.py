@@ -7,7 +7,7 @@ import pytest
 from evals.__main__ import main
 from evals.scoring import stability
 from evals.scoring.stability import measure, slips, spread
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.humaneval import HumanEval
 from tests.evals.conftest import PROBLEMS
 

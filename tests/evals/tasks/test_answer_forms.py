@@ -2,9 +2,9 @@
 
 import pytest
 
-from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.answers import extract
 from evals.tasks.blocks import blocks, final_text, label_of
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.python_text import as_body, as_module, without_demonstration
 from tests.evals.conftest import PROBLEMS
 from tests.evals.tasks.answer_forms import FORMS, UNANSWERED, fenced

@@ -8,8 +8,8 @@ import pytest
 
 from evals.benchmarks.rows import BenchmarkDataError, content_hash
 from evals.execution import Limits
-from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.bbh import answer_of
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.cruxeval import answered_assertion, is_literal
 from evals.tasks.humaneval import HumanEval
 from evals.tasks.numbers import final_number

@@ -14,7 +14,7 @@ import pytest
 from evals.benchmarks.livecodebench import decode_private, load_livecodebench
 from evals.benchmarks.rows import BenchmarkDataError
 from evals.execution import MissingPackageError
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.ds1000 import indented_like
 from evals.tasks.livecodebench import same_output
 from evals.tasks.spider import same_rows

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from evals.tasks.all_tasks import BENCHMARKS
 from evals.tasks.bbh import answer_of, is_target
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.choices import letter_of
 from evals.tasks.hendrycks_math import judged_pairs
 from evals.tasks.latex_answers import final_answer, plain

@@ -7,7 +7,7 @@ import pytest
 from evals.benchmarks.humanevalfix import LANGUAGES as FIX_LANGUAGES
 from evals.benchmarks.multipl_e import LANGUAGES as TRANSLATED
 from evals.benchmarks.multipl_e_gold import our_solutions
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.go_files import go_file
 from evals.tasks.multipl_e import as_static
 from tests.evals.toolchain import needs

@@ -9,7 +9,7 @@ import pytest
 
 from evals.execution import Executor, Limits, Verdict
 from evals.tasks import prepared_tests
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.marked import marked_program
 from evals.tasks.prepared_tests import prepared_test
 

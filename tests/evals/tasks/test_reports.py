@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.tasks.all_tasks import BENCHMARKS
+from evals.tasks.catalog import BENCHMARKS
 
 HELLO = {
     "task_id": "r/0",

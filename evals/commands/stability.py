@@ -35,12 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep this many processes busy beside, under load",
     )
     parser.add_argument("--limit", type=positive_int, metavar="ROWS", help="take only the first rows of each task")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the record to this JSON file")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the record to this JSON file, after each task"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Print what changed."""
-    from evals.scoring.stability import measure
+    from evals.scoring.stability import Stability, measure
     from evals.tasks.benchmark import ExecutedBenchmark
     from evals.tasks.catalog import BENCHMARKS
 
@@ -48,6 +50,14 @@ def run(options: argparse.Namespace) -> int:
     others = [name for name in tasks if not isinstance(BENCHMARKS.get(name), ExecutedBenchmark)]
     if others:
         raise UsageError(f"--tasks: {', '.join(others)} runs no programs")
+    command = f"python -m evals stability --tasks {shlex.quote(','.join(options.tasks))} --wrong {options.wrong}"
+    command += f" --repeats {options.repeats} --load {options.load}"
+    command += f" --limit {options.limit}" if options.limit else ""
+
+    def write_record(found: Stability) -> None:
+        if options.output:
+            found.write(options.output, command)
+
     found = measure(
         tasks,
         existing_folder(options.data_dir, "--data-dir"),
@@ -55,12 +65,8 @@ def run(options: argparse.Namespace) -> int:
         repeats=options.repeats,
         load=options.load,
         limit=options.limit,
+        after_task=write_record,
     )
-    command = f"python -m evals stability --tasks {shlex.quote(','.join(options.tasks))} --wrong {options.wrong}"
-    command += f" --repeats {options.repeats} --load {options.load}"
-    command += f" --limit {options.limit}" if options.limit else ""
-    if options.output:
-        found.write(options.output, command)
     num_programs = sum(sum(counts.values()) for counts in found.programs.values())
     for flip in found.flips[:20]:
         print(f"{flip.task} {flip.row}: {flip.verdicts}")

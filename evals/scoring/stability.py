@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -94,7 +94,14 @@ class Stability:
 
 
 def measure(
-    tasks: Sequence[str], data_dir: Path | None, *, num_wrong: int, repeats: int, load: int, limit: int | None = None
+    tasks: Sequence[str],
+    data_dir: Path | None,
+    *,
+    num_wrong: int,
+    repeats: int,
+    load: int,
+    limit: int | None = None,
+    after_task: Callable[[Stability], None] = lambda found: None,
 ) -> Stability:
     """Judge gold and wrong programs several times idle, and as often beside busy processes.
 
@@ -105,6 +112,7 @@ def measure(
         repeats: under each condition.
         load: busy processes under load.
         limit: rows of each task.
+        after_task: called with what is known so far, for a record that a kill leaves.
     """
     start = time.monotonic()
     found = Stability(machine=f"{os.cpu_count()} cores, Python {platform.python_version()}", repeats=repeats, load=load)
@@ -132,7 +140,8 @@ def measure(
         for counter in verdicts:
             total.update(counter)
         found.verdicts = dict(total)
-    found.seconds = round(time.monotonic() - start, 1)
+        found.seconds = round(time.monotonic() - start, 1)
+        after_task(found)
     return found
 
 

@@ -14,6 +14,9 @@ from trl import DPOConfig, SFTConfig
 
 from recipes.running.recipe_keys import DPOKeys, PretrainKeys, SFTKeys
 
+# TRL's preference losses that read label_smoothing; its sigmoid does not, unlike that of earlier versions.
+SMOOTHED_LOSSES = frozenset({"exo_pair", "robust", "aot", "aot_unpaired"})
+
 
 def _apply_common_defaults(arguments: PretrainArguments | SFTArguments | DPOArguments) -> None:
     """Set values that all three kinds share but that TRL or Trainer defaults otherwise."""
@@ -68,4 +71,11 @@ class DPOArguments(DPOKeys, DPOConfig):
         self.max_length = self.sequence_length
         super().__post_init__()
         _apply_common_defaults(self)
+        losses = {str(loss) for loss in self.loss_type}
+        if self.label_smoothing and not losses & SMOOTHED_LOSSES:
+            self.refuse(
+                "label_smoothing",
+                f"loss_type {', '.join(sorted(losses))} does not use it",
+                f"These do: {', '.join(sorted(SMOOTHED_LOSSES))}.",
+            )
         self.finish()

@@ -13,7 +13,7 @@ KINDS = ("pretrain", "sft", "dpo")
 
 # Keys that the losses depend on: they belong to a run's identity.
 _LOSS_KEYS_OF_ALL = (
-    *("learning_rate", "warmup_steps", "optim", "optim_args", "weight_decay", "adam_beta1", "adam_beta2"),
+    *("learning_rate", "warmup_steps", "optim", "weight_decay", "adam_beta1", "adam_beta2"),
     *("adam_epsilon", "max_grad_norm", "bf16", "tf32", "seed"),
 )
 LOSS_KEYS: dict[str, frozenset[str]] = {
@@ -23,7 +23,7 @@ LOSS_KEYS: dict[str, frozenset[str]] = {
         {
             *(*_LOSS_KEYS_OF_ALL, "num_train_epochs", "router_aux_loss_coef"),
             *("beta", "loss_type", "loss_weights", "label_smoothing", "use_weighting", "ld_alpha"),
-            *("f_divergence_type", "f_alpha_divergence_coef", "discopop_tau"),
+            "f_divergence_type",
         }
     ),
 }
@@ -100,6 +100,9 @@ _REFUSED: dict[str, str] = {
     "use_liger_kernel": f"{_OWN_LOSS}, which Liger's head would bypass",
     "liger_kernel_config": f"{_OWN_LOSS}, which Liger's head would bypass",
     "neftune_noise_alpha": "noise in the embeddings is not repeated by a resumed run",
+    "optim_args": "AdamW's settings are adam_beta1, adam_beta2, adam_epsilon and weight_decay",
+    "f_alpha_divergence_coef": "it belongs to one divergence alone, and keeps the library's value",
+    "discopop_tau": "it belongs to one loss alone, and keeps the library's value",
     "optim_target_modules": "it belongs to optimizers of low rank, which have no moments to carry on",
     # Saved for others.
     "log_on_each_node": "the first process of all writes the log",
@@ -149,6 +152,12 @@ _REFUSED_OF_KIND: dict[str, dict[str, str]] = {
     "dpo": {"data_seed": "the order of the pairs follows seed"},
 }
 
+# Optimizers whose settings are the keys above, and whose moments the stage after can take over.
+OPTIMIZERS = (
+    *("adamw_torch", "adamw_torch_fused", "adamw_torch_4bit", "adamw_torch_8bit"),
+    *("adamw_bnb_8bit", "paged_adamw_32bit", "paged_adamw_8bit"),
+)
+
 
 def refused_keys(kind: str, library: Iterable[str], own: Container[str]) -> dict[str, str]:
     """Return the keys that a recipe of a kind may not write, each with the reason.
@@ -163,4 +172,4 @@ def refused_keys(kind: str, library: Iterable[str], own: Container[str]) -> dict
     return {key: reasons.get(key, NOT_KNOWN) for key in library if key not in accepted and key not in own}
 
 
-__all__ = ["KINDS", "LOSS_KEYS", "NOT_KNOWN", "RUNNING_KEYS", "refused_keys"]
+__all__ = ["KINDS", "LOSS_KEYS", "NOT_KNOWN", "OPTIMIZERS", "RUNNING_KEYS", "refused_keys"]

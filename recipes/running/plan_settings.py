@@ -49,6 +49,7 @@ def settings_for_plan(path: str, overrides: Sequence[str] = (), num_devices: int
             setattr(settings, name, values.get(name, field.default))
     settings.recipe_path, settings.bf16 = path, False
     settings.__dict__["world_size"] = num_devices  # a property of TrainingArguments
+    settings.__dict__["process_index"] = 0
     settings.expand_paths()
     settings.finish()
     return kind, settings

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from recipes.objectives.fim import check_layouts
-from recipes.running.library_keys import refused_keys
+from recipes.running.library_keys import OPTIMIZERS, refused_keys
 from recipes.running.recipe_loading import DevicesError, RecipeError
 from recipes.running.schedules import SCHEDULE_NAMES
 from recipes.running.stopping import NONFINITE_POLICIES
@@ -175,6 +175,9 @@ class StageArguments(LibraryArguments):
             self.refuse("router_warmup_steps", "freeze_router is true, so nothing would be learned", "Set it to 0.")
         if getattr(self.save_strategy, "value", self.save_strategy) == "best":
             self.refuse("save_strategy", "nothing is evaluated that could be best", "Write steps, epoch or no.")
+        optimizer = getattr(self.optim, "value", self.optim)
+        if optimizer is not None and optimizer not in OPTIMIZERS:  # a plan does not know the library's default
+            self.refuse("optim", f"it must be one of {', '.join(OPTIMIZERS)}", "adamw_torch runs anywhere.")
         if self.save_total_limit is not None and self.save_total_limit < 2:
             self.refuse(
                 "save_total_limit",
@@ -252,7 +255,7 @@ class PretrainKeys(StageArguments):
     )
     data_seed: int | None = field(default=0, metadata={"help": "seed of the mixture's order and of FIM"})
     fim_rate: float = field(default=0.5, metadata={"help": "share of the code documents with the FIM objective"})
-    fim_layouts: dict | str = field(
+    fim_layouts: dict | str | None = field(
         default_factory=lambda: {"psm": 0.5, "spm": 0.5},
         metadata={
             "help": "share of each layout among those: psm, spm, suffix_prefix_middle; on the command line as JSON"

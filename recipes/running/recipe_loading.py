@@ -266,7 +266,12 @@ def parse_recipe(argument_class: type[Arguments], arguments: Sequence[str] | Non
     if path is not None:
         values = check_recipe(load_recipe(path), argument_class, path)
         parser.set_defaults_with_config(**values, recipe_path=str(path))
-    parsed, unknown = parser.parse_args_into_dataclasses(args=rest, return_remaining_strings=True)
+    try:
+        parsed, unknown = parser.parse_args_into_dataclasses(args=rest, return_remaining_strings=True)
+    except RecipeError:
+        raise
+    except (ValueError, ImportError) as error:  # what the library itself refuses: bf16 without the hardware, say
+        raise RecipeError(f"{path or 'command line'}: {error}") from error
     if unknown:
         flags = [f"--{field.name}" for field in dataclasses.fields(argument_class)]
         given = unknown[0].split("=")[0].replace("-", "_").replace("__", "--", 1)

@@ -80,6 +80,7 @@ def train_stage(
     from recipes.running.resuming import start_run
 
     settings = stage.settings
+    check_reporting(settings)
     moments = moments_folder(settings)
     start = start_run(settings, stage_identity(stage, tokenizer))
     model = load_model(settings.init_from, tokenizer, torch.float32, settings.seed, model_overrides(settings))
@@ -173,6 +174,20 @@ def announce(arguments: StageArguments, plan: StagePlan) -> bool:
     if is_main_process(arguments):
         print(render_plan(plan), flush=True)
     return arguments.dry_run
+
+
+def check_reporting(settings: StageArguments) -> None:
+    """Refuse a tracker that is not installed, before anything is loaded.
+
+    Raises:
+        RecipeError: names it.
+    """
+    from transformers.integrations import get_available_reporting_integrations
+
+    wanted = [settings.report_to] if isinstance(settings.report_to, str) else list(settings.report_to or ())
+    missing = sorted({*wanted} - {"none", "all", *get_available_reporting_integrations()})
+    if missing:
+        settings.refuse("report_to", f"{', '.join(missing)} is not installed", "pip install it, or write none.")
 
 
 def prepare_console(arguments: StageArguments) -> None:

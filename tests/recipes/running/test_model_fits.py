@@ -47,3 +47,15 @@ def test_launch_file_and_recipe_agree_on_the_precision(
 def test_a_number_of_samples_below_one_is_refused(number: int, command_line: Callable, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=f"max_samples: {number} is not allowed"):
         sft.main(command_line("sft", tmp_path / "run", max_samples=number))
+
+
+def test_a_tracker_that_is_not_there_is_refused(command_line: Callable, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"report_to: .* comet_ml is not installed"):
+        pretrain.main(
+            command_line("stage1", tmp_path / "run", report_to="comet_ml", **STEPS | {"schedule": "constant"})
+        )
+
+
+def test_smoothing_that_the_loss_does_not_use_is_refused(command_line: Callable, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="loss_type sigmoid does not use it"):
+        dpo.main(command_line("dpo", tmp_path / "run", label_smoothing=0.1))

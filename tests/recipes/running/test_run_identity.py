@@ -120,6 +120,18 @@ def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:
     assert resolve_start(None, tmp_path, IDENTITY, overwrite=True).moved_to == tmp_path / "previous-2"
 
 
+def test_a_run_of_other_settings_makes_room_when_it_may(
+    finished_run: Path, command_line: Callable, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    pretrain.main(command_line("stage1", run, resume_from="auto", overwrite_output_dir="true", data_seed=3, **STEPS))
+    assert (run / "previous-1" / "model.safetensors").is_file()
+    assert metrics(run)[0]["loss"] != metrics(finished_run)[0]["loss"]
+    pretrain.main(command_line("stage1", run, resume_from="auto", overwrite_output_dir="true", data_seed=3, **STEPS))
+    assert not (run / "previous-2").exists()
+
+
 def test_going_on_from_an_earlier_checkpoint_moves_the_later_ones_away(tmp_path: Path) -> None:
     for step in (2, 4, 6):
         write_checkpoint(tmp_path, step)
@@ -157,7 +169,7 @@ def test_a_run_keeps_its_id_and_ends_as_finished(finished_run: Path, cut_run: Pa
         ("fim_rate", "0.1"),
         ("train_tokens", "4096"),
         ("bf16", "true"),
-        ("optim", "sgd"),
+        ("optim", "adamw_torch"),
     ],
 )
 def test_a_changed_key_stops_a_continued_run(key: str, value: str, cut_run: Path, command_line: Callable) -> None:

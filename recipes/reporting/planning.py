@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recipes.reporting.costs import Assumptions
@@ -14,6 +15,7 @@ from recipes.reporting.costs import Assumptions
 if TYPE_CHECKING:
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.geometry import Geometry
+    from recipes.running.plateau import PlateauSchedule
     from recipes.running.recipe_keys import StageArguments
 
 
@@ -116,22 +118,48 @@ def build_learning_rate(arguments: StageArguments, num_steps: int, tokens_per_st
     Source: paper Table 1.
     """
     from recipes.running.recipe_loading import RecipeError
-    from recipes.running.schedules import build_schedule, milestones_in_steps
+    from recipes.running.schedules import build_schedule, milestones_in_steps, warmup_in_steps
 
     try:
+        warmup_steps = warmup_in_steps(arguments.warmup_steps or 0, num_steps)
+        if arguments.schedule == "multi_step_constant" and arguments.drop_on != "tokens":
+            return _plateau_schedule(arguments, num_steps, warmup_steps)
         multiplier = build_schedule(
             arguments.schedule,
             learning_rate=arguments.learning_rate,
             num_steps=num_steps,
             min_learning_rate=arguments.min_learning_rate,
-            warmup_steps=int(arguments.warmup_steps or 0),
+            warmup_steps=warmup_steps,
             learning_rates=arguments.learning_rates,
             milestones=milestones_in_steps(arguments.milestones_tokens, tokens_per_step),
             timescale_fraction=arguments.timescale_fraction,
+            decay_fraction=arguments.decay_fraction,
+            decay_shape=arguments.decay_shape,
         )
     except ValueError as error:
         raise RecipeError(f"{arguments.recipe_path}: schedule: {arguments.schedule}: {error}") from error
     return lambda step: multiplier(min(step, num_steps - 1)) * arguments.learning_rate
+
+
+def _plateau_schedule(arguments: StageArguments, num_steps: int, warmup_steps: int) -> PlateauSchedule:
+    """Return the schedule that drops on a plateau, or as another run did.
+
+    Raises:
+        ValueError: its keys do not fit together.
+    """
+    from recipes.running.plateau import PlateauRule, PlateauSchedule, levels_by_factor, read_drops
+
+    if warmup_steps >= num_steps:
+        raise ValueError(f"warmup_steps is {warmup_steps}: it must lie between 0 and num_steps, {num_steps}.")
+    levels: Sequence[float] = arguments.learning_rates
+    if arguments.plateau_factor is not None:
+        levels = levels_by_factor(arguments.learning_rate, arguments.min_learning_rate, arguments.plateau_factor)
+    if levels[0] != arguments.learning_rate:
+        raise ValueError(f"learning_rates starts with {levels[0]}, learning_rate is {arguments.learning_rate}.")
+    if arguments.drop_on == "recorded":
+        return PlateauSchedule(levels, warmup_steps, None, read_drops(Path(arguments.recorded_drops or "")))
+    rule = PlateauRule(arguments.plateau_window_steps, arguments.plateau_patience, arguments.plateau_min_improvement)
+    return PlateauSchedule(levels, warmup_steps, rule)
 
 
 def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingMoeConfig) -> StagePlan:
@@ -188,6 +216,13 @@ def complete_plan(plan: StagePlan, arguments: StageArguments, num_steps: int) ->
     plan.num_steps = num_steps
     middle = max(num_steps // 2, 0)
     plan.learning_rates = (learning_rate_at(0), learning_rate_at(middle), learning_rate_at(num_steps - 1))
+    rule = getattr(learning_rate_at, "rule", None)
+    if rule is not None:
+        levels = ", ".join(f"{level:.3g}" for level in getattr(learning_rate_at, "levels", ()))
+        plan.notes.append(
+            f"the learning rate goes down {levels}: a level lower whenever {rule.patience} windows of "
+            f"{rule.window_steps} steps bring no training loss lower by {rule.min_improvement:.2%}; no drop is planned"
+        )
     return learning_rate_at
 
 

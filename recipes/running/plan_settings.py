@@ -16,7 +16,14 @@ from datasets_builders.building.strict_yaml import parse_yaml
 from recipes.running.library_fields import library_fields
 from recipes.running.library_keys import refused_keys
 from recipes.running.recipe_keys import KEY_CLASSES, StageArguments
-from recipes.running.recipe_loading import RecipeError, check_keys, fit_value, load_recipe, nearest
+from recipes.running.recipe_loading import (
+    RecipeError,
+    check_keys,
+    fit_value,
+    load_recipe,
+    nearest,
+    without_other_schedules,
+)
 
 
 def settings_for_plan(path: str, overrides: Sequence[str] = (), num_devices: int = 1) -> tuple[str, StageArguments]:
@@ -33,7 +40,7 @@ def settings_for_plan(path: str, overrides: Sequence[str] = (), num_devices: int
     Raises:
         RecipeError: the recipe or an override cannot be used.
     """
-    values = load_recipe(path)
+    values = without_other_schedules(load_recipe(path), overrides)
     kind = values.get("recipe")
     if kind not in KEY_CLASSES:
         raise RecipeError(f"{path}: recipe: {kind!r} must say which script runs it: pretrain, sft or dpo.")

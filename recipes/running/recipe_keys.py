@@ -6,13 +6,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from recipes.objectives.fim import check_layouts
 from recipes.running.library_keys import OPTIMIZERS, refused_keys
 from recipes.running.recipe_loading import DevicesError, RecipeError
-from recipes.running.schedules import SCHEDULE_NAMES
+from recipes.running.schedules import (
+    DECAY_SHAPES,
+    DEFAULT_DECAY_FRACTION,
+    DROPS_ON,
+    KEYS_OF_DROPS,
+    SCHEDULE_KEYS,
+    SCHEDULE_NAMES,
+    keys_of_others,
+)
 from recipes.running.stopping import NONFINITE_POLICIES
 
 if TYPE_CHECKING:
@@ -85,6 +93,33 @@ class StageArguments(LibraryArguments):
     timescale_fraction: float = field(
         default=0.01, metadata={"help": "inverse_sqrt_pinned: time constant as a share of the stage"}
     )
+    decay_fraction: float = field(
+        default=DEFAULT_DECAY_FRACTION, metadata={"help": "wsd: share of the steps over which the learning rate falls"}
+    )
+    decay_shape: str = field(default="1-sqrt", metadata={"help": f"wsd: {', '.join(DECAY_SHAPES)}"})
+    drop_on: str = field(
+        default="tokens",
+        metadata={
+            "help": "multi_step_constant: what brings the next level: tokens (milestones_tokens), train_loss (a "
+            "plateau of it), recorded (the drops of another run)"
+        },
+    )
+    plateau_window_steps: int = field(
+        default=100, metadata={"help": "drop_on train_loss: steps whose losses are averaged and compared"}
+    )
+    plateau_patience: int = field(
+        default=3, metadata={"help": "drop_on train_loss: windows in a row without a new low before a drop"}
+    )
+    plateau_min_improvement: float = field(
+        default=0.001, metadata={"help": "drop_on train_loss: share by which a new low must be lower"}
+    )
+    plateau_factor: float | None = field(
+        default=None,
+        metadata={"help": "drop_on train_loss: each level times this, down to min_learning_rate; or learning_rates"},
+    )
+    recorded_drops: str | None = field(
+        default=None, metadata={"help": "drop_on recorded: the learning_rate_drops.jsonl of a run"}
+    )
     router_aux_loss_coef: float | None = field(
         default=0.015, metadata={"help": "coefficient of the balance loss; null keeps the model's"}
     )
@@ -153,6 +188,7 @@ class StageArguments(LibraryArguments):
             self.refuse("recipe", f"this is a recipe for recipes/{self.recipe}.py", f"Run recipes/{self.recipe}.py.")
         if self.schedule not in SCHEDULE_NAMES:
             self.refuse("schedule", f"it must be one of {', '.join(SCHEDULE_NAMES)}", "Choose one of them.")
+        self.check_schedule_keys()
         if self.sequence_length < 8:
             self.refuse("sequence_length", "a row needs at least 8 tokens", "512 is usual for the tiny model.")
         if self.learning_rate <= 0:
@@ -184,6 +220,34 @@ class StageArguments(LibraryArguments):
                 "a run killed while it saves needs the checkpoint before",
                 "Write 2 or more, or null.",
             )
+
+    def check_schedule_keys(self) -> None:
+        """Refuse keys that do nothing in the schedule, or in the way that its drops come about.
+
+        Raises:
+            RecipeError: names the first.
+        """
+        defaults = {item.name: item.default if item.default is not MISSING else [] for item in fields(StageArguments)}
+        given = [key for key in SCHEDULE_KEYS if getattr(self, key) != defaults[key]]
+        for key in keys_of_others(given, self.schedule):
+            owners = ", ".join(SCHEDULE_KEYS[key])
+            self.refuse(key, f"it does nothing in schedule {self.schedule}", f"Remove it; it belongs to {owners}.")
+        if self.schedule != "multi_step_constant":
+            return
+        if self.drop_on not in DROPS_ON:
+            self.refuse("drop_on", f"it must be one of {', '.join(DROPS_ON)}", "tokens needs milestones_tokens.")
+        for key in given:
+            if key in KEYS_OF_DROPS and self.drop_on not in KEYS_OF_DROPS[key]:
+                owners = " or ".join(KEYS_OF_DROPS[key])
+                self.refuse(key, f"it does nothing with drop_on {self.drop_on}", f"Remove it; it needs {owners}.")
+        if "min_learning_rate" in given and self.plateau_factor is None:
+            self.refuse("min_learning_rate", "the last of learning_rates is the lowest", "Remove it.")
+        if self.drop_on == "recorded" and self.recorded_drops is None:
+            self.refuse("recorded_drops", "drop_on is recorded", "Name the learning_rate_drops.jsonl of a run.")
+        if self.plateau_factor is not None and self.learning_rates:
+            self.refuse("plateau_factor", "learning_rates name the levels", "Remove one of the two.")
+        if self.plateau_factor is None and len(self.learning_rates) < 2:
+            self.refuse("learning_rates", "a learning rate in steps needs two levels or more", "Or use constant.")
 
     @property
     def batch_rows_per_step(self) -> int:

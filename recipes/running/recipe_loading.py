@@ -16,13 +16,14 @@ import sys
 import types
 import typing
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import WORDS_OF_BOOLS
 from datasets_builders.building.strict_yaml import exact_int, read_yaml
+from recipes.running.schedules import keys_of_others
 
 
 class RecipeClass(Protocol):
@@ -204,6 +205,27 @@ def check_keys(
     return checked
 
 
+def without_other_schedules(values: dict[str, Any], flags: Iterable[str]) -> dict[str, Any]:
+    """Leave out a recipe's keys of its own schedule where a flag names another one, and say so.
+
+    Args:
+        values (`dict`): of the recipe.
+        flags (iterable of `str`): `--field value` or `--field=value` arguments.
+
+    Returns:
+        `dict`: the values that the `schedule` and `drop_on` of the flags can have.
+    """
+    texts = list(flags)
+    given = {}
+    for number, flag in enumerate(texts):
+        name, separator, value = flag.partition("=")
+        given[name.replace("-", "_").lstrip("_")] = value if separator else "".join(texts[number + 1 : number + 2])
+    left_out = keys_of_others(values, given.get("schedule"), given.get("drop_on"))
+    if left_out and os.environ.get("RANK", "0") == "0":
+        print(f"Other than in the recipe, without its {', '.join(left_out)}.", file=sys.stderr)
+    return {key: value for key, value in values.items() if key not in left_out}
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return what to say of an unknown name: the nearest known one, or where they are listed."""
     near = difflib.get_close_matches(name, known, n=1)
@@ -264,7 +286,7 @@ def parse_recipe(argument_class: type[Arguments], arguments: Sequence[str] | Non
     # Abbreviated flags would turn a typo into another field.
     parser = TrlParser(cast(Any, argument_class), allow_abbrev=False)
     if path is not None:
-        values = check_recipe(load_recipe(path), argument_class, path)
+        values = check_recipe(without_other_schedules(load_recipe(path), rest), argument_class, path)
         parser.set_defaults_with_config(**values, recipe_path=str(path))
     try:
         parsed, unknown = parser.parse_args_into_dataclasses(args=rest, return_remaining_strings=True)

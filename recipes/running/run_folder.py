@@ -18,9 +18,10 @@ COMPLETE_MARKER = "checkpoint_complete.json"
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.jsonl"
 EVENTS_FILE = "events.jsonl"
+DROPS_FILE = "learning_rate_drops.jsonl"
 # What a run leaves in its folder: nothing else is ever moved.
 _RUN_PATTERNS = (
-    *("checkpoint-*", RUN_FILE, METRICS_FILE, EVENTS_FILE, "README.md", "config.json"),
+    *("checkpoint-*", RUN_FILE, METRICS_FILE, EVENTS_FILE, DROPS_FILE, "README.md", "config.json"),
     *("generation_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 

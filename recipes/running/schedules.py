@@ -11,12 +11,19 @@ A step is counted from 0; the last step that trains is `num_steps - 1` and has e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 LearningRate = Callable[[int], float]
 
 # Of the inverse square root's time scale over the stage's steps: half of the fall is done after 3 % of the stage.
 DEFAULT_TIMESCALE_FRACTION = 0.01
+DEFAULT_DECAY_FRACTION = 0.2
+# Progress of a fall, 0..1, to the weight of its beginning.
+DECAY_SHAPES: dict[str, Callable[[float], float]] = {
+    "1-sqrt": lambda progress: 1.0 - math.sqrt(progress),
+    "linear": lambda progress: 1.0 - progress,
+    "cosine": lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
+}
 
 
 def with_warmup(schedule: LearningRate, warmup_steps: int, peak: float) -> LearningRate:
@@ -80,7 +87,7 @@ def cosine_with_floor(lr: float, min_lr: float, num_steps: int) -> LearningRate:
 
     Source: paper Table 1, stage 2 (1.4e-4 to 1.1e-4).
     """
-    return _falling(lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)), lr, min_lr, num_steps)
+    return _falling(DECAY_SHAPES["cosine"], lr, min_lr, num_steps)
 
 
 def multi_step_constant(lrs: Sequence[float], milestones: Sequence[int]) -> LearningRate:
@@ -163,7 +170,67 @@ def one_minus_sqrt(lr: float, min_lr: float, num_steps: int) -> LearningRate:
 
     Source: paper Table 1, annealing; this reading is ours.
     """
-    return _falling(lambda progress: 1.0 - math.sqrt(progress), lr, min_lr, num_steps)
+    return _falling(DECAY_SHAPES["1-sqrt"], lr, min_lr, num_steps)
+
+
+def warmup_stable_decay(
+    lr: float,
+    min_lr: float,
+    num_steps: int,
+    decay_fraction: float = DEFAULT_DECAY_FRACTION,
+    decay_shape: str = "1-sqrt",
+) -> LearningRate:
+    """Return a plateau at `lr` and a fall to `min_lr` over the last part of the stage.
+
+    Args:
+        lr: learning rate of the plateau.
+        min_lr: learning rate of step `num_steps - 1` and after.
+        num_steps: length of both.
+        decay_fraction: share of the steps that fall.
+        decay_shape: of DECAY_SHAPES.
+
+    Raises:
+        ValueError: the ends are in the wrong order, there are no steps, or the fraction or the shape cannot be.
+
+    Source: ours, an alternative to Table 1's schedules; Hu et al. (2404.06395) name it WSD.
+    """
+    if not 0 < decay_fraction <= 1:
+        raise ValueError(f"decay_fraction is {decay_fraction}: it is a share of the stage, above 0 and at most 1.")
+    if decay_shape not in DECAY_SHAPES:
+        raise ValueError(f"decay_shape {decay_shape!r} does not exist. Choose one of: {', '.join(DECAY_SHAPES)}.")
+    num_falling = max(1, round(decay_fraction * num_steps))
+    # The fall begins at the plateau's last step, from which its first step is already away.
+    fall = _falling(DECAY_SHAPES[decay_shape], lr, min_lr, num_falling + 1)
+    return lambda step: fall(max(step - (num_steps - 1 - num_falling), 0))
+
+
+def levels_by_factor(lr: float, min_lr: float, factor: float) -> tuple[float, ...]:
+    """Return the levels of a staircase: each the one before times `factor`, the last `min_lr`.
+
+    Raises:
+        ValueError: the factor is not between 0 and 1, or `min_lr` not above 0 and below `lr`.
+    """
+    if not 0 < factor < 1:
+        raise ValueError(f"plateau_factor is {factor}: it must lie between 0 and 1.")
+    if not 0 < min_lr < lr:
+        raise ValueError(f"min_learning_rate is {min_lr}: with plateau_factor it must lie between 0 and {lr}.")
+    levels = [lr]
+    while levels[-1] * factor > min_lr * (1 + 1e-9):
+        levels.append(levels[-1] * factor)
+    return (*levels, min_lr)
+
+
+def warmup_in_steps(warmup_steps: float, num_steps: int) -> int:
+    """Return a warmup as a number of steps: below 1 it is a share of all steps, rounded up, as in transformers 5.
+
+    Raises:
+        ValueError: neither a share nor a whole number.
+    """
+    if 0 < warmup_steps < 1:
+        return math.ceil(warmup_steps * num_steps - 1e-9)
+    if warmup_steps < 0 or warmup_steps != int(warmup_steps):
+        raise ValueError(f"warmup_steps is {warmup_steps}: it is a number of steps, or below 1 a share of all steps.")
+    return int(warmup_steps)
 
 
 FALLING_SCHEDULES: dict[str, Callable[..., LearningRate]] = {
@@ -173,7 +240,41 @@ FALLING_SCHEDULES: dict[str, Callable[..., LearningRate]] = {
     "inverse_sqrt_pure": inverse_sqrt_pure,
     "one_minus_sqrt": one_minus_sqrt,
 }
-SCHEDULE_NAMES = ("constant", "multi_step_constant", *FALLING_SCHEDULES)
+SCHEDULE_NAMES = ("constant", "multi_step_constant", *FALLING_SCHEDULES, "wsd")
+# Keys that act in some schedules only; in others a recipe that sets them is refused.
+SCHEDULE_KEYS: dict[str, tuple[str, ...]] = {
+    "min_learning_rate": (*FALLING_SCHEDULES, "wsd", "multi_step_constant"),
+    "timescale_fraction": ("inverse_sqrt_pinned",),
+    "decay_fraction": ("wsd",),
+    "decay_shape": ("wsd",),
+    **dict.fromkeys(
+        (
+            *("learning_rates", "milestones_tokens", "drop_on", "recorded_drops", "plateau_window_steps"),
+            *("plateau_patience", "plateau_min_improvement", "plateau_factor"),
+        ),
+        ("multi_step_constant",),
+    ),
+}
+
+
+# What brings the next level of multi_step_constant, and the keys that belong to some of it only.
+DROPS_ON = ("tokens", "train_loss", "recorded")
+KEYS_OF_DROPS: dict[str, tuple[str, ...]] = {
+    "milestones_tokens": ("tokens",),
+    **dict.fromkeys(("plateau_window_steps", "plateau_patience", "plateau_min_improvement"), ("train_loss",)),
+    "plateau_factor": ("train_loss", "recorded"),
+    "recorded_drops": ("recorded",),
+}
+
+
+def keys_of_others(keys: Iterable[str], schedule: str | None = None, drop_on: str | None = None) -> list[str]:
+    """Return those keys that belong to other schedules, or to other ways of dropping, than the ones that are named."""
+    named = ((schedule, SCHEDULE_KEYS), (drop_on, KEYS_OF_DROPS))
+    return [
+        key
+        for key in keys
+        if any(name is not None and key in table and name not in table[key] for name, table in named)
+    ]
 
 
 def build_schedule(
@@ -186,6 +287,8 @@ def build_schedule(
     learning_rates: Sequence[float] = (),
     milestones: Sequence[int] = (),
     timescale_fraction: float = DEFAULT_TIMESCALE_FRACTION,
+    decay_fraction: float = DEFAULT_DECAY_FRACTION,
+    decay_shape: str = "1-sqrt",
 ) -> LearningRate:
     """Build the multiplier of `learning_rate` by step, as torch's LambdaLR wants it.
 
@@ -198,6 +301,8 @@ def build_schedule(
         learning_rates: the levels of multi_step_constant; the first must be `learning_rate`.
         milestones: the steps at which multi_step_constant goes to its next level, counted from the stage's step 0.
         timescale_fraction: of inverse_sqrt_pinned.
+        decay_fraction: of wsd: share of the steps after the warmup that fall.
+        decay_shape: of wsd.
 
     Returns:
         Step to multiplier; learning rate of a step = multiplier * learning_rate.
@@ -221,10 +326,16 @@ def build_schedule(
             )
         if milestones and milestones[0] <= warmup_steps:
             raise ValueError(f"The first milestone, step {milestones[0]}, lies within the {warmup_steps} warmup steps.")
+        if milestones and milestones[-1] >= num_steps:
+            raise ValueError(f"The last milestone, step {milestones[-1]}, never comes: there are {num_steps} steps.")
         schedule = multi_step_constant(levels, [milestone - warmup_steps for milestone in milestones])
     elif name in FALLING_SCHEDULES:
         extra = {"timescale_fraction": timescale_fraction} if name == "inverse_sqrt_pinned" else {}
         schedule = FALLING_SCHEDULES[name](learning_rate, min_learning_rate, num_steps - warmup_steps, **extra)
+    elif name == "wsd":
+        schedule = warmup_stable_decay(
+            learning_rate, min_learning_rate, num_steps - warmup_steps, decay_fraction, decay_shape
+        )
     else:
         raise ValueError(f"Schedule {name!r} does not exist. Choose one of: {', '.join(SCHEDULE_NAMES)}.")
     warmed = with_warmup(schedule, warmup_steps, learning_rate)

@@ -21,6 +21,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from recipes.reporting.devices import current_device_name, model_flops_utilization, peak_memory_bytes
 from recipes.reporting.moe_metrics import StepStatistics
 from recipes.running.checkpoints import load_optimizer_moments
+from recipes.running.plateau import PlateauSchedule, write_drops
+from recipes.running.plateau_watch import PlateauWatch
 from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, read_marker, write_json
 from recipes.running.sharding import use_own_precision
 from recipes.running.step_guard import GuardedSteps
@@ -142,6 +144,10 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
             self.model.freeze_router()
             self.router_aux_loss_coef = 0.0  # TRL adds the balance loss itself
         self.add_guard()
+        self.plateau_watch: PlateauWatch | None = None
+        if isinstance(learning_rate_at, PlateauSchedule):
+            self.plateau_watch = PlateauWatch(self, learning_rate_at)
+            self.add_callback(self.plateau_watch)
         self.add_callback(_LogWhereSaved())
         self.add_callback(_TellRoutingStep())
         if start is not None:
@@ -217,6 +223,21 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
                     remove_unmarked(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
                 raise
 
+    def marks_of_checkpoint(self) -> dict[str, Any]:
+        """Return what a checkpoint remembers, the state of a schedule that drops on a plateau included."""
+        marks = super().marks_of_checkpoint()
+        if self.plateau_watch is not None:
+            marks["plateau"] = self.plateau_watch.schedule.state()
+        return marks
+
+    def restore_marks(self, marker: dict[str, Any]) -> None:
+        """Take over what a checkpoint remembers."""
+        super().restore_marks(marker)
+        if self.plateau_watch is not None and "plateau" in marker:
+            self.plateau_watch.schedule.restore(marker["plateau"])
+            if self.is_world_process_zero():
+                write_drops(Path(self.args.output_dir), self.plateau_watch.schedule.drops)
+
     # ---- loss
 
     def compute_loss(
@@ -242,12 +263,19 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         if self.model.training:
             if num_items_in_batch is None:
                 share = torch.tensor(1.0 / self.current_gradient_accumulation_steps)
-                self.statistics.add(loss=outputs.ce_loss * share)
+                cross_entropy = outputs.ce_loss * share
             else:
                 share = (inputs["labels"][:, 1:] != -100).sum() / num_items_in_batch
-                self.statistics.add(loss=outputs.ce_loss)
+                cross_entropy = outputs.ce_loss
+            self.add_step_loss(cross_entropy)
             self._add_routing(outputs, share)
         return (loss, outputs) if return_outputs else loss
+
+    def add_step_loss(self, loss: torch.Tensor) -> None:
+        """Add this process's and micro-batch's share of a step's loss, without the router's."""
+        self.statistics.add(loss=loss)
+        if self.plateau_watch is not None:
+            self.plateau_watch.add(loss)
 
     def _add_routing(self, outputs: Any, share: torch.Tensor) -> None:
         """Add the router losses, weighted as in the loss, and what the routers did with the real tokens."""

@@ -88,7 +88,7 @@ def make_dpo_trainer(
             if self.model.training:
                 share = torch.tensor(1.0 / self.current_gradient_accumulation_steps)
                 preference_loss = loss - self.router_aux_loss_coef * scores.aux_loss - router_z_loss
-                self.statistics.add(loss=preference_loss * share / self.accelerator.num_processes)
+                self.add_step_loss(preference_loss * share / self.accelerator.num_processes)
                 self._add_routing(scores, share)
             return (loss, result[1]) if return_outputs else loss
 

@@ -128,7 +128,9 @@ def command_line(small_world) -> Callable[..., list[str]]:
         sizes = {"sft": ["--global_batch_rows", "4"], "dpo": ["--global_batch_pairs", "4"]}.get(stage, PRETRAIN)
         arguments = ["--config", str(RECIPES / f"{stage}.yaml"), "--data_root", str(small_world.root), *COMMON, *sizes]
         if stage == "stage1":
-            arguments += ["--milestones_tokens", "1024", "--init_from", str(small_world.model)]
+            arguments += ["--init_from", str(small_world.model)]
+            if not fields.keys() & {"schedule", "drop_on", "milestones_tokens"}:
+                arguments += ["--milestones_tokens", "1024"]
         if output_dir is not None:
             arguments += ["--output_dir", str(output_dir)]
         for name, value in fields.items():

@@ -21,7 +21,7 @@ def test_help_has_our_keys_first_and_the_libraries_by_name(kind: str) -> None:
         assert field.name == "recipe_path" or not field.init or f"  --{field.name} " in ours, field.name
     assert "save_steps" in theirs and "max_steps" not in theirs and "lr_scheduler_type" not in text
     assert all(field.metadata.get("help") for field in fields(KEY_CLASSES[kind]) if field.init)
-    assert len(text.splitlines()) < 130
+    assert len(text.splitlines()) < 180
 
 
 def test_all_of_it_on_request_has_defaults_and_reasons() -> None:

@@ -9,7 +9,7 @@ from modeling_ling.tokenizer import train_tokenizer
 from recipes import dpo, pretrain, sft
 from recipes.running.recipe_loading import RecipeError
 
-STEPS = {"train_tokens": 1024, "logging_steps": 1}
+STEPS = {"train_tokens": 1024, "schedule": "constant", "logging_steps": 1}
 
 
 def test_rows_longer_than_the_models_positions_are_refused(command_line: Callable, tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_run_keeps_its_id_and_ends_as_finished(finished_run: Path, cut_run: Pa
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("min_learning_rate", "1e-5"),
+        ("milestones_tokens", "1536"),
         ("weight_decay", "0.0"),
         ("adam_beta2", "0.5"),
         ("max_grad_norm", "0.1"),

@@ -1,0 +1,61 @@
+"""Section 3.2.1: the loss of each step, on all processes alike, shown to a schedule that drops on a plateau."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from recipes.running.plateau import Drop, PlateauSchedule, write_drops
+from recipes.running.run_folder import append_event
+
+if TYPE_CHECKING:
+    from recipes.running.trainer import LingTrainerMixin
+
+
+class PlateauWatch(TrainerCallback):
+    """Adds up the cross-entropy of a step over micro-batches and processes, and drops the learning rate by it.
+
+    Args:
+        trainer: whose steps these are.
+        schedule: decides.
+    """
+
+    def __init__(self, trainer: LingTrainerMixin, schedule: PlateauSchedule) -> None:
+        self.trainer, self.schedule = trainer, schedule
+        self._step_loss: torch.Tensor | None = None
+
+    def add(self, loss: torch.Tensor) -> None:
+        """Add this process's share of a step's cross-entropy."""
+        loss = loss.detach().double()
+        self._step_loss = loss if self._step_loss is None else self._step_loss + loss
+
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Begin at zero."""
+        self._step_loss = None
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Show the step's loss to the schedule; this comes before a checkpoint of the step."""
+        if self._step_loss is None or self.schedule.rule is None:
+            return
+        loss = self._step_loss
+        if self.trainer.accelerator.num_processes > 1:
+            loss = self.trainer.accelerator.reduce(loss)
+        note_drop(self.trainer, self.schedule, self.schedule.observe(float(loss), state.global_step))
+
+
+def note_drop(trainer: LingTrainerMixin, schedule: PlateauSchedule, drop: Drop | None) -> None:
+    """Say and write down that the learning rate drops."""
+    if drop is None or not trainer.is_world_process_zero():
+        return
+    output_dir = Path(trainer.args.output_dir)
+    append_event(output_dir, "learning_rate_drop", run_id=trainer.run_id, **asdict(drop))
+    write_drops(output_dir, schedule.drops)
+    print(
+        f"The loss stays at {drop.loss:.4f}, its lowest was {drop.lowest:.4f}: from step {drop.step} on the learning "
+        f"rate is {drop.learning_rate:g}.",
+        flush=True,
+    )

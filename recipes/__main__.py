@@ -9,7 +9,11 @@ DESCRIPTION = """What recipes will do, without a GPU and without a step. To trai
 
 accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/{pretrain,sft,dpo}.py --config RECIPE"""
 
-COMMANDS = {"plan": "recipes.reporting.plan_command", "memory": "recipes.reporting.memory_command"}
+COMMANDS = {
+    "plan": "recipes.reporting.plan_command",
+    "memory": "recipes.reporting.memory_command",
+    "ablation": "recipes.ablation",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -50,7 +50,9 @@ class BuilderCommand:
         parser.add_argument("--dry-run", action="store_true", help="print the plan and write nothing")
         parser.add_argument("--push-to", metavar="ORG/NAME", help="publish on the Hub afterwards, private by default")
         parser.add_argument(
-            "--force", action="store_true", help="publish although quality inspection refused the dataset"
+            "--force",
+            action="store_true",
+            help="publish although a verdict (inspection, ablation study) refused the dataset",
         )
         parser.add_argument(
             "--workers", type=int, help="number of parts that run at once; the output is the same for any"
@@ -93,7 +95,7 @@ def build(
         overrides (sequence of `str`): `field=value`, which win over the file.
         dry_run (`bool`): print the plan and write nothing.
         push_to (`str`, *optional*): `org/name` on the Hub to publish to.
-        force (`bool`): publish although quality inspection refused the dataset.
+        force (`bool`): publish although a verdict (inspection, ablation study) refused the dataset.
 
     Returns:
         `int`: the exit code.

@@ -2,11 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from datasets_builders.building.dataset_folder import DatasetFolder
-from modeling_ling.publishing import PublishError, PublishResult, publish_folder
+from modeling_ling.publishing import (
+    CARD_FILE,
+    DEFAULT_IGNORE,
+    Content,
+    PublishError,
+    PublishResult,
+    files_to_publish,
+    publish_files,
+)
 
 INSPECTION_FILE = "inspection.json"
+# What `python -m recipes ablation --dataset FOLDER` puts beside the card.
+ABLATION_FILE = "ablation_verdict.json"
 NUM_WORST = 5
 
 
@@ -35,8 +46,84 @@ def refusal_of_inspection(folder: Path) -> str | None:
     )
 
 
+def ablation_verdict(folder: Path) -> dict[str, Any] | None:
+    """Return what the ablation study found of these very rows, or None.
+
+    Raises:
+        ValueError: there is a verdict that cannot be read.
+
+    Source: paper 2.1.
+    """
+    path = folder / ABLATION_FILE
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        is_current = record["candidate"]["dataset_digest"] == DatasetFolder(folder).digest()
+        ablation_section(record)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); run the study again, or remove the file") from error
+    return record if is_current else None
+
+
+def refusal_of_ablation(folder: Path) -> str | None:
+    """Return why the ablation study keeps a folder from being published, or None.
+
+    A verdict on other rows, those of an older build, does not count.
+
+    Source: paper 2.1: only data that make a model better are taken.
+    """
+    try:
+        record = ablation_verdict(folder)
+    except ValueError as error:
+        return str(error)
+    if record is None or record["verdict"] != "reject":
+        return None
+    return (
+        f"the ablation study rejected this dataset: {record['reason']}. Mend it and build again, or publish it with "
+        "--force"
+    )
+
+
+def ablation_section(record: dict[str, Any]) -> str:
+    """Return what a dataset's card says of its ablation study.
+
+    Args:
+        record: of `ablation_verdict.json`.
+    """
+    lines = [
+        "## Ablation study",
+        "",
+        f"Verdict: **{_cell(record['verdict']).replace('_', ' ')}** ({_cell(record['reason'])}). Two groups of "
+        f"{record['num_seeds']} models of {record['parameters']:,} parameters went on from "
+        f"`{_cell(record['checkpoint'])}` for {record['tokens_per_run']:,} tokens each, one of them with half of its "
+        "tokens from this dataset.",
+        "",
+        "| measure | control | with this dataset | difference, above 0 is better | p |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {_cell(result['name'])} | {result['control']:.4f} | {result['experiment']:.4f} | "
+        f"{result['difference']:+.4f} | {result['adjusted_p']:.3g} |"
+        for result in record["measures"]
+    ]
+    wrong = record["error_rates"]["false_approvals"]
+    lines += [
+        "",
+        f"On data of known worth the study approved {wrong['num']} of {wrong['of']} neutral or bad candidates.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: object) -> str:
+    """Return a text that ends neither a cell nor a line."""
+    return " ".join(str(text).replace("|", "\\|").replace("`", "'").split())
+
+
 def publish_dataset(folder: Path, repo_id: str, *, force: bool = False, endpoint: str | None = None) -> PublishResult:
-    """Push a finished dataset to the Hub as `publish_folder` does, unless quality inspection refused it.
+    """Push a finished dataset to the Hub as `publish_folder` does, unless inspection or an ablation study refused it.
+
+    The card on the Hub says what the ablation study found; a verdict on other rows stays at home.
 
     Args:
         folder (`Path`): what a builder wrote.
@@ -45,8 +132,22 @@ def publish_dataset(folder: Path, repo_id: str, *, force: bool = False, endpoint
         endpoint (`str`, *optional*): address of the Hub.
 
     Raises:
-        PublishError: inspection refused the dataset, or the Hub did; the message says what to do.
+        PublishError: a verdict refuses the dataset, or the Hub did; the message says what to do.
     """
-    if not force and (refusal := refusal_of_inspection(folder)):
-        raise PublishError(refusal)
-    return publish_folder(folder, repo_id, endpoint=endpoint)
+    for refusal in (refusal_of_inspection(folder), refusal_of_ablation(folder)):
+        if refusal and not force:
+            raise PublishError(refusal)
+    paths = files_to_publish(folder, DEFAULT_IGNORE)
+    files: dict[str, Content] = {path.relative_to(folder).as_posix(): path for path in paths}
+    try:
+        record = ablation_verdict(folder)
+    except ValueError:  # it was refused above, and --force was given
+        record = None
+    if record is None:
+        files.pop(ABLATION_FILE, None)
+    else:
+        card = (folder / CARD_FILE).read_text(encoding="utf-8")
+        files[CARD_FILE] = f"{card.rstrip()}\n\n{ablation_section(record)}".encode()
+    return publish_files(
+        files, repo_id, kind="dataset", commit_message=f"Publish {folder.resolve().name}", endpoint=endpoint
+    )

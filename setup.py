@@ -90,7 +90,7 @@ setup(
         "": [
             *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "*.sh"),
             *("presets/*.json", "configs/*.yaml", "prompts/*", "templates/*", "queries/*.scm", "gold_programs/*.txt"),
-            *("runtime/*", "etc/*", "environments/*.txt", "configs/*/*.yaml", "accelerate_configs/*"),
+            *("runtime/*", "etc/*", "environments/*.txt", "configs/*/*.yaml", "configs/*.md", "accelerate_configs/*"),
         ]
     },
     install_requires=CORE,

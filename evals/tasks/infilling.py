@@ -19,14 +19,9 @@ from evals.execution import Program
 from evals.tasks.benchmark import ExecutedBenchmark
 from evals.tasks.marked import marked_program
 from evals.tasks.records import SampleRecord
+from modeling_ling.fill_in_the_middle import family_of
 
 MARKERS_VARIABLE = "LING_FIM_MARKERS"  # JSON of prefix, suffix, middle, for the process that asks
-# Prefix, suffix and middle markers of models whose tokenizer does not say which of its tokens they are.
-KNOWN_MARKERS = (
-    ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen2.5-Coder
-    ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder, OpenCoder
-    ("<\uff5cfim\u2581begin\uff5c>", "<\uff5cfim\u2581hole\uff5c>", "<\uff5cfim\u2581end\uff5c>"),  # DeepSeek-Coder
-)
 
 
 class HumanEvalInfilling(ExecutedBenchmark):
@@ -110,11 +105,7 @@ def fim_markers_of(model: str) -> tuple[str, str, str]:
     except (OSError, ValueError) as error:
         message = f"infilling needs the markers of {model}'s tokenizer, which cannot be loaded: {error}"
         raise BenchmarkDataError(message) from error
-    saved = tokenizer.init_kwargs.get("fim_markers")
-    if saved:
-        return saved["prefix"], saved["suffix"], saved["middle"]
-    vocabulary = tokenizer.get_vocab()
-    for markers in KNOWN_MARKERS:
-        if all(marker in vocabulary for marker in markers):
-            return markers
-    raise BenchmarkDataError(f"the tokenizer of {model} has no fill-in-the-middle markers that are known here")
+    try:
+        return family_of(tokenizer).markers
+    except ValueError as error:
+        raise BenchmarkDataError(f"{model}: {error}") from error

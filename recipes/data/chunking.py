@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from modeling_ling.fill_in_the_middle import middle_end_id, start_ids
 from recipes.data.token_store import TokenStore
 from recipes.objectives.fim import FimConfig, is_selected
 from recipes.objectives.fim_ids import FimEncoder, FimRefusedError
@@ -68,6 +69,14 @@ class LineEnds:
         return earliest + int(cuts[-1]) if len(cuts) else budget
 
 
+def _middle_end_id(tokenizer: PreTrainedTokenizerBase, end_id: int) -> int:
+    """Return what ends a middle: as the tokenizer's family has it, or the end token where markers are the recipe's."""
+    try:
+        return middle_end_id(tokenizer)
+    except ValueError:
+        return end_id
+
+
 class Chunker:
     """Cuts the documents of one store and applies fill-in-the-middle; `counts` says what was done.
 
@@ -91,12 +100,20 @@ class Chunker:
         self.line_ends = LineEnds(tokenizer)
         self.counts: Counter[str] = Counter()
         self.encoder = FimEncoder(tokenizer, fim, seed) if fim else None
+        self.middle_end_id = _middle_end_id(tokenizer, end_id) if fim else end_id
+        # What the tokenizer puts before a prompt stands before every chunk: it is what a chunk's beginning is read as.
+        self.start = np.array(start_ids(tokenizer), dtype=np.uint32)
 
     def chunks(self, store: TokenStore, documents: range | None = None) -> Iterator[Chunk]:
         """Yield every chunk of some documents of the store, of all by default, in their order."""
-        return map(self._rearranged, self._cut(store, range(store.num_documents) if documents is None else documents))
+        chosen = range(store.num_documents) if documents is None else documents
+        return map(self._started, map(self._rearranged, self._cut(store, chosen)))
+
+    def _started(self, chunk: Chunk) -> Chunk:
+        return replace(chunk, ids=np.concatenate([self.start, chunk.ids])) if len(self.start) else chunk
 
     def _cut(self, store: TokenStore, documents: range) -> Iterator[Chunk]:
+        longest = self.seq_length - len(self.start)
         for number in documents:
             ids = store.document(number)
             name = document_key(ids) if self.fim else ""
@@ -105,7 +122,7 @@ class Chunker:
                 selected = self.fim is not None and is_selected(f"{name}/{part}", self.fim, self.seed)
                 rest = ids[start:]
                 # A rest that fits stays whole, even where rearranging it then proves too long.
-                budget = self.seq_length - (FIM_SLACK_TOKENS if selected and len(rest) > self.seq_length else 0)
+                budget = longest - (FIM_SLACK_TOKENS if selected and len(rest) > longest else 0)
                 size = len(rest) if len(rest) <= budget else self.line_ends.last_cut(rest, budget)
                 yield Chunk(rest[:size], number, part, f"{name}/{part}" if selected else "")
                 start, part = start + size, part + 1
@@ -123,13 +140,13 @@ class Chunker:
             self.counts[str(refused)] += 1
             return chunk
         # The end token stays a target after the middle, or the model never learns to stop filling in.
-        return self._fitting(chunk, [*ids, self.end_id])
+        return self._fitting(chunk, [*ids, self.middle_end_id])
 
     def _ends_document(self, chunk: Chunk) -> bool:
         return int(chunk.ids[-1]) == self.end_id
 
     def _fitting(self, chunk: Chunk, ids: list[int]) -> Chunk:
-        if len(ids) > self.seq_length:
+        if len(ids) > self.seq_length - len(self.start):
             self.counts["fim_too_long"] += 1
             return chunk
         self.counts["fim_rearranged"] += 1

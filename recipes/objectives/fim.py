@@ -102,7 +102,7 @@ class FimPiece(NamedTuple):
 
 
 def resolve_markers(config: FimConfig, tokenizer: PreTrainedTokenizerBase) -> FimConfig:
-    """Fill in the tokenizer's reserved FIM tokens and check that each marker is one token of it.
+    """Fill in the FIM tokens of the tokenizer's family and check that each marker is one token of it.
 
     Args:
         config: markers may be empty.
@@ -112,14 +112,15 @@ def resolve_markers(config: FimConfig, tokenizer: PreTrainedTokenizerBase) -> Fi
         A config with all four markers.
 
     Raises:
-        ValueError: a marker is not exactly one token of the vocabulary.
+        ValueError: no family's tokens, or a marker that is not exactly one token of the vocabulary.
     """
-    from modeling_ling.tokenizer import FIM_MARKERS, fim_marker_ids
+    from modeling_ling.fill_in_the_middle import markers_of
+    from modeling_ling.tokenizer import fim_marker_ids
 
     given = dict(zip(("prefix", "suffix", "middle", "pad"), config.markers, strict=True))
-    names = given if config.prefix else dict(tokenizer.init_kwargs.get("fim_markers") or FIM_MARKERS)
+    names = given if config.prefix else markers_of(tokenizer)
     fim_marker_ids(tokenizer, names)
-    return replace(config, **names)
+    return replace(config, prefix=names["prefix"], suffix=names["suffix"], middle=names["middle"], pad=names["pad"])
 
 
 def _draws(key: str, seed: int) -> list[int]:

@@ -12,18 +12,44 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from tokenizers.decoders import ByteLevel
 
+from modeling_ling.fill_in_the_middle import markers_of, start_ids
 from modeling_ling.text_encoding import LINE_START, byte_characters, text_encoder
 from recipes.objectives.fim import LAYOUTS, FimConfig, draw_cut, refusal
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+# A character that merges with nothing behind it: what is encoded behind it does not begin a text.
+ANCHOR = "\N{WHITE SMILING FACE}"
 # How far back the last line start is looked for at first; four times as far where there is none.
 SEARCHED_CHARACTERS = 256
 
 
 class FimRefusedError(ValueError):
     """A document that is left as it is; the message is the reason under which it is counted."""
+
+
+class ContinuedText:
+    """Encodes text that does not begin a document, such as a suffix.
+
+    Tokenizers made by SentencePiece put a space before whatever they are given: a middle would begin with one.
+
+    Args:
+        tokenizer: any.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._encoder = text_encoder(tokenizer)
+        self._anchor = self._encoder.encode(ANCHOR)
+        self.adds_space = self._encoder.encode("a")[:1] != self._encoder.encode(f"{ANCHOR}a")[len(self._anchor) :][:1]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text behind other text."""
+        if self.adds_space:
+            ids = self._encoder.encode(ANCHOR + text)
+            if ids[: len(self._anchor)] == self._anchor:
+                return ids[len(self._anchor) :]
+        return self._encoder.encode(text)
 
 
 class FimEncoder:
@@ -38,6 +64,7 @@ class FimEncoder:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, config: FimConfig, seed: int) -> None:
         self._tokenizer, self._config, self._seed = tokenizer, config, seed
         self._encoder = text_encoder(tokenizer)
+        self._continued = ContinuedText(tokenizer)
         vocabulary_size = len(tokenizer)
         self._is_special = np.zeros(vocabulary_size, dtype=bool)
         self._is_special[sorted(tokenizer.added_tokens_decoder)] = True
@@ -75,8 +102,8 @@ class FimEncoder:
         document = _Document(text, ids, self._token_ends(ids))
         values = {
             "prefix": self._part(document, 0, start),
-            "middle": self._part(document, start, end),
-            "suffix": self._part(document, end, len(text)),
+            "middle": self._part(document, start, end, continues=True),
+            "suffix": self._part(document, end, len(text), continues=True),
         } | self._markers
         return list(chain.from_iterable(values[name] for name in LAYOUTS[layout]))
 
@@ -96,10 +123,12 @@ class FimEncoder:
             return None
         return np.cumsum(self._num_bytes[ids])
 
-    def _part(self, document: _Document, start: int, end: int) -> list[int]:
-        """Return the ids of a part of the text as if it stood alone."""
+    def _part(self, document: _Document, start: int, end: int, *, continues: bool = False) -> list[int]:
+        """Return the ids of a part of the text as if it stood alone, or behind other text."""
         if start == end:
             return []
+        if continues and self._continued.adds_space:
+            return self._continued.encode(document.text[start:end])
         first, last = document.kept_between(start, end)
         kept = document.ids_between(first, last) if first < last else None
         if kept is None:
@@ -107,6 +136,26 @@ class FimEncoder:
         before = self._encoder.encode(document.text[start:first]) if start < first else []
         after = self._encoder.encode(document.text[last:end]) if last < end else []
         return [*before, *kept, *after]
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, prefix: str, suffix: str, layout: str) -> list[int]:
+    """Return what a model is asked with for the text between two others: the ids that training puts before a middle.
+
+    Args:
+        tokenizer: of the model.
+        prefix: before the cursor.
+        suffix: behind it.
+        layout: of `LAYOUTS`.
+
+    Raises:
+        ValueError: the tokenizer has no markers that are known.
+    """
+    names = markers_of(tokenizer)
+    parts = {f"[{role}]": [cast(int, tokenizer.convert_tokens_to_ids(name))] for role, name in names.items()}
+    parts["prefix"] = text_encoder(tokenizer).encode(prefix) if prefix else []
+    parts["suffix"] = ContinuedText(tokenizer).encode(suffix) if suffix else []
+    before = LAYOUTS[layout][: LAYOUTS[layout].index("middle")]
+    return [*start_ids(tokenizer), *chain.from_iterable(parts[name] for name in before)]
 
 
 class _Document:
@@ -157,4 +206,4 @@ class _Document:
         return token + 1 if self._token_ends[token] == num_bytes else None
 
 
-__all__ = ["FimEncoder", "FimRefusedError"]
+__all__ = ["ContinuedText", "FimEncoder", "FimRefusedError", "prompt_ids"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recipes.reporting.costs import Assumptions
 
@@ -176,7 +176,10 @@ def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingM
     Source: ours; the counting is modeling_ling.accounting's.
     """
     from modeling_ling.accounting import count_parameters, training_flops_per_token, training_state_bytes
+    from recipes.running.causal_models import is_ling
 
+    if getattr(config, "model_type", None) is not None and not is_ling(config):
+        return _start_plan_of_other(arguments, kind, config)
     parameters = count_parameters(config)
     # In full precision weights and gradients have four bytes and there is no second copy of the weights.
     num_bytes = 2 if arguments.bf16 else 4
@@ -199,6 +202,36 @@ def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingM
         flops_per_token=training_flops_per_token(config, arguments.sequence_length, causal=False),
         causal_flops_per_token=training_flops_per_token(config, arguments.sequence_length),
     )
+
+
+def _start_plan_of_other(arguments: StageArguments, kind: str, config: Any) -> StagePlan:
+    """Return the beginning of the plan of a model of another architecture; see `start_plan`."""
+    from recipes.running.causal_models import measure_model
+
+    size = measure_model(config, arguments.sequence_length)
+    rank = getattr(arguments, "lora_rank", 0)
+    plan = StagePlan(
+        kind=kind,
+        stage=arguments.stage or kind,
+        recipe_path=arguments.recipe_path,
+        output_dir=arguments.output_dir,
+        init_from=arguments.init_from,
+        sequence_length=arguments.sequence_length,
+        rows_per_step=arguments.batch_rows_per_step,
+        num_devices=arguments.world_size,
+        rows_per_device=arguments.per_device_train_batch_size,
+        accumulation=arguments.gradient_accumulation_steps,
+        schedule=arguments.schedule,
+        total_parameters=size.total,
+        active_parameters=size.active,
+        # Weights, gradients and two moments in float32; beside adapters the weights alone.
+        training_state_bytes=size.total * ((2 if arguments.bf16 else 4) if rank else 16),
+        # Of weights that stay no gradient is computed.
+        flops_per_token=size.flops_per_token * (2 / 3 if rank else 1),
+        causal_flops_per_token=size.causal_flops_per_token * (2 / 3 if rank else 1),
+    )
+    plan.notes.append(f"a {config.model_type}, trained with plain cross-entropy")
+    return plan
 
 
 def complete_plan(plan: StagePlan, arguments: StageArguments, num_steps: int) -> Callable[[int], float]:

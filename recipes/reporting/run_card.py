@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipes.reporting.planning import StagePlan
+from recipes.running.causal_models import LING_TYPE
 
 if TYPE_CHECKING:
     from recipes.running.recipe_keys import StageArguments
 
+LING_FIGURES = (
+    *("balance loss (1.0 = even)", "router z-loss", "expert load, worst layer, max / mean", "dead experts at the end"),
+)
 VERSIONED_PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers", "numpy")
 
 
@@ -134,8 +138,37 @@ def _figures(run: dict[str, Any]) -> list[list[str]]:
         ["peak resident memory", f"{run['peak_resident_bytes'] / 1e9:.2f} GB"],
         ["device", f"{run['num_devices']} x {run['device']}"],
     ]
+    if not _is_ling(run):
+        rows = [row for row in rows if row[0] not in LING_FIGURES]
     rows.extend([name, change(name)] for name in ("rewards/margins", "rewards/accuracies") if name in last)
     return rows
+
+
+def _is_ling(run: dict[str, Any]) -> bool:
+    return bool(run.get("model_type", LING_TYPE) == LING_TYPE)
+
+
+def _front_matter(run: dict[str, Any]) -> list[str]:
+    """Return licence and tags; a model of another maker keeps its own licence, which is not known here."""
+    if _is_ling(run):
+        return ["license: mit", "tags: [bailing_moe, mixture-of-experts, code, ling-coder-recipes]"]
+    base = [f"base_model: {run['init_from'].partition('@')[0]}"] if "/" in run["init_from"] else []
+    return [*base, f"tags: [{run['model_type']}, code, fill-in-the-middle, ling-coder-recipes]"]
+
+
+def _opening(run: dict[str, Any]) -> list[str]:
+    plan = run["plan"]
+    size = f"{plan['total_parameters']:,} parameters ({plan['active_parameters']:,} active per token)"
+    if _is_ling(run):
+        return [
+            f"A Ling mixture-of-experts model of {size} after the "
+            f"stage *{run['stage']}* of the Ling-Coder-Lite recipe (arXiv 2503.17793)."
+        ]
+    return [f"A `{run['model_type']}` model of {size}, trained further with plain cross-entropy."]
+
+
+def _remote_code(run: dict[str, Any]) -> str:
+    return ", trust_remote_code=True" if _is_ling(run) else ""
 
 
 def render_card(run: dict[str, Any]) -> str:
@@ -152,22 +185,19 @@ def render_card(run: dict[str, Any]) -> str:
         "---",
         "library_name: transformers",
         "pipeline_tag: text-generation",
-        "license: mit",
-        "tags: [bailing_moe, mixture-of-experts, code, ling-coder-recipes]",
+        *_front_matter(run),
         "---",
         "",
         f"# {run['stage']}",
         "",
-        f"A Ling mixture-of-experts model of {plan['total_parameters']:,} parameters "
-        f"({plan['active_parameters']:,} active per token) after the "
-        f"stage *{run['stage']}* of the Ling-Coder-Lite recipe (arXiv 2503.17793).",
+        *_opening(run),
         f"It began with `{run['init_from']}` and was trained by the recipe `{run['recipe']}`.",
         "",
         "```python",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
-        'model = AutoModelForCausalLM.from_pretrained(".", trust_remote_code=True)',
-        'tokenizer = AutoTokenizer.from_pretrained(".", trust_remote_code=True)',
+        f'model = AutoModelForCausalLM.from_pretrained("."{_remote_code(run)})',
+        f'tokenizer = AutoTokenizer.from_pretrained("."{_remote_code(run)})',
         "```",
         "",
         "## The run",
@@ -195,7 +225,9 @@ def render_card(run: dict[str, Any]) -> str:
             f"- trained on {run['date']} with "
             + ", ".join(f"{name} {version}" for name, version in run["versions"].items()),
             "",
-            "Loss, learning rate, gradient norm and the load of every layer's experts are in `metrics.jsonl`.",
+            "Loss, learning rate, gradient norm"
+            + (" and the load of every layer's experts" if _is_ling(run) else "")
+            + " are in `metrics.jsonl`.",
             "",
         ]
     )

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from recipes.running.causal_models import LING_TYPE, is_ling, load_any_config, load_other_model
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import find_checkpoints, require_finished
 
@@ -76,12 +77,11 @@ def load_config(init_from: str, vocab_size: int | None = None) -> BailingMoeConf
         vocab_size: tokens of the tokenizer; used by presets only.
 
     Returns:
-        A BailingMoeConfig.
+        A BailingMoeConfig, or another causal model's.
 
     Raises:
-        RecipeError: nothing to be found under that name.
+        RecipeError: nothing to be found under that name, or no causal model.
     """
-    from modeling_ling import BailingMoeConfig
     from modeling_ling.presets import load_preset
 
     if init_from.startswith(PRESET_PREFIX):
@@ -91,7 +91,7 @@ def load_config(init_from: str, vocab_size: int | None = None) -> BailingMoeConf
             raise RecipeError(f"init_from: {init_from!r}: {error}") from error
     name, revision = split_revision(init_from)
     try:
-        return BailingMoeConfig.from_pretrained(name, revision=revision or "main")
+        return cast("BailingMoeConfig", load_any_config(name, revision or "main"))
     except OSError as error:
         raise RecipeError(
             f"init_from: no model at {init_from!r}. Give preset:tiny, the output_dir of the stage before (run it "
@@ -122,7 +122,8 @@ def geometry_for_plan(arguments: StageArguments) -> Geometry | BailingMoeConfig:
     init_from = arguments.init_from
     config_file = Path(init_from) / "config.json"
     if config_file.is_file():
-        return Geometry.from_values(json.loads(config_file.read_text(encoding="utf-8")))
+        values = json.loads(config_file.read_text(encoding="utf-8"))
+        return Geometry.from_values(values) if values.get("model_type") == LING_TYPE else load_config(init_from)
     is_hub_name = init_from.count("/") == 1 and not Path(init_from).parent.is_dir()
     if is_hub_name and not init_from.startswith(PRESET_PREFIX) and not arguments.plan_preset:
         return load_config(init_from, vocab_size)
@@ -155,9 +156,10 @@ def starting_config(
     require_finished(init_from)
     vocab_size = len(tokenizer)
     config = load_config(init_from, vocab_size)
-    config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
-    for key, value in (overrides or {}).items():
-        setattr(config, key, value)
+    if is_ling(config):
+        config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+        for key, value in (overrides or {}).items():
+            setattr(config, key, value)
     if config.vocab_size < vocab_size:
         raise RecipeError(
             f"init_from: {init_from} knows {config.vocab_size} tokens, the tokenizer has {vocab_size}. Use the "
@@ -224,7 +226,7 @@ def load_model(
         overrides: configuration keys that the recipe sets.
 
     Returns:
-        A BailingMoeForCausalLM in training mode.
+        A BailingMoeForCausalLM, or another causal model, in training mode.
 
     Raises:
         RecipeError: see `starting_config`.
@@ -238,6 +240,9 @@ def load_model(
         torch.manual_seed(seed)
         model = BailingMoeForCausalLM(config)
         model.to(dtype=dtype)  # type: ignore[call-arg]  # transformers' wrapper of it loses self
+    elif not is_ling(config):
+        other = load_other_model(*split_revision(init_from), config, dtype)
+        model = cast(BailingMoeForCausalLM, other)
     else:
         name, revision = split_revision(init_from)
         loaded = BailingMoeForCausalLM.from_pretrained(
@@ -259,13 +264,13 @@ def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
     Raises:
         RecipeError: nothing there.
     """
-    from transformers import PreTrainedTokenizerFast
+    from transformers import AutoTokenizer
 
     name, revision = split_revision(folder)
     if not (Path(name) / "tokenizer.json").is_file() and Path(name).is_absolute():
         raise RecipeError(f"tokenizer: {name} has no tokenizer.json. Train one with modeling_ling.tokenizer first.")
     try:
-        return PreTrainedTokenizerFast.from_pretrained(name, revision=revision or "main")
+        return cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(name, revision=revision or "main"))
     except (OSError, ValueError) as error:
         raise RecipeError(
             f"tokenizer: no tokenizer at {folder!r}. Give a folder with tokenizer.json, or org/name[@revision]. "

@@ -13,7 +13,7 @@ from recipes.running.plateau import Drop, PlateauSchedule, write_drops
 from recipes.running.run_folder import append_event
 
 if TYPE_CHECKING:
-    from recipes.running.trainer import LingTrainerMixin
+    from recipes.running.step_guard import GuardedSteps
 
 
 class PlateauWatch(TrainerCallback):
@@ -24,7 +24,7 @@ class PlateauWatch(TrainerCallback):
         schedule: decides.
     """
 
-    def __init__(self, trainer: LingTrainerMixin, schedule: PlateauSchedule) -> None:
+    def __init__(self, trainer: GuardedSteps, schedule: PlateauSchedule) -> None:
         self.trainer, self.schedule = trainer, schedule
         self._step_loss: torch.Tensor | None = None
 
@@ -47,7 +47,7 @@ class PlateauWatch(TrainerCallback):
         note_drop(self.trainer, self.schedule, self.schedule.observe(float(loss), state.global_step))
 
 
-def note_drop(trainer: LingTrainerMixin, schedule: PlateauSchedule, drop: Drop | None) -> None:
+def note_drop(trainer: GuardedSteps, schedule: PlateauSchedule, drop: Drop | None) -> None:
     """Say and write down that the learning rate drops."""
     if drop is None or not trainer.is_world_process_zero():
         return

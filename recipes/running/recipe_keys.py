@@ -328,6 +328,10 @@ class PretrainKeys(StageArguments):
     fim_sources: list[str] = field(
         default_factory=lambda: ["code.raw"], metadata={"help": "sources that get the FIM objective"}
     )
+    lora_rank: int = field(
+        default=0,
+        metadata={"help": "train adapters of this rank beside all linear layers, merged at the end; 0: all weights"},
+    )
     adam_beta2: float = field(default=0.95, metadata={"help": "decay of AdamW's second moment"})
     weight_decay: float = field(default=0.1, metadata={"help": "weight decay of AdamW; norms are left out"})
     logging_steps: float = field(default=10, metadata={"help": "steps between lines of metrics.jsonl"})
@@ -360,6 +364,8 @@ class PretrainKeys(StageArguments):
             self.refuse(
                 "train_tokens", f"one step alone takes global_batch_tokens, {self.global_batch_tokens}", "Raise it."
             )
+        if self.lora_rank < 0:
+            self.refuse("lora_rank", "it must be at least 0", "16 is usual; 0 trains all weights.")
         if not 0 <= self.fim_rate <= 1:
             self.refuse("fim_rate", "it must lie between 0 and 1", "0.5 is usual.")
         self.fim_layouts = self.mapping_of("fim_layouts")

@@ -20,6 +20,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from recipes.reporting.devices import current_device_name, model_flops_utilization, peak_memory_bytes
 from recipes.reporting.moe_metrics import StepStatistics
+from recipes.running.causal_models import is_ling
 from recipes.running.checkpoints import load_optimizer_moments
 from recipes.running.plateau import PlateauSchedule, write_drops
 from recipes.running.plateau_watch import PlateauWatch
@@ -139,7 +140,13 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         self._last_log_time: float | None = None
         super().__init__(*args, **kwargs)
         use_own_precision(self.accelerator)
-        self.model.config.output_router_logits = True
+        self.has_own_losses = is_ling(self.model.config)
+        self.has_adapter = hasattr(self.model, "merge_and_unload")
+        # A step's loss is over all of its tokens, whatever the model's forward would do with that number.
+        self.model_accepts_loss_kwargs = True
+        if self.has_own_losses:
+            self.model.config.output_router_logits = True
+            self.add_callback(_TellRoutingStep())
         if self.args.freeze_router:
             self.model.freeze_router()
             self.router_aux_loss_coef = 0.0  # TRL adds the balance loss itself
@@ -149,7 +156,6 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
             self.plateau_watch = PlateauWatch(self, learning_rate_at)
             self.add_callback(self.plateau_watch)
         self.add_callback(_LogWhereSaved())
-        self.add_callback(_TellRoutingStep())
         if start is not None:
             self.add_callback(_MarkComplete(self, start))
 
@@ -184,7 +190,7 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         They are saved under the released names, expert by expert, and Trainer would load what fits the runtime's names
         and leave the experts as they are, with no more than a warning.
         """
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled or self.has_adapter or not self.has_own_losses:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
             return
         saved = cast(
@@ -254,6 +260,8 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         Returns:
             The loss, or (loss, outputs).
         """
+        if not self.has_own_losses:
+            return self._plain_loss(model, inputs, return_outputs, num_items_in_batch)
         inputs = {**inputs, "use_cache": False, "output_router_logits": True}
         outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
         loss = outputs.loss
@@ -276,6 +284,25 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         self.statistics.add(loss=loss)
         if self.plateau_watch is not None:
             self.plateau_watch.add(loss)
+
+    def _plain_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool, num_items_in_batch: Any) -> Any:
+        """Return the cross-entropy of a model of another architecture, over the same tokens as a Ling model's."""
+        labels = inputs["labels"]
+        outputs = model(**{key: value for key, value in inputs.items() if key != "labels"}, use_cache=False)
+        targets = labels[:, 1:].flatten()
+        logits = outputs.logits[:, :-1].flatten(0, 1).float()
+        num_targets = (targets != -100).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = torch.nn.functional.cross_entropy(logits, targets, ignore_index=-100, reduction="sum") / num_targets
+        if self.model.training:
+            # As if it were one layer of one expert, which every token goes to.
+            num_tokens = (targets != -100).sum() + (
+                (inputs["position_ids"] == 0)[:, :-1].flatten() & (targets != -100)
+            ).sum()
+            self.add_step_loss(loss)
+            self.statistics.add(assignments=num_tokens.view(1, 1), entropy_sums=torch.zeros(1))
+        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+            loss = loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
 
     def _add_routing(self, outputs: Any, share: torch.Tensor) -> None:
         """Add the router losses, weighted as in the loss, and what the routers did with the real tokens."""
@@ -327,7 +354,8 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         now = time.perf_counter()
         seconds = now - (self._last_log_time or now)
         self._last_log_time = now
-        totals = self.statistics.totals(self.accelerator, self.model.config.num_experts_per_tok)
+        experts_per_token = self.model.config.num_experts_per_tok if self.has_own_losses else 1
+        totals = self.statistics.totals(self.accelerator, experts_per_token)
         num_all_steps = self.state.global_step - self._previous_logged_step()
         num_steps = num_all_steps - self.num_dropped_since_log
         self.num_dropped_since_log = 0
@@ -339,7 +367,8 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         record.update({name: total / num_steps if num_steps else None for name, total in figures.items()})
         record["learning_rate"] = logs["learning_rate"]
         record["grad_norm"] = logs.get("grad_norm")
-        record.update(totals.load if num_steps else dict.fromkeys(totals.load))
+        if self.has_own_losses:
+            record.update(totals.load if num_steps else dict.fromkeys(totals.load))
         record.update(self._extra_record())
         record["tokens_per_second"] = round(rate, 1)
         per_device = rate / self.accelerator.num_processes
@@ -363,6 +392,6 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
     def _console_figures(self, record: dict[str, Any]) -> dict[str, Any]:
         names = ("loss", "balance_loss", "z_loss", "tokens_seen", "tokens_per_second", "model_flops_utilization")
         figures = {name: record[name] for name in names if name in record}
-        figures["expert_load_max_over_mean"] = record["worst_load_max_over_mean"]
-        figures["dead_experts"] = record["num_dead_experts"]
+        figures["expert_load_max_over_mean"] = record.get("worst_load_max_over_mean")
+        figures["dead_experts"] = record.get("num_dead_experts")
         return {name: figure for name, figure in figures.items() if figure is not None}

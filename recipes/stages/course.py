@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modeling_ling.command_line import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from recipes.reporting.planning import StagePlan, describe_sources, render_plan
-from recipes.running.checkpoints import check_model_fits, load_model, load_tokenizer, starting_config
+from recipes.running.checkpoints import check_model_fits, load_tokenizer
 from recipes.running.door_help import door_help, wants_help
 from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
 from recipes.running.stopping import RunInterruptedError, TrainingStoppedError, disk_errors_named, follow_launcher
@@ -75,15 +75,13 @@ def train_stage(
     Returns:
         The model's folder.
     """
-    import torch
-
     from recipes.running.resuming import start_run
 
     settings = stage.settings
     check_reporting(settings)
     moments = moments_folder(settings)
     start = start_run(settings, stage_identity(stage, tokenizer))
-    model = load_model(settings.init_from, tokenizer, torch.float32, settings.seed, model_overrides(settings))
+    model = stage.load_model(tokenizer)
     prepare_console(settings)
     trainer = stage.make_trainer(
         model,
@@ -110,7 +108,7 @@ def stage_identity(stage: Stage[Any], tokenizer: PreTrainedTokenizerBase) -> dic
     from recipes.running.identity import run_identity
 
     settings = stage.settings
-    config = starting_config(settings.init_from, tokenizer, model_overrides(settings))
+    config = stage.starting_config(tokenizer)
     check_model_fits(settings, config, tokenizer)
     return run_identity(
         settings,
@@ -199,12 +197,6 @@ def prepare_console(arguments: StageArguments) -> None:
 
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
-
-
-def model_overrides(arguments: StageArguments) -> dict[str, Any]:
-    """Return the configuration keys that a recipe sets on the model."""
-    keys = ("router_aux_loss_coef", "router_z_loss_coef", "router_warmup_steps")
-    return {key: getattr(arguments, key) for key in keys if getattr(arguments, key) is not None}
 
 
 def moments_folder(arguments: StageArguments) -> Path | None:

@@ -6,7 +6,7 @@ import datetime
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from recipes.running.run_folder import EVENTS_FILE, METRICS_FILE, RUN_FILE, append_event, read_events, write_json
 
@@ -98,25 +98,55 @@ def write_results(
         step: optimizer steps done.
         wall_seconds: of this process, loading not counted.
     """
-    from modeling_ling.export import export_model
     from recipes.reporting.run_card import collect_run, write_card
 
     settings = stage.settings
     output_dir = Path(settings.output_dir)
     # The training patches of TRL's forward must not reach the export.
     model.__dict__.pop("forward", None)
-    model.config.output_router_logits = False
-    model.config.router_warmup_steps = 0  # it belongs to this run: whoever trains on would have to count steps
-    export_model(model, tokenizer, output_dir, state_dict=state_dict)
+    save_model(model, tokenizer, output_dir, state_dict)
     facts = {"data fingerprint": start.identity["data"], **stage.facts()}
     consumed = stage.consumed_tokens(step)
     run = collect_run(settings, plan, read_metrics(output_dir), consumed, facts, start.checkpoint, wall_seconds)
     events = [event for event in read_events(output_dir) if event.get("run_id") == start.run_id]
-    run |= {"finished": True, "run_id": start.run_id, "identity": start.identity, "events": events}
+    run |= {
+        "finished": True,
+        "model_type": model.config.model_type,
+        "run_id": start.run_id,
+        "identity": start.identity,
+        "events": events,
+    }
     write_card(output_dir, run)
     # Last: from here on the stage after takes the model.
     write_json(output_dir / RUN_FILE, run)
     print(f"{plan.stage}: model, card and {METRICS_FILE} are in {output_dir}.", flush=True)
+
+
+def save_model(
+    model: BailingMoeForCausalLM,
+    tokenizer: PreTrainedTokenizerBase,
+    output_dir: Path,
+    state_dict: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write weights, configuration and tokenizer: a Ling model in the released form, another as transformers does.
+
+    Args:
+        model: unwrapped; adapters are merged.
+        tokenizer: goes into the folder.
+        output_dir: the run's folder.
+        state_dict: gathered weights, or None.
+    """
+    from modeling_ling.export import export_model
+    from recipes.running.causal_models import is_ling, without_lora
+
+    merged = without_lora(model)
+    if not is_ling(merged.config):
+        merged.save_pretrained(output_dir, state_dict=state_dict)
+        tokenizer.save_pretrained(output_dir)
+        return
+    merged.config.output_router_logits = False
+    merged.config.router_warmup_steps = 0  # it belongs to this run: whoever trains on would have to count steps
+    export_model(cast("BailingMoeForCausalLM", merged), tokenizer, output_dir, state_dict=state_dict)
 
 
 def push_model(output_dir: Path, repository: str, step: int) -> None:

@@ -6,7 +6,7 @@ The order of the data is a pure function of the position: a killed run goes on w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from recipes.running.recipe_loading import RecipeError
 from recipes.stages.stage import Stage
@@ -60,6 +60,8 @@ class PretrainStage(Stage["PretrainArguments"]):
             corpus_tokens=settings.corpus_tokens or {},
         )
         rowless = [source.name for source in plan.sources if source.share and not source.planned_tokens]
+        if settings.lora_rank:
+            plan.notes.append(f"adapters of rank {settings.lora_rank} are trained, and merged at the end")
         if rowless:
             plan.notes.append(f"no row of {', '.join(rowless)}: a share of less than a row of the whole stage")
         added = settings.max_steps * settings.global_batch_tokens - settings.train_tokens
@@ -124,6 +126,20 @@ class PretrainStage(Stage["PretrainArguments"]):
     def data_fingerprint(self) -> str:
         """Return the mixture's own."""
         return self.dataset.fingerprint()
+
+    def load_model(self, tokenizer: PreTrainedTokenizerBase) -> BailingMoeForCausalLM:
+        """Return the model, with adapters where the recipe asks for them: what then stays may be in bfloat16."""
+        import torch
+
+        from recipes.running.causal_models import add_lora
+        from recipes.running.checkpoints import load_model
+
+        settings = self.settings
+        if not settings.lora_rank:
+            return super().load_model(tokenizer)
+        dtype = torch.bfloat16 if settings.bf16 else torch.float32
+        model = load_model(settings.init_from, tokenizer, dtype, settings.seed, self.model_overrides())
+        return cast("BailingMoeForCausalLM", add_lora(model, settings.lora_rank, settings.seed))
 
     def make_trainer(
         self, model: BailingMoeForCausalLM, tokenizer: PreTrainedTokenizerBase, **ours: Any

@@ -11,6 +11,7 @@ from recipes.running.recipe_keys import StageArguments
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
     from recipes.reporting.planning import StagePlan
     from recipes.running.trainer import LingTrainerMixin
@@ -75,6 +76,27 @@ class Stage(ABC, Generic[Settings]):
     @abstractmethod
     def data_fingerprint(self) -> str:
         """Return a hash of the rows and their order: a run is continued over the same data only."""
+
+    def model_overrides(self) -> dict[str, Any]:
+        """Return the configuration keys that the recipe sets on the model."""
+        keys = ("router_aux_loss_coef", "router_z_loss_coef", "router_warmup_steps")
+        values = {key: getattr(self.settings, key) for key in keys}
+        return {key: value for key, value in values.items() if value is not None}
+
+    def starting_config(self, tokenizer: PreTrainedTokenizerBase) -> BailingMoeConfig:
+        """Return the configuration of what `load_model` gives; see `checkpoints.starting_config`."""
+        from recipes.running.checkpoints import starting_config
+
+        return starting_config(self.settings.init_from, tokenizer, self.model_overrides())
+
+    def load_model(self, tokenizer: PreTrainedTokenizerBase) -> BailingMoeForCausalLM:
+        """Return the model that is trained; see `checkpoints.load_model`."""
+        import torch
+
+        from recipes.running.checkpoints import load_model
+
+        settings = self.settings
+        return load_model(settings.init_from, tokenizer, torch.float32, settings.seed, self.model_overrides())
 
     @abstractmethod
     def make_trainer(

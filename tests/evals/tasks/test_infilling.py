@@ -63,7 +63,7 @@ def test_a_known_familys_markers_are_found_and_none_is_an_error(tmp_path):
 
     qwen = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
     assert fim_markers_of(save(*qwen)) == qwen
-    with pytest.raises(BenchmarkDataError, match="no fill-in-the-middle markers"):
+    with pytest.raises(BenchmarkDataError, match="no fill-in-the-middle tokens"):
         fim_markers_of(save("a"))
     with pytest.raises(BenchmarkDataError, match="cannot be loaded"):
         fim_markers_of(str(tmp_path / "nothing"))

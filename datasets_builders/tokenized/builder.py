@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from datasets_builders.building import BuilderConfig, CardParts, ConfigError, Stage
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.derived import DerivedBuilder
-from datasets_builders.tokenized.steps import EncodeRows, ReadInputs, TokenFileWriter, source_of
+from datasets_builders.tokenized.chat_rows import OVER_LENGTH_POLICIES, OverLength
+from datasets_builders.tokenized.steps import CHAT_COLUMNS, EncodeRows, ReadInputs, TokenFileWriter, source_of
 from datasets_builders.tokenized.tokenization import MESSAGES_KEY, load_tokenizer, tokenizer_fingerprint
 
 if TYPE_CHECKING:
     from datasets import Features
 
-INPUT_KEYS = {"path": "", "name": "", "text_key": "text", "split": "train", "where": ""}
+INPUT_KEYS = {"path": "", "name": "", "text_key": "text", "split": "train", "where": "", "rows": ""}
+ROW_KINDS = ("", "sft", "dpo")
 DATA_ROOT_PLACEHOLDER = "{data_root}"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _WHERE = re.compile(r"[^=]+=[^=]+")
@@ -35,13 +37,19 @@ class TokenizedConfig(BuilderConfig):
         default_factory=list,
         metadata={
             "help": "sources: each {path: dataset folder, name: of its token file, text_key: content, text or "
-            "messages (default text), split: (default train), where: column=value|value, to read only such rows}"
+            "messages (default text), split: (default train), where: column=value|value, to read only such rows, rows: "
+            "sft or dpo, to write packed rows of conversations or pairs instead of a token file}"
         },
     )
     data_root: str = field(default="", metadata={"help": "folder that replaces {data_root} in the paths of the inputs"})
     tokenizer: str = field(default="", metadata={"help": "folder of the tokenizer (with tokenizer.json)"})
     min_tokens: int = field(
         default=4, metadata={"help": "documents with fewer tokens, end token included, are removed"}
+    )
+
+    row_tokens: int = field(default=4096, metadata={"help": "tokens of a packed row of conversations, and of a pair"})
+    over_length: str = field(
+        default="drop", metadata={"help": "conversations longer than row_tokens: drop, or split into rows of their own"}
     )
 
     def validate(self) -> None:
@@ -63,10 +71,16 @@ class TokenizedConfig(BuilderConfig):
                 raise ConfigError(
                     f"inputs, item {number}: where is {source['where']!r}, but must be column=value|value"
                 )
+            if source.get("rows", "") not in ROW_KINDS:
+                raise ConfigError(f"inputs, item {number}: rows is {source['rows']!r}, but must be sft or dpo")
             names.append(name)
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigError(f"two inputs are named {twice[0]!r}; each gives a file of its own name")
+        if self.over_length not in OVER_LENGTH_POLICIES:
+            raise ConfigError(f"over_length is {self.over_length!r}, but must be drop or split")
+        if self.row_tokens < 8:
+            raise ConfigError(f"row_tokens is {self.row_tokens}, but must be at least 8")
         if self.min_tokens < 1:
             raise ConfigError(f"min_tokens is {self.min_tokens}, but must be at least 1")
 
@@ -129,7 +143,13 @@ class TokenizedBuilder(DerivedBuilder[TokenizedConfig]):
                 f"input {folder.path} has no split {source['split']!r}; it has {', '.join(folder.splits)}"
             )
         columns = shards[0].columns
-        wanted = {"text_key": source["text_key"], "where": source["where"].partition("=")[0]}
+        wanted = {"where": source["where"].partition("=")[0]}
+        if not source["rows"]:
+            wanted["text_key"] = source["text_key"]
+        elif not {*CHAT_COLUMNS} & {*columns}:
+            raise ConfigError(
+                f"input {folder.path} has no column of conversations or pairs; it has {', '.join(columns)}"
+            )
         for key, column in wanted.items():
             if column and column not in columns:
                 raise ConfigError(f"input {folder.path} has no column {column!r} ({key}); it has {', '.join(columns)}")
@@ -150,11 +170,13 @@ class TokenizedBuilder(DerivedBuilder[TokenizedConfig]):
     def stages(self) -> list[Stage]:
         """Encode rows in parallel; then write each source's file, all its documents in one rank."""
         inputs, tokenizer = self.config.complete_inputs(), self.config.tokenizer
-        writer = TokenFileWriter(self.output_folder / "data", inputs, tokenizer, self.config.seed)
+        row_tokens, over_length = self.config.row_tokens, self.config.over_length
+        writer = TokenFileWriter(self.output_folder / "data", inputs, tokenizer, self.config.seed, row_tokens)
+        policy: OverLength = "split" if over_length == "split" else "drop"
         return [
             Stage(
                 "encode",
-                [ReadInputs(inputs), EncodeRows(tokenizer, self.config.min_tokens)],
+                [ReadInputs(inputs), EncodeRows(tokenizer, self.config.min_tokens, row_tokens, policy)],
                 tasks=self.config.num_tasks,
             ),
             Stage("token_files", [writer], tasks=len(inputs), key=source_of),
@@ -169,7 +191,12 @@ class TokenizedBuilder(DerivedBuilder[TokenizedConfig]):
             "endian) of all documents of a source, `data/NAME.ds.index` the end of each document (uint64), "
             "`data/NAME.ds.metadata` counts and hashes. The order is shuffled by a hash of seed and id. Text was "
             "encoded with special-token parsing off; every document ends with the end token."
-            + (" Conversations are rendered with the chat template." if conversations else ""),
+            + (" Conversations are rendered with the chat template." if conversations else "")
+            + (
+                " `data/NAME.rows` holds packed rows of conversations, or preference pairs, with what is a target."
+                if any(source["rows"] for source in self.config.complete_inputs())
+                else ""
+            ),
             license=self.license,
             columns={
                 "id": "source and id of the row that it was made of",

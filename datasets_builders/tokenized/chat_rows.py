@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # Raised when the bytes of a folder change, so that one of an older layout is not read as a new one.
 LAYOUT_VERSION = 1
 DESCRIPTION_FILE = "packing.json"
+# Rows of a dataset that are packed together: enough that the last, half-empty rows of a group weigh nothing.
+GROUP_ROWS = 10_000
 TARGET_BIT = np.uint32(1 << 31)
 ID_MASK = np.uint32((1 << 31) - 1)
 
@@ -135,22 +137,18 @@ class RowMaker:
         """
         kept: list[list[NDArray[np.uint32]]] = []
         removals = Removals()
-        num_read = num_kept = 0
+        num_read = 0
         for number, row in enumerate(rows, first_number):
             num_read += 1
             try:
                 if isinstance(row, UnreadableRow):
                     raise UnusableRowError(row)
-                made = [self.pair(row)] if self.kind == "dpo" else [[part] for part in self.conversation(row)]
-                num_kept += 1
-                kept += made
+                kept.append(self.pair(row) if self.kind == "dpo" else self.conversation(row))
             except UnusableRowError as error:
                 removals.add(str(error), _name_of(row, number))
-        if self.kind == "sft":
-            pieces = [made[0] for made in kept]
-            bins = best_fit([len(piece) for piece in pieces], self.max_tokens)
-            kept = [[pieces[number] for number in sorted(members)] for members in bins]
-        return _as_group(kept, num_read, num_kept, removals)
+        group = rows_of_parts(kept, self.kind, self.max_tokens)
+        group.num_read, group.removals = num_read, removals
+        return group
 
     def conversation(self, row: Mapping[str, Any]) -> list[NDArray[np.uint32]]:
         """Return a row's conversation as ids with TARGET_BIT; several where it is longer than a row and is cut.
@@ -169,7 +167,10 @@ class RowMaker:
             raise UnusableRowError(f"longer than {self.max_tokens} tokens")
         parts = [marked[start : start + self.max_tokens] for start in range(0, len(marked), self.max_tokens)]
         # The first token of a part is not predicted from anything.
-        return [part for part in parts if (part[1:] & TARGET_BIT).any()]
+        kept = [part for part in parts if (part[1:] & TARGET_BIT).any()]
+        if not kept:
+            raise UnusableRowError("no answer to learn")
+        return kept
 
     def pair(self, row: Mapping[str, Any]) -> list[NDArray[np.uint32]]:
         """Return prompt, chosen and rejected answer of a row as ids, the answers with TARGET_BIT.
@@ -204,18 +205,35 @@ def _name_of(row: Row, number: int) -> str:
     return str(known or number)
 
 
-def _as_group(
-    rows: Sequence[Sequence[NDArray[np.uint32]]], num_read: int, num_kept: int, removals: Removals
+def rows_of_parts(
+    kept: Sequence[Sequence[NDArray[np.uint32]]], kind: Literal["sft", "dpo"], max_tokens: int
 ) -> RowGroup:
+    """Return encoded conversations packed into rows, or pairs as they are.
+
+    Args:
+        kept: the parts of each conversation or pair, with TARGET_BIT: see `RowMaker.conversation` and `pair`.
+        kind: which of them.
+        max_tokens: of a row.
+    """
+    rows: list[Sequence[NDArray[np.uint32]]] = list(kept)
+    if kind == "sft":
+        pieces = [part for made in kept for part in made]
+        bins = best_fit([len(piece) for piece in pieces], max_tokens)
+        rows = [[pieces[number] for number in sorted(members)] for members in bins]
     parts = [part for row in rows for part in row]
-    lengths = np.array([len(part) for part in parts], dtype=np.uint64)
-    row_parts = np.array([len(row) for row in rows], dtype=np.uint64)
-    ends = np.cumsum(lengths)
-    row_ends = ends[np.cumsum(row_parts).astype(np.int64) - 1] if len(rows) else ends
-    starts = np.concatenate([np.zeros(1, np.uint64), row_ends[:-1]]) if len(rows) else row_ends
-    within = ends - np.repeat(starts, row_parts.astype(np.int64))
-    tokens = np.concatenate(parts) if parts else np.zeros(0, np.uint32)
-    return RowGroup(tokens, row_ends - starts, within.astype(np.uint32), row_parts, num_read, num_kept, removals)
+    row_parts = np.array([len(row) for row in rows], dtype=np.int64)
+    ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
+    row_ends = ends[np.cumsum(row_parts) - 1] if rows else ends
+    starts = np.concatenate([np.zeros(1, np.int64), row_ends[:-1]])[: len(rows)]
+    return RowGroup(
+        tokens=np.concatenate(parts) if parts else np.zeros(0, np.uint32),
+        row_lengths=(row_ends - starts).astype(np.uint64),
+        part_ends=(ends - np.repeat(starts, row_parts)).astype(np.uint32),
+        row_parts=row_parts.astype(np.uint64),
+        num_read=len(kept),
+        num_kept=len(kept),
+        removals=Removals(),
+    )
 
 
 class RowFileWriter:

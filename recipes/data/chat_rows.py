@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from datasets_builders.tokenized.chat_rows import (
     DESCRIPTION_FILE,
+    GROUP_ROWS,
     ID_MASK,
     LAYOUT_VERSION,
     TARGET_BIT,
@@ -31,9 +32,10 @@ from datasets_builders.tokenized.chat_rows import (
 from datasets_builders.tokenized.conversations import RowFormat
 from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
 from recipes.data.built_once import built_once
-from recipes.data.chat_sources import GROUP_ROWS, ChatSource, Group, rows_of
+from recipes.data.chat_sources import ChatSource, Group, rows_of
 from recipes.data.window_order import BlockOrder, permuted
 from recipes.data.workers import ordered_map
+from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -270,6 +272,8 @@ def open_chat_store(
     Raises:
         RecipeError: the dataset cannot be read.
     """
+    if (Path(source.dataset) / DESCRIPTION_FILE).is_file():
+        return _open_built(source, settings, tokenizer)
     facts = {
         "layout": LAYOUT_VERSION,
         "group_rows": GROUP_ROWS,
@@ -288,6 +292,34 @@ def open_chat_store(
             writer.finish({"kind": settings.kind, "max_tokens": settings.max_tokens, "inputs": facts})
 
     return ChatStore(built_once(Path(cache_dir) / name, DESCRIPTION_FILE, build))
+
+
+def _open_built(source: ChatSource, settings: ChatSettings, tokenizer: PreTrainedTokenizerBase) -> ChatStore:
+    """Open the rows that `datasets_builders tokenized` wrote, after checking that they are of this recipe's kind."""
+    store = ChatStore(source.dataset)
+    found = store.description
+    wanted = {
+        "layout": LAYOUT_VERSION,
+        "kind": settings.kind,
+        "tokenizer_fingerprint": tokenizer_fingerprint(tokenizer),
+    }
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            raise RecipeError(
+                f"dataset: {source.dataset} was built with {key} {found.get(key)}, this recipe has {value}. Build it "
+                "again (python -m datasets_builders tokenized)."
+            )
+    if found["max_tokens"] > settings.max_tokens:
+        raise RecipeError(
+            f"dataset: {source.dataset} has rows of {found['max_tokens']} tokens, sequence_length is "
+            f"{settings.max_tokens}. Raise it, or build the rows again."
+        )
+    if source.max_rows is not None or settings.over_length != "drop" or settings.names != RowFormat():
+        raise RecipeError(
+            f"dataset: {source.dataset} holds rows that are built already: max_samples, over_length, dataset_columns "
+            "and dataset_roles change nothing of them. Leave these keys out."
+        )
+    return store
 
 
 def encoded_groups(

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datasets_builders.tokenized.chat_rows import Row, UnreadableRow
+from datasets_builders.tokenized.chat_rows import GROUP_ROWS, Row, UnreadableRow
 from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ TABLE_SUFFIXES = (".parquet",)
 LINE_SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson")
 JSON_SUFFIXES = (".json",)
 SUFFIXES = (*TABLE_SUFFIXES, *LINE_SUFFIXES, *JSON_SUFFIXES)
-# Rows that a worker takes at once: those of a group, since groups decide which rows are packed together.
-GROUP_ROWS = 10_000
 
 Group = list[Row] | bytes
 

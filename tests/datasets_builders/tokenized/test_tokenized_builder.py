@@ -1,6 +1,7 @@
 """Section 3.2: the tokenized builder: nothing lost, nothing forged, the same bytes for any number of workers."""
 
 import hashlib
+import json
 import textwrap
 from pathlib import Path
 
@@ -181,6 +182,55 @@ def test_inputs_that_cannot_be_used_are_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=message):
         TokenizedBuilder(_config(inputs, tokenizer_folder, inputs=inputs_value)).run()
     assert not (inputs / "tokenized").exists()
+
+
+@pytest.fixture
+def chats(tmp_path: Path) -> Path:
+    """A data root with conversations, some of which cannot be used, and pairs."""
+    chat = [_conversation(f"m{number}", f"question {number}", "yes " * (1 + number % 9), "qa") for number in range(40)]
+    chat += [_conversation("empty", "q", " ", "qa"), _conversation("long", "q", "word " * 200, "qa")]
+    _write(tmp_path / "chat" / "data" / "train_00000_of_00001.parquet", chat)
+    pairs = [{"mid": f"p{number}", "prompt": f"{number}?", "chosen": "yes", "rejected": "no"} for number in range(9)]
+    _write(
+        tmp_path / "pairs" / "data" / "train_00000_of_00001.parquet",
+        [*pairs, pairs[0] | {"mid": "same", "rejected": "yes"}],
+    )
+    return tmp_path
+
+
+ROWS = [
+    {"name": "chat", "path": "{data_root}/chat", "rows": "sft"},
+    {"name": "pairs", "path": "{data_root}/pairs", "rows": "dpo"},
+]
+
+
+def test_conversations_and_pairs_become_rows_for_any_number_of_tasks(
+    chats: Path, tokenizer_folder: Path, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    folders = []
+    for name, tasks in (("one", 1), ("three", 3)):
+        config = _config(chats, tokenizer_folder, name, inputs=ROWS, row_tokens=64, num_tasks=tasks)
+        TokenizedBuilder(config).run()
+        folders.append(chats / name / "data")
+    for file in ("chat.rows/rows.bin", "chat.rows/packing.json", "pairs.rows/rows.bin", "pairs.rows/parts.bin"):
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes()
+    described = json.loads((folders[0] / "chat.rows" / "packing.json").read_text(encoding="utf-8"))
+    assert (described["num_kept"], described["kind"], described["max_tokens"]) == (40, "sft", 64)
+    marked = np.fromfile(folders[0] / "chat.rows" / "rows.bin", dtype="<u4")
+    row_ends = np.fromfile(folders[0] / "chat.rows" / "row_ends.bin", dtype="<u8").astype(int)
+    assert len(row_ends) < 40 and np.diff(row_ends, prepend=0).max() <= 64
+    ids = (marked & 0x7FFFFFFF).tolist()
+    assert ids.count(tokenizer.convert_tokens_to_ids("<role>")) == 80
+    learned = tokenizer.decode([token for token, value in zip(ids, marked, strict=True) if value >> 31])
+    assert sorted(learned.split("<|endoftext|>")[:-1]) == sorted("yes " * (1 + number % 9) for number in range(40))
+    assert (folders[0] / "pairs.rows" / "part_ends.bin").stat().st_size == 9 * 8
+
+
+def test_rows_of_a_kind_that_is_none_are_refused(chats: Path, tokenizer_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="sft or dpo"):
+        _config(chats, tokenizer_folder, inputs=[{**ROWS[0], "rows": "chat"}]).validate()
+    with pytest.raises(ConfigError, match="drop or split"):
+        _config(chats, tokenizer_folder, inputs=ROWS, over_length="cut").validate()
 
 
 def test_a_folder_without_a_tokenizer_is_refused(inputs: Path) -> None:

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 
 from datasets_builders.tokenized.chat_rows import ID_MASK, TARGET_BIT, RowMaker
 from datasets_builders.tokenized.tokenization import UnusableRowError
-from modeling_ling.tokenizer import encode_chat
+from modeling_ling.tokenizer import encode_chat, train_tokenizer
 from recipes import dpo, sft
 from recipes.data import chat_rows, chat_sources
 from recipes.data.built_once import built_once
@@ -332,6 +332,42 @@ def test_the_commands_read_other_formats_and_say_what_they_removed(
     printed = capsys.readouterr().out
     assert "4 pairs" in printed
     assert "4 removed: an empty answer" in printed
+
+
+def test_rows_that_a_builder_wrote_are_mapped_as_they_are(
+    command_line: Callable, small_world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from datasets_builders.tokenized.builder import TokenizedBuilder, TokenizedConfig
+
+    inputs = [
+        {"name": "chat", "path": "{data_root}/datasets/sft", "rows": "sft"},
+        {"name": "pairs", "path": "{data_root}/datasets/dpo", "rows": "dpo"},
+    ]
+    TokenizedBuilder(
+        TokenizedConfig(
+            output_dir=str(tmp_path / "rows"),
+            data_root=str(small_world.root),
+            tokenizer=str(small_world.root / "tokenizer"),
+            inputs=inputs,
+            row_tokens=128,
+        )
+    ).run()
+    capsys.readouterr()
+    chat, pairs = (tmp_path / "rows" / "data" / f"{name}.rows" for name in ("chat", "pairs"))
+    sft.main([*command_line("sft", tmp_path / "run", dataset=chat, max_samples="null"), "--dry_run"])
+    assert "40 conversations" in capsys.readouterr().out
+    dpo.main([*command_line("dpo", tmp_path / "run", dataset=pairs, max_samples="null"), "--dry_run"])
+    assert "24 pairs" in capsys.readouterr().out
+    for stage, fields, words in (
+        ("sft", {"dataset": pairs}, "built with kind dpo"),
+        ("sft", {"dataset": chat, "sequence_length": 64}, "rows of 128 tokens"),
+        ("sft", {"dataset": chat, "max_samples": 3}, "max_samples"),
+        ("sft", {"dataset": chat, "tokenizer": small_world.model.parent / "other"}, "tokenizer_fingerprint"),
+    ):
+        if "tokenizer" in fields:
+            train_tokenizer(["other words"] * 9, 400).save_pretrained(fields["tokenizer"])
+        with pytest.raises(RecipeError, match=words):
+            sft.main(command_line(stage, tmp_path / "run", **{"max_samples": "null", **fields}))
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,12 @@ PLAN: dict[str, dict[str, tuple[Flags, Flags]]] = {
         "milestones_tokens": ({"milestones_tokens": 1536}, {}),
         "min_learning_rate": ({"min_learning_rate": 1e-3}, {"schedule": "cosine"}),
         "timescale_fraction": ({"timescale_fraction": 0.5}, {"schedule": "inverse_sqrt_pinned"}),
+        "decay_fraction": ({"decay_fraction": 0.9}, {"schedule": "wsd"}),
+        "decay_shape": ({"decay_shape": "cosine"}, {"schedule": "wsd", "decay_fraction": 1.0, "train_tokens": 4096}),
+        "drop_on": ({"drop_on": "train_loss"}, {}),
+        "plateau_window_steps": ({"plateau_window_steps": 7}, {"drop_on": "train_loss"}),
+        "plateau_patience": ({"plateau_patience": 7}, {"drop_on": "train_loss"}),
+        "plateau_min_improvement": ({"plateau_min_improvement": 0.5}, {"drop_on": "train_loss"}),
         "train_tokens": ({"train_tokens": 4096}, {}),
         "global_batch_tokens": ({"global_batch_tokens": 1024}, {"schedule": "constant"}),
         "per_device_train_batch_size": ({"per_device_train_batch_size": 1}, {}),
@@ -161,6 +167,8 @@ ELSEWHERE = {
     "report_to": "running/test_model_fits.py",
     "max_epochs": "stages/test_course.py",
     "precompute_ref_log_probs": "stages/test_losses.py",
+    "plateau_factor": "running/test_schedules.py",
+    "recorded_drops": "running/test_plateau.py",
     "corpus_tokens": "configs/test_shipped_recipes.py",
     "packed_dir": "data/test_chat_rows.py",
     "packing_workers": "data/test_chat_rows.py",
@@ -211,9 +219,9 @@ def run(command_line: Callable, small_world, tmp_path_factory: pytest.TempPathFa
             if kind != "pretrain":
                 sizes |= {"init_from": small_world.model, "warmup_steps": 0}
                 sizes |= {"global_batch_rows": 2} if kind == "sft" else {"global_batch_pairs": 4}
-            defaults = {"logging_steps": 1, "save_steps": 100, "schedule": "constant", **sizes}
+            defaults = {"logging_steps": 1, "save_steps": 100, **sizes}
             folder = tmp_path_factory.mktemp("key") / "run"
-            line = [*command_line(RECIPE_OF[kind], folder), *flags_of(defaults | values)]
+            line = [*command_line(RECIPE_OF[kind], folder, schedule="constant"), *flags_of(defaults | values)]
             SCRIPTS[kind].main(line)
             done[key] = folder
         return done[key]
@@ -236,7 +244,12 @@ def test_another_plan(kind: str, key: str, small_world) -> None:
     base = {"data_root": small_world.root, "sequence_length": 128, "per_device_train_batch_size": 2, "warmup_steps": 1}
     base |= sizes if kind == "pretrain" else {"warmup_steps": 0}
     path = str(RECIPES / f"{RECIPE_OF[kind]}.yaml")
-    plans = [plan_recipe(path, flags_of(base | both | values)) for values in ({}, changed)]
+    plans = []
+    for values in ({}, changed):
+        given = base | both | values
+        if {"schedule", "drop_on"} & given.keys():
+            given.pop("milestones_tokens", None)  # they belong to the recipe's own
+        plans.append(plan_recipe(path, flags_of(given)))
     assert plans[0] != plans[1]
 
 
@@ -264,7 +277,7 @@ def test_another_trainer(name: str, command_line: Callable, tmp_path: Path) -> N
             raise StopIteration
 
     for number, values in enumerate(({}, changed)):
-        line = command_line("stage1", tmp_path / str(number), train_tokens=1024)
+        line = command_line("stage1", tmp_path / str(number), train_tokens=1024, schedule="constant")
         with pytest.raises(StopIteration):
-            run_recipe(Looked, [*line, "--schedule", "constant", *flags_of(values)])
+            run_recipe(Looked, [*line, *flags_of(values)])
     assert seen[0] != seen[1]

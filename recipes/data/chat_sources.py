@@ -178,7 +178,7 @@ def _parquet_tables(files: Iterable[Path], group_rows: int) -> Iterator[pa.Table
                 yield pa.Table.from_batches([batch])
 
 
-def _table_groups(tables: Iterable[pa.Table], group_rows: int, max_rows: int | None) -> Iterator[bytes]:
+def _table_groups(tables: Iterable[pa.Table], group_rows: int, max_rows: int | None) -> Iterator[Group]:
     """Give tables anew in groups of exactly `group_rows`, whatever the files' row groups are."""
     left = max_rows
     waiting: list[pa.Table] = []
@@ -186,22 +186,24 @@ def _table_groups(tables: Iterable[pa.Table], group_rows: int, max_rows: int | N
         if left is not None:
             table = table.slice(0, left)
             left -= len(table)
-        waiting.append(table)
-        while sum(map(len, waiting)) >= group_rows:
-            whole = _joined(waiting)
-            yield _as_bytes(whole.slice(0, group_rows))
-            waiting = [whole.slice(group_rows)]
+        while (missing := group_rows - sum(map(len, waiting))) <= len(table):
+            yield _as_group([*waiting, table.slice(0, missing)])
+            waiting, table = [], table.slice(missing)
+        if len(table):
+            waiting.append(table)
         if left == 0:
             break
-    rest = [table for table in waiting if len(table)]
-    if rest:
-        yield _as_bytes(_joined(rest))
+    if waiting:
+        yield _as_group(waiting)
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table:
+def _as_group(tables: list[pa.Table]) -> Group:
     import pyarrow as pa
 
-    return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+    if all(table.schema.equals(tables[0].schema) for table in tables):
+        return _as_bytes(pa.concat_tables(tables))
+    # Files of one dataset may differ in their columns, or in the keys of their messages.
+    return [row for table in tables for row in table.to_pylist()]
 
 
 def _as_bytes(table: pa.Table) -> bytes:

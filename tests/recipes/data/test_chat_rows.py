@@ -185,11 +185,26 @@ def test_files_and_folders_of_all_kinds_are_read_alike(tokenizer: PreTrainedToke
     assert set(prints.values()) == {prints["lines"]}, prints
 
 
+def test_files_whose_messages_have_other_keys_are_one_dataset(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "data").mkdir()
+    weighted = chat("q", "a")
+    weighted["messages"][1]["weight"] = 1
+    for part, part_rows in enumerate([rows(5), [weighted] * 3, [{"prompt": "p", "completion": "c"}]]):
+        pq.write_table(pa.Table.from_pylist(part_rows), tmp_path / "data" / f"train_0000{part}_of_00003.parquet")
+    assert opened(tmp_path, tokenizer, tmp_path).description["num_kept"] == 9
+
+
 def test_what_is_no_dataset_is_refused_with_words(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a,b\n", encoding="utf-8")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     (tmp_path / "word.json").write_text('"hello"', encoding="utf-8")
     (tmp_path / "empty").mkdir()
+    assert len(opened(write_lines(tmp_path / "none.jsonl", []), tokenizer, tmp_path)) == 0
     for name, words in {
         "rows.csv": "none of the files that are read",
         "broken.parquet": "cannot be read",

@@ -93,6 +93,35 @@ class PlanRow:
     padding_fraction: float
 
 
+def window_tensors(windows: PackedWindows, number: int) -> dict[str, torch.Tensor]:
+    """Return a window as the model reads it.
+
+    Args:
+        windows: of one source.
+        number: of the window.
+
+    Returns:
+        `input_ids`, `position_ids` (from 0 in every chunk, and in the padding) and `labels`, each (seq_length,) int64;
+        labels equal the ids, -100 on padding and on every chunk's first token, since the model shifts them and a chunk
+        must not be predicted from the one before it.
+    """
+    input_ids = windows.ids(number).astype(np.int64)
+    ends = windows.boundaries(number)
+    starts = np.concatenate([[0], ends])
+    # The padding after the last chunk counts as a chunk: nothing attends to it or is predicted from it.
+    starts = starts[starts < windows.seq_length]
+    lengths = np.diff(np.append(starts, windows.seq_length))
+    position_ids = np.arange(windows.seq_length) - np.repeat(starts, lengths)
+    labels = input_ids.copy()
+    labels[starts] = IGNORED_LABEL
+    labels[ends[-1] :] = IGNORED_LABEL
+    return {
+        "input_ids": torch.from_numpy(input_ids),
+        "position_ids": torch.from_numpy(position_ids),
+        "labels": torch.from_numpy(labels),
+    }
+
+
 class MixtureDataset(Dataset):
     """The windows of a stage in their order: a map-style dataset that any sequential sampler reads.
 
@@ -181,31 +210,14 @@ class MixtureDataset(Dataset):
             place: 0 to len - 1.
 
         Returns:
-            `input_ids`, `position_ids` (from 0 in every chunk, and in the padding) and `labels`, each (seq_length,)
-            int64; labels equal the ids, -100 on padding and on every chunk's first token, since the model shifts them
-            and a chunk must not be predicted from the one before it. `source`: the source's number.
+            What `window_tensors` returns, and `source`: the source's number.
 
         Raises:
             IndexError: no such place.
         """
         source, ordinal = self.locate(place)
         windows, number = self.window_of(source, ordinal)
-        input_ids = windows.ids(number).astype(np.int64)
-        ends = windows.boundaries(number)
-        starts = np.concatenate([[0], ends])
-        # The padding after the last chunk counts as a chunk: nothing attends to it or is predicted from it.
-        starts = starts[starts < self.seq_length]
-        lengths = np.diff(np.append(starts, self.seq_length))
-        position_ids = np.arange(self.seq_length) - np.repeat(starts, lengths)
-        labels = input_ids.copy()
-        labels[starts] = IGNORED_LABEL
-        labels[ends[-1] :] = IGNORED_LABEL
-        return {
-            "input_ids": torch.from_numpy(input_ids),
-            "position_ids": torch.from_numpy(position_ids),
-            "labels": torch.from_numpy(labels),
-            "source": source,
-        }
+        return {**window_tensors(windows, number), "source": source}
 
     def plan(self) -> list[PlanRow]:
         """Return what the stage takes from each source, in windows and in real tokens."""

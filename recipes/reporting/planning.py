@@ -158,7 +158,13 @@ def _plateau_schedule(arguments: StageArguments, num_steps: int, warmup_steps: i
         raise ValueError(f"learning_rates starts with {levels[0]}, learning_rate is {arguments.learning_rate}.")
     if arguments.drop_on == "recorded":
         return PlateauSchedule(levels, warmup_steps, None, read_drops(Path(arguments.recorded_drops or "")))
-    rule = PlateauRule(arguments.plateau_window_steps, arguments.plateau_patience, arguments.plateau_min_improvement)
+    rule = PlateauRule(
+        # A measurement is a window of its own.
+        arguments.plateau_window_steps if arguments.drop_on == "train_loss" else 1,
+        arguments.plateau_patience,
+        arguments.plateau_min_improvement,
+        arguments.drop_on,
+    )
     return PlateauSchedule(levels, warmup_steps, rule)
 
 
@@ -252,9 +258,14 @@ def complete_plan(plan: StagePlan, arguments: StageArguments, num_steps: int) ->
     rule = getattr(learning_rate_at, "rule", None)
     if rule is not None:
         levels = ", ".join(f"{level:.3g}" for level in getattr(learning_rate_at, "levels", ()))
+        what = (
+            f"windows of {rule.window_steps} steps bring no training loss"
+            if rule.watches == "train_loss"
+            else "measurements bring no held-out loss"
+        )
         plan.notes.append(
-            f"the learning rate goes down {levels}: a level lower whenever {rule.patience} windows of "
-            f"{rule.window_steps} steps bring no training loss lower by {rule.min_improvement:.2%}; no drop is planned"
+            f"the learning rate goes down {levels}: a level lower whenever {rule.patience} {what} lower by "
+            f"{rule.min_improvement:.2%}; no drop is planned"
         )
     return learning_rate_at
 

@@ -27,7 +27,15 @@ KEYS_OUTSIDE_IDENTITY = frozenset(
     {
         *("recipe_path", "output_dir", "data_root", "init_from", "plan_preset", "tokenizer", "tokenized", "dataset"),
         *("stage", "resume_from", "allow_changes", "overwrite_output_dir", "show_batch", "dry_run"),
-        *("push_to_hub_repo", "max_epochs", "corpus_tokens", "logging_steps", "save_total_limit", "report_to"),
+        *(
+            "push_to_hub_repo",
+            "max_epochs",
+            "corpus_tokens",
+            "validation_tokenized",
+            "logging_steps",
+            "save_total_limit",
+            "report_to",
+        ),
         *("activation_checkpointing", "on_nonfinite", "max_nonfinite_steps"),
         # Read into rows, which have a hash of their own.
         *("datasets", "dataset_split", "dataset_columns", "dataset_roles", "dataset_streaming", "packing_workers"),

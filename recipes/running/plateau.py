@@ -26,6 +26,7 @@ class PlateauRule:
         window_steps: steps whose losses are averaged; 1 where each value is a measurement of its own.
         patience: windows in a row without a new low before the learning rate drops.
         min_improvement: a low is new where it is below the last by this share of it.
+        watches: train_loss or validation_loss.
 
     Raises:
         ValueError: a value out of its limits.
@@ -34,6 +35,7 @@ class PlateauRule:
     window_steps: int = 100
     patience: int = 3
     min_improvement: float = 0.001
+    watches: str = "train_loss"
 
     def __post_init__(self) -> None:
         if self.window_steps < 1 or self.patience < 1:

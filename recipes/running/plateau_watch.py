@@ -39,7 +39,8 @@ class PlateauWatch(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Show the step's loss to the schedule; this comes before a checkpoint of the step."""
-        if self._step_loss is None or self.schedule.rule is None:
+        rule = self.schedule.rule
+        if self._step_loss is None or rule is None or rule.watches != "train_loss":
             return
         loss = self._step_loss
         if self.trainer.accelerator.num_processes > 1:

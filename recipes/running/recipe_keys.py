@@ -101,21 +101,22 @@ class StageArguments(LibraryArguments):
         default="tokens",
         metadata={
             "help": "multi_step_constant: what brings the next level: tokens (milestones_tokens), train_loss (a "
-            "plateau of it), recorded (the drops of another run)"
+            "plateau of it), validation_loss (one of the held-out loss), recorded (the drops of another run)"
         },
     )
     plateau_window_steps: int = field(
         default=100, metadata={"help": "drop_on train_loss: steps whose losses are averaged and compared"}
     )
     plateau_patience: int = field(
-        default=3, metadata={"help": "drop_on train_loss: windows in a row without a new low before a drop"}
+        default=3,
+        metadata={"help": "drop_on a loss: windows, or measurements, in a row without a new low before a drop"},
     )
     plateau_min_improvement: float = field(
-        default=0.001, metadata={"help": "drop_on train_loss: share by which a new low must be lower"}
+        default=0.001, metadata={"help": "drop_on a loss: share by which a new low must be lower"}
     )
     plateau_factor: float | None = field(
         default=None,
-        metadata={"help": "drop_on train_loss: each level times this, down to min_learning_rate; or learning_rates"},
+        metadata={"help": "drop_on a loss: each level times this, down to min_learning_rate; or learning_rates"},
     )
     recorded_drops: str | None = field(
         default=None, metadata={"help": "drop_on recorded: the learning_rate_drops.jsonl of a run"}
@@ -242,6 +243,8 @@ class StageArguments(LibraryArguments):
                 self.refuse(key, f"it does nothing with drop_on {self.drop_on}", f"Remove it; it needs {owners}.")
         if "min_learning_rate" in given and self.plateau_factor is None:
             self.refuse("min_learning_rate", "the last of learning_rates is the lowest", "Remove it.")
+        if self.drop_on == "validation_loss" and getattr(self, "validation_tokenized", None) is None:
+            self.refuse("drop_on", "there is no validation loss", "validation_tokenized names held-out token files.")
         if self.drop_on == "recorded" and self.recorded_drops is None:
             self.refuse("recorded_drops", "drop_on is recorded", "Name the learning_rate_drops.jsonl of a run.")
         if self.plateau_factor is not None and self.learning_rates:
@@ -306,6 +309,16 @@ class PretrainKeys(StageArguments):
     )
     tokenized: str = field(
         default="{data_root}/datasets/tokenized", metadata={"help": "folder that `datasets_builders tokenized` wrote"}
+    )
+    validation_tokenized: str | None = field(
+        default=None,
+        metadata={"help": "folder like tokenized, of held-out documents whose loss is measured; null: none is"},
+    )
+    validation_rows: int = field(
+        default=128, metadata={"help": "held-out rows over all sources, by their shares, at least one of each"}
+    )
+    validation_every_steps: int = field(
+        default=500, metadata={"help": "steps from one measurement of the held-out loss to the next"}
     )
     max_epochs: float = field(
         default=4.0, metadata={"help": "stop before the first step if a source would be repeated more often"}
@@ -374,6 +387,9 @@ class PretrainKeys(StageArguments):
             self.refuse("fim_layouts", wrong, "{psm: 0.5, spm: 0.5} is usual.")
         if self.mixture_block_rows is not None and self.mixture_block_rows < 1:
             self.refuse("mixture_block_rows", "a block has at least one row", "null takes the rows of a step.")
+        for key in ("validation_rows", "validation_every_steps"):
+            if getattr(self, key) < 1:
+                self.refuse(key, "it must be at least 1", "validation_tokenized: null measures nothing.")
         if self.max_epochs <= 0:
             self.refuse("max_epochs", "it must be above 0", "1 forbids any repetition.")
         self.derive_accumulation("global_batch_tokens", self.global_batch_tokens // self.sequence_length)

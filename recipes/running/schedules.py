@@ -258,11 +258,12 @@ SCHEDULE_KEYS: dict[str, tuple[str, ...]] = {
 
 
 # What brings the next level of multi_step_constant, and the keys that belong to some of it only.
-DROPS_ON = ("tokens", "train_loss", "recorded")
+DROPS_ON = ("tokens", "train_loss", "validation_loss", "recorded")
 KEYS_OF_DROPS: dict[str, tuple[str, ...]] = {
     "milestones_tokens": ("tokens",),
-    **dict.fromkeys(("plateau_window_steps", "plateau_patience", "plateau_min_improvement"), ("train_loss",)),
-    "plateau_factor": ("train_loss", "recorded"),
+    "plateau_window_steps": ("train_loss",),
+    **dict.fromkeys(("plateau_patience", "plateau_min_improvement"), ("train_loss", "validation_loss")),
+    "plateau_factor": ("train_loss", "validation_loss", "recorded"),
     "recorded_drops": ("recorded",),
 }
 

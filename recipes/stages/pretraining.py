@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.data.held_out import HeldOutRows
     from recipes.data.mixture import MixtureDataset
     from recipes.reporting.planning import StagePlan
     from recipes.running.arguments import PretrainArguments
@@ -26,11 +27,13 @@ class PretrainStage(Stage["PretrainArguments"]):
 
     Attributes:
         dataset: the stage's windows in their order, once they have been opened.
+        held_out: rows whose loss is measured on the way, or None.
     """
 
     kind = "pretrain"
     settings: PretrainArguments
     dataset: MixtureDataset
+    held_out: HeldOutRows | None = None
 
     @classmethod
     def arguments_class(cls) -> type[Any]:
@@ -67,6 +70,11 @@ class PretrainStage(Stage["PretrainArguments"]):
         added = settings.max_steps * settings.global_batch_tokens - settings.train_tokens
         if added:
             plan.notes.append(f"train_tokens is rounded up by {added:,} tokens to whole steps")
+        if settings.validation_tokenized:
+            plan.notes.append(
+                f"held-out loss over some {settings.validation_rows} rows of {settings.validation_tokenized} every "
+                f"{settings.validation_every_steps} steps"
+            )
         plan.notes.append(
             f"fill-in-the-middle on {settings.fim_rate:.0%} of {', '.join(settings.fim_sources)}"
             if settings.fim_rate
@@ -77,6 +85,7 @@ class PretrainStage(Stage["PretrainArguments"]):
     def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Pack what is not packed yet, and open the mixture."""
         self.dataset = self._open_mixture(tokenizer)
+        self.held_out = self._open_held_out(tokenizer) if self.settings.validation_tokenized else None
 
     def refine_plan(self, plan: StagePlan) -> None:
         """Count real tokens: what packing left empty is known now."""
@@ -116,6 +125,29 @@ class PretrainStage(Stage["PretrainArguments"]):
         except (FileNotFoundError, ValueError) as error:
             raise RecipeError(f"{settings.recipe_path}: mixture: {error}") from error
 
+    def _open_held_out(self, tokenizer: PreTrainedTokenizerBase) -> HeldOutRows:
+        from recipes.data.held_out import open_held_out
+        from recipes.data.mixture_recipe import read_mixture
+
+        settings = self.settings
+        folders = [Path(folder) for folder in (settings.validation_tokenized or "", settings.tokenized)]
+        (sources, groups), (training_sources, _) = (
+            read_mixture(settings.shares, folder, settings.fim_sources, settings.recipe_path) for folder in folders
+        )
+        try:
+            return open_held_out(
+                sources,
+                training_sources,
+                groups,
+                tokenizer,
+                seq_length=settings.sequence_length,
+                num_rows=settings.validation_rows,
+                cache_dir=settings.packed_dir,
+                num_workers=settings.packing_workers,
+            )
+        except (FileNotFoundError, ValueError) as error:
+            raise RecipeError(f"{settings.recipe_path}: validation_tokenized: {error}") from error
+
     def describe_first_batch(self, tokenizer: PreTrainedTokenizerBase) -> str:
         """Return the first windows, decoded, each with the source that it is from."""
         from recipes.data.show_batch import describe_batch
@@ -124,8 +156,10 @@ class PretrainStage(Stage["PretrainArguments"]):
         return describe_batch(rows, tokenizer, [packed.source.name for packed in self.dataset.sources])
 
     def data_fingerprint(self) -> str:
-        """Return the mixture's own."""
-        return self.dataset.fingerprint()
+        """Return the mixture's own, and that of the held-out rows where the learning rate depends on them."""
+        if self.held_out is None or self.settings.drop_on != "validation_loss":
+            return self.dataset.fingerprint()
+        return f"{self.dataset.fingerprint()}-{self.held_out.fingerprint()}"
 
     def load_model(self, tokenizer: PreTrainedTokenizerBase) -> BailingMoeForCausalLM:
         """Return the model, with adapters where the recipe asks for them: what then stays may be in bfloat16."""
@@ -148,12 +182,21 @@ class PretrainStage(Stage["PretrainArguments"]):
         from transformers import Trainer
 
         from recipes.data.collator import collate_windows
+        from recipes.running.held_out_loss import HeldOutLoss
         from recipes.running.trainer import LingTrainerMixin
 
         class PretrainTrainer(LingTrainerMixin, Trainer):
             """Trainer with Ling's losses over the mixture."""
 
-        return PretrainTrainer(
+            held_out_loss: HeldOutLoss | None = None
+
+            def _extra_record(self) -> dict[str, Any]:
+                measured: dict[str, Any] = {}
+                if self.held_out_loss is not None:
+                    measured, self.held_out_loss.latest = self.held_out_loss.latest, {}
+                return {**super()._extra_record(), **measured}
+
+        trainer = PretrainTrainer(
             model=model,
             args=self.settings,
             train_dataset=self.dataset,
@@ -161,6 +204,11 @@ class PretrainStage(Stage["PretrainArguments"]):
             processing_class=tokenizer,
             **ours,
         )
+        if self.held_out is not None:
+            every, schedule = self.settings.validation_every_steps, trainer.learning_rate_at
+            trainer.held_out_loss = HeldOutLoss(trainer, self.held_out, every, schedule)
+            trainer.add_callback(trainer.held_out_loss)
+        return trainer
 
     def consumed_tokens(self, num_steps: int) -> dict[str, int]:
         """Count the real tokens per source of the first steps, window by window."""

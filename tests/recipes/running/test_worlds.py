@@ -1,0 +1,98 @@
+"""A run of each stage, cut and continued with one process, then two, then one, is the run that was never cut.
+
+Row for row it reads the same; on a CPU its losses are equal to the last bit where a step has two micro-batches, since
+two numbers have one sum.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from recipes.running.run_folder import METRICS_FILE
+from recipes.running.trainer import TIMING_KEYS
+from recipes.stages.course import run_recipe
+from recipes.stages.kinds import STAGES
+
+pytestmark = pytest.mark.slow
+
+WORKER = Path(__file__).with_name("worlds_worker.py")
+KINDS = {"stage1": "pretrain", "stage2": "pretrain", "annealing": "pretrain", "sft": "sft", "dpo": "dpo"}
+NUM_STEPS = 6
+
+
+def figures(folder: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines()]
+    return [{key: value for key, value in line.items() if key not in TIMING_KEYS} for line in lines]
+
+
+def equal_weights(first: Path, second: Path) -> bool:
+    tensors, others = (load_file(folder / "model.safetensors") for folder in (first, second))
+    return all(torch.equal(tensors[name], others[name]) for name in tensors | others)
+
+
+def launch(num_processes: int, jobs: list[tuple[str, list[str]]], folder: Path) -> None:
+    path = folder / f"jobs-{num_processes}.json"
+    path.write_text(json.dumps(jobs), encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num_processes)]
+    done = subprocess.run(
+        [*command, str(WORKER), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def keep_until(source: Path, target: Path, step: int) -> None:
+    """What a run leaves that was cut after a step that it saved."""
+    target.mkdir(parents=True)
+    shutil.copytree(source / f"checkpoint-{step}", target / f"checkpoint-{step}")
+    shutil.copy(source / METRICS_FILE, target)
+
+
+def test_each_stage_goes_on_with_other_numbers_of_processes(
+    command_line: Callable, small_world, tmp_path: Path
+) -> None:
+    draws = random.Random(os.environ.get("PYTEST_RANDOM_SEED", "0"))
+    arguments: dict[str, Callable[[Path], list[str]]] = {}
+    for stage, kind in KINDS.items():
+        sizes = (
+            {"train_tokens": 512 * NUM_STEPS} if kind == "pretrain" else {"max_samples": 24, "init_optimizer": False}
+        )
+        fields = {"logging_steps": 1, "save_steps": 1, "save_total_limit": 20, **sizes}
+        fields |= {"init_from": small_world.model, "init_optimizer": False}
+        arguments[stage] = lambda folder, stage=stage, fields=fields: command_line(
+            stage, folder, resume_from="auto", **fields
+        )
+        run_recipe(STAGES[kind], arguments[stage](tmp_path / "unbroken" / stage))
+    cuts = {}
+    for stage in KINDS:
+        unbroken = tmp_path / "unbroken" / stage
+        last = len(figures(unbroken))
+        assert last >= 5
+        cuts[stage] = sorted(draws.sample(range(1, last), 2))
+        keep_until(unbroken, tmp_path / "two" / stage, cuts[stage][0])
+    launch(2, [(kind, arguments[stage](tmp_path / "two" / stage)) for stage, kind in KINDS.items()], tmp_path)
+    for stage, kind in KINDS.items():
+        keep_until(tmp_path / "two" / stage, tmp_path / "one" / stage, cuts[stage][1])
+        run_recipe(STAGES[kind], arguments[stage](tmp_path / "one" / stage))
+        for line, expected in zip(
+            figures(tmp_path / "one" / stage), figures(tmp_path / "unbroken" / stage), strict=True
+        ):
+            # TRL averages the rewards that it shows in single precision, over whatever a process has.
+            rewards = {name: line.pop(name) for name in [*line] if name.startswith("rewards/")}
+            assert rewards == pytest.approx({name: expected.pop(name) for name in rewards}, abs=1e-6)
+            assert line == expected, (stage, cuts[stage])
+        assert equal_weights(tmp_path / "one" / stage, tmp_path / "unbroken" / stage)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from recipes.running.causal_models import LING_TYPE, is_ling, load_any_config, load_other_model
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import find_checkpoints, require_finished
+from recipes.running.sharded_checkpoints import is_sharded, read_moments
 
 if TYPE_CHECKING:
     import torch
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 PRESET_PREFIX = "preset:"
 
 
-def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path) -> int:
+def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path, model: torch.nn.Module | None = None) -> int:
     """Give an optimizer the moments of the last checkpoint of an earlier stage; its learning rates stay as they are.
 
     Args:
         optimizer: over the same parameters in the same order.
         folder: the earlier stage's output folder.
+        model: whose parameters these are; needed where one of the two stages is sharded.
 
     Returns:
         Number of parameters that received moments.
@@ -44,6 +46,8 @@ def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path) -> in
     import torch
 
     checkpoints = find_checkpoints(folder)
+    if checkpoints and is_sharded(checkpoints[-1]) and model is not None:
+        return read_moments(model, optimizer, checkpoints[-1])
     if not checkpoints or not (checkpoints[-1] / "optimizer.pt").is_file():
         raise RecipeError(
             f"init_optimizer: true, but {folder} holds no whole checkpoint with optimizer.pt. Keep the last checkpoint "
@@ -56,6 +60,11 @@ def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path) -> in
         raise RecipeError(
             f"init_optimizer: the optimizer in {checkpoints[-1]} has groups of {sizes[0]} tensors, this model "
             f"has {sizes[1]}. Set init_optimizer: false."
+        )
+    if any(hasattr(tensor, "full_tensor") for group in optimizer.param_groups for tensor in group["params"]):
+        raise RecipeError(
+            f"init_optimizer: the moments in {checkpoints[-1]} are not in shards, but this stage is sharded. Run the "
+            "stage before sharded too, or set init_optimizer: false."
         )
     optimizer.load_state_dict({"state": saved["state"], "param_groups": current["param_groups"]})
     return len(saved["state"])

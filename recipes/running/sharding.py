@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
     from accelerate import Accelerator
     from torch import nn
     from torch.distributed.device_mesh import DeviceMesh
@@ -45,3 +46,21 @@ def shard_model(model: nn.Module, mesh: DeviceMesh, *, bf16: bool) -> None:
         if type(module).__name__ == SHARDED_LAYER:
             fully_shard(module, **settings)
     fully_shard(model, **settings)
+
+
+def gather_weights(model: nn.Module, *, keep: bool) -> dict[str, torch.Tensor]:
+    """Return the whole weights of a sharded model, gathered one tensor at a time.
+
+    Args:
+        model: sharded; all processes call this together.
+        keep: whether this process wants them, in its own memory.
+
+    Returns:
+        Name to tensor on the CPU; empty where they are not kept.
+    """
+    gathered = {}
+    for name, tensor in model.state_dict().items():
+        whole = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+        if keep:
+            gathered[name] = whole.detach().cpu()
+    return gathered

@@ -24,7 +24,9 @@ from recipes.running.causal_models import is_ling
 from recipes.running.checkpoints import load_optimizer_moments
 from recipes.running.plateau import PlateauSchedule, write_drops
 from recipes.running.plateau_watch import PlateauWatch
+from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, read_marker, write_json
+from recipes.running.sharded_checkpoints import is_sharded, read_moments, read_weights, restore_settings, settings_of
 from recipes.running.sharding import use_own_precision
 from recipes.running.step_guard import GuardedSteps
 from recipes.running.stopping import SignalWatch, disk_errors_named, remove_unmarked, strict_json
@@ -165,17 +167,19 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         # The data plan fixes the order; position i is all that a checkpoint has to know.
         return SequentialSampler(cast(Sized, self.train_dataset if train_dataset is None else train_dataset))
 
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Return Trainer's optimizer, with the moments of the stage before where they were asked for."""
-        is_new = self.optimizer is None
-        optimizer = super().create_optimizer(model) if model is not None else super().create_optimizer()
-        if is_new and self.moments_from is not None:
-            load_optimizer_moments(optimizer, self.moments_from)
-        return optimizer
+    def _own_optimizer(self) -> torch.optim.Optimizer:
+        """Return torch's optimizer, without accelerate's shell."""
+        return cast(torch.optim.Optimizer, getattr(self.optimizer, "optimizer", self.optimizer))
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> torch.optim.lr_scheduler.LRScheduler:
-        """Return a LambdaLR over the recipe's own schedule: its only state is the step."""
+        """Return a LambdaLR over the recipe's own schedule: its only state is the step.
+
+        Trainer asks for it once the parameters are those that the optimizer will have, sharded or not: the moments of
+        the stage before are taken over here.
+        """
         if self.lr_scheduler is None:
+            if self.moments_from is not None:
+                load_optimizer_moments(self._own_optimizer(), self.moments_from, self.model)
             peak = self.args.learning_rate
             chosen = cast(torch.optim.Optimizer, optimizer or self.optimizer)
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -190,7 +194,18 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         They are saved under the released names, expert by expert, and Trainer would load what fits the runtime's names
         and leave the experts as they are, with no more than a warning.
         """
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled or self.has_adapter or not self.has_own_losses:
+        if self.has_adapter:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        if is_sharded(Path(resume_from_checkpoint)):
+            read_weights(self.model, Path(resume_from_checkpoint))
+            return
+        if self.is_fsdp_enabled:
+            raise RecipeError(
+                f"resume_from: {resume_from_checkpoint} is not in shards, but this run is sharded. Continue it as it "
+                "was launched, or init_from its model."
+            )
+        if not self.has_own_losses:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
             return
         saved = cast(
@@ -203,17 +218,20 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
 
         Where nothing was changed they are equal. A checkpoint's own would win over a changed recipe without a word.
         """
-        optimizer = cast(torch.optim.Optimizer, self.optimizer)
-        settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
-        super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is None:
             return
-        peak = self.args.learning_rate
+        optimizer = self._own_optimizer()
+        settings = settings_of(optimizer)
         scheduler = cast(torch.optim.lr_scheduler.LambdaLR, self.lr_scheduler)
+        if is_sharded(Path(checkpoint)):
+            read_moments(self.model, optimizer, Path(checkpoint))
+            scheduler.load_state_dict(torch.load(Path(checkpoint) / "scheduler.pt", weights_only=True))
+        else:
+            super()._load_optimizer_and_scheduler(checkpoint)
+        peak = self.args.learning_rate
         scheduler.base_lrs = [peak for _ in scheduler.base_lrs]
         rate = peak * scheduler.lr_lambdas[0](scheduler.last_epoch)
-        for group, own in zip(optimizer.param_groups, settings, strict=True):
-            group.update({**own, "initial_lr": peak, "lr": rate})
+        restore_settings(optimizer, [{**own, "initial_lr": peak, "lr": rate} for own in settings])
         scheduler._last_lr = [rate for _ in scheduler.base_lrs]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:

@@ -76,6 +76,7 @@ LOSS: dict[str, dict[str, tuple[Flags, Flags]]] = {
 PLAN: dict[str, dict[str, tuple[Flags, Flags]]] = {
     "pretrain": {
         "stage": ({"stage": "Another"}, {}),
+        "lora_rank": ({"lora_rank": 8}, {}),
         "output_dir": ({"output_dir": "elsewhere"}, {}),
         "plan_preset": ({"plan_preset": "preset:lite"}, {"init_from": "not/there/yet"}),
         "sequence_length": ({"sequence_length": 64}, {}),

@@ -1,7 +1,10 @@
 """Section 3.2.1: the loss over held-out rows on the way: it is the model's, changes nothing, and can lower the rate."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +114,24 @@ def test_a_rate_that_drops_by_it_is_resumed_as_it_was(held_out: Path, command_li
         shutil.copytree(tmp_path / "whole" / f"checkpoint-{step}", cut / f"checkpoint-{step}")
         shutil.copy(tmp_path / "whole" / METRICS_FILE, cut)
         assert run(cut, resume_from="auto") == whole
+
+
+def test_two_processes_measure_and_drop_as_one_does(held_out: Path, command_line: Callable, tmp_path: Path) -> None:
+    fields = {"drop_on": "validation_loss", "plateau_patience": 1, "plateau_min_improvement": 0.9, **STEPS, **EVERY}
+    alone, paired = (
+        command_line("stage1", tmp_path / str(count), validation_tokenized=held_out, **fields) for count in (1, 2)
+    )
+    pretrain.main(alone)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", pretrain.__file__]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*launch, *paired], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    drops = [json.loads((tmp_path / str(count) / DROPS_FILE).read_text()) for count in (1, 2)]
+    assert drops[0]["step"] == drops[1]["step"] == 5
+    for line, other in zip(records(tmp_path / "1"), records(tmp_path / "2"), strict=True):
+        assert (line["step"], line["learning_rate"]) == (other["step"], other["learning_rate"])
+        for key in ("loss", "held_out_loss"):
+            assert other.get(key, 0.0) == pytest.approx(line.get(key, 0.0), rel=1e-3)
 
 
 def test_what_is_trained_on_or_missing_is_no_held_out_set(

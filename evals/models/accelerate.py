@@ -5,8 +5,10 @@ Importing this module turns torch's gradients off, as importing lighteval's does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from lighteval.models.abstract_model import ModelConfig
@@ -49,9 +51,20 @@ class LoadedModel(TransformersModel):
         self.writer = PromptWriter(self.tokenizer, chat=not options.base, system_prompt=options.system_prompt)
         self.prompt_manager = self.writer
         self._add_special_tokens = self.writer.add_special_tokens
+        self.end_ids = self._end_ids()
+        # lighteval ends answers at the tokenizer's one end token; many chat models end a turn with another one.
+        model: Any = self.model
+        model.generate = partial(_generate_to_any_end, model.generate, self.end_ids)
         if options.temperature:
             # lighteval never asks transformers to sample: several answers would be refused, and one would be greedy.
             self.generation_config_dict["do_sample"] = True
+
+    def _end_ids(self) -> list[int]:
+        """Return the tokens that end an answer: those of the model's generation settings, and the tokenizer's."""
+        model: Any = self.model
+        known = model.generation_config.eos_token_id
+        ids = known if isinstance(known, list) else [known]
+        return sorted({token for token in (*ids, self.tokenizer.eos_token_id) if token is not None})
 
     @property
     def prefill(self) -> str:
@@ -164,11 +177,18 @@ class LoadedModel(TransformersModel):
 
     def _finish_reason(self, text: str, tokens: list[int]) -> str:
         """Return "length" for an answer that neither the model nor a stop string ended."""
-        ended = self.tokenizer.eos_token_id in tokens or self.tokenizer.decode(tokens, skip_special_tokens=True) != text
+        ended = (
+            bool({*self.end_ids} & {*map(int, tokens)})
+            or self.tokenizer.decode(tokens, skip_special_tokens=True) != text
+        )
         return "stop" if ended else "length"
 
     def cleanup(self) -> None:
         """Keep the model: a pipeline drops its own at the end, and ours goes on to the next task."""
+
+
+def _generate_to_any_end(generate: Callable[..., Any], end_ids: list[int], **arguments: Any) -> Any:
+    return generate(**arguments | {"eos_token_id": end_ids})
 
 
 class CacheBesideResults(SampleCache):

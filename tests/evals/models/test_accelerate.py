@@ -1,8 +1,10 @@
 """What a model loaded here is given to read, and what becomes of its answers."""
 
+import json
 from pathlib import Path
 
 import pytest
+import torch
 from lighteval.tasks.requests import Doc
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -99,6 +101,26 @@ def test_a_tokenizer_without_a_start_gets_none(template, tmp_path):
     folder = folder_of(tmp_path, template, "nothing", has_bos=False)
     assert prompt_ids(folder, "hello") == [3, 5, 4]
     assert prompt_ids(folder, "hello", base=True) == [5]
+
+
+@pytest.mark.parametrize(("ends", "reason"), [([EOS, 7], "stop"), ([EOS], "length")])
+def test_an_answer_ends_at_every_token_that_the_model_says_ends_one(ends, reason, tmp_path):
+    from evals.models.accelerate import LoadedModel
+
+    folder = folder_of(tmp_path, "writes", "bos")
+    settings = folder / "generation_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"eos_token_id": ends}))
+    model = LoadedModel(ModelOptions(model=str(folder), output=tmp_path / "out"))
+    ids = torch.tensor([[0, 0, 0, 0, 0, 0, 1e4, 0], [0, 0, 0, 0, 0, 0, 0, 1e4]])
+    # "x" first, then token 7 for ever.
+    model.model.lm_head.register_forward_hook(lambda _, given, logits: ids[int(model.steps)].expand_as(logits))
+    model.steps = 0
+    model.model.register_forward_hook(lambda *_: setattr(model, "steps", 1))
+    response = model.greedy_until(
+        [Doc(query="hello", choices=[""], gold_index=0, generation_size=4, stop_sequences=[], task_name="none|0")]
+    )[0]
+    assert response.answers[0].finish_reason == reason
+    assert response.text[0].split() == (["x", "system"] if reason == "stop" else ["x", "system", "system", "system"])
 
 
 def test_options_are_compared_after_one_start(tmp_path):

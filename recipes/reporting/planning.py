@@ -398,8 +398,8 @@ def render_plan(
 
 
 def render_total(plans: Sequence[StagePlan], assumptions: Assumptions) -> str:
-    """Return what several stages come to together: tokens, compute, hours, cost, and epochs per source."""
-    known = [plan for plan in plans if plan.total_flops is not None]
+    """Return what stages of pre-training come to together: tokens, compute, hours, cost, and epochs per source."""
+    known = [plan for plan in plans if plan.kind == "pretrain" and plan.total_flops is not None]
     if len(known) < 2:
         return ""
     tokens = sum(plan.total_tokens or 0 for plan in known)

@@ -31,6 +31,7 @@ KEYS_OUTSIDE_IDENTITY = frozenset(
             "push_to_hub_repo",
             "max_epochs",
             "corpus_tokens",
+            "corpus_samples",
             "validation_tokenized",
             "logging_steps",
             "save_total_limit",

@@ -420,6 +420,10 @@ class ChatKeys(StageArguments):
     dataset_streaming: bool = field(
         default=False, metadata={"help": "read datasets of the Hub as they come, without a copy on disk"}
     )
+    corpus_samples: int | None = field(
+        default=None,
+        metadata={"help": "conversations, or pairs, of the dataset, for a plan while it is not there"},
+    )
     max_samples: int | None = field(default=None, metadata={"help": "take only the first rows, for a trial"})
 
     def shares_of_datasets(self) -> dict[str, float]:

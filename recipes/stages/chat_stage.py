@@ -28,6 +28,8 @@ class ChatStage(Stage[Settings]):
     kind: ClassVar[Literal["sft", "dpo"]]
     steps_depend_on_data = True
     rows: ChatDataset | None = None
+    # What a recipe's corpus_samples counts, and how many rows they are.
+    stated_rows: ClassVar[str]
 
     @property
     def dataset_names(self) -> list[str]:
@@ -118,6 +120,10 @@ class ChatStage(Stage[Settings]):
         if self.rows is None:
             names = ", ".join(self.dataset_names)
             plan.notes.append(f"steps depend on the data: {names} is not built yet or not here")
+            if settings.corpus_samples:
+                rows = settings.corpus_samples * int(settings.num_train_epochs)
+                settings.max_steps = -(-rows // settings.batch_rows_per_step)
+                plan.notes.append(f"planned with the {settings.corpus_samples:,} {self.stated_rows}")
             return plan
         plan.sources = self.planned_sources()
         return plan

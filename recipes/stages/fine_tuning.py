@@ -102,6 +102,7 @@ class SFTStage(ChatStage["SFTArguments"]):
     """Supervised fine-tuning: whole conversations packed into rows, in another order each epoch."""
 
     kind = "sft"
+    stated_rows = "conversations that the recipe states, at most a row each: packing takes fewer steps"
 
     @classmethod
     def arguments_class(cls) -> type[Any]:

@@ -123,6 +123,7 @@ class DPOStage(ChatStage["DPOArguments"]):
     """Preference optimisation; a row is a pair, in another order each epoch."""
 
     kind = "dpo"
+    stated_rows = "pairs that the recipe states, as long as a row can be"
 
     @classmethod
     def arguments_class(cls) -> type[Any]:

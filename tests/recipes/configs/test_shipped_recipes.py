@@ -67,6 +67,8 @@ PAPER: dict[str, dict[str, Any]] = {
         "learning_rate": 3e-7,
         "warmup_steps": 150,
     },
+    "lite/sft": {"corpus_samples": 18.8e6},
+    "lite/dpo": {"corpus_samples": 1.4e6},
     "lite/pretraining": {
         "global_batch_tokens": 2**24,
         "corpus_tokens.code.raw": 836e9 + 182e9 + 132e9,

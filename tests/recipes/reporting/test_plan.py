@@ -118,6 +118,8 @@ def test_the_plan_of_the_papers_size_is_table_1(tmp_path: Path, capsys: pytest.C
     for steps in ("51,857", "101,328", "37,551"):
         assert f"{steps} of 16,777,216 tokens" in text
     assert "17.8 GFLOP/token" in text
+    assert "244,792 of 1,572,864 tokens" in text and "at most a row each" in text
+    assert "14,584 of 786,432 tokens" in text
     assert "4,096 rows / 256 device(s)" in text
     assert "256 devices do not divide 384 rows: planned for 192" in text
     together = text[text.index("Together") :]
@@ -127,7 +129,7 @@ def test_the_plan_of_the_papers_size_is_table_1(tmp_path: Path, capsys: pytest.C
         assert any(
             line.split()[0] == source and line.endswith(epochs) for line in together.splitlines() if line.strip()
         )
-    assert page.read_text(encoding="utf-8").count("<svg") == 3
+    assert page.read_text(encoding="utf-8").count("<svg") == 5
     assert "51,857 of" in page.with_suffix(".md").read_text(encoding="utf-8")
 
 

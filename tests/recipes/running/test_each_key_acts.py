@@ -104,12 +104,14 @@ PLAN: dict[str, dict[str, tuple[Flags, Flags]]] = {
     "sft": {
         "dataset": ({"dataset": "elsewhere"}, {}),
         "max_samples": ({"max_samples": 4}, {}),
+        "corpus_samples": ({"corpus_samples": 100}, {"dataset": "elsewhere"}),
         "global_batch_rows": ({"global_batch_rows": 2}, {}),
         "num_train_epochs": ({"num_train_epochs": 2}, {}),
     },
     "dpo": {
         "dataset": ({"dataset": "elsewhere"}, {}),
         "max_samples": ({"max_samples": 4}, {}),
+        "corpus_samples": ({"corpus_samples": 100}, {"dataset": "elsewhere"}),
         "global_batch_pairs": ({"global_batch_pairs": 2}, {}),
         "num_train_epochs": ({"num_train_epochs": 2}, {}),
     },

@@ -449,6 +449,8 @@ class ChatKeys(StageArguments):
                 self.mapping_of(key)
         if self.max_samples is not None and self.max_samples < 1:
             self.refuse("max_samples", "it must be at least 1", "null takes all.")
+        if self.corpus_samples is not None and self.corpus_samples < 1:
+            self.refuse("corpus_samples", "it must be at least 1", "null leaves the plan open.")
         if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
             self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
 

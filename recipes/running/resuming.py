@@ -12,6 +12,7 @@ from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import (
     COMPLETE_MARKER,
     find_checkpoints,
+    is_whole,
     make_room,
     move_later_checkpoints,
     new_run_id,
@@ -113,10 +114,10 @@ def _wanted_checkpoint(resume_from: str | None, output_dir: Path) -> Path | None
     if resume_from == "auto":
         return next(reversed(find_checkpoints(output_dir)), None)
     folder = Path(resume_from)
-    if not (folder / COMPLETE_MARKER).is_file():
+    if not is_whole(folder):
         raise RecipeError(
-            f"resume_from: {folder} is no whole checkpoint ({COMPLETE_MARKER} is missing). Give a checkpoint-N folder "
-            "of an earlier run, or auto for the last whole one in output_dir."
+            f"resume_from: {folder} is no whole checkpoint ({COMPLETE_MARKER} is missing, or files are shorter than it "
+            "says). Give a checkpoint-N folder of an earlier run, or auto for the last whole one in output_dir."
         )
     return folder
 

@@ -25,9 +25,14 @@ _RUN_PATTERNS = (
     *("generation_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 
+_STATE_PATTERNS = ("*.safetensors", "optimizer.pt", "scheduler.pt", "*/*.distcp")
+
 
 def find_checkpoints(output_dir: Path) -> list[Path]:
-    """Return the whole checkpoints of a run, oldest first. One that a kill cut short has no marker and is left out.
+    """Return the whole checkpoints of a run, oldest first.
+
+    One that a kill cut short has no marker and is left out; so is one whose files are shorter than its marker says, as
+    after a power cut: what was written last may never have reached the disk.
 
     Args:
         output_dir: the run's folder.
@@ -38,9 +43,27 @@ def find_checkpoints(output_dir: Path) -> list[Path]:
     found = []
     for folder in output_dir.glob("checkpoint-*"):
         match = re.fullmatch(r"checkpoint-(\d+)", folder.name)
-        if match and (folder / COMPLETE_MARKER).is_file():
+        if match and is_whole(folder):
             found.append((int(match[1]), folder))
     return [folder for _, folder in sorted(found)]
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint has its marker and the files that the marker counts; a damaged marker is for the reader."""
+    try:
+        marker = json.loads((checkpoint / COMPLETE_MARKER).read_text(encoding="utf-8"))
+    except OSError:
+        return False
+    except ValueError:
+        return True
+    sizes = marker.get("file_bytes", {}) if isinstance(marker, dict) else {}
+    return all((checkpoint / name).is_file() and (checkpoint / name).stat().st_size == sizes[name] for name in sizes)
+
+
+def sizes_of_state(checkpoint: Path) -> dict[str, int]:
+    """Return the sizes in bytes of the files that hold weights and moments, by their names below the checkpoint."""
+    found = (path for pattern in _STATE_PATTERNS for path in checkpoint.glob(pattern))
+    return {path.relative_to(checkpoint).as_posix(): path.stat().st_size for path in sorted(found)}
 
 
 def read_marker(checkpoint: Path) -> dict[str, Any]:
@@ -113,8 +136,8 @@ def require_finished(init_from: str) -> None:
             "auto, or name one of its checkpoint-N folders."
         )
     is_checkpoint = re.fullmatch(r"checkpoint-\d+", folder.name) and (folder / "trainer_state.json").is_file()
-    if is_checkpoint and not (folder / COMPLETE_MARKER).is_file():
-        raise RecipeError(f"init_from: {folder} is no whole checkpoint ({COMPLETE_MARKER} is missing). Name another.")
+    if is_checkpoint and not is_whole(folder):
+        raise RecipeError(f"init_from: {folder} is no whole checkpoint (cut short while it was saved). Name another.")
 
 
 def make_room(output_dir: Path, *, overwrite: bool, moves: bool = True) -> Path | None:
@@ -176,11 +199,13 @@ __all__ = [
     "append_event",
     "find_checkpoints",
     "is_unfinished",
+    "is_whole",
     "make_room",
     "move_later_checkpoints",
     "new_run_id",
     "read_events",
     "read_marker",
     "require_finished",
+    "sizes_of_state",
     "write_json",
 ]

@@ -25,7 +25,7 @@ from recipes.running.checkpoints import load_optimizer_moments
 from recipes.running.plateau import PlateauSchedule, write_drops
 from recipes.running.plateau_watch import PlateauWatch
 from recipes.running.recipe_loading import RecipeError
-from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, read_marker, write_json
+from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, read_marker, sizes_of_state, write_json
 from recipes.running.sharded_checkpoints import is_sharded, read_moments, read_weights, restore_settings, settings_of
 from recipes.running.sharding import use_own_precision
 from recipes.running.step_guard import GuardedSteps
@@ -101,11 +101,12 @@ class _MarkComplete(TrainerCallback):
         self.start = start
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Write the marker, with what the run is."""
+        """Write the marker, with what the run is, once all processes have written their files."""
+        self.trainer.accelerator.wait_for_everyone()
         folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
             record = {"step": state.global_step, "run_id": self.start.run_id, "identity": self.start.identity}
-            record |= self.trainer.marks_of_checkpoint()
+            record |= {"file_bytes": sizes_of_state(folder), **self.trainer.marks_of_checkpoint()}
             with disk_errors_named(str(folder), folder.parent):
                 write_json(folder / COMPLETE_MARKER, record)
 

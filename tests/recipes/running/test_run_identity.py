@@ -12,7 +12,14 @@ from recipes import pretrain
 from recipes.running.identity import CHANGEABLE_KEYS, weights_name
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.resuming import resolve_start
-from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, RUN_FILE, read_events, read_marker
+from recipes.running.run_folder import (
+    COMPLETE_MARKER,
+    METRICS_FILE,
+    RUN_FILE,
+    find_checkpoints,
+    read_events,
+    read_marker,
+)
 
 STEPS = {"logging_steps": 1, "save_steps": 2, "save_total_limit": 10, "train_tokens": 2048}
 IDENTITY = {"learning_rate": 1e-3, "weight_decay": 0.1, "data": "a", "fim_rate": 0.5}
@@ -130,6 +137,21 @@ def test_a_run_of_other_settings_makes_room_when_it_may(
     assert metrics(run)[0]["loss"] != metrics(finished_run)[0]["loss"]
     pretrain.main(command_line("stage1", run, resume_from="auto", overwrite_output_dir="true", data_seed=3, **STEPS))
     assert not (run / "previous-2").exists()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "scheduler.pt"])
+def test_a_checkpoint_that_never_reached_the_disk_is_not_taken(
+    name: str, finished_run: Path, command_line: Callable, tmp_path: Path
+) -> None:
+    """After a power cut the newest files can be empty although the marker is there."""
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    (run / "checkpoint-4" / name).write_bytes(b"")
+    assert [folder.name for folder in find_checkpoints(run)] == ["checkpoint-2"]
+    with pytest.raises(RecipeError, match="no whole checkpoint"):
+        pretrain.main(command_line("stage1", run, resume_from=run / "checkpoint-4", **STEPS))
+    pretrain.main(command_line("stage1", run, resume_from="auto", **STEPS))
+    assert metrics(run)[-1]["loss"] == metrics(finished_run)[-1]["loss"]
 
 
 def test_going_on_from_an_earlier_checkpoint_moves_the_later_ones_away(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from recipes.running.run_folder import METRICS_FILE
+from recipes.running.run_folder import METRICS_FILE, find_checkpoints
 from recipes.running.trainer import TIMING_KEYS
 from recipes.stages.course import run_recipe
 from recipes.stages.kinds import STAGES
@@ -96,3 +96,24 @@ def test_each_stage_goes_on_with_other_numbers_of_processes(
             assert rewards == pytest.approx({name: expected.pop(name) for name in rewards}, abs=1e-6)
             assert line == expected, (stage, cuts[stage])
         assert equal_weights(tmp_path / "one" / stage, tmp_path / "unbroken" / stage)
+
+
+def test_a_signal_to_one_process_stops_all_of_them_at_one_step(command_line: Callable, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = command_line("stage1", run, logging_steps=1, save_steps=100, train_tokens=512 * 40)
+    path = tmp_path / "jobs.json"
+    path.write_text(json.dumps([["pretrain", arguments]]), encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*command, str(WORKER), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "STOP_RANK": "1"},
+    )
+    assert done.returncode != 0
+    assert "exitcode  : 143" in done.stderr
+    (checkpoint,) = find_checkpoints(run)
+    assert checkpoint.name == "checkpoint-3"  # seen before the next update
+    assert not (run / "model.safetensors").exists()

@@ -12,6 +12,7 @@ accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/{pre
 COMMANDS = {
     "plan": "recipes.reporting.plan_command",
     "memory": "recipes.reporting.memory_command",
+    "average": "recipes.reporting.average_command",
     "ablation": "recipes.ablation",
 }
 

@@ -243,10 +243,19 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         with disk_errors_named(f"checkpoint-{self.state.global_step}", Path(self.args.output_dir)):
             try:
                 super()._save_checkpoint(model, trial)
+                self._save_settings_beside_shards()
             except Exception:
                 if self.is_world_process_zero():
                     remove_unmarked(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
                 raise
+
+    def _save_settings_beside_shards(self) -> None:
+        """Write configuration and tokenizer beside sharded weights, so that a model can be made of them alone."""
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        if self.is_world_process_zero() and is_sharded(folder):
+            self.model.config.save_pretrained(folder)
+            if self.processing_class is not None:
+                self.processing_class.save_pretrained(folder)
 
     def marks_of_checkpoint(self) -> dict[str, Any]:
         """Return what a checkpoint remembers, the state of a schedule that drops on a plateau included."""

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from recipes import pretrain
+from recipes.reporting.average_command import average_checkpoints
 from recipes.running.run_folder import METRICS_FILE, RUN_FILE
 
 pytestmark = pytest.mark.slow
@@ -74,6 +75,12 @@ def test_a_sharded_run_equals_one_process_and_its_shards_serve_all_that_follows(
     assert exported.keys() == expected.keys()
     for name, tensor in expected.items():
         torch.testing.assert_close(exported[name], tensor, atol=1e-5, rtol=1e-4)
+
+    # Merged by itself, without what the run exported.
+    cut(sharded, tmp_path / "alone", 6)
+    average_checkpoints(tmp_path / "alone", tmp_path / "merged", last=1)
+    merged = load_file(tmp_path / "merged" / "model.safetensors")
+    assert all(torch.equal(merged[name], exported[name]) for name in exported | merged)
 
     # Continued by two, sharded; the stage after takes its moments over; and by one, not sharded.
     cut(sharded, tmp_path / "by-two", 2)

@@ -22,6 +22,7 @@ from recipes.stages.kinds import STAGES
 
 TINY = Path(__file__).resolve().parents[3] / "recipes" / "configs" / "tiny"
 RECIPES = [path for path in sorted(TINY.glob("*.yaml")) if not is_part(path)]
+SHIPPED = [path for path in sorted(TINY.parent.glob("*/*.yaml")) if not is_part(path)]
 LIBRARY_CLASSES = {"pretrain": TrainingArguments, "sft": SFTConfig, "dpo": DPOConfig}
 ARGUMENT_CLASSES = {"pretrain": PretrainArguments, "sft": SFTArguments, "dpo": DPOArguments}
 PLAIN_TYPES = (int, float, bool, str, int | None, float | None, bool | None, str | None)
@@ -41,7 +42,7 @@ def test_the_libraries_fields_are_read_as_they_are(kind: str) -> None:
         assert real[name].default in (found[name].default, dataclasses.MISSING), name
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_plan_is_the_one_that_training_prints(path: Path, tmp_path: Path) -> None:
     kind, light = settings_for_plan(str(path), ["--data_root", str(tmp_path)])
     flags = ["--config", str(path), "--data_root", str(tmp_path), "--use_cpu", "true", "--bf16", "false"]

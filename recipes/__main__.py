@@ -1,4 +1,4 @@
-"""`python -m recipes plan RECIPE...`."""
+"""`python -m recipes plan RECIPE...`, `python -m recipes adapt --code FOLDER --model ID --to FOLDER`."""
 
 import sys
 from collections.abc import Sequence
@@ -14,6 +14,10 @@ COMMANDS = {
     "memory": "recipes.reporting.memory_command",
     "average": "recipes.reporting.average_command",
     "ablation": "recipes.ablation",
+    "adapt": "recipes.adapting.command",
+    "hold-out": "recipes.adapting.hold_out_command",
+    "adapt-tokenize": "recipes.adapting.tokenize_command",
+    "infill": "recipes.adapting.infill_command",
 }
 
 

@@ -75,8 +75,12 @@ class StepRunner:
         (folder / "state").mkdir(parents=True, exist_ok=True)
         (folder / "logs").mkdir(parents=True, exist_ok=True)
 
-    def run(self, steps: Sequence[Step]) -> list[StepRecord]:
+    def run(self, steps: Sequence[Step], after: str = "") -> list[StepRecord]:
         """Run `steps`, print a line for each, and return their records.
+
+        Args:
+            steps: in order.
+            after: stands for what they depend on beside each other; where it changes, all run again.
 
         Raises:
             StepFailedError: a command ended with a status other than 0.
@@ -89,7 +93,7 @@ class StepRunner:
                 f"two steps have the same name, and would overwrite each other's state: {sorted(repeated)}"
             )
         records: list[StepRecord] = []
-        chain = ""
+        chain = after
         for number, step in enumerate(steps, start=1):
             chain = fingerprint(step, chain)
             label = f"[{number:2d}/{len(steps)}] {step.title}"

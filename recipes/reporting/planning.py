@@ -212,7 +212,7 @@ def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingM
 
 def _start_plan_of_other(arguments: StageArguments, kind: str, config: Any) -> StagePlan:
     """Return the beginning of the plan of a model of another architecture; see `start_plan`."""
-    from recipes.running.causal_models import measure_model
+    from recipes.running.causal_models import activation_bytes, measure_model
 
     size = measure_model(config, arguments.sequence_length)
     rank = getattr(arguments, "lora_rank", 0)
@@ -237,6 +237,13 @@ def _start_plan_of_other(arguments: StageArguments, kind: str, config: Any) -> S
         causal_flops_per_token=size.causal_flops_per_token * (2 / 3 if rank else 1),
     )
     plan.notes.append(f"a {config.model_type}, trained with plain cross-entropy")
+    num_tokens = plan.rows_per_device * plan.sequence_length
+    activations = activation_bytes(config, num_tokens, bf16=arguments.bf16)
+    plan.notes.append(
+        f"about {(plan.training_state_bytes + activations) / 1e9:,.1f} GB on one device, estimated: "
+        f"{plan.training_state_bytes / 1e9:,.1f} of training state, {activations / 1e9:,.1f} of activations for "
+        f"{num_tokens:,} tokens at once (activation_checkpointing: true needs less)"
+    )
     return plan
 
 

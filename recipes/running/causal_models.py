@@ -89,6 +89,22 @@ def check_packing(model: PreTrainedModel, name: str) -> None:
         )
 
 
+def activation_bytes(config: PretrainedConfig, num_tokens: int, *, bf16: bool) -> int:
+    """Return about how many bytes of activations a micro-batch holds, its logits included.
+
+    Args:
+        config: of a dense model.
+        num_tokens: of the micro-batch.
+        bf16: whether it is computed in half precision.
+
+    Source: 34 bytes per value of the hidden state and layer in half precision, for attention that keeps no scores
+    (Korthikanti et al., 2205.05198); logits in float32 with their gradient, and once in the model's precision.
+    """
+    text = config.get_text_config()
+    width = 2 if bf16 else 4
+    return num_tokens * (17 * width * text.hidden_size * text.num_hidden_layers + (8 + width) * text.vocab_size)
+
+
 @dataclass(frozen=True)
 class ModelSize:
     """What a plan counts with.

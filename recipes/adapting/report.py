@@ -1,0 +1,95 @@
+"""What adapting a model to one's own code brought, as a page, as JSON, and in the model's card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recipes.adapting.infilling import compare, load_fillings, summarize
+from recipes.adapting.story import AdaptOptions
+from recipes.quickstart.step_runner import StepRecord
+
+HEADING = "## Infilling on held-out files"
+
+
+def write_report(options: AdaptOptions, family: str, records: Sequence[StepRecord]) -> str:
+    """Write `report.md` and `report.json`, put the figures into the model's card, and return the page.
+
+    Args:
+        options: of the adaptation.
+        family: whose form the model is asked in.
+        records: of all steps.
+    """
+    to = options.to
+    before, after = (load_fillings(to / "evaluation" / f"infilling_{which}.json") for which in ("before", "after"))
+    split = json.loads((to / "split.json").read_text(encoding="utf-8"))
+    report: dict[str, Any] = {
+        "model": options.model,
+        "family": family,
+        "before": summarize(before),
+        "after": summarize(after),
+        "difference": compare(before, after),
+        "files": {**split, "left_out_as_too_alike": len(split["left_out_as_too_alike"])},
+        "general": _general(to / "evaluation" / "general" / "results.json"),
+        "seconds": {record.name: round(record.seconds, 1) for record in records},
+    }
+    (to / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    section = "\n".join(_section(report, options))
+    page = f"# {Path(options.model).name}, adapted\n\n{section}\n"
+    (to / "report.md").write_text(page, encoding="utf-8")
+    card = to / "model" / "README.md"
+    text = card.read_text(encoding="utf-8").partition(HEADING)[0].rstrip()
+    card.write_text(f"{text}\n\n{section}\n", encoding="utf-8")
+    return page
+
+
+def _general(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _section(report: dict[str, Any], options: AdaptOptions) -> list[str]:
+    files = report["files"]
+    lines = [
+        HEADING,
+        "",
+        f"{files['held_out']} files of the code were not trained on, nor the {files['left_out_as_too_alike']} that "
+        f"share half of their lines with one of them; {files['train']} were. Gaps in them, filled greedily in the "
+        f"form of {report['family']}; intervals of 95 % over files.",
+        "",
+        "| gap | n | exact, before | after | similarity, before | after | change | nats/byte, before | after "
+        "| change |",
+        "|" + "---|" * 10,
+    ]
+    for kind, change in report["difference"].items():
+        first, second = report["before"][kind], report["after"][kind]
+        lines.append(
+            f"| {kind} | {change['n']} | {_rate(first)} | {_rate(second)} | {first['edit_similarity']:.3f} | "
+            f"{second['edit_similarity']:.3f} | {_change(change['similarity'])} | {first['loss_per_byte']:.3f} | "
+            f"{second['loss_per_byte']:.3f} | {_change(change['loss_per_byte'])} |"
+        )
+    lines += ["", "Not more than chance is what an interval of a change says that holds 0."]
+    if report["general"] is not None:
+        lines += ["", f"What was forgotten, by {options.benchmark}: see `evaluation/general`.", ""]
+        lines += [f"- {line}" for line in general_lines(report["general"])]
+    elif not options.benchmark:
+        lines += ["", "What was forgotten was not measured (`--benchmark none`)."]
+    return lines
+
+
+def general_lines(results: dict[str, Any]) -> list[str]:
+    """Return a line per task: the score before and after, with the paired interval."""
+    lines = []
+    for name, task in results.get("tasks", {}).items():
+        lines.append(f"{name}: {json.dumps(task)[:300]}")
+    return lines
+
+
+def _rate(figures: dict[str, Any]) -> str:
+    low, high = figures["exact_match_interval"]
+    return f"{figures['exact_match']:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _change(values: Sequence[float]) -> str:
+    return f"{values[0]:+.3f} ({values[1]:+.3f} to {values[2]:+.3f})"

@@ -19,6 +19,8 @@ MIN_LINE_CHARACTERS = 12
 # Of a held-out file, or of the other: from this share of telling lines on they are too alike.
 MAX_SHARED_LINES = 0.5
 MIN_FILE_LINES = 8
+# Of a small project more is held out than the share: figures of two files say nothing.
+MIN_HELD_OUT, MIN_PART = 10, 5
 DEFAULT_SHARE, DEFAULT_MAX_FILES = 0.05, 100
 TRAIN_SHARD = "train_00000_of_00001.parquet"
 
@@ -59,7 +61,7 @@ def hold_out(
 
     Args:
         rows: of the `source_code` builder: content, path, repository.
-        share: of the files, 0 to 1; one file at least.
+        share: of the files, 0 to 1; of few files a fifth, or ten.
         max_files: at most so many.
         seed: another choice.
 
@@ -76,8 +78,9 @@ def hold_out(
             f"{len(rows)} file(s) are left after curation, of which {len(eligible)} have {MIN_FILE_LINES} lines to ask "
             "for: at least two are needed, one to train on and one to measure with. Give more code."
         )
+    few = min(MIN_HELD_OUT, len(rows) // MIN_PART)
     ranked = sorted(eligible, key=lambda number: _rank(rows[number], seed))
-    chosen = set(ranked[: min(max_files, max(1, round(share * len(rows))), len(eligible) - 1)])
+    chosen = set(ranked[: min(max_files, max(1, round(share * len(rows)), few), len(eligible) - 1)])
     files_of_line = defaultdict(set)
     for number in chosen:
         for line in lines[number]:

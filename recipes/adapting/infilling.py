@@ -235,7 +235,11 @@ class Filler:
     def _loss_per_byte(self, prompt: list[int], middle: str) -> float:
         import torch
 
-        target = [*self._continued.encode(middle), self.end_id][: self.max_new_tokens]
+        target = [*self._continued.encode(middle), self.end_id]
+        room = self.max_prompt + self.max_new_tokens - len(prompt)
+        if len(target) > room:
+            target = target[:room]
+            middle = self._text(target)
         ids = torch.tensor([[*prompt, *target]], device=self.model.device)
         with torch.inference_mode():
             logits = self.model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1].float()

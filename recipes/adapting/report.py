@@ -69,7 +69,7 @@ def _section(report: dict[str, Any], options: AdaptOptions) -> list[str]:
             f"{second['edit_similarity']:.3f} | {_change(change['similarity'])} | {first['loss_per_byte']:.3f} | "
             f"{second['loss_per_byte']:.3f} | {_change(change['loss_per_byte'])} |"
         )
-    lines += ["", "Not more than chance is what an interval of a change says that holds 0."]
+    lines += ["", "A change whose interval holds 0 may be chance."]
     if report["general"] is not None:
         lines += ["", f"What was forgotten, by {options.benchmark}: see `evaluation/general`.", ""]
         lines += [f"- {line}" for line in general_lines(report["general"])]
@@ -82,8 +82,19 @@ def general_lines(results: dict[str, Any]) -> list[str]:
     """Return a line per task: the score before and after, with the paired interval."""
     lines = []
     for name, task in results.get("tasks", {}).items():
-        lines.append(f"{name}: {json.dumps(task)[:300]}")
+        before = task.get("baselines", {}).get("initial_weights", {})
+        lines.append(
+            f"{name}, {task['metric']} of {task['n']}: {_share(before)} before, {_share(task)} after"
+            + (f" (McNemar p = {before['mcnemar_p']:.3g})" if "mcnemar_p" in before else "")
+        )
     return lines
+
+
+def _share(figures: dict[str, Any]) -> str:
+    if "value" not in figures:
+        return "not measured"
+    low, high = figures["interval"]
+    return f"{figures['value']:.1%} ({low:.1%} to {high:.1%})"
 
 
 def _rate(figures: dict[str, Any]) -> str:

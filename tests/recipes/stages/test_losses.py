@@ -15,8 +15,7 @@ from recipes.objectives.norm_head import score_tokens
 from recipes.running.arguments import DPOArguments, SFTArguments
 from recipes.running.checkpoints import load_model, load_tokenizer
 from recipes.running.recipe_loading import parse_recipe
-from recipes.stages.course import model_overrides
-from recipes.stages.fine_tuning import collate_rows, make_sft_trainer
+from recipes.stages.fine_tuning import SFTStage, collate_rows, make_sft_trainer
 from recipes.stages.preference import make_dpo_trainer
 
 OURS = {"learning_rate_at": lambda step: 1e-3, "flops_per_token": 1.0}
@@ -241,7 +240,7 @@ def test_the_trainer_counts_the_steps_of_a_routing_warm_up(
     small_world, tokenizer: Any, command_line: Callable, tmp_path: Path
 ) -> None:
     arguments = parse_recipe(SFTArguments, command_line("sft", tmp_path, router_warmup_steps=4))
-    model = load_model(str(small_world.model), tokenizer, torch.float32, 0, model_overrides(arguments))
+    model = load_model(str(small_world.model), tokenizer, torch.float32, 0, SFTStage(arguments).model_overrides())
     trainer = make_sft_trainer(model, arguments, rows_of(small_world, tokenizer), tokenizer, **OURS)
     shares = []
     router = model.model.layers[0].mlp.gate

@@ -12,8 +12,9 @@ EXAMPLE = "python -m evals choice --model AFTER --baseline BEFORE --data DPO_FOL
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options: those of `loss`."""
+    """Declare the options: those of `loss`, and the kinds of questions."""
     loss.add_arguments(parser)
+    parser.add_argument("--kinds", nargs="+", default=[], metavar="KIND", help="ask only these kinds of questions")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
         options.baseline,
         options.data,
         split=options.split,
+        kinds=options.kinds,
         limit=options.limit,
         batch_size=options.batch_size,
         max_tokens=options.max_tokens,

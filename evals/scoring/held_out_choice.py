@@ -37,6 +37,7 @@ def compare_choices(
     data: Path,
     *,
     split: str = "validation",
+    kinds: Sequence[str] = (),
     limit: int | None = None,
     batch_size: int = 8,
     max_tokens: int = 1024,
@@ -47,6 +48,7 @@ def compare_choices(
         model (`str`): a folder, or org/name on the Hub.
         baseline (`str`): what it is compared with; it needs the same tokenizer.
         data: a dataset folder with prompt, chosen and rejected as texts.
+        kinds: only questions of these kinds; none are all.
         limit: at most this many questions, chosen by the hashes of their ids.
         max_tokens: questions with a longer side are left out.
 
@@ -58,7 +60,13 @@ def compare_choices(
         UsageError: no such model, no rows, or tokenizers that differ.
     """
     tokenizer = load_tokenizer(model, baseline)
-    choices, left_out = encode_choices(load_rows(data, split), tokenizer, max_tokens, limit)
+    rows = load_rows(data, split)
+    known = sorted({kind_of(row) for row in rows})
+    unknown = sorted(set(kinds) - set(known))
+    if unknown:
+        raise UsageError(f"--kinds: {data} ({split}) has no {', '.join(unknown)}; it has {', '.join(known)}")
+    chosen = [row for row in rows if not kinds or kind_of(row) in kinds]
+    choices, left_out = encode_choices(chosen, tokenizer, max_tokens, limit)
     if not choices:
         raise UsageError(f"{data} ({split}): no question can be scored; left out: {dict(left_out)}")
     sides = [side for choice in choices for side in (choice.chosen, choice.rejected)]
@@ -66,9 +74,9 @@ def compare_choices(
         name: row_losses(load_model(path), sides, batch_size)
         for name, path in (("model", model), ("baseline", baseline))
     }
-    kinds = sorted({choice.kind for choice in choices})
+    found = sorted({choice.kind for choice in choices})
     results = {}
-    for kind in ["all", *(kinds if len(kinds) > 1 else [])]:
+    for kind in ["all", *(found if len(found) > 1 else [])]:
         indices = [index for index, choice in enumerate(choices) if kind in ("all", choice.kind)]
         results[kind] = {
             measure: _compare([choices[i] for i in indices], losses, indices, by_token=measure == "mean")
@@ -83,6 +91,11 @@ def compare_choices(
         "split": split,
         "data": str(data),
     }
+
+
+def kind_of(row: dict[str, Any]) -> str:
+    """Return what kind of question a row is; datasets of others may not say."""
+    return str(row.get("kind") or "question")
 
 
 def encode_choices(
@@ -116,7 +129,7 @@ def encode_choices(
         elif sides[0].input_ids == sides[1].input_ids:
             left_out["the answers are the same tokens"] += 1
         else:
-            kept.append(Choice(str(row.get("kind") or "question"), *sides))
+            kept.append(Choice(kind_of(row), *sides))
     return kept, left_out
 
 

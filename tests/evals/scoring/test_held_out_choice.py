@@ -7,6 +7,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from evals.__main__ import main
+from evals.errors import UsageError
 from evals.scoring.held_out_choice import CHANCE, compare_choices, encode_choices
 from evals.scoring.held_out_loss import load_model, load_tokenizer
 
@@ -82,3 +83,16 @@ def test_the_command_prints_and_writes_them(models, pairs, tmp_path, capsys):
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "data" / "validation_00000_of_00001.parquet")
     assert main(["choice", *arguments[:4], "--data", str(tmp_path)]) == 2
     assert "rejected" in capsys.readouterr().err
+
+
+def test_only_the_kinds_that_were_asked_for_are_scored(models, tmp_path):
+    rows = [{**PAIR, "mid": str(number), "kind": kind} for number, kind in enumerate(["sum", "word", "word", "sum"])]
+    rows = [{**row, "prompt": f"{row['prompt']} {row['mid']}"} for row in rows]
+    (tmp_path / "data").mkdir()
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "data" / "validation_00000_of_00001.parquet")
+    path = str(models[0])
+    assert compare_choices(path, path, tmp_path, kinds=["word"])["kinds"].keys() == {"all"}
+    every = compare_choices(path, path, tmp_path, kinds=["word", "sum"])["kinds"]
+    assert {kind: figures["sum"]["n"] for kind, figures in every.items()} == {"all": 4, "sum": 2, "word": 2}
+    with pytest.raises(UsageError, match=r"no words; it has sum, word"):
+        compare_choices(path, path, tmp_path, kinds=["words"])

@@ -29,6 +29,7 @@ KEYS_OUTSIDE_IDENTITY = frozenset(
         *("stage", "resume_from", "allow_changes", "overwrite_output_dir", "show_batch", "dry_run"),
         *(
             "push_to_hub_repo",
+            "push_checkpoints",
             "max_epochs",
             "corpus_tokens",
             "corpus_samples",

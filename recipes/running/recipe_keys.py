@@ -144,6 +144,10 @@ class StageArguments(LibraryArguments):
     push_to_hub_repo: str | None = field(
         default=None, metadata={"help": "ORG/NAME: push the finished model, private, to revision step-N"}
     )
+    push_checkpoints: bool = field(
+        default=False,
+        metadata={"help": "push each checkpoint to the branch of its step too, while the run goes on"},
+    )
 
     @classmethod
     def refused_keys(cls) -> dict[str, str]:
@@ -202,6 +206,8 @@ class StageArguments(LibraryArguments):
             self.refuse("per_device_train_batch_size", "it must be at least 1", "It counts rows per device.")
         if self.on_nonfinite not in NONFINITE_POLICIES:
             self.refuse("on_nonfinite", f"it must be one of {', '.join(NONFINITE_POLICIES)}", "stop is the safe one.")
+        if self.push_checkpoints and not self.push_to_hub_repo:
+            self.refuse("push_checkpoints", "push_to_hub_repo says where to", "Write push_to_hub_repo: ORG/NAME.")
         if self.max_nonfinite_steps < 0:
             self.refuse("max_nonfinite_steps", "it counts updates", "0 stops at the first.")
         if self.packing_workers is not None and self.packing_workers < 1:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from recipes.running.recipe_keys import StageArguments
     from recipes.running.resuming import RunStart
     from recipes.running.trainer import LingTrainerMixin
+    from recipes.stages.pushing import CheckpointPusher
     from recipes.stages.stage import Stage
 
 
@@ -217,6 +218,23 @@ def moments_folder(arguments: StageArguments) -> Path | None:
     return folder
 
 
+def add_pusher(
+    trainer: LingTrainerMixin,
+    settings: StageArguments,
+    tokenizer: PreTrainedTokenizerBase,
+    stage: str,
+    start: RunStart,
+) -> CheckpointPusher:
+    """Have the checkpoints of a trainer pushed as they are saved."""
+    from recipes.stages.pushing import CheckpointPusher
+
+    repository = settings.push_to_hub_repo or ""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    pusher = CheckpointPusher(repository, stage=stage, run_id=start.run_id, model=model, tokenizer=tokenizer)
+    trainer.add_callback(pusher)
+    return pusher
+
+
 def run_stage(
     stage: Stage[Any],
     trainer: LingTrainerMixin,
@@ -241,6 +259,7 @@ def run_stage(
     if is_main_process(arguments):
         announce_start(output_dir, start)
     started = time.time()
+    pusher = add_pusher(trainer, arguments, tokenizer, plan.stage, start) if arguments.push_checkpoints else None
     try:
         trainer.train(resume_from_checkpoint=None if start.checkpoint is None else str(start.checkpoint))
         trainer.raise_if_stopped()
@@ -268,6 +287,8 @@ def run_stage(
                 step=trainer.state.global_step,
                 wall_seconds=time.time() - started,
             )
+        if pusher is not None:
+            pusher.wait()
         if arguments.push_to_hub_repo:
             push_model(output_dir, arguments.push_to_hub_repo, trainer.state.global_step)
     trainer.accelerator.wait_for_everyone()

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import EVENTS_FILE, METRICS_FILE, RUN_FILE, append_event, read_events, write_json
+from recipes.running.stopping import TrainingStoppedError
 
 if TYPE_CHECKING:
     import torch
@@ -157,12 +159,21 @@ def push_model(output_dir: Path, repository: str, step: int) -> None:
         repository: ORG/NAME.
         step: optimizer steps trained.
 
+    Raises:
+        TrainingStoppedError: the Hub could not be reached.
+        RecipeError: the Hub does not allow it.
+
     Source: ours; a revision per step is open-r1's habit.
     """
-    from modeling_ling.publishing import DEFAULT_IGNORE, publish_folder
+    from modeling_ling.publishing import DEFAULT_IGNORE, PublishError, PublishRefusedError, publish_folder
 
-    ignore = (*DEFAULT_IGNORE, "packed/**", "previous-*/**", RUN_FILE, EVENTS_FILE)
+    ignore = (*DEFAULT_IGNORE, "packed/**", "previous-*/**", ".pushing/**", RUN_FILE, EVENTS_FILE)
     # main as well: whoever names the repository alone gets what was trained last, not an empty branch.
-    for revision in ("main", f"step-{step:09d}"):
-        result = publish_folder(output_dir, repository, kind="model", revision=revision, ignore=ignore)
+    try:
+        for revision in ("main", f"step-{step:09d}"):
+            result = publish_folder(output_dir, repository, kind="model", revision=revision, ignore=ignore)
+    except PublishRefusedError as error:
+        raise RecipeError(f"the model in {output_dir} is whole, but was not pushed: {error}") from error
+    except PublishError as error:
+        raise TrainingStoppedError(f"the model in {output_dir} is whole, but was not pushed: {error}") from error
     print(f"Pushed to {result.url}.", flush=True)

@@ -172,6 +172,8 @@ ELSEWHERE = {
     "max_nonfinite_steps": "running/test_stopping.py",
     "report_to": "running/test_model_fits.py",
     "max_epochs": "stages/test_course.py",
+    "push_to_hub_repo": "../hub/test_trained_models.py",
+    "push_checkpoints": "../hub/test_trained_models.py",
     "precompute_ref_log_probs": "stages/test_losses.py",
     "plateau_factor": "running/test_schedules.py",
     "recorded_drops": "running/test_plateau.py",
@@ -187,7 +189,7 @@ ELSEWHERE = {
 NEEDS_MORE_THAN_A_CPU = {
     *("tf32", "torch_empty_cache_steps", "use_cpu", "full_determinism", "ddp_backend", "ddp_timeout"),
     *("run_name", "project", "trackio_space_id", "trackio_bucket_id", "precompute_ref_batch_size"),
-    *("log_level_replica", "dataset_streaming", "dataset_split", "push_to_hub_repo"),
+    *("log_level_replica", "dataset_streaming", "dataset_split"),
 }
 
 

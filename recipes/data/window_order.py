@@ -190,6 +190,18 @@ class BlockOrder:
         source = int(sources[offset])
         return source, self._given[span][source] + int(ranks[offset])
 
+    def windows_before(self, place: int) -> list[int]:
+        """Return how many of the places before one each source has.
+
+        Args:
+            place: 0 to num_windows.
+        """
+        span, offset = divmod(place, self.span_size)
+        counts = np.array(self._given[span])
+        if offset:
+            counts = counts + np.bincount(self._span(span)[0][:offset], minlength=len(counts))
+        return [int(count) for count in counts]
+
     def _compute_span(self, span: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the sources of a span's places, and how often each place's source came before it in the span."""
         sources = self._evenly(span)

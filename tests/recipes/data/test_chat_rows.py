@@ -122,7 +122,7 @@ def test_long_conversations_are_dropped_or_split(tokenizer: PreTrainedTokenizerF
     assert all(len(split.parts(number)[0]) <= 100 for number in range(len(split)))
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("num_workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_bytes_do_not_depend_on_workers_or_on_the_files_row_groups(
     num_workers: int, tokenizer: PreTrainedTokenizerFast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,18 +96,8 @@ class PlanRow:
     padding_fraction: float
 
 
-def window_tensors(windows: PackedWindows, number: int) -> dict[str, torch.Tensor]:
-    """Return a window as the model reads it.
-
-    Args:
-        windows: of one source.
-        number: of the window.
-
-    Returns:
-        `input_ids`, `position_ids` (from 0 in every chunk, and in the padding) and `labels`, each (seq_length,) int64;
-        labels equal the ids, -100 on padding and on every chunk's first token, since the model shifts them and a chunk
-        must not be predicted from the one before it.
-    """
+def window_row(windows: PackedWindows, number: int) -> dict[str, Any]:
+    """Return one packed window as the collator takes it: see `MixtureDataset.__getitem__`."""
     input_ids = windows.ids(number).astype(np.int64)
     ends = windows.boundaries(number)
     starts = np.concatenate([[0], ends])
@@ -234,14 +224,15 @@ class MixtureDataset(Dataset):
             place: 0 to len - 1.
 
         Returns:
-            What `window_tensors` returns, and `source`: the source's number.
+            `input_ids`, `position_ids` (from 0 in every chunk, and in the padding) and `labels`, each (seq_length,)
+            int64; labels equal the ids, -100 on padding and on every chunk's first token, since the model shifts them
+            and a chunk must not be predicted from the one before it. `source`: the source's number.
 
         Raises:
             IndexError: no such place.
         """
         source, ordinal = self.locate(place)
-        windows, number = self.window_of(source, ordinal)
-        return {**window_tensors(windows, number), "source": source}
+        return {**window_row(*self.window_of(source, ordinal)), "source": source}
 
     def plan(self) -> list[PlanRow]:
         """Return what the stage takes from each source, in windows and in real tokens."""

@@ -158,13 +158,9 @@ def _plateau_schedule(arguments: StageArguments, num_steps: int, warmup_steps: i
         raise ValueError(f"learning_rates starts with {levels[0]}, learning_rate is {arguments.learning_rate}.")
     if arguments.drop_on == "recorded":
         return PlateauSchedule(levels, warmup_steps, None, read_drops(Path(arguments.recorded_drops or "")))
-    rule = PlateauRule(
-        # A measurement is a window of its own.
-        arguments.plateau_window_steps if arguments.drop_on == "train_loss" else 1,
-        arguments.plateau_patience,
-        arguments.plateau_min_improvement,
-        arguments.drop_on,
-    )
+    window_steps = 1 if arguments.drop_on == "validation_loss" else arguments.plateau_window_steps
+    patience, min_improvement = arguments.plateau_patience, arguments.plateau_min_improvement
+    rule = PlateauRule(window_steps, patience, min_improvement, arguments.drop_on)
     return PlateauSchedule(levels, warmup_steps, rule)
 
 
@@ -265,16 +261,34 @@ def complete_plan(plan: StagePlan, arguments: StageArguments, num_steps: int) ->
     rule = getattr(learning_rate_at, "rule", None)
     if rule is not None:
         levels = ", ".join(f"{level:.3g}" for level in getattr(learning_rate_at, "levels", ()))
-        what = (
-            f"windows of {rule.window_steps} steps bring no training loss"
-            if rule.watches == "train_loss"
-            else "measurements bring no held-out loss"
-        )
+        windows = f"windows of {rule.window_steps} steps bring no training loss"
+        if rule.watches == "validation_loss":
+            windows = "evaluations bring no validation loss"
         plan.notes.append(
-            f"the learning rate goes down {levels}: a level lower whenever {rule.patience} {what} lower by "
+            f"the learning rate goes down {levels}: a level lower whenever {rule.patience} {windows} lower by "
             f"{rule.min_improvement:.2%}; no drop is planned"
         )
+    plan.notes += evaluation_notes(arguments)
     return learning_rate_at
+
+
+def evaluation_notes(arguments: StageArguments) -> list[str]:
+    """Return what is evaluated in the course of a stage, in words."""
+    notes = []
+    rows = "all rows" if arguments.eval_rows is None else f"up to {arguments.eval_rows:,} rows"
+    if arguments.eval_every_steps:
+        sources = ", ".join(arguments.held_out_names()) or f"the datasets' split {arguments.eval_split}"
+        how = f", {arguments.eval_batch_rows:,} at once" if arguments.eval_batch_rows > 1 else ""
+        notes.append(f"held-out loss on {sources} every {arguments.eval_every_steps:,} steps, over {rows} each{how}")
+    if arguments.eval_tasks_every_steps:
+        limit = (
+            "all problems" if arguments.eval_tasks_limit is None else f"{arguments.eval_tasks_limit:,} problems each"
+        )
+        notes.append(
+            f"{', '.join(arguments.eval_tasks)} every {arguments.eval_tasks_every_steps:,} steps: {limit}, training "
+            f"waits for {arguments.eval_tasks_minutes:g} minutes at most"
+        )
+    return notes
 
 
 def _count(value: float | None) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes.reporting.evaluation_tables import evaluation_section
 from recipes.reporting.planning import StagePlan
 from recipes.running.causal_models import LING_TYPE
 
@@ -69,7 +70,6 @@ def collect_run(
         "data": data_facts,
         "first": metrics[0] if metrics else {},
         "last": metrics[-1] if metrics else {},
-        "held_out": [line["held_out_loss"] for line in metrics if "held_out_loss" in line],
         "num_log_lines": len(metrics),
         "tokens_seen": tokens,
         "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
@@ -141,10 +141,6 @@ def _figures(run: dict[str, Any]) -> list[list[str]]:
     ]
     if not _is_ling(run):
         rows = [row for row in rows if row[0] not in LING_FIGURES]
-    if run.get("held_out"):
-        rows.append(
-            ["held-out loss, first -> last measurement", f"{run['held_out'][0]:.4f} -> {run['held_out'][-1]:.4f}"]
-        )
     rows.extend([name, change(name)] for name in ("rewards/margins", "rewards/accuracies") if name in last)
     return rows
 
@@ -209,6 +205,7 @@ def render_card(run: dict[str, Any]) -> str:
         "",
         *_table(["figure", "value"], _figures(run)),
         "",
+        *evaluation_section(run),
         "## Data: plan against consumed",
         "",
         *_source_table(run),

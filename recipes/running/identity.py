@@ -27,18 +27,12 @@ KEYS_OUTSIDE_IDENTITY = frozenset(
     {
         *("recipe_path", "output_dir", "data_root", "init_from", "plan_preset", "tokenizer", "tokenized", "dataset"),
         *("stage", "resume_from", "allow_changes", "overwrite_output_dir", "show_batch", "dry_run"),
-        *(
-            "push_to_hub_repo",
-            "push_checkpoints",
-            "max_epochs",
-            "corpus_tokens",
-            "corpus_samples",
-            "validation_tokenized",
-            "logging_steps",
-            "save_total_limit",
-            "report_to",
-        ),
+        *("push_to_hub_repo", "push_checkpoints", "max_epochs", "corpus_tokens", "corpus_samples", "logging_steps"),
+        *("save_total_limit", "report_to"),
         *("activation_checkpointing", "on_nonfinite", "max_nonfinite_steps"),
+        # An evaluation changes no training; where its loss moves the learning rate, see `stage_identity`.
+        *("eval_every_steps", "eval_data", "eval_split", "eval_rows", "eval_batch_rows", "eval_tasks"),
+        *("eval_tasks_every_steps", "eval_tasks_limit", "eval_tasks_held_out", "eval_tasks_minutes"),
         # Read into rows, which have a hash of their own.
         *("datasets", "dataset_split", "dataset_columns", "dataset_roles", "dataset_streaming", "packing_workers"),
         *("packed_dir", "over_length", "max_samples"),

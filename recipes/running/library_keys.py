@@ -54,7 +54,7 @@ RUNNING_KEYS: dict[str, frozenset[str]] = {
 
 NOT_KNOWN = "nothing here is known to act on it"
 _LAUNCH = "what is spread over devices stands in accelerate's launch file (recipes/accelerate_configs/)"
-_NO_EVALUATION = "nothing is evaluated by the trainer itself"
+_EVALUATION = "use eval_every_steps, eval_data, eval_rows and eval_batch_rows"
 _PUSHING = "use push_to_hub_repo; the token is the one of `hf auth login` or HF_TOKEN"
 _ROWS = "the rows are encoded, cut and packed before the trainer sees them"
 _MODEL = "the model and its code are init_from's"
@@ -143,7 +143,7 @@ _REFUSED: dict[str, str] = {
             *("include_for_metrics", "batch_eval_metrics", "load_best_model_at_end", "metric_for_best_model"),
             *("greater_is_better", "bf16_full_eval", "fp16_full_eval", "eval_packing"),
         ),
-        _NO_EVALUATION,
+        _EVALUATION,
     ),
 }
 _REFUSED_OF_KIND: dict[str, dict[str, str]] = {

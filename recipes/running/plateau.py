@@ -26,7 +26,7 @@ class PlateauRule:
         window_steps: steps whose losses are averaged; 1 where each value is a measurement of its own.
         patience: windows in a row without a new low before the learning rate drops.
         min_improvement: a low is new where it is below the last by this share of it.
-        watches: train_loss or validation_loss.
+        watches: train_loss, of each step, or validation_loss, of each evaluation.
 
     Raises:
         ValueError: a value out of its limits.

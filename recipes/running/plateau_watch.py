@@ -1,4 +1,4 @@
-"""Section 3.2.1: the loss of each step, on all processes alike, shown to a schedule that drops on a plateau."""
+"""Section 3.2.1: losses, on all processes alike, shown to a schedule that drops on a plateau."""
 
 from __future__ import annotations
 
@@ -48,6 +48,19 @@ class PlateauWatch(TrainerCallback):
         note_drop(self.trainer, self.schedule, self.schedule.observe(float(loss), state.global_step))
 
 
+def show_validation_loss(trainer: GuardedSteps, schedule: PlateauSchedule, loss: float, step: int) -> None:
+    """Show the loss of an evaluation to a schedule that watches it.
+
+    Args:
+        trainer: whose run this is.
+        schedule: decides.
+        loss: of the held-out data, equal on all processes.
+        step: steps done so far.
+    """
+    if schedule.rule is not None and schedule.rule.watches == "validation_loss":
+        note_drop(trainer, schedule, schedule.observe(loss, step))
+
+
 def note_drop(trainer: GuardedSteps, schedule: PlateauSchedule, drop: Drop | None) -> None:
     """Say and write down that the learning rate drops."""
     if drop is None or not trainer.is_world_process_zero():
@@ -55,8 +68,9 @@ def note_drop(trainer: GuardedSteps, schedule: PlateauSchedule, drop: Drop | Non
     output_dir = Path(trainer.args.output_dir)
     append_event(output_dir, "learning_rate_drop", run_id=trainer.run_id, **asdict(drop))
     write_drops(output_dir, schedule.drops)
+    name = "loss" if schedule.rule is None or schedule.rule.watches == "train_loss" else "validation loss"
     print(
-        f"The loss stays at {drop.loss:.4f}, its lowest was {drop.lowest:.4f}: from step {drop.step} on the learning "
+        f"The {name} stays at {drop.loss:.4f}, its lowest was {drop.lowest:.4f}: from step {drop.step} on the learning "
         f"rate is {drop.learning_rate:g}.",
         flush=True,
     )

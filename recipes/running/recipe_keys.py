@@ -30,6 +30,11 @@ else:
     LibraryArguments = object
 
 DATA_ROOT_PLACEHOLDER = "{data_root}"
+# What is evaluated by, and the keys that do nothing without it.
+EVALUATION_KEYS = {
+    "eval_every_steps": ("eval_data", "eval_split", "eval_rows", "eval_batch_rows"),
+    "eval_tasks_every_steps": ("eval_tasks", "eval_tasks_limit", "eval_tasks_held_out", "eval_tasks_minutes"),
+}
 
 
 @dataclass
@@ -100,8 +105,8 @@ class StageArguments(LibraryArguments):
     drop_on: str = field(
         default="tokens",
         metadata={
-            "help": "multi_step_constant: what brings the next level: tokens (milestones_tokens), train_loss (a "
-            "plateau of it), validation_loss (one of the held-out loss), recorded (the drops of another run)"
+            "help": "multi_step_constant: what brings the next level: tokens (milestones_tokens), train_loss or "
+            "validation_loss (a plateau of it), recorded (the drops of another run)"
         },
     )
     plateau_window_steps: int = field(
@@ -109,7 +114,10 @@ class StageArguments(LibraryArguments):
     )
     plateau_patience: int = field(
         default=3,
-        metadata={"help": "drop_on a loss: windows, or measurements, in a row without a new low before a drop"},
+        metadata={
+            "help": "drop_on train_loss: windows in a row without a new low before a drop; drop_on validation_loss: "
+            "evaluations"
+        },
     )
     plateau_min_improvement: float = field(
         default=0.001, metadata={"help": "drop_on a loss: share by which a new low must be lower"}
@@ -138,6 +146,39 @@ class StageArguments(LibraryArguments):
     )
     packing_workers: int | None = field(
         default=None, metadata={"help": "processes that encode and pack; null: one per core where there is much to do"}
+    )
+    eval_every_steps: int = field(
+        default=0,
+        metadata={
+            "help": "steps between measurements of the held-out loss, which is measured before the first and after the "
+            "last step too; 0: none"
+        },
+    )
+    eval_data: dict | str | None = field(
+        default=None,
+        metadata={
+            "help": "held-out sources by name, on the command line as JSON: a .ds file (pretrain), a folder, a file or "
+            "org/name[@revision]; or one place alone, such as a folder like tokenized for all sources of the mixture; "
+            "null: eval_split of the datasets (sft, dpo)"
+        },
+    )
+    eval_split: str = field(default="validation", metadata={"help": "split of the datasets that are held out"})
+    eval_rows: int | None = field(
+        default=256, metadata={"help": "rows of each held-out source, spread evenly over it; null: all"}
+    )
+    eval_batch_rows: int = field(default=1, metadata={"help": "held-out rows that a device takes at once"})
+    eval_tasks: list[str] = field(
+        default_factory=list, metadata={"help": "tasks of evals that checkpoints are asked: humaneval, say"}
+    )
+    eval_tasks_every_steps: int = field(
+        default=0, metadata={"help": "steps between answers to eval_tasks, which the finished model is asked too"}
+    )
+    eval_tasks_limit: int | None = field(default=20, metadata={"help": "problems of each of eval_tasks; null: all"})
+    eval_tasks_held_out: str | None = field(
+        default=None, metadata={"help": "folder of the sft builder, whose questions held_out_execution asks"}
+    )
+    eval_tasks_minutes: float = field(
+        default=20.0, metadata={"help": "minutes that eval_tasks may take; training waits, and goes on without them"}
     )
     show_batch: bool = field(default=False, metadata={"help": "decode the first batch and stop"})
     dry_run: bool = field(default=False, metadata={"help": "print the plan and stop"})
@@ -194,6 +235,7 @@ class StageArguments(LibraryArguments):
         if self.schedule not in SCHEDULE_NAMES:
             self.refuse("schedule", f"it must be one of {', '.join(SCHEDULE_NAMES)}", "Choose one of them.")
         self.check_schedule_keys()
+        self.check_evaluation()
         if self.sequence_length < 8:
             self.refuse("sequence_length", "a row needs at least 8 tokens", "512 is usual for the tiny model.")
         if self.learning_rate <= 0:
@@ -217,7 +259,11 @@ class StageArguments(LibraryArguments):
         if self.router_warmup_steps and self.freeze_router:
             self.refuse("router_warmup_steps", "freeze_router is true, so nothing would be learned", "Set it to 0.")
         if getattr(self.save_strategy, "value", self.save_strategy) == "best":
-            self.refuse("save_strategy", "nothing is evaluated that could be best", "Write steps, epoch or no.")
+            self.refuse(
+                "save_strategy",
+                "a run goes on from its last checkpoint, not from a best one",
+                "Write steps, epoch or no.",
+            )
         optimizer = getattr(self.optim, "value", self.optim)
         if optimizer is not None and optimizer not in OPTIMIZERS:  # a plan does not know the library's default
             self.refuse("optim", f"it must be one of {', '.join(OPTIMIZERS)}", "adamw_torch runs anywhere.")
@@ -227,6 +273,52 @@ class StageArguments(LibraryArguments):
                 "a run killed while it saves needs the checkpoint before",
                 "Write 2 or more, or null.",
             )
+
+    def check_evaluation(self) -> None:
+        """Refuse keys of evaluation that contradict each other, or that do nothing without another.
+
+        Raises:
+            RecipeError: names the first.
+        """
+        defaults = {item.name: item.default if item.default is not MISSING else [] for item in fields(StageArguments)}
+        for switch, keys in EVALUATION_KEYS.items():
+            if getattr(self, switch) < 0:
+                self.refuse(switch, "it counts optimizer steps", "0 leaves it out.")
+            for key in keys if not getattr(self, switch) else ():
+                if getattr(self, key) != defaults[key]:
+                    self.refuse(key, f"it does nothing without {switch}", f"Set {switch}, or remove it.")
+        for key in ("eval_rows", "eval_batch_rows", "eval_tasks_limit"):
+            if getattr(self, key) is not None and getattr(self, key) < 1:
+                self.refuse(
+                    key, "it must be at least 1", "null takes all." if key != "eval_batch_rows" else "1 is safe."
+                )
+        if self.eval_data is not None and not self.held_out_names():
+            self.refuse("eval_data", "at least one source is wanted", "Write {name: path}.")
+        if self.schedule == "multi_step_constant" and self.drop_on == "validation_loss" and not self.eval_every_steps:
+            self.refuse("drop_on", "a validation loss has to be measured", "Set eval_every_steps and eval_data.")
+        if self.eval_tasks_every_steps and not self.eval_tasks:
+            self.refuse("eval_tasks", "eval_tasks_every_steps is set", "Name some: `python -m evals list` shows them.")
+        if self.eval_tasks_minutes <= 0:
+            self.refuse("eval_tasks_minutes", "it must be above 0", "20 is the default.")
+
+    def held_out_names(self) -> dict[str, str]:
+        """Return the held-out sources that are named, and where they lie; a place alone is named after itself.
+
+        Raises:
+            RecipeError: not a mapping of names to places.
+        """
+        if self.eval_data is None:
+            return {}
+        if isinstance(self.eval_data, str) and not self.eval_data.lstrip().startswith("{"):
+            place = self.eval_data.replace(DATA_ROOT_PLACEHOLDER, self.data_root)
+            return {place.rstrip("/").rpartition("/")[2]: place}
+        for name, place in self.mapping_of("eval_data").items():
+            if not isinstance(name, str) or not isinstance(place, str):
+                self.refuse("eval_data", f"{name!r}: {place!r} is no name with a place", "Write {name: path}.")
+        return {
+            name: place.replace(DATA_ROOT_PLACEHOLDER, self.data_root)
+            for name, place in self.mapping_of("eval_data").items()
+        }
 
     def check_schedule_keys(self) -> None:
         """Refuse keys that do nothing in the schedule, or in the way that its drops come about.
@@ -249,8 +341,6 @@ class StageArguments(LibraryArguments):
                 self.refuse(key, f"it does nothing with drop_on {self.drop_on}", f"Remove it; it needs {owners}.")
         if "min_learning_rate" in given and self.plateau_factor is None:
             self.refuse("min_learning_rate", "the last of learning_rates is the lowest", "Remove it.")
-        if self.drop_on == "validation_loss" and getattr(self, "validation_tokenized", None) is None:
-            self.refuse("drop_on", "there is no validation loss", "validation_tokenized names held-out token files.")
         if self.drop_on == "recorded" and self.recorded_drops is None:
             self.refuse("recorded_drops", "drop_on is recorded", "Name the learning_rate_drops.jsonl of a run.")
         if self.plateau_factor is not None and self.learning_rates:
@@ -316,16 +406,6 @@ class PretrainKeys(StageArguments):
     tokenized: str = field(
         default="{data_root}/datasets/tokenized", metadata={"help": "folder that `datasets_builders tokenized` wrote"}
     )
-    validation_tokenized: str | None = field(
-        default=None,
-        metadata={"help": "folder like tokenized, of held-out documents whose loss is measured; null: none is"},
-    )
-    validation_rows: int = field(
-        default=128, metadata={"help": "held-out rows over all sources, by their shares, at least one of each"}
-    )
-    validation_every_steps: int = field(
-        default=500, metadata={"help": "steps from one measurement of the held-out loss to the next"}
-    )
     max_epochs: float = field(
         default=4.0, metadata={"help": "stop before the first step if a source would be repeated more often"}
     )
@@ -383,6 +463,12 @@ class PretrainKeys(StageArguments):
             self.refuse(
                 "train_tokens", f"one step alone takes global_batch_tokens, {self.global_batch_tokens}", "Raise it."
             )
+        if self.eval_every_steps and self.eval_data is None:
+            self.refuse(
+                "eval_data", "eval_every_steps is set", "Name token files that are not trained on: {code: a.ds}."
+            )
+        if self.eval_tasks and self.lora_rank:
+            self.refuse("eval_tasks", "adapters are merged at the end only", "Run `python -m evals` on the result.")
         if self.lora_rank < 0:
             self.refuse("lora_rank", "it must be at least 0", "16 is usual; 0 trains all weights.")
         if not 0 <= self.fim_rate <= 1:
@@ -393,9 +479,6 @@ class PretrainKeys(StageArguments):
             self.refuse("fim_layouts", wrong, "{psm: 0.5, spm: 0.5} is usual.")
         if self.mixture_block_rows is not None and self.mixture_block_rows < 1:
             self.refuse("mixture_block_rows", "a block has at least one row", "null takes the rows of a step.")
-        for key in ("validation_rows", "validation_every_steps"):
-            if getattr(self, key) < 1:
-                self.refuse(key, "it must be at least 1", "validation_tokenized: null measures nothing.")
         if self.max_epochs <= 0:
             self.refuse("max_epochs", "it must be above 0", "1 forbids any repetition.")
         self.derive_accumulation("global_batch_tokens", self.global_batch_tokens // self.sequence_length)
@@ -515,6 +598,8 @@ class DPOKeys(ChatKeys):
         """Check the values and derive what follows from them."""
         self.check_stage()
         self.check_datasets()
+        if self.eval_every_steps and getattr(self, "precompute_ref_log_probs", False):
+            self.refuse("eval_every_steps", "precompute_ref_log_probs keeps no reference model", "Set that to false.")
         self.derive_accumulation("global_batch_pairs", self.global_batch_pairs)
 
 

@@ -19,9 +19,13 @@ RUN_FILE = "run.json"
 METRICS_FILE = "metrics.jsonl"
 EVENTS_FILE = "events.jsonl"
 DROPS_FILE = "learning_rate_drops.jsonl"
+# Lines of METRICS_FILE that are not of training say their kind.
+EVALUATION_KIND, TASKS_KIND = "held_out", "tasks"
+# Where `evals run` leaves its answers, a folder for each step.
+TASKS_FOLDER = "eval_tasks"
 # What a run leaves in its folder: nothing else is ever moved.
 _RUN_PATTERNS = (
-    *("checkpoint-*", RUN_FILE, METRICS_FILE, EVENTS_FILE, DROPS_FILE, "README.md", "config.json"),
+    *("checkpoint-*", RUN_FILE, METRICS_FILE, EVENTS_FILE, DROPS_FILE, TASKS_FOLDER, "README.md", "config.json"),
     *("generation_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 
@@ -112,6 +116,20 @@ def read_events(output_dir: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             continue
     return events
+
+
+def read_metrics(output_dir: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """Return the lines of metrics.jsonl that are of one kind.
+
+    Args:
+        output_dir: the run's folder.
+        kind: EVALUATION_KIND or TASKS_KIND; None for the log lines of training.
+    """
+    path = output_dir / METRICS_FILE
+    if not path.is_file():
+        return []
+    lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line.get("kind") == kind]
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -205,6 +223,7 @@ __all__ = [
     "new_run_id",
     "read_events",
     "read_marker",
+    "read_metrics",
     "require_finished",
     "sizes_of_state",
     "write_json",

@@ -261,6 +261,7 @@ SCHEDULE_KEYS: dict[str, tuple[str, ...]] = {
 DROPS_ON = ("tokens", "train_loss", "validation_loss", "recorded")
 KEYS_OF_DROPS: dict[str, tuple[str, ...]] = {
     "milestones_tokens": ("tokens",),
+    # Each evaluation is a measurement of its own: what lies between two of them is eval_every_steps.
     "plateau_window_steps": ("train_loss",),
     **dict.fromkeys(("plateau_patience", "plateau_min_improvement"), ("train_loss", "validation_loss")),
     "plateau_factor": ("train_loss", "validation_loss", "recorded"),

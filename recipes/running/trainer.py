@@ -10,32 +10,42 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from recipes.reporting.devices import current_device_name, model_flops_utilization, peak_memory_bytes
 from recipes.reporting.moe_metrics import StepStatistics
 from recipes.running.causal_models import is_ling
 from recipes.running.checkpoints import load_optimizer_moments
+from recipes.running.evaluation import HeldOutWatch
 from recipes.running.plateau import PlateauSchedule, write_drops
 from recipes.running.plateau_watch import PlateauWatch
 from recipes.running.recipe_loading import RecipeError
-from recipes.running.run_folder import COMPLETE_MARKER, METRICS_FILE, read_marker, sizes_of_state, write_json
+from recipes.running.run_folder import (
+    COMPLETE_MARKER,
+    METRICS_FILE,
+    read_marker,
+    read_metrics,
+    sizes_of_state,
+    write_json,
+)
 from recipes.running.sharded_checkpoints import is_sharded, read_moments, read_weights, restore_settings, settings_of
 from recipes.running.sharding import use_own_precision
 from recipes.running.step_guard import GuardedSteps
 from recipes.running.stopping import SignalWatch, disk_errors_named, remove_unmarked, strict_json
+from recipes.running.task_evaluation import TaskWatch
 
 if TYPE_CHECKING:
     from transformers import Trainer as TrainerBase
     from transformers.trainer_utils import TrainOutput
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.data.held_out import HeldOutSource
     from recipes.running.recipe_keys import StageArguments
     from recipes.running.resuming import RunStart
 else:
@@ -116,7 +126,7 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
 
     Keyword arguments beyond the Trainer's: `learning_rate_at`, a pure function from the step (0-based) to the learning
     rate; `flops_per_token`; `start`, of the run that its checkpoints belong to; `moments_from`, a folder whose
-    optimizer moments are taken over.
+    optimizer moments are taken over; `held_out`, what the loss is measured on every `eval_every_steps`.
 
     Source: paper 3.2; the log lines are ours.
     """
@@ -131,6 +141,7 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         flops_per_token: float,
         start: RunStart | None = None,
         moments_from: Path | None = None,
+        held_out: Sequence[HeldOutSource] = (),
         **kwargs: Any,
     ) -> None:
         self.learning_rate_at = learning_rate_at
@@ -158,6 +169,11 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         if isinstance(learning_rate_at, PlateauSchedule):
             self.plateau_watch = PlateauWatch(self, learning_rate_at)
             self.add_callback(self.plateau_watch)
+        self.held_out_watch = HeldOutWatch(self, held_out) if held_out else None
+        self.task_watch = TaskWatch(self) if self.args.eval_tasks_every_steps else None
+        for watch in (self.held_out_watch, self.task_watch):
+            if watch is not None:
+                self.add_callback(watch)
         self.add_callback(_LogWhereSaved())
         if start is not None:
             self.add_callback(_MarkComplete(self, start))
@@ -262,11 +278,19 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         marks = super().marks_of_checkpoint()
         if self.plateau_watch is not None:
             marks["plateau"] = self.plateau_watch.schedule.state()
+        if self.held_out_watch is not None:
+            marks["held_out_step"] = self.held_out_watch.measured_step
+        if self.task_watch is not None:
+            marks["tasks_step"] = self.task_watch.asked_step
         return marks
 
     def restore_marks(self, marker: dict[str, Any]) -> None:
         """Take over what a checkpoint remembers."""
         super().restore_marks(marker)
+        if self.held_out_watch is not None:
+            self.held_out_watch.measured_step = marker.get("held_out_step")
+        if self.task_watch is not None:
+            self.task_watch.asked_step = marker.get("tasks_step")
         if self.plateau_watch is not None and "plateau" in marker:
             self.plateau_watch.schedule.restore(marker["plateau"])
             if self.is_world_process_zero():
@@ -341,6 +365,39 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
             entropy_sums=outputs.router_entropy_sums,
         )
 
+    # ---- evaluation
+
+    def held_out_sums(self, inputs: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Return sums over a held-out batch, of this process alone; the model is in evaluation mode.
+
+        Args:
+            inputs: as for `compute_loss`.
+
+        Returns:
+            `loss`, summed cross-entropy, and `count`, the predicted tokens that it is summed over.
+        """
+        count = (inputs["labels"][:, 1:] != -100).sum()
+        if not self.has_own_losses:
+            mean = self._plain_loss(self.model, inputs, False, None)
+            return {
+                "loss": torch.where(count > 0, mean * count, 0.0),
+                "count": count,
+            }  # the mean of none is not a number
+        return {"loss": self.model(**inputs, use_cache=False, num_items_in_batch=1).ce_loss, "count": count}
+
+    def log_evaluation(self, figures: dict[str, float]) -> None:
+        """Show figures of an evaluation on the console and to trackers; figures of training stay where they are."""
+        should_log = self.control.should_log
+        # Not through TRL's log, which would empty what it has gathered since its last line.
+        Trainer.log(self, {name: round(value, 6) for name, value in figures.items()})
+        # Any line counts as the one that was asked for.
+        self.control.should_log = should_log
+
+    def leave_out_seconds(self, seconds: float) -> None:
+        """Keep time that was not spent on training out of the tokens per second."""
+        if self._last_log_time is not None:
+            self._last_log_time += seconds
+
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Return the FLOPs of one micro-batch; Trainer's own estimate counts every expert: six times too much."""
         return int(inputs["input_ids"].numel() * self.flops_per_token)
@@ -358,8 +415,8 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
             self.restore_marks(marker)
         if self.is_world_process_zero():
             truncate_metrics(path, last_step)
-            lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-            self.tokens_seen = int(json.loads(lines[-1])["tokens_seen"]) if lines else 0
+            lines = read_metrics(path.parent)
+            self.tokens_seen = int(lines[-1]["tokens_seen"]) if lines else 0
         self._last_log_time = time.perf_counter()
         with SignalWatch() as self.signals:
             return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from recipes.data.chat_rows import ChatDataset, ChatSettings
+    from recipes.data.held_out import HeldOutSource
     from recipes.reporting.planning import SourcePlan, StagePlan
 
 Settings = TypeVar("Settings", bound=ChatKeys)
@@ -91,6 +93,33 @@ class ChatStage(Stage[Settings]):
             settings.seed,
         )
         settings.max_steps = len(self.rows) // settings.batch_rows_per_step
+
+    def held_out_sources(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[HeldOutSource]:
+        """Yield rows of what is held out: the datasets' own split of that name, or what eval_data names."""
+        from recipes.data.chat_rows import open_chat_store
+        from recipes.data.chat_sources import ChatSource
+        from recipes.data.held_out import held_out_chat_rows
+
+        settings = self.settings
+        shares = {} if settings.eval_data is not None else settings.shares_of_datasets()
+        named = settings.held_out_names() or {Path(name).name: name for name in shares}
+        for name, dataset in named.items():
+            store = open_chat_store(
+                ChatSource(dataset, settings.eval_split, settings.dataset_streaming),
+                self.chat_settings(),
+                tokenizer,
+                settings.packed_dir,
+                settings.packing_workers,
+                announce=settings.process_index == 0,
+            )
+            yield held_out_chat_rows(name, store, settings.eval_rows, shares.get(dataset))
+
+    def training_documents(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[Iterator[bytes]]:
+        """Yield hashes of the conversations, or pairs, of the datasets."""
+        from recipes.data.held_out import chat_documents_of, document_hash
+
+        for store in self.read_rows.stores:
+            yield (document_hash(ids) for ids in chat_documents_of(store))
 
     @property
     def read_rows(self) -> ChatDataset:

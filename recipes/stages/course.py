@@ -81,6 +81,8 @@ def train_stage(
 
     settings = stage.settings
     check_reporting(settings)
+    check_tasks(settings)
+    stage.read_held_out(tokenizer)
     moments = moments_folder(settings)
     start = start_run(settings, stage_identity(stage, tokenizer))
     model = stage.load_model(tokenizer)
@@ -92,6 +94,7 @@ def train_stage(
         flops_per_token=plan.flops_per_token,
         start=start,
         moments_from=moments if start.checkpoint is None else None,
+        held_out=stage.held_out,
     )
     return run_stage(stage, trainer, tokenizer, plan, start)
 
@@ -112,13 +115,18 @@ def stage_identity(stage: Stage[Any], tokenizer: PreTrainedTokenizerBase) -> dic
     settings = stage.settings
     config = stage.starting_config(tokenizer)
     check_model_fits(settings, config, tokenizer)
-    return run_identity(
+    identity = run_identity(
         settings,
         stage.kind,
         config=config,
         data_fingerprint=stage.data_fingerprint(),
         tokenizer_fingerprint=tokenizer_fingerprint(tokenizer),
     )
+    if settings.schedule == "multi_step_constant" and settings.drop_on == "validation_loss":
+        # What moves the learning rate.
+        identity["eval_every_steps"] = settings.eval_every_steps
+        identity["held_out"] = [[source.name, source.fingerprint] for source in stage.held_out]
+    return identity
 
 
 def run_door(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = None) -> int:
@@ -188,6 +196,31 @@ def check_reporting(settings: StageArguments) -> None:
     missing = sorted({*wanted} - {"none", "all", *get_available_reporting_integrations()})
     if missing:
         settings.refuse("report_to", f"{', '.join(missing)} is not installed", "pip install it, or write none.")
+
+
+def check_tasks(settings: StageArguments) -> None:
+    """Refuse tasks that evals does not have, before anything is loaded.
+
+    Raises:
+        RecipeError: names the first.
+    """
+    if not settings.eval_tasks_every_steps:
+        return
+    from evals.benchmarks.held_out_execution import NAME as HELD_OUT
+    from evals.commands.arguments import chosen_tasks
+    from evals.errors import UsageError
+
+    if settings.world_size > 1 and 60 * settings.eval_tasks_minutes >= settings.ddp_timeout:
+        limit = f"other processes wait for ddp_timeout, {settings.ddp_timeout} seconds"
+        settings.refuse("eval_tasks_minutes", limit, "Lower it, or raise ddp_timeout.")
+
+    folder = settings.eval_tasks_held_out
+    try:
+        chosen = chosen_tasks(settings.eval_tasks, with_held_out=folder is not None)
+    except UsageError as error:
+        settings.refuse("eval_tasks", str(error).removeprefix("--tasks: "), "`python -m evals list` shows all.")
+    if (HELD_OUT in chosen) != (folder is not None) or (folder is not None and not Path(folder).is_dir()):
+        settings.refuse("eval_tasks_held_out", f"{HELD_OUT} is asked of a folder, and nothing else is", "Name it here.")
 
 
 def prepare_console(arguments: StageArguments) -> None:

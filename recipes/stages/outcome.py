@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import datetime
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from recipes.running.recipe_loading import RecipeError
-from recipes.running.run_folder import EVENTS_FILE, METRICS_FILE, RUN_FILE, append_event, read_events, write_json
+from recipes.running.run_folder import (
+    EVALUATION_KIND,
+    EVENTS_FILE,
+    METRICS_FILE,
+    RUN_FILE,
+    TASKS_FOLDER,
+    TASKS_KIND,
+    append_event,
+    read_events,
+    read_metrics,
+    write_json,
+)
 from recipes.running.stopping import TrainingStoppedError
 
 if TYPE_CHECKING:
@@ -20,14 +30,6 @@ if TYPE_CHECKING:
     from recipes.reporting.planning import StagePlan
     from recipes.running.resuming import RunStart
     from recipes.stages.stage import Stage
-
-
-def read_metrics(output_dir: Path) -> list[dict[str, Any]]:
-    """Return all log lines of a run."""
-    path = output_dir / METRICS_FILE
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def announce_start(output_dir: Path, start: RunStart) -> None:
@@ -117,6 +119,9 @@ def write_results(
         "run_id": start.run_id,
         "identity": start.identity,
         "events": events,
+        "held_out": read_metrics(output_dir, EVALUATION_KIND),
+        "tasks": read_metrics(output_dir, TASKS_KIND),
+        "overlaps": [asdict(overlap) for overlap in stage.overlaps],
     }
     write_card(output_dir, run)
     # Last: from here on the stage after takes the model.
@@ -167,7 +172,8 @@ def push_model(output_dir: Path, repository: str, step: int) -> None:
     """
     from modeling_ling.publishing import DEFAULT_IGNORE, PublishError, PublishRefusedError, publish_folder
 
-    ignore = (*DEFAULT_IGNORE, "packed/**", "previous-*/**", ".pushing/**", RUN_FILE, EVENTS_FILE)
+    private = ("packed/**", "previous-*/**", ".pushing/**", f"{TASKS_FOLDER}/**", RUN_FILE, EVENTS_FILE)
+    ignore = (*DEFAULT_IGNORE, *private)
     # main as well: whoever names the repository alone gets what was trained last, not an empty branch.
     try:
         for revision in ("main", f"step-{step:09d}"):

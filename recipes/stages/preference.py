@@ -7,12 +7,14 @@ router's balance and z-loss are added as in every stage.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from recipes.stages.chat_stage import ChatStage
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
     from datasets import Dataset as TableDataset
     from torch.utils.data import Dataset
     from transformers import PreTrainedTokenizerBase
@@ -35,6 +37,19 @@ def _as_table(rows: Dataset[Pair], folder: Path) -> TableDataset:
 def _each(rows: Dataset[Pair]) -> Iterator[Pair]:
     for place in range(len(cast(Sized, rows))):
         yield rows[place]
+
+
+@contextmanager
+def _alone(accelerator: Accelerator) -> Iterator[None]:
+    """Let TRL's figures be those of this process: held-out batches are added up once, in their order."""
+    names = ("gather", "gather_for_metrics")
+    for name in names:
+        accelerator.__dict__[name] = lambda tensor: tensor
+    try:
+        yield
+    finally:
+        for name in names:
+            del accelerator.__dict__[name]
 
 
 def make_dpo_trainer(
@@ -92,6 +107,20 @@ def make_dpo_trainer(
                 self.add_step_loss(preference_loss * share)
                 self._add_routing(scores, share)
             return (loss, result[1]) if return_outputs else loss
+
+        def held_out_sums(self, inputs: dict[str, Any]) -> dict[str, Any]:
+            """Return sums over held-out pairs: the preference loss alone, pairs that are preferred rightly, margins."""
+            has_router_loss, self.aux_loss_enabled = self.aux_loss_enabled, False
+            try:
+                with _alone(self.accelerator):
+                    loss = DPOTrainer.compute_loss(self, self.model, inputs)
+            finally:
+                self.aux_loss_enabled = has_router_loss
+            metrics = self._metrics["eval"]
+            count = loss.new_tensor(len(inputs["input_ids"]) // 2)
+            accuracy, margin = (count * metrics[name][-1] for name in ("rewards/accuracies", "rewards/margins"))
+            metrics.clear()
+            return {"loss": loss * count, "accuracy": accuracy, "margin": margin, "count": count}
 
         def _extra_record(self) -> dict[str, Any]:
             wanted = ("rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies")

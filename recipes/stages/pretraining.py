@@ -5,6 +5,7 @@ The order of the data is a pure function of the position: a killed run goes on w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
-    from recipes.data.held_out import HeldOutRows
+    from recipes.data.held_out import HeldOutSource
     from recipes.data.mixture import MixtureDataset
     from recipes.reporting.planning import StagePlan
     from recipes.running.arguments import PretrainArguments
@@ -27,13 +28,11 @@ class PretrainStage(Stage["PretrainArguments"]):
 
     Attributes:
         dataset: the stage's windows in their order, once they have been opened.
-        held_out: rows whose loss is measured on the way, or None.
     """
 
     kind = "pretrain"
     settings: PretrainArguments
     dataset: MixtureDataset
-    held_out: HeldOutRows | None = None
 
     @classmethod
     def arguments_class(cls) -> type[Any]:
@@ -70,11 +69,6 @@ class PretrainStage(Stage["PretrainArguments"]):
         added = settings.max_steps * settings.global_batch_tokens - settings.train_tokens
         if added:
             plan.notes.append(f"train_tokens is rounded up by {added:,} tokens to whole steps")
-        if settings.validation_tokenized:
-            plan.notes.append(
-                f"held-out loss over some {settings.validation_rows} rows of {settings.validation_tokenized} every "
-                f"{settings.validation_every_steps} steps"
-            )
         plan.notes.append(
             f"fill-in-the-middle on {settings.fim_rate:.0%} of {', '.join(settings.fim_sources)}"
             if settings.fim_rate
@@ -85,7 +79,6 @@ class PretrainStage(Stage["PretrainArguments"]):
     def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Pack what is not packed yet, and open the mixture."""
         self.dataset = self._open_mixture(tokenizer)
-        self.held_out = self._open_held_out(tokenizer) if self.settings.validation_tokenized else None
 
     def refine_plan(self, plan: StagePlan) -> None:
         """Count real tokens: what packing left empty is known now."""
@@ -125,28 +118,63 @@ class PretrainStage(Stage["PretrainArguments"]):
         except (FileNotFoundError, ValueError) as error:
             raise RecipeError(f"{settings.recipe_path}: mixture: {error}") from error
 
-    def _open_held_out(self, tokenizer: PreTrainedTokenizerBase) -> HeldOutRows:
-        from recipes.data.held_out import open_held_out
-        from recipes.data.mixture_recipe import read_mixture
+    def held_out_sources(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[HeldOutSource]:
+        """Yield windows of each source: of a token file, or of encoded texts."""
+        from recipes.data.held_out import held_out_windows, open_held_out_tokens
 
         settings = self.settings
-        folders = [Path(folder) for folder in (settings.validation_tokenized or "", settings.tokenized)]
-        (sources, groups), (training_sources, _) = (
-            read_mixture(settings.shares, folder, settings.fim_sources, settings.recipe_path) for folder in folders
-        )
-        try:
-            return open_held_out(
-                sources,
-                training_sources,
-                groups,
-                tokenizer,
-                seq_length=settings.sequence_length,
-                num_rows=settings.validation_rows,
-                cache_dir=settings.packed_dir,
-                num_workers=settings.packing_workers,
-            )
-        except (FileNotFoundError, ValueError) as error:
-            raise RecipeError(f"{settings.recipe_path}: validation_tokenized: {error}") from error
+        shares = dict(zip((packed.source.name for packed in self.dataset.sources), self.dataset.ratios, strict=True))
+        trained_on = {path.resolve() for packed in self.dataset.sources for path in packed.source.paths}
+        places = self._held_out_places()
+        for name, place in places.items():
+            try:
+                if Path(place).resolve() in trained_on:
+                    raise RecipeError(f"{place} is trained on: a loss over it says nothing about other text.")
+                store = open_held_out_tokens(
+                    name,
+                    place,
+                    settings.eval_split,
+                    tokenizer,
+                    settings.packed_dir,
+                    # Rows are spread over what is encoded.
+                    max_tokens=4 * settings.sequence_length * (settings.eval_rows or 1 << 40),
+                )
+                yield held_out_windows(
+                    name,
+                    store,
+                    tokenizer,
+                    settings.sequence_length,
+                    settings.packed_dir,
+                    settings.eval_rows,
+                    settings.packing_workers,
+                    share=shares.get(name) if places.keys() <= shares.keys() else None,
+                )
+            except (FileNotFoundError, ValueError) as error:
+                raise RecipeError(f"{settings.recipe_path}: eval_data: {name}: {error}") from error
+
+    def _held_out_places(self) -> dict[str, str]:
+        """Return files and datasets by name; a folder of token files stands for those of the mixture's names."""
+        settings = self.settings
+        places = {}
+        for name, place in settings.held_out_names().items():
+            beside = Path(settings.tokenized) / "data" / place
+            if any(Path(place).glob("data/*.ds")):
+                for packed in self.dataset.sources:
+                    file = packed.source.name.replace(".", "_") + ".ds"
+                    places[packed.source.name] = str(Path(place) / "data" / file)
+            else:
+                places[name] = str(beside) if beside.is_file() else place
+        return places
+
+    def training_documents(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[Iterator[bytes]]:
+        """Yield hashes of the documents of the mixture's token files."""
+        from recipes.data.held_out import document_hash, documents_of
+        from recipes.data.token_store import TokenStore
+
+        end = tokenizer.eos_token_id
+        for packed in self.dataset.sources:
+            for path in packed.source.paths:
+                yield (document_hash(ids, end) for ids in documents_of(TokenStore(path)))
 
     def describe_first_batch(self, tokenizer: PreTrainedTokenizerBase) -> str:
         """Return the first windows, decoded, each with the source that it is from."""
@@ -156,10 +184,8 @@ class PretrainStage(Stage["PretrainArguments"]):
         return describe_batch(rows, tokenizer, [packed.source.name for packed in self.dataset.sources])
 
     def data_fingerprint(self) -> str:
-        """Return the mixture's own, and that of the held-out rows where the learning rate depends on them."""
-        if self.held_out is None or self.settings.drop_on != "validation_loss":
-            return self.dataset.fingerprint()
-        return f"{self.dataset.fingerprint()}-{self.held_out.fingerprint()}"
+        """Return the mixture's own."""
+        return self.dataset.fingerprint()
 
     def load_model(self, tokenizer: PreTrainedTokenizerBase) -> BailingMoeForCausalLM:
         """Return the model, with adapters where the recipe asks for them: what then stays may be in bfloat16."""
@@ -182,21 +208,12 @@ class PretrainStage(Stage["PretrainArguments"]):
         from transformers import Trainer
 
         from recipes.data.collator import collate_windows
-        from recipes.running.held_out_loss import HeldOutLoss
         from recipes.running.trainer import LingTrainerMixin
 
         class PretrainTrainer(LingTrainerMixin, Trainer):
             """Trainer with Ling's losses over the mixture."""
 
-            held_out_loss: HeldOutLoss | None = None
-
-            def _extra_record(self) -> dict[str, Any]:
-                measured: dict[str, Any] = {}
-                if self.held_out_loss is not None:
-                    measured, self.held_out_loss.latest = self.held_out_loss.latest, {}
-                return {**super()._extra_record(), **measured}
-
-        trainer = PretrainTrainer(
+        return PretrainTrainer(
             model=model,
             args=self.settings,
             train_dataset=self.dataset,
@@ -204,11 +221,6 @@ class PretrainStage(Stage["PretrainArguments"]):
             processing_class=tokenizer,
             **ours,
         )
-        if self.held_out is not None:
-            every, schedule = self.settings.validation_every_steps, trainer.learning_rate_at
-            trainer.held_out_loss = HeldOutLoss(trainer, self.held_out, every, schedule)
-            trainer.add_callback(trainer.held_out_loss)
-        return trainer
 
     def consumed_tokens(self, num_steps: int) -> dict[str, int]:
         """Count the real tokens per source of the first steps."""

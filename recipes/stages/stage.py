@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from recipes.running.recipe_keys import StageArguments
+from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
+    from recipes.data.held_out import HeldOutSource, Overlap
     from recipes.reporting.planning import StagePlan
     from recipes.running.trainer import LingTrainerMixin
 
@@ -28,6 +30,8 @@ class Stage(ABC, Generic[Settings]):
     Attributes:
         kind: pretrain, sft or dpo: the script that runs it.
         steps_depend_on_data: whether the data must be read before a plan can say how many steps there are.
+        held_out: what the loss is measured on in the course of the run, once `read_held_out` has been called.
+        overlaps: what of it is in the training data; on the main process.
     """
 
     kind: ClassVar[str]
@@ -35,6 +39,8 @@ class Stage(ABC, Generic[Settings]):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.held_out: list[HeldOutSource] = []
+        self.overlaps: list[Overlap] = []
 
     @classmethod
     @abstractmethod
@@ -52,6 +58,35 @@ class Stage(ABC, Generic[Settings]):
         Raises:
             RecipeError: there is none, or nothing of it can be trained on.
         """
+
+    def read_held_out(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Open what the loss is measured on, and say what of it is trained on.
+
+        Raises:
+            RecipeError: a source cannot be read, or has no row.
+        """
+        from recipes.data.held_out import overlap_of
+
+        settings = self.settings
+        if not settings.eval_every_steps:
+            return
+        for source in self.held_out_sources(tokenizer):
+            if not source.num_rows:
+                raise RecipeError(f"eval_data: {source.name} has no row that could be measured.")
+            self.held_out.append(source)
+        if settings.process_index == 0:
+            self.overlaps = overlap_of(self.held_out, self.training_documents(tokenizer))
+            for overlap in self.overlaps:
+                if overlap.num_in_training:
+                    print(f"warning: eval_data: {overlap}", flush=True)
+
+    @abstractmethod
+    def held_out_sources(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[HeldOutSource]:
+        """Yield what the loss is measured on."""
+
+    @abstractmethod
+    def training_documents(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[Iterator[bytes]]:
+        """Yield the hashes of the documents of each part of the training data."""
 
     @abstractmethod
     def plan(self) -> StagePlan:

@@ -89,9 +89,6 @@ PLAN: dict[str, dict[str, tuple[Flags, Flags]]] = {
         "decay_shape": ({"decay_shape": "cosine"}, {"schedule": "wsd", "decay_fraction": 1.0, "train_tokens": 4096}),
         "drop_on": ({"drop_on": "train_loss"}, {}),
         "plateau_window_steps": ({"plateau_window_steps": 7}, {"drop_on": "train_loss"}),
-        "validation_tokenized": ({"validation_tokenized": "elsewhere"}, {}),
-        "validation_rows": ({"validation_rows": 7}, {"validation_tokenized": "elsewhere"}),
-        "validation_every_steps": ({"validation_every_steps": 7}, {"validation_tokenized": "elsewhere"}),
         "plateau_patience": ({"plateau_patience": 7}, {"drop_on": "train_loss"}),
         "plateau_min_improvement": ({"plateau_min_improvement": 0.5}, {"drop_on": "train_loss"}),
         "train_tokens": ({"train_tokens": 4096}, {}),
@@ -184,6 +181,13 @@ ELSEWHERE = {
     "dataset_columns": "data/test_chat_rows.py",
     "dataset_roles": "data/test_chat_rows.py",
     "over_length": "data/test_chat_rows.py",
+    **dict.fromkeys(
+        ("eval_every_steps", "eval_data", "eval_split", "eval_rows", "eval_batch_rows"), "running/test_evaluation.py"
+    ),
+    **dict.fromkeys(
+        ("eval_tasks", "eval_tasks_every_steps", "eval_tasks_limit", "eval_tasks_held_out", "eval_tasks_minutes"),
+        "running/test_task_evaluation.py",
+    ),
 }
 # The library hands these to what this test lacks: a GPU, a second process, a Hub, a tracker's account.
 NEEDS_MORE_THAN_A_CPU = {

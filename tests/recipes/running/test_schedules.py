@@ -198,15 +198,15 @@ RECIPES = [
     ),
     ("schedule: multi_step_constant\nlearning_rates: [3e-4, 1e-4]\nplateau_patience: 9", "plateau_patience: .*tokens"),
     ("schedule: multi_step_constant\nlearning_rates: [3e-4, 1e-4]\ndrop_on: recorded", "recorded_drops"),
-    ("schedule: multi_step_constant\nlearning_rates: [3e-4, 1e-4]\ndrop_on: validation_loss", "no validation loss"),
+    ("schedule: multi_step_constant\nlearning_rates: [3e-4, 1e-4]\ndrop_on: validation_loss", "has to be measured"),
     (
         "schedule: multi_step_constant\nlearning_rates: [3e-4, 1e-4]\ndrop_on: validation_loss\n"
-        "validation_tokenized: held_out\nplateau_patience: 2",
+        "eval_every_steps: 5\neval_data: held_out\nplateau_patience: 2",
         [3e-4, 3e-4, 3e-4],
     ),
     (
         "schedule: multi_step_constant\nlearning_rates: [3e-4, 1e-4]\ndrop_on: validation_loss\n"
-        "validation_tokenized: held_out\nplateau_window_steps: 2",
+        "eval_every_steps: 5\neval_data: held_out\nplateau_window_steps: 2",
         "plateau_window_steps: .* does nothing with drop_on validation_loss",
     ),
     ("schedule: multi_step_constant\nlearning_rates: [3e-4, 1e-4]\ndrop_on: often", "drop_on: 'often'"),

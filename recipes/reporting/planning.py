@@ -208,9 +208,26 @@ def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingM
 
 def _start_plan_of_other(arguments: StageArguments, kind: str, config: Any) -> StagePlan:
     """Return the beginning of the plan of a model of another architecture; see `start_plan`."""
+    from transformers import AutoModelForCausalLM
+
+    plan = _plan_of_size(arguments, kind, config, AutoModelForCausalLM)
+    plan.notes.insert(0, f"a {config.model_type}, trained with plain cross-entropy")
+    return plan
+
+
+def start_plan_of_head(arguments: StageArguments, kind: str, config: Any) -> StagePlan:
+    """Return the beginning of the plan of a model that judges texts; see `start_plan`."""
+    from transformers import AutoModelForSequenceClassification
+
+    plan = _plan_of_size(arguments, kind, config, AutoModelForSequenceClassification)
+    plan.notes.insert(0, f"a {config.model_type} with a head of {config.num_labels} output(s)")
+    return plan
+
+
+def _plan_of_size(arguments: StageArguments, kind: str, config: Any, auto_class: Any) -> StagePlan:
     from recipes.running.causal_models import activation_bytes, measure_model
 
-    size = measure_model(config, arguments.sequence_length)
+    size = measure_model(config, arguments.sequence_length, auto_class)
     rank = getattr(arguments, "lora_rank", 0)
     plan = StagePlan(
         kind=kind,
@@ -232,7 +249,6 @@ def _start_plan_of_other(arguments: StageArguments, kind: str, config: Any) -> S
         flops_per_token=size.flops_per_token * (2 / 3 if rank else 1),
         causal_flops_per_token=size.causal_flops_per_token * (2 / 3 if rank else 1),
     )
-    plan.notes.append(f"a {config.model_type}, trained with plain cross-entropy")
     num_tokens = plan.rows_per_device * plan.sequence_length
     activations = activation_bytes(config, num_tokens, bf16=arguments.bf16)
     plan.notes.append(

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from transformers import TrainingArguments
 from trl import DPOConfig, SFTConfig
 
-from recipes.running.recipe_keys import DPOKeys, PretrainKeys, SFTKeys
+from recipes.running.recipe_keys import DistillKeys, DPOKeys, PretrainKeys, SFTKeys
 
 # TRL's preference losses that read label_smoothing; its sigmoid does not, unlike that of earlier versions.
 SMOOTHED_LOSSES = frozenset({"exo_pair", "robust", "aot", "aot_unpaired"})
 
 
-def _apply_common_defaults(arguments: PretrainArguments | SFTArguments | DPOArguments) -> None:
+def _apply_common_defaults(arguments: PretrainArguments | SFTArguments | DPOArguments | DistillArguments) -> None:
     """Set values that all three kinds share but that TRL or Trainer defaults otherwise."""
     launched_with = os.environ.get("ACCELERATE_MIXED_PRECISION")
     if launched_with not in (None, "bf16" if arguments.bf16 else "no"):
@@ -40,6 +40,17 @@ def _apply_common_defaults(arguments: PretrainArguments | SFTArguments | DPOArgu
 @dataclass
 class PretrainArguments(PretrainKeys, TrainingArguments):
     """Keys of recipes/pretrain.py: Table 1 and the objectives."""
+
+    def __post_init__(self) -> None:
+        self.expand_paths()
+        super().__post_init__()
+        _apply_common_defaults(self)
+        self.finish()
+
+
+@dataclass
+class DistillArguments(DistillKeys, TrainingArguments):
+    """Keys of recipes/distill."""
 
     def __post_init__(self) -> None:
         self.expand_paths()

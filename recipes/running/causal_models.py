@@ -122,21 +122,21 @@ class ModelSize:
     causal_flops_per_token: float
 
 
-def measure_model(config: PretrainedConfig, sequence_length: int) -> ModelSize:
+def measure_model(config: PretrainedConfig, sequence_length: int, auto_class: Any) -> ModelSize:
     """Return the size of a model, built without memory for its weights.
 
     Args:
-        config: of any causal model.
+        config: of any model.
         sequence_length: tokens in a row.
+        auto_class: of transformers, that makes the model.
 
     Source: six FLOPs per weight in a product and token, as everywhere; the scores are counted by layers and heads.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
     text = config.get_text_config()
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = auto_class.from_config(config)
     parameters = dict(model.named_parameters())
     total = sum(value.numel() for value in parameters.values())
     experts = sum(value.numel() for key, value in parameters.items() if any(part in f"{key}." for part in EXPERT_PARTS))

@@ -19,7 +19,12 @@ from recipes.running.recipe_loading import describe_hint
 
 HELP_FLAGS, HELP_ALL_FLAGS = ("-h", "--help"), ("--help_all", "--help-all")
 WIDTH, INDENT = 100, " " * 6
-NAMES = {"pretrain": "pre-training", "sft": "supervised fine-tuning", "dpo": "preference optimisation"}
+NAMES = {
+    "pretrain": "pre-training",
+    "sft": "supervised fine-tuning",
+    "dpo": "preference optimisation",
+    "distill": "models that judge texts",
+}
 
 
 def wants_help(arguments: Iterable[str]) -> bool:

@@ -21,6 +21,7 @@ _OTHER_TYPE = str
 # Class -> the module that defines it, in the order in which later fields override earlier ones.
 _CLASSES = {
     "pretrain": (("transformers.training_args", "TrainingArguments"),),
+    "distill": (("transformers.training_args", "TrainingArguments"),),
     "sft": (
         ("transformers.training_args", "TrainingArguments"),
         ("trl.trainer.base_config", "_BaseConfig"),

@@ -18,6 +18,7 @@ _LOSS_KEYS_OF_ALL = (
 )
 LOSS_KEYS: dict[str, frozenset[str]] = {
     "pretrain": frozenset({*_LOSS_KEYS_OF_ALL, "data_seed"}),
+    "distill": frozenset({*_LOSS_KEYS_OF_ALL, "num_train_epochs"}),
     "sft": frozenset({*_LOSS_KEYS_OF_ALL, "num_train_epochs", "router_aux_loss_coef"}),
     "dpo": frozenset(
         {
@@ -48,6 +49,7 @@ _RUNNING_KEYS_OF_ALL = frozenset(
 )
 RUNNING_KEYS: dict[str, frozenset[str]] = {
     "pretrain": _RUNNING_KEYS_OF_ALL,
+    "distill": _RUNNING_KEYS_OF_ALL,
     "sft": _RUNNING_KEYS_OF_ALL,
     "dpo": _RUNNING_KEYS_OF_ALL | {"precompute_ref_log_probs", "precompute_ref_batch_size"},
 }
@@ -148,6 +150,7 @@ _REFUSED: dict[str, str] = {
 }
 _REFUSED_OF_KIND: dict[str, dict[str, str]] = {
     "pretrain": {"num_train_epochs": "use train_tokens"},
+    "distill": {"data_seed": "the order of the rows follows seed"},
     "sft": {"loss_type": _OWN_LOSS, "data_seed": "the order of the rows follows seed"},
     "dpo": {"data_seed": "the order of the pairs follows seed"},
 }

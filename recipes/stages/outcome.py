@@ -102,13 +102,13 @@ def write_results(
         step: optimizer steps done.
         wall_seconds: of this process, loading not counted.
     """
-    from recipes.reporting.run_card import collect_run, write_card
+    from recipes.reporting.run_card import collect_run
 
     settings = stage.settings
     output_dir = Path(settings.output_dir)
     # The training patches of TRL's forward must not reach the export.
     model.__dict__.pop("forward", None)
-    save_model(model, tokenizer, output_dir, state_dict)
+    stage.save_model(model, tokenizer, output_dir, state_dict)
     facts = {"data fingerprint": start.identity["data"], **stage.facts()}
     consumed = stage.consumed_tokens(step)
     run = collect_run(settings, plan, read_metrics(output_dir), consumed, facts, start.checkpoint, wall_seconds)
@@ -123,7 +123,7 @@ def write_results(
         "tasks": read_metrics(output_dir, TASKS_KIND),
         "overlaps": [asdict(overlap) for overlap in stage.overlaps],
     }
-    write_card(output_dir, run)
+    (output_dir / "README.md").write_text(stage.render_card(run), encoding="utf-8")
     # Last: from here on the stage after takes the model.
     write_json(output_dir / RUN_FILE, run)
     print(f"{plan.stage}: model, card and {METRICS_FILE} are in {output_dir}.", flush=True)

@@ -10,6 +10,9 @@ from recipes.running.recipe_keys import StageArguments
 from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
     from transformers import PreTrainedTokenizerBase
 
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
@@ -148,6 +151,24 @@ class Stage(ABC, Generic[Settings]):
     @abstractmethod
     def consumed_tokens(self, num_steps: int) -> dict[str, int]:
         """Count the real tokens per source of the rows of the first steps."""
+
+    def save_model(
+        self,
+        model: BailingMoeForCausalLM,
+        tokenizer: PreTrainedTokenizerBase,
+        folder: Path,
+        state_dict: dict[str, torch.Tensor] | None,
+    ) -> None:
+        """Write what was trained into a folder; see `outcome.save_model`."""
+        from recipes.stages.outcome import save_model
+
+        save_model(model, tokenizer, folder, state_dict)
+
+    def render_card(self, run: dict[str, Any]) -> str:
+        """Return the text of the card; see `run_card.render_card`."""
+        from recipes.reporting.run_card import render_card
+
+        return render_card(run)
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:

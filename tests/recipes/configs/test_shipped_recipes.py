@@ -19,6 +19,7 @@ FILES = sorted(CONFIGS.glob("*/*.yaml"))
 SHIPPED = [path for path in FILES if not is_part(path)]
 SIZES = ("ablation_1b", "lite", "tiny")
 ADAPT = {"adapt/full", "adapt/lora"}
+DISTILL = {"distill/quality", "distill/scorer", "distill/reward"}
 STAGES = ("stage1", "stage2", "annealing", "sft", "dpo")
 
 # Every number that a recipe calls the paper's, by file and key: Table 1, 3.2.3, 3.2.4, and the corpora of section 2.
@@ -100,10 +101,12 @@ def tagged_lines(path: Path) -> list[tuple[str, Any, str]]:
 
 
 def test_all_five_stages_are_there_in_each_size() -> None:
-    assert {recipe_id(path) for path in SHIPPED} == ADAPT | {f"{size}/{stage}" for size in SIZES for stage in STAGES}
+    assert {recipe_id(path) for path in SHIPPED} == ADAPT | DISTILL | {
+        f"{size}/{stage}" for size in SIZES for stage in STAGES
+    }
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=recipe_id)
+@pytest.mark.parametrize("path", [path for path in SHIPPED if path.parent.name != "distill"], ids=recipe_id)
 def test_a_shipped_recipe_plans_without_data_and_without_a_gpu(path: Path, tmp_path: Path) -> None:
     text = plan_recipe(str(path), ["--data_root", str(tmp_path)])
     assert "parameters" in text

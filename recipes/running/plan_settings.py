@@ -43,7 +43,7 @@ def settings_for_plan(path: str, overrides: Sequence[str] = (), num_devices: int
     values = without_other_schedules(load_recipe(path), overrides)
     kind = values.get("recipe")
     if kind not in KEY_CLASSES:
-        raise RecipeError(f"{path}: recipe: {kind!r} must say what runs it: pretrain, sft, dpo or distill.")
+        raise RecipeError(f"{path}: recipe: {kind!r} must say which script runs it: pretrain, sft, dpo or distill.")
     key_class = KEY_CLASSES[kind]
     library = library_fields(kind)
     hints = {name: field.hint for name, field in library.items()} | typing.get_type_hints(key_class)

@@ -29,6 +29,7 @@ from recipes.distill.__main__ import main
 from recipes.distill.examples import ExampleReader
 from recipes.distill.figures import macro_f1, reward_figures
 from recipes.distill.trainer import judge_losses
+from recipes.reporting.plan_command import plan_recipe
 from recipes.running.library_fields import library_fields
 from recipes.running.library_keys import NOT_KNOWN, refused_keys
 from recipes.running.recipe_keys import KEY_CLASSES
@@ -213,6 +214,17 @@ def test_data_that_cannot_be_learned_from_is_said_to_be(
 ) -> None:
     with pytest.raises(RecipeError, match=words):
         run(recipe, base("bert"), data, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("recipe", "kind"), [("quality", "bert"), ("scorer", "roberta"), ("reward", "llama")])
+def test_a_plan_counts_the_model_with_its_head(
+    recipe: str, kind: str, base: Callable[[str], Path], tmp_path: Path
+) -> None:
+    flags = ["--init_from", str(base(kind)), "--dataset", str(tmp_path / "none.jsonl")]
+    text = plan_recipe(str(CONFIGS / f"{recipe}.yaml"), flags)
+    assert "with a head of" in text
+    assert "is not here yet" in text
+    assert "GB on one device" in text
 
 
 def test_rows_are_told_apart_and_copies_stay_on_one_side(base: Callable[[str], Path]) -> None:

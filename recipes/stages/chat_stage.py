@@ -102,7 +102,10 @@ class ChatStage(Stage[Settings]):
 
         settings = self.settings
         shares = {} if settings.eval_data is not None else settings.shares_of_datasets()
-        named = settings.held_out_names() or {Path(name).name: name for name in shares}
+        last_parts = {Path(name).name: name for name in shares}
+        # Two makers' datasets may be called alike.
+        own = last_parts if len(last_parts) == len(shares) else {name: name for name in shares}
+        named = settings.held_out_names() or own
         for name, dataset in named.items():
             store = open_chat_store(
                 ChatSource(dataset, settings.eval_split, settings.dataset_streaming),

@@ -247,6 +247,35 @@ def test_a_folder_of_token_files_stands_for_the_sources_of_the_mixture(
 
 
 @pytest.mark.slow
+def test_a_checkpoint_that_was_not_measured_is_measured_when_the_run_goes_on(
+    train: Callable[..., Path], tmp_path: Path
+) -> None:
+    # As after a signal, which saves and stops first; here evaluation is only asked for in the second run.
+    whole = train("stage1", evaluates=False)
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    shutil.copytree(whole / "checkpoint-2", cut / "checkpoint-2")
+    train("stage1", cut, resume_from="auto")
+    assert evaluations(cut) == [record for record in evaluations(train("stage1")) if record["step"] >= 2]
+
+
+@pytest.mark.slow
+def test_rows_without_a_prediction_count_nothing_and_a_source_of_them_has_no_loss(
+    train: Callable[..., Path], small_world, tmp_path: Path
+) -> None:
+    tokenizer = load_tokenizer(str(small_world.root / "tokenizer"))
+    end, facts = tokenizer.eos_token_id, {"tokenizer_fingerprint": tokenizer_fingerprint(tokenizer)}
+    text = encode_document(tokenizer, PROSE.format(7, 9))
+    write_token_store(tmp_path / "empty.ds", [[end]] * 5, facts)
+    write_token_store(tmp_path / "some.ds", [text, *[[end]] * 300], facts)
+    places = {name: str(tmp_path / f"{name}.ds") for name in ("empty", "some")}
+    record = evaluations(train("stage1", eval_data=json.dumps(places)))[-1]
+    assert record["sources"]["empty"] == {"loss": None, "count": 0}
+    assert record["sources"]["some"]["count"] == len(text) - 1
+    assert record["loss"] == record["sources"]["some"]["loss"]
+
+
+@pytest.mark.slow
 def test_texts_are_encoded_and_the_datasets_own_split_is_taken(
     train: Callable[..., Path], small_world, tmp_path: Path
 ) -> None:
@@ -265,6 +294,11 @@ def test_texts_are_encoded_and_the_datasets_own_split_is_taken(
         (talk / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in talks), encoding="utf-8")
     folder = train("sft", evaluates=False, dataset=talk, eval_every_steps=1, warmup_steps=0)
     assert evaluations(folder)[0]["sources"].keys() == {"talk"}
+    twin = tmp_path / "twin" / "talk"
+    shutil.copytree(talk, twin)
+    both = json.dumps({str(talk): 3, str(twin): 1})
+    record = evaluations(train("sft", evaluates=False, datasets=both, eval_every_steps=1, warmup_steps=0))[0]
+    assert record["sources"].keys() == {str(talk), str(twin)}, "datasets of one name stay apart"
     run = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     assert run["overlaps"] == [{"name": "talk", "num_documents": 8, "num_in_training": 0, "is_partial": False}]
 

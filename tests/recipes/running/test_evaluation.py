@@ -223,6 +223,33 @@ def test_two_processes_measure_the_same_bits_as_one(
 
 
 @pytest.mark.slow
+def test_two_sharded_processes_measure_what_one_does(
+    train: Callable[..., Path], command_line: Callable, small_world, held_out: dict[str, str], tmp_path: Path
+) -> None:
+    stage1 = {"eval_every_steps": 4, "eval_rows": 7, "eval_batch_rows": 2, "train_tokens": 2048}
+    pairs = {"eval_every_steps": 2, "max_samples": 8, "warmup_steps": 0, "init_from": small_world.model}
+    jobs = [
+        ("pretrain", command_line("stage1", tmp_path / "stage1", eval_data=held_out["stage1"], **stage1)),
+        ("dpo", command_line("dpo", tmp_path / "dpo", eval_data=held_out["dpo"], **pairs)),
+    ]
+    (tmp_path / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    worker = Path(__file__).with_name("sharded_worker.py")
+    root = str(Path(__file__).parents[3])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
+    command = [*launch, str(worker), str(tmp_path / "jobs.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for stage, fields in (("stage1", stage1), ("dpo", pairs)):
+        alone, sharded = evaluations(train(stage, **fields)), evaluations(tmp_path / stage)
+        assert len(alone) == len(sharded) > 1
+        for one_process, two_processes in zip(alone, sharded, strict=True):
+            assert two_processes["step"] == one_process["step"]
+            for name, figures in one_process["sources"].items():
+                assert two_processes["sources"][name] == pytest.approx(figures, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.slow
 def test_a_folder_of_token_files_stands_for_the_sources_of_the_mixture(
     train: Callable[..., Path], small_world, tmp_path: Path
 ) -> None:

@@ -287,6 +287,8 @@ class StageArguments(LibraryArguments):
             for key in keys if not getattr(self, switch) else ():
                 if getattr(self, key) != defaults[key]:
                     self.refuse(key, f"it does nothing without {switch}", f"Set {switch}, or remove it.")
+            if getattr(self, switch) and self.kind == "distill":
+                self.refuse(switch, "a distilled model is measured at the end, on rows held out", "Remove it.")
         for key in ("eval_rows", "eval_batch_rows", "eval_tasks_limit"):
             if getattr(self, key) is not None and getattr(self, key) < 1:
                 self.refuse(

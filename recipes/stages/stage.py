@@ -83,13 +83,17 @@ class Stage(ABC, Generic[Settings]):
                 if overlap.num_in_training:
                     print(f"warning: eval_data: {overlap}", flush=True)
 
-    @abstractmethod
     def held_out_sources(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[HeldOutSource]:
-        """Yield what the loss is measured on."""
+        """Yield what the loss is measured on.
 
-    @abstractmethod
+        Raises:
+            RecipeError: the kind of training measures none in its course.
+        """
+        self.settings.refuse("eval_every_steps", f"{self.kind} measures no loss in its course", "Remove it.")
+
     def training_documents(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[Iterator[bytes]]:
-        """Yield the hashes of the documents of each part of the training data."""
+        """Yield the hashes of the documents of each part of the training data, to be looked up in."""
+        return iter(())
 
     @abstractmethod
     def plan(self) -> StagePlan:

@@ -344,6 +344,8 @@ def test_texts_are_encoded_and_the_datasets_own_split_is_taken(
         ("sft", ["--eval_tasks_every_steps", "5"], "Name some"),
         ("dpo", ["--eval_every_steps", "5", "--precompute_ref_log_probs", "true"], "no reference model"),
         ("stage1", ["--drop_on", "validation_loss"], "has to be measured"),
+        ("../distill/scorer", ["--eval_every_steps", "5"], "measured at the end"),
+        ("../distill/scorer", ["--eval_tasks", "mbpp", "--eval_tasks_every_steps", "5"], "measured at the end"),
     ],
 )
 def test_keys_that_contradict_each_other_are_refused(recipe: str, flags: list[str], reason: str) -> None:

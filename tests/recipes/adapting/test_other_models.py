@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertLM
 
 from datasets_builders.tokenized.token_files import write_token_store
 from datasets_builders.tokenized.tokenization import encode_document, tokenizer_fingerprint
-from modeling_ling.fill_in_the_middle import family_of, middle_end_id, start_ids
+from modeling_ling.fill_in_the_middle import family_of, known_family, middle_end_id, start_ids
 from recipes.data.packing import pack_documents
 from recipes.data.token_store import TokenStore
 from recipes.objectives.fim import LAYOUTS, FimConfig
@@ -177,3 +177,28 @@ def test_a_plan_counts_a_model_of_another_maker(
     num_parameters = sum(value.numel() for value in AutoModelForCausalLM.from_pretrained(model).parameters())
     assert f"parameters        {num_parameters:,}" in text
     assert "starcoder2" in text
+
+
+def test_an_instruction_model_ends_a_middle_with_its_familys_end_and_not_a_turns(
+    make_model: Callable[[str], Path],
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(make_model("Qwen2.5-Coder"))
+    tokenizer.add_special_tokens({"eos_token": "<|im_end|>"})
+    assert tokenizer.convert_ids_to_tokens(middle_end_id(tokenizer)) == "<|endoftext|>"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "name"),
+    [
+        (("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_separator|>"), "CodeGemma"),
+        (("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|endoftext|>"), "Qwen2.5-Coder"),
+        (("<fim_prefix>", "<fim_suffix>", "<fim_middle>"), "StarCoder"),
+        (("<fim-prefix>", "<fim-suffix>", "<fim-middle>", "<|endoftext|>"), "SantaCoder"),
+        (("\u2581<PRE>", "\u2581<SUF>", "\u2581<MID>", "\u2581<EOT>"), "Code Llama"),
+        (("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"), "Seed-Coder"),
+        (("<fim_prefix>", "<fim_suffix>"), None),
+    ],
+)
+def test_a_family_is_told_by_its_vocabulary(tokens: tuple[str, ...], name: str | None) -> None:
+    found = known_family(set(tokens))
+    assert (found and found.name) == name

@@ -14,7 +14,9 @@ import torch
 from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoModelForSequenceClassification,
+    AutoTokenizer,
     BertConfig,
+    BertForSequenceClassification,
     BertModel,
     LlamaConfig,
     LlamaForCausalLM,
@@ -228,8 +230,6 @@ def test_a_plan_counts_the_model_with_its_head(
 
 
 def test_rows_are_told_apart_and_copies_stay_on_one_side(base: Callable[[str], Path]) -> None:
-    from transformers import AutoTokenizer
-
     tokenizer = AutoTokenizer.from_pretrained(base("bert"))
     reader = ExampleReader(tokenizer, "classification", ("content", "label"), 16, 0.3, seed=0)
     data = [{"content": f"text number {n % 50}", "label": ("no", "yes", None)[n % 3]} for n in range(300)]
@@ -258,3 +258,15 @@ def test_losses_are_those_of_the_books() -> None:
 def test_each_key_of_the_library_is_accepted_or_refused_with_a_reason() -> None:
     own = {item.name for item in fields(KEY_CLASSES["distill"])}
     assert NOT_KNOWN not in refused_keys("distill", library_fields("distill"), own).values()
+
+
+def test_a_head_of_other_labels_is_made_anew(base: Callable[[str], Path], tmp_path: Path) -> None:
+    config = BertConfig.from_pretrained(base("bert"), num_labels=5)
+    torch.manual_seed(0)
+    folder = tmp_path / "five"
+    BertForSequenceClassification(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base("bert")).save_pretrained(folder)
+    trained = run("quality", folder, rows(60), tmp_path / "out", num_train_epochs=1)
+    model = AutoModelForSequenceClassification.from_pretrained(trained)
+    assert model.config.id2label == {0: "0", 1: "1"}
+    assert model.classifier.out_features == 2

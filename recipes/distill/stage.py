@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
-    from recipes.data.held_out import HeldOutSource
     from recipes.distill.examples import Example, Examples
     from recipes.reporting.planning import StagePlan
     from recipes.running.arguments import DistillArguments
@@ -150,14 +148,6 @@ class DistillStage(Stage["DistillArguments"]):
         if missing:
             raise RecipeError(f"init_from: the weights of {name} lack {missing[0]} and {len(missing) - 1} more.")
         return cast("BailingMoeForCausalLM", model.train())
-
-    def held_out_sources(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[HeldOutSource]:
-        """Yield nothing: held-out rows are judged at the end, by `held_out_share`."""
-        return iter(())
-
-    def training_documents(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[Iterator[bytes]]:
-        """Yield nothing: equal texts fall on one side of the split."""
-        return iter(())
 
     def plan(self) -> StagePlan:
         """Return the plan; steps where the dataset is at hand."""

@@ -658,9 +658,6 @@ class DistillKeys(StageArguments):
             self.refuse("held_out_share", "it must lie between 0 and 1", "0.1 is usual.")
         if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
             self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
-        for key in ("eval_every_steps", "eval_tasks_every_steps"):
-            if getattr(self, key):
-                self.refuse(key, "held-out rows are judged at the end", "Use held_out_share.")
         if self.init_optimizer:
             self.refuse("init_optimizer", "a fresh head has no moments", "Set it to false.")
         self.derive_accumulation("global_batch_rows", self.global_batch_rows)

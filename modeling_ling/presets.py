@@ -2,7 +2,7 @@
 
 lite          Ling-Coder-Lite as released: 16.8B parameters, 2.75B active
 ablation_1b   about 1B parameters for data ablations: same structure, our choice of widths (the paper's is not known)
-tiny          about 5M parameters for a CPU: same structure, head size 64 so that vLLM can serve it
+tiny          about 3M parameters for a CPU: same structure, head size 64 so that vLLM can serve it
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ EXAMPLE = "python -m modeling_ling init --preset tiny --tokenizer outputs/tokeni
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--preset", choices=PRESETS, required=True, help="tiny (about 5M), ablation_1b or lite (16.8B)")
+    parser.add_argument("--preset", choices=PRESETS, required=True, help="tiny (about 3M), ablation_1b or lite (16.8B)")
     parser.add_argument("--to", type=Path, required=True, help="the folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a model that is there")
     parser.add_argument("--tokenizer", help="a tokenizer folder or a name on the Hub; sets the vocabulary's size")

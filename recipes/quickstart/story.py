@@ -48,7 +48,7 @@ class Scale:
 _SMOKE_PRETRAIN = ("--train_tokens", "16384", "--global_batch_tokens", "2048", "--milestones_tokens", "8192")
 _SMOKE_FLAGS = ("--sequence_length", "256", "--warmup_steps", "1", "--logging_steps", "1", "--max_epochs", "1000")
 SCALES = {
-    "full": Scale(4000, 4096, num_held_out_questions=200, num_loss_rows=400, num_choices=400),
+    "full": Scale(4000, 2048, num_held_out_questions=200, num_loss_rows=400, num_choices=400),
     "smoke": Scale(
         300,
         1024,
@@ -185,6 +185,8 @@ def evaluation_steps(output: Path, scale: Scale) -> list[Step]:
     )
     choice = (
         *("--model", str(final), "--baseline", str(initial), "--data", str(output / "datasets" / "dpo")),
+        # A right function against a faulty version of it. The values of calls are beyond a model of this size.
+        *("--kinds", "code_repair", "docstring_to_code"),
         *("--limit", str(scale.num_choices), "--output", str(output / "evaluation" / "held_out_choice.json")),
     )
     return [

@@ -182,6 +182,9 @@ def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingM
 
     if getattr(config, "model_type", None) is not None and not is_ling(config):
         return _start_plan_of_other(arguments, kind, config)
+    has_adapter = bool(getattr(arguments, "lora_rank", 0))
+    # Beside adapters the weights stay: no gradient of them, no moments.
+    flops_share = 2 / 3 if has_adapter else 1
     parameters = count_parameters(config)
     # In full precision weights and gradients have four bytes and there is no second copy of the weights.
     num_bytes = 2 if arguments.bf16 else 4
@@ -200,9 +203,9 @@ def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingM
         schedule=arguments.schedule,
         total_parameters=parameters.total,
         active_parameters=parameters.active,
-        training_state_bytes=state["total"],
-        flops_per_token=training_flops_per_token(config, arguments.sequence_length, causal=False),
-        causal_flops_per_token=training_flops_per_token(config, arguments.sequence_length),
+        training_state_bytes=state["weights"] if has_adapter else state["total"],
+        flops_per_token=flops_share * training_flops_per_token(config, arguments.sequence_length, causal=False),
+        causal_flops_per_token=flops_share * training_flops_per_token(config, arguments.sequence_length),
     )
 
 

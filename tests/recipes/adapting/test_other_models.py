@@ -18,7 +18,7 @@ from recipes.data.token_store import TokenStore
 from recipes.objectives.fim import LAYOUTS, FimConfig
 from recipes.objectives.fim_ids import prompt_ids
 from recipes.pretrain import main
-from recipes.reporting.plan_command import plan_recipe
+from recipes.reporting.plan_command import plan_recipe, whole_plan
 from recipes.running.causal_models import check_packing
 from recipes.running.recipe_loading import RecipeError
 from tests.recipes.adapting.conftest import CONFIGS
@@ -202,3 +202,14 @@ def test_an_instruction_model_ends_a_middle_with_its_familys_end_and_not_a_turns
 def test_a_family_is_told_by_its_vocabulary(tokens: tuple[str, ...], name: str | None) -> None:
     found = known_family(set(tokens))
     assert (found and found.name) == name
+
+
+def test_a_plan_of_adapters_needs_less(tmp_path: Path) -> None:
+    plans = {
+        rank: whole_plan(
+            str(ADAPT / "full.yaml"), ["--data_root", str(tmp_path), "--init_from", "preset:lite", "--lora_rank", rank]
+        )[0]
+        for rank in ("0", "16")
+    }
+    assert plans["16"].training_state_bytes * 3 < plans["0"].training_state_bytes
+    assert plans["16"].flops_per_token == pytest.approx(plans["0"].flops_per_token * 2 / 3)

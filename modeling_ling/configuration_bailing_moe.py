@@ -92,6 +92,7 @@ class BailingMoeConfig(PreTrainedConfig):
         "z_loss",
         "expert_assignments",
         "router_entropy_sums",
+        "router_layer_losses",
     ]
     # Attention stays whole on every device: its projection holds queries, keys and values of different sizes in one
     # matrix, and a plain split by rows would tear them apart.

@@ -27,12 +27,15 @@ class RoutingSummary:
         assignments: `(L, E)`, tokens sent to each expert; every row sums to k times the number of real tokens.
         entropy_sums: `(L,)`, entropies in nats of the routing distributions, summed over the tokens;
             log(E) per token means undecided, 0 means certain.
+        layer_losses: `(2, L)`, balance and z-loss of each layer, without gradients: a mean over layers hides one that
+            fails.
     """
 
     balance_loss: torch.Tensor
     z_loss: torch.Tensor
     assignments: torch.Tensor
     entropy_sums: torch.Tensor
+    layer_losses: torch.Tensor
 
 
 def summarise_routing(
@@ -61,7 +64,7 @@ def summarise_routing(
     layers = [router_logits] if isinstance(router_logits, torch.Tensor) else list(router_logits)
     layers = [logits.reshape(-1, logits.shape[-1]) for logits in layers if logits is not None]
     if not layers:
-        return RoutingSummary(torch.zeros(()), torch.zeros(()), torch.zeros(0, 0), torch.zeros(0))
+        return RoutingSummary(torch.zeros(()), torch.zeros(()), torch.zeros(0, 0), torch.zeros(0), torch.zeros(2, 0))
     logits = torch.stack([layer.to(layers[0].device) for layer in layers])
     logits = logits if logits.dtype == torch.float64 else logits.float()
     num_layers, num_tokens, num_experts = logits.shape
@@ -77,11 +80,13 @@ def summarise_routing(
         assignments = logits.new_zeros(num_layers, num_experts).scatter_add_(1, chosen, repeated)
         entropies = log_normalisers - (probabilities * logits).sum(-1)
     balance = num_experts / num_experts_per_tok * (assignments / total * mean_probabilities).sum(-1)
+    z_losses = (log_normalisers.square() * weights).sum(-1) / total
     return RoutingSummary(
         balance_loss=balance.mean(),
-        z_loss=((log_normalisers.square() * weights).sum(-1) / total).mean(),
+        z_loss=z_losses.mean(),
         assignments=assignments,
         entropy_sums=(entropies * weights).sum(-1),
+        layer_losses=torch.stack([balance.detach(), z_losses.detach()]),
     )
 
 

@@ -624,14 +624,15 @@ class BailingMoeModel(BailingMoePreTrainedModel):
 class BailingMoeCausalLMOutput(MoeCausalLMOutputWithPast):
     """Output of the language model; `loss` is `ce_loss`, in training `+ coefficient * aux_loss + coefficient * z_loss`.
 
-    expert_assignments `(L, E)` and router_entropy_sums `(L,)` are the statistics of `losses.RoutingSummary`; like the
-    two router losses they are there whenever the router logits are.
+    expert_assignments `(L, E)`, router_entropy_sums `(L,)` and router_layer_losses `(2, L)` are the statistics of
+    `losses.RoutingSummary`; like the two router losses they are there whenever the router logits are.
     """
 
     ce_loss: torch.Tensor | None = None
     z_loss: torch.Tensor | None = None
     expert_assignments: torch.Tensor | None = None
     router_entropy_sums: torch.Tensor | None = None
+    router_layer_losses: torch.Tensor | None = None
 
 
 class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
@@ -709,6 +710,7 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         output_router_logits: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         num_items_in_batch: torch.Tensor | int | None = None,
+        token_mask: torch.Tensor | None = None,
         cache: Cache | None = None,
         **kwargs: Any,
     ) -> BailingMoeCausalLMOutput:
@@ -721,6 +723,8 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
             num_items_in_batch (*optional*): predicted tokens of the whole optimizer step. Cross-entropy is then a sum
                 divided by it, and the router losses are weighted by this call's share of it, so that they do not
                 grow with gradient accumulation.
+            token_mask (`(B, T)`, *optional*): 0 for padding, which the router losses and statistics then leave out:
+                for packed rows, whose documents `position_ids` tell apart. By default what attention_mask says.
 
         Returns:
             `BailingMoeCausalLMOutput`: loss, ce_loss, aux_loss (balance), z_loss, logits, router_logits and the rest.
@@ -754,7 +758,8 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
                 **kwargs,
             )
         if outputs.router_logits:
-            token_mask = _current_tokens(attention_mask, outputs.last_hidden_state.shape[1])
+            if token_mask is None:
+                token_mask = _current_tokens(attention_mask, outputs.last_hidden_state.shape[1])
             routing = summarise_routing(outputs.router_logits, config.num_experts_per_tok, token_mask)
             if with_router_losses and loss is not None and labels is not None and self.router_is_trained():
                 share = 1.0 if num_items_in_batch is None else (labels[:, 1:] != -100).sum() / num_items_in_batch
@@ -773,6 +778,7 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         if routing is not None:
             output.aux_loss, output.z_loss = routing.balance_loss, routing.z_loss
             output.expert_assignments, output.router_entropy_sums = routing.assignments, routing.entropy_sums
+            output.router_layer_losses = routing.layer_losses
         return output
 
 

@@ -14,6 +14,8 @@ COMMANDS = {
     "memory": "recipes.reporting.memory_command",
     "average": "recipes.reporting.average_command",
     "ablation": "recipes.ablation",
+    "card": "recipes.reporting.card_command",
+    "verify": "recipes.reporting.verify_command",
     "adapt": "recipes.adapting.command",
     "hold-out": "recipes.adapting.hold_out_command",
     "adapt-tokenize": "recipes.adapting.tokenize_command",

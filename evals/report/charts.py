@@ -125,6 +125,32 @@ def matrix(points: Mapping[str, Points], size: int, labels: tuple[str, str]) -> 
     return as_svg(figure)
 
 
+def heat_map(
+    values: Sequence[Sequence[float | None]], xs: Sequence[float], x_label: str, y_label: str, unit: str
+) -> str:
+    """Return an SVG of colored cells; None is left white.
+
+    Args:
+        values: rows from the top, of one length each.
+        xs: of the columns, evenly drawn; the ends and some between are written.
+        unit: of the values, beside the scale of colors.
+    """
+    from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
+
+    figure, axes = _empty_chart(min(1.6 + 0.16 * len(values), 6.0))
+    numbers = np.array([[np.nan if value is None else value for value in row] for row in values], dtype=np.float64)
+    picture = axes.imshow(numbers, aspect="auto", interpolation="nearest", cmap="cividis")
+    figure.colorbar(picture, ax=axes, label=unit, pad=0.01)
+    shown = sorted({round(place) for place in np.linspace(0, len(xs) - 1, min(len(xs), 6))})
+    axes.xaxis.set_major_locator(FixedLocator(shown))
+    axes.xaxis.set_major_formatter(FixedFormatter([_short_number(xs[place]) for place in shown]))
+    axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(False)
+    return as_svg(figure)
+
+
 def as_svg(figure: Figure) -> str:
     """Return a figure as SVG, the same for the same figure."""
     text = io.StringIO()

@@ -157,6 +157,26 @@ class Page:
         """
         self._add_svg(name, charts.matrix(points, size, labels), caption)
 
+    def heat_map(
+        self,
+        name: str,
+        values: Sequence[Sequence[float | None]],
+        xs: Sequence[float],
+        *,
+        caption: str,
+        labels: tuple[str, str],
+        unit: str,
+    ) -> None:
+        """Add colored cells, row by row from the top.
+
+        Args:
+            name (`str`): as for `line_chart`.
+            values, unit: of the cells; None is left white.
+            xs: of the columns.
+            labels (tuple): of the columns and of the rows.
+        """
+        self._add_svg(name, charts.heat_map(values, xs, *labels, unit), caption)
+
     def to_html(self) -> str:
         """Return the page as one HTML document that needs nothing else."""
         blocks = [Markup(block.html) for block in self._blocks]  # escaped when they were added

@@ -15,7 +15,8 @@ def collate_windows(windows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Ten
         windows: items of a MixtureDataset.
 
     Returns:
-        `input_ids`, `position_ids`, `labels`: int64 of shape (batch, seq_length). The source numbers stay out, since
-        the whole batch goes to the model.
+        `input_ids`, `position_ids`, `labels`: int64 of shape (batch, seq_length); `token_mask`: bool of that shape,
+        false on padding. The source numbers stay out, since the whole batch goes to the model.
     """
-    return {key: torch.stack([window[key] for window in windows]) for key in ("input_ids", "position_ids", "labels")}
+    keys = ("input_ids", "position_ids", "labels", "token_mask")
+    return {key: torch.stack([window[key] for window in windows]) for key in keys}

@@ -112,6 +112,7 @@ def window_row(windows: PackedWindows, number: int) -> dict[str, Any]:
         "input_ids": torch.from_numpy(input_ids),
         "position_ids": torch.from_numpy(position_ids),
         "labels": torch.from_numpy(labels),
+        "token_mask": torch.arange(windows.seq_length) < int(ends[-1]),
     }
 
 
@@ -226,7 +227,8 @@ class MixtureDataset(Dataset):
         Returns:
             `input_ids`, `position_ids` (from 0 in every chunk, and in the padding) and `labels`, each (seq_length,)
             int64; labels equal the ids, -100 on padding and on every chunk's first token, since the model shifts them
-            and a chunk must not be predicted from the one before it. `source`: the source's number.
+            and a chunk must not be predicted from the one before it. `token_mask`: (seq_length,) bool, false on
+            padding. `source`: the source's number.
 
         Raises:
             IndexError: no such place.

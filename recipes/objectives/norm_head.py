@@ -36,7 +36,8 @@ class TokenScores:
         is_top1, label_mask: (batch, seq - 1), bool.
         aux_loss: the pinned balance loss, a scalar; None when router logits were not asked for, like all that follow.
         z_loss: the router z-loss, a scalar.
-        expert_assignments, router_entropy_sums: (num_layers, num_experts) and (num_layers,), as in the model's output.
+        expert_assignments, router_entropy_sums, router_layer_losses: (num_layers, num_experts), (num_layers,) and
+            (2, num_layers), as in the model's output.
     """
 
     log_probs: torch.Tensor
@@ -49,6 +50,7 @@ class TokenScores:
     z_loss: torch.Tensor | None = None
     expert_assignments: torch.Tensor | None = None
     router_entropy_sums: torch.Tensor | None = None
+    router_layer_losses: torch.Tensor | None = None
 
 
 def _score_chunk(hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -110,6 +112,7 @@ def score_tokens(model: BailingMoeForCausalLM, labels: torch.Tensor, **inputs: A
         routing = summarise_routing(outputs.router_logits, model.config.num_experts_per_tok, token_mask)
         scores.aux_loss, scores.z_loss = routing.balance_loss, routing.z_loss
         scores.expert_assignments, scores.router_entropy_sums = routing.assignments, routing.entropy_sums
+        scores.router_layer_losses = routing.layer_losses
     return scores
 
 

@@ -7,7 +7,7 @@ What the model's forward counts stays on its device until a line is logged: no s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 DEAD_SHARE_OF_MEAN = 0.01
+# With fewer tokens an expert may be without one by chance.
+MIN_TOKENS_FOR_DEAD = 100
 
 
 def summarize_load(assignments: torch.Tensor, entropy_sums: torch.Tensor, num_tokens: float) -> dict[str, object]:
@@ -51,13 +53,61 @@ class StepTotals:
 
     Attributes:
         values: loss parts, summed.
+        layer_losses: (2, num_layers), balance and z-loss of each layer, summed as the loss parts are.
         load: the figures of `summarize_load`.
+        mean_load: tokens of an expert, on average.
         num_tokens: real tokens that went through the model, those of dropped steps too.
     """
 
     values: dict[str, float]
+    layer_losses: torch.Tensor
     load: dict[str, object]
+    mean_load: float
     num_tokens: int
+
+
+def routing_health(totals: StepTotals, num_steps: int, alarm: float | None) -> dict[str, object]:
+    """Return what a log line says of the routing, layer by layer.
+
+    Args:
+        totals: since the log line before.
+        num_steps: steps of these totals; with 0 all figures are None.
+        alarm: times the mean load of its layer that an expert may have; None gives no alarms.
+
+    Returns:
+        The figures of `summarize_load`, layer_balance_loss and layer_z_loss (their means over layers are the line's
+        balance_loss and z_loss), and routing_alarms, in words.
+    """
+    names = ("layer_balance_loss", "layer_z_loss")
+    if not num_steps:
+        return {**dict.fromkeys((*totals.load, *names)), "routing_alarms": []}
+    means = (totals.layer_losses / num_steps).tolist()
+    layers = {name: [round(value, 6) for value in values] for name, values in zip(names, means, strict=True)}
+    return {**totals.load, **layers, "routing_alarms": routing_alarms(totals.load, totals.mean_load, alarm)}
+
+
+def routing_alarms(load: dict[str, Any], mean_load: float, alarm: float | None) -> list[str]:
+    """Return what is wrong with the load, in words: an expert that takes too much, or experts that get nothing.
+
+    Args:
+        load: of `summarize_load`.
+        mean_load: tokens of an expert, on average: with few, none for one of them is chance.
+        alarm: as for `routing_health`.
+    """
+    if alarm is None:
+        return []
+    alarms = [
+        f"layer {layer}: an expert has {highest:.1f} times the mean load"
+        for layer, highest in enumerate(load["load_max_over_mean"])
+        if highest > alarm
+    ]
+    if mean_load >= MIN_TOKENS_FOR_DEAD:
+        alarms += [
+            f"layer {layer}: {dead} of the experts have no load"
+            for layer, dead in enumerate(load["dead_experts"])
+            if dead
+        ]
+    return alarms
 
 
 class StepStatistics:
@@ -100,7 +150,7 @@ class StepStatistics:
             num_experts_per_tok: k of the top-k router.
 
         Returns:
-            StepTotals, of the values added besides `assignments` and `entropy_sums`, and of those two.
+            StepTotals, of `assignments`, `entropy_sums`, `layer_losses` and all other values added.
         """
         device = self._sums["assignments"].device
         flat = torch.cat([value.to(device).reshape(-1) for value in self._sums.values()])
@@ -109,11 +159,14 @@ class StepStatistics:
         pieces = flat.cpu().split([value.numel() for value in self._sums.values()])
         sums = {name: piece.view(self._sums[name].shape) for name, piece in zip(self._sums, pieces, strict=True)}
         assignments, entropy_sums = sums.pop("assignments"), sums.pop("entropy_sums")
+        layer_losses = sums.pop("layer_losses", torch.zeros(2, assignments.shape[0]))
         assignments_per_token = assignments.shape[0] * num_experts_per_tok
         num_tokens = float(assignments.sum()) / assignments_per_token
         num_dropped_tokens = float(sums.pop("dropped_assignments", torch.zeros(1)).sum()) / assignments_per_token
         return StepTotals(
             values={name: float(value) for name, value in sums.items()},
+            layer_losses=layer_losses,
             load=summarize_load(assignments, entropy_sums, num_tokens),
+            mean_load=float(assignments.mean()),
             num_tokens=round(num_tokens + num_dropped_tokens),
         )

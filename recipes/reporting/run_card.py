@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipes.reporting.evaluation_tables import evaluation_section
 from recipes.reporting.planning import StagePlan
+from recipes.reporting.provenance import code_commit, command_text, lineage
+from recipes.reporting.run_page import alarm_lines
 from recipes.running.causal_models import LING_TYPE
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 LING_FIGURES = (
     *("balance loss (1.0 = even)", "router z-loss", "expert load, worst layer, max / mean", "dead experts at the end"),
+    "log lines with a routing alarm",
 )
 VERSIONED_PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers", "numpy")
 
@@ -41,6 +45,7 @@ def collect_run(
     data_facts: dict[str, Any],
     resumed_from: Path | None,
     wall_seconds: float,
+    command_line: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return everything the card says, as JSON.
 
@@ -52,6 +57,7 @@ def collect_run(
         data_facts: removed rows, fingerprint.
         resumed_from: a checkpoint or None.
         wall_seconds: of this process, loading not counted.
+        command_line: of the script, without its name.
 
     Returns:
         A mapping that json can write.
@@ -59,18 +65,24 @@ def collect_run(
     from recipes.reporting.devices import current_device_name
 
     seconds = sum(line["seconds"] for line in metrics)
+    # Of pre-training, whose token files do not say which datasets they are of, there are none.
+    dataset_names = list(getattr(arguments, "shares_of_datasets", dict)())
     tokens = metrics[-1]["tokens_seen"] if metrics else 0
     return {
         "stage": plan.stage,
         "kind": plan.kind,
         "recipe": Path(plan.recipe_path).name,
         "init_from": Path(plan.init_from).name if Path(plan.init_from).is_dir() else plan.init_from,
+        **lineage(plan.init_from, dataset_names, arguments.push_to_hub_repo),
+        "command": command_text(plan.kind, command_line),
+        "code": code_commit(),
         "plan": {**asdict(plan), "output_dir": Path(plan.output_dir).name, "recipe_path": Path(plan.recipe_path).name},
         "consumed_tokens": consumed,
         "data": data_facts,
         "first": metrics[0] if metrics else {},
         "last": metrics[-1] if metrics else {},
         "num_log_lines": len(metrics),
+        "num_alarm_lines": len(alarm_lines(metrics)),
         "tokens_seen": tokens,
         "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
         "peak_resident_bytes": max((line["peak_resident_bytes"] for line in metrics), default=0),
@@ -133,6 +145,7 @@ def _figures(run: dict[str, Any]) -> list[list[str]]:
         ["router z-loss", change("z_loss")],
         ["expert load, worst layer, max / mean", change("worst_load_max_over_mean", 2)],
         ["dead experts at the end", str(last.get("num_dead_experts", "-"))],
+        ["log lines with a routing alarm", f"{run['num_alarm_lines']:,} of {run['num_log_lines']:,}"],
         ["learning rate, start / middle / end", f"{start:.3g} / {middle:.3g} / {end:.3g} ({plan['schedule']})"],
         ["tokens per second", f"{run['tokens_per_second']:,}" if run["tokens_per_second"] else "-"],
         ["MFU", str(last.get("model_flops_utilization", "n/a"))],
@@ -149,12 +162,53 @@ def _is_ling(run: dict[str, Any]) -> bool:
     return bool(run.get("model_type", LING_TYPE) == LING_TYPE)
 
 
-def _front_matter(run: dict[str, Any]) -> list[str]:
-    """Return licence and tags; a model of another maker keeps its own licence, which is not known here."""
+def _front_matter(run: dict[str, Any]) -> str:
+    """Return the head of the card; a model of another maker keeps its own licence, which is not known here."""
+    import yaml
+
+    facts: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "text-generation"}
     if _is_ling(run):
-        return ["license: mit", "tags: [bailing_moe, mixture-of-experts, code, ling-coder-recipes]"]
-    base = [f"base_model: {run['init_from'].partition('@')[0]}"] if "/" in run["init_from"] else []
-    return [*base, f"tags: [{run['model_type']}, code, fill-in-the-middle, ling-coder-recipes]"]
+        facts |= {"license": "mit", "tags": ["bailing_moe", "mixture-of-experts", "code", "ling-coder-recipes"]}
+    else:
+        facts["tags"] = [run["model_type"], "code", "fill-in-the-middle", "ling-coder-recipes"]
+    if run.get("base_model"):
+        facts |= {"base_model": run["base_model"], "base_model_relation": "finetune"}
+    if run.get("datasets"):
+        facts["datasets"] = run["datasets"]
+    return yaml.safe_dump(facts, sort_keys=False, allow_unicode=True).rstrip()
+
+
+USAGE = {
+    "pretrain": """inputs = tokenizer("def fibonacci(n):", return_tensors="pt")""",
+    "chat": """messages = [{"role": "user", "content": "Write a Python function that reverses a list."}]
+inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)""",
+}
+
+
+def _usage(run: dict[str, Any]) -> list[str]:
+    """Return code that loads the model by the name that its reader knows it by, and asks it something."""
+    name, remote = run.get("repository") or ".", ", trust_remote_code=True" if _is_ling(run) else ""
+    return [
+        *([] if run.get("repository") else ["In this folder:", ""]),
+        "```python",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        f'model = AutoModelForCausalLM.from_pretrained("{name}"{remote})',
+        f'tokenizer = AutoTokenizer.from_pretrained("{name}"{remote})',
+        USAGE.get(run["kind"], USAGE["chat"]),
+        'answer = model.generate(**inputs, max_new_tokens=128)[0, inputs["input_ids"].shape[1] :]',
+        "print(tokenizer.decode(answer, skip_special_tokens=True))",
+        "```",
+        "",
+    ]
+
+
+def _scores(run: dict[str, Any]) -> list[str]:
+    """Return the table of what `evals run` scored, where it has."""
+    if not run.get("scores"):
+        return []
+    rows = [[score["task"], f"{100 * score['value']:.1f}", score["n"], score["notes"]] for score in run["scores"]]
+    return ["## Scores", "", *_table(["task", "%", "n", "measured with"], rows), ""]
 
 
 def _opening(run: dict[str, Any]) -> list[str]:
@@ -166,10 +220,6 @@ def _opening(run: dict[str, Any]) -> list[str]:
             f"stage *{run['stage']}* of the Ling-Coder-Lite recipe (arXiv 2503.17793)."
         ]
     return [f"A `{run['model_type']}` model of {size}, trained further with plain cross-entropy."]
-
-
-def _remote_code(run: dict[str, Any]) -> str:
-    return ", trust_remote_code=True" if _is_ling(run) else ""
 
 
 def render_card(run: dict[str, Any]) -> str:
@@ -184,9 +234,7 @@ def render_card(run: dict[str, Any]) -> str:
     plan = run["plan"]
     lines = [
         "---",
-        "library_name: transformers",
-        "pipeline_tag: text-generation",
-        *_front_matter(run),
+        _front_matter(run),
         "---",
         "",
         f"# {run['stage']}",
@@ -194,13 +242,8 @@ def render_card(run: dict[str, Any]) -> str:
         *_opening(run),
         f"It began with `{run['init_from']}` and was trained by the recipe `{run['recipe']}`.",
         "",
-        "```python",
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        "",
-        f'model = AutoModelForCausalLM.from_pretrained("."{_remote_code(run)})',
-        f'tokenizer = AutoTokenizer.from_pretrained("."{_remote_code(run)})',
-        "```",
-        "",
+        *_usage(run),
+        *_scores(run),
         "## The run",
         "",
         *_table(["figure", "value"], _figures(run)),
@@ -229,7 +272,8 @@ def render_card(run: dict[str, Any]) -> str:
             "",
             "Loss, learning rate, gradient norm"
             + (" and the load of every layer's experts" if _is_ling(run) else "")
-            + " are in `metrics.jsonl`.",
+            + " are in `metrics.jsonl`, drawn in `curves.html`. `verification.json` says what a rerun is compared with "
+            "(`python -m recipes verify`).",
             "",
         ]
     )

@@ -180,6 +180,13 @@ class StageArguments(LibraryArguments):
     eval_tasks_minutes: float = field(
         default=20.0, metadata={"help": "minutes that eval_tasks may take; training waits, and goes on without them"}
     )
+    routing_alarm: float | None = field(
+        default=4.0,
+        metadata={
+            "help": "an expert with more than so many times a layer's mean load, or one without load, is an alarm: a "
+            "line on the terminal and in metrics.jsonl; null: none"
+        },
+    )
     show_batch: bool = field(default=False, metadata={"help": "decode the first batch and stop"})
     dry_run: bool = field(default=False, metadata={"help": "print the plan and stop"})
     push_to_hub_repo: str | None = field(
@@ -254,6 +261,8 @@ class StageArguments(LibraryArguments):
             self.refuse("max_nonfinite_steps", "it counts updates", "0 stops at the first.")
         if self.packing_workers is not None and self.packing_workers < 1:
             self.refuse("packing_workers", "it must be at least 1", "null takes one per core.")
+        if self.routing_alarm is not None and self.routing_alarm <= 1:
+            self.refuse("routing_alarm", "1 is the mean load itself", "4 is the default; null gives no alarm.")
         if self.router_warmup_steps < 0:
             self.refuse("router_warmup_steps", "it counts optimizer steps", "0 leaves the warm-up out.")
         if self.router_warmup_steps and self.freeze_router:

@@ -26,6 +26,7 @@ TASKS_FOLDER = "eval_tasks"
 # What a run leaves in its folder: nothing else is ever moved.
 _RUN_PATTERNS = (
     *("checkpoint-*", RUN_FILE, METRICS_FILE, EVENTS_FILE, DROPS_FILE, TASKS_FOLDER, "README.md", "config.json"),
+    *("curves.html", "verification.json"),
     *("generation_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 

@@ -19,7 +19,7 @@ from torch.utils.data import Sampler, SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from recipes.reporting.devices import current_device_name, model_flops_utilization, peak_memory_bytes
-from recipes.reporting.moe_metrics import StepStatistics
+from recipes.reporting.moe_metrics import StepStatistics, routing_health
 from recipes.running.causal_models import is_ling
 from recipes.running.checkpoints import load_optimizer_moments
 from recipes.running.evaluation import HeldOutWatch
@@ -148,6 +148,7 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         self.flops_per_token = flops_per_token
         self.moments_from = moments_from
         self.statistics = StepStatistics()
+        self._alarms: list[str] = []
         self.tokens_seen = 0
         self.num_dropped_since_log = 0
         self.run_id = None if start is None else start.run_id
@@ -322,7 +323,7 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
             loss = loss * self.accelerator.num_processes
         if self.model.training:
             if num_items_in_batch is None:
-                share = torch.tensor(1.0 / self.current_gradient_accumulation_steps)
+                share = self._equal_share()
                 cross_entropy = outputs.ce_loss * share
             else:
                 share = (inputs["labels"][:, 1:] != -100).sum() / num_items_in_batch
@@ -340,7 +341,9 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
     def _plain_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool, num_items_in_batch: Any) -> Any:
         """Return the cross-entropy of a model of another architecture, over the same tokens as a Ling model's."""
         labels = inputs["labels"]
-        outputs = model(**{key: value for key, value in inputs.items() if key != "labels"}, use_cache=False)
+        # What tells real tokens apart is for the routers of Ling models alone.
+        given = {key: value for key, value in inputs.items() if key not in ("labels", "token_mask")}
+        outputs = model(**given, use_cache=False)
         targets = labels[:, 1:].flatten()
         logits = outputs.logits[:, :-1].flatten(0, 1).float()
         num_targets = (targets != -100).sum() if num_items_in_batch is None else num_items_in_batch
@@ -361,6 +364,7 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         self.statistics.add(
             balance_loss=outputs.aux_loss * share.to(outputs.aux_loss.device),
             z_loss=outputs.z_loss * share.to(outputs.z_loss.device),
+            layer_losses=outputs.router_layer_losses * share.to(outputs.router_layer_losses.device),
             assignments=outputs.expert_assignments,
             entropy_sums=outputs.router_entropy_sums,
         )
@@ -397,6 +401,10 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         """Keep time that was not spent on training out of the tokens per second."""
         if self._last_log_time is not None:
             self._last_log_time += seconds
+
+    def _equal_share(self) -> torch.Tensor:
+        """Return a micro-batch's share of a step where all count alike: what is logged is summed over processes too."""
+        return torch.tensor(1.0 / (self.current_gradient_accumulation_steps * self.accelerator.num_processes))
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Return the FLOPs of one micro-batch; Trainer's own estimate counts every expert: six times too much."""
@@ -453,7 +461,9 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         record["learning_rate"] = logs["learning_rate"]
         record["grad_norm"] = logs.get("grad_norm")
         if self.has_own_losses:
-            record.update(totals.load if num_steps else dict.fromkeys(totals.load))
+            health = routing_health(totals, num_steps, self.args.routing_alarm)
+            record.update(health)
+            self._tell_alarms(cast("list[str]", health["routing_alarms"]))
         record.update(self._extra_record())
         record["tokens_per_second"] = round(rate, 1)
         per_device = rate / self.accelerator.num_processes
@@ -465,6 +475,13 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
         self._logged_step = self.state.global_step
         self.statistics.reset()
         return cast(dict[str, Any], strict_json(record))
+
+    def _tell_alarms(self, alarms: list[str]) -> None:
+        """Print alarms of the routing when others come up than at the log line before, and when they end."""
+        if alarms != self._alarms and self.is_world_process_zero():
+            text = "; ".join(alarms) or "over"
+            print(f"routing alarm at step {self.state.global_step}: {text}", flush=True)
+        self._alarms = alarms
 
     def _previous_logged_step(self) -> int:
         # A resumed run starts at a saved step, and every saved step was logged.

@@ -42,6 +42,7 @@ def run_recipe(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = 
     """
     settings = parse_recipe(stage_class.arguments_class(), arguments)
     stage = stage_class(settings)
+    stage.command_line = list(sys.argv[1:] if arguments is None else arguments)
     reads_first = stage.steps_depend_on_data and (stage.has_data() or not settings.dry_run)
     tokenizer = load_tokenizer(settings.tokenizer) if reads_first else None
     if tokenizer is not None:

@@ -32,7 +32,7 @@ def collate_rows(rows: Sequence[dict[str, Any]], pad_token_id: int) -> dict[str,
         pad_token_id: fills input_ids.
 
     Returns:
-        The three as int64 tensors of shape (rows, longest).
+        The three as int64 tensors of shape (rows, longest), and `token_mask`, false on padding.
     """
     import numpy as np
     import torch
@@ -47,7 +47,8 @@ def collate_rows(rows: Sequence[dict[str, Any]], pad_token_id: int) -> dict[str,
         for name, values in batch.items():
             values[number, :length] = row[name]
         batch["position_ids"][number, length:] = np.arange(shape[1] - length)
-    return {name: torch.from_numpy(values) for name, values in batch.items()}
+    token_mask = np.arange(shape[1]) < np.array(lengths)[:, None]
+    return {name: torch.from_numpy(values) for name, values in {**batch, "token_mask": token_mask}.items()}
 
 
 def make_sft_trainer(

@@ -103,6 +103,8 @@ def write_results(
         wall_seconds: of this process, loading not counted.
     """
     from recipes.reporting.run_card import collect_run
+    from recipes.reporting.run_page import CURVES_FILE, save_curves
+    from recipes.reporting.verification import write_verification
 
     settings = stage.settings
     output_dir = Path(settings.output_dir)
@@ -111,7 +113,8 @@ def write_results(
     stage.save_model(model, tokenizer, output_dir, state_dict)
     facts = {"data fingerprint": start.identity["data"], **stage.facts()}
     consumed = stage.consumed_tokens(step)
-    run = collect_run(settings, plan, read_metrics(output_dir), consumed, facts, start.checkpoint, wall_seconds)
+    metrics = read_metrics(output_dir)
+    run = collect_run(settings, plan, metrics, consumed, facts, start.checkpoint, wall_seconds, stage.command_line)
     events = [event for event in read_events(output_dir) if event.get("run_id") == start.run_id]
     run |= {
         "finished": True,
@@ -123,7 +126,9 @@ def write_results(
         "tasks": read_metrics(output_dir, TASKS_KIND),
         "overlaps": [asdict(overlap) for overlap in stage.overlaps],
     }
+    save_curves(output_dir / CURVES_FILE, plan.stage, metrics, events)
     (output_dir / "README.md").write_text(stage.render_card(run), encoding="utf-8")
+    write_verification(output_dir, run)
     # Last: from here on the stage after takes the model.
     write_json(output_dir / RUN_FILE, run)
     print(f"{plan.stage}: model, card and {METRICS_FILE} are in {output_dir}.", flush=True)

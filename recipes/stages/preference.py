@@ -74,7 +74,6 @@ def make_dpo_trainer(
     """
     import copy
 
-    import torch
     from datasets import Dataset as TableDataset
     from trl import DPOTrainer
     from trl.trainer import dpo_trainer
@@ -101,8 +100,7 @@ def make_dpo_trainer(
             router_z_loss = scores.z_loss * (0.0 if settings.freeze_router else self.model.config.router_z_loss_coef)
             loss = loss + router_z_loss
             if self.model.training:
-                # What is added up is summed over processes too.
-                share = torch.tensor(1.0 / self.current_gradient_accumulation_steps / self.accelerator.num_processes)
+                share = self._equal_share()
                 preference_loss = loss - self.router_aux_loss_coef * scores.aux_loss - router_z_loss
                 self.add_step_loss(preference_loss * share)
                 self._add_routing(scores, share)

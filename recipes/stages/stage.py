@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from recipes.running.recipe_keys import StageArguments
@@ -35,10 +35,12 @@ class Stage(ABC, Generic[Settings]):
         steps_depend_on_data: whether the data must be read before a plan can say how many steps there are.
         held_out: what the loss is measured on in the course of the run, once `read_held_out` has been called.
         overlaps: what of it is in the training data; on the main process.
+        command_line: that the settings were read from, for the record.
     """
 
     kind: ClassVar[str]
     steps_depend_on_data: ClassVar[bool] = False
+    command_line: Sequence[str] = ()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

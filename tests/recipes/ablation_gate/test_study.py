@@ -83,7 +83,7 @@ def test_verdict_states_what_it_rests_on(record) -> None:
         "num_documents": 9,
         "num_left_out_as_in_candidate": 1,
     }
-    assert record["error_rates"]["false_approvals"]["of"] > 0
+    assert record["error_rates"]["false_approvals"]["of"] >= 120
     assert record["error_rates"]["command"].startswith("python -m recipes.ablation_gate.error_rates")
     assert record["measures"][0]["num_pairs"] == 2
 

@@ -13,7 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 from transformers import PreTrainedTokenizerFast
 
 from recipes.data.collator import collate_windows
-from recipes.data.mixture import MixtureDataset, MixtureSource, build_mixture
+from recipes.data.mixture import IGNORED_LABEL, MixtureDataset, MixtureSource, build_mixture
 from recipes.data.mixture_ratios import global_ratios
 from recipes.data.mixture_recipe import plan_sources, read_mixture
 from recipes.data.token_store import TokenStore
@@ -193,8 +193,11 @@ def test_data_loader_workers_and_the_collator_give_model_inputs(build_stage: Bui
     dataset = build_stage(num_windows=40)
     loader = DataLoader(dataset, batch_size=4, num_workers=1, collate_fn=collate_windows)
     batch = next(iter(loader))
-    assert set(batch) == {"input_ids", "position_ids", "labels"}
+    assert set(batch) == {"input_ids", "position_ids", "labels", "token_mask"}
+    token_mask = batch.pop("token_mask")
     assert all((tuple(value.shape), value.dtype) == ((4, SEQ_LENGTH), torch.int64) for value in batch.values())
+    assert token_mask.shape == (4, SEQ_LENGTH)
+    assert bool(token_mask[batch["labels"] != IGNORED_LABEL].all()), "what is predicted is no padding"
     assert torch.equal(batch["input_ids"][3], dataset[3]["input_ids"])
     assert len(pickle.dumps(dataset)) < 20_000
 

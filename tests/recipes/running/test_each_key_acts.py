@@ -120,6 +120,7 @@ FILES: dict[str, Flags] = {
     "save_total_limit": {"save_total_limit": 3, "save_steps": 1, "train_tokens": 2048},
     "logging_steps": {"logging_steps": 2},
     "logging_first_step": {"logging_first_step": "true", "logging_steps": 2},
+    "routing_alarm": {"routing_alarm": 1.01},
     "show_batch": {"show_batch": "true"},
     "dry_run": {"dry_run": "true"},
 }

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
-    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+    from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
 
 LING_TYPE = "bailing_moe"
 # Two documents in a row and alone give the same logits but for rounding, where a model keeps them apart.
@@ -192,6 +196,32 @@ def without_lora(model: PreTrainedModel) -> PreTrainedModel:
     return model if merge is None else cast("PreTrainedModel", merge())
 
 
+def save_model(
+    model: BailingMoeForCausalLM,
+    tokenizer: PreTrainedTokenizerBase,
+    output_dir: Path,
+    state_dict: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write weights, configuration and tokenizer: a Ling model in the released form, another as transformers does.
+
+    Args:
+        model: unwrapped; adapters are merged.
+        tokenizer: goes into the folder.
+        output_dir: the run's folder.
+        state_dict: gathered weights, or None.
+    """
+    from modeling_ling.export import export_model
+
+    merged = without_lora(model)
+    if not is_ling(merged.config):
+        merged.save_pretrained(output_dir, state_dict=state_dict)
+        tokenizer.save_pretrained(output_dir)
+        return
+    merged.config.output_router_logits = False
+    merged.config.router_warmup_steps = 0  # it belongs to this run: whoever trains on would have to count steps
+    export_model(cast("BailingMoeForCausalLM", merged), tokenizer, output_dir, state_dict=state_dict)
+
+
 __all__ = [
     "LING_TYPE",
     "ModelSize",
@@ -201,5 +231,6 @@ __all__ = [
     "load_any_config",
     "load_other_model",
     "measure_model",
+    "save_model",
     "without_lora",
 ]

@@ -23,7 +23,7 @@ from recipes.running.stopping import disk_errors_named, strict_json
 
 if TYPE_CHECKING:
     from recipes.data.held_out import HeldOutSource
-    from recipes.running.trainer import LingTrainerMixin
+    from recipes.running.watched_steps import WatchedSteps
 
 
 class HeldOutWatch(TrainerCallback):
@@ -34,7 +34,7 @@ class HeldOutWatch(TrainerCallback):
         sources: that are measured.
     """
 
-    def __init__(self, trainer: LingTrainerMixin, sources: Sequence[HeldOutSource]) -> None:
+    def __init__(self, trainer: WatchedSteps, sources: Sequence[HeldOutSource]) -> None:
         self.trainer, self.sources = trainer, tuple(sources)
         # Of the last measurement; a checkpoint remembers it.
         self.measured_step: int | None = None
@@ -86,7 +86,7 @@ def append_record(output_dir: Path, record: dict[str, Any]) -> None:
         file.write(json.dumps(strict_json(record), allow_nan=False) + "\n")
 
 
-def measure(trainer: LingTrainerMixin, sources: Sequence[HeldOutSource], batch_rows: int) -> dict[str, Any]:
+def measure(trainer: WatchedSteps, sources: Sequence[HeldOutSource], batch_rows: int) -> dict[str, Any]:
     """Return the held-out figures of a model as it is.
 
     Args:
@@ -118,7 +118,7 @@ def measure(trainer: LingTrainerMixin, sources: Sequence[HeldOutSource], batch_r
     return {"loss": _quotient(loss, math.fsum(weights.values())), "sources": means}
 
 
-def _totals(trainer: LingTrainerMixin, source: HeldOutSource, batch_rows: int) -> dict[str, float]:
+def _totals(trainer: WatchedSteps, source: HeldOutSource, batch_rows: int) -> dict[str, float]:
     """Return the sums of a source over all processes."""
     num_batches = -(-source.num_rows // batch_rows)
     process, num_processes = trainer.accelerator.process_index, trainer.accelerator.num_processes

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
-    from recipes.running.trainer import LingTrainerMixin
+    from recipes.running.watched_steps import WatchedSteps
 
 LAST_LINES = 5
 _POLL_SECONDS = 0.2
@@ -41,7 +41,7 @@ class TaskWatch(TrainerCallback):
         trainer: whose model it is.
     """
 
-    def __init__(self, trainer: LingTrainerMixin) -> None:
+    def __init__(self, trainer: WatchedSteps) -> None:
         self.trainer = trainer
         # Of the last model that was asked; a checkpoint remembers it.
         self.asked_step: int | None = None
@@ -95,7 +95,7 @@ class TaskWatch(TrainerCallback):
         Raises:
             RuntimeError: it failed, or took longer than it may.
         """
-        from recipes.stages.outcome import save_model
+        from recipes.running.causal_models import save_model
 
         trainer, settings = self.trainer, self.trainer.args
         shutil.rmtree(folder, ignore_errors=True)

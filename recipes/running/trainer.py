@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from recipes.reporting.devices import current_device_name, model_flops_utilization, peak_memory_bytes
 from recipes.reporting.moe_metrics import StepStatistics, routing_health
@@ -36,9 +36,9 @@ from recipes.running.run_folder import (
 )
 from recipes.running.sharded_checkpoints import is_sharded, read_moments, read_weights, restore_settings, settings_of
 from recipes.running.sharding import use_own_precision
-from recipes.running.step_guard import GuardedSteps
 from recipes.running.stopping import SignalWatch, disk_errors_named, remove_unmarked, strict_json
 from recipes.running.task_evaluation import TaskWatch
+from recipes.running.watched_steps import WatchedSteps
 
 if TYPE_CHECKING:
     from transformers import Trainer as TrainerBase
@@ -121,7 +121,7 @@ class _MarkComplete(TrainerCallback):
                 write_json(folder / COMPLETE_MARKER, record)
 
 
-class LingTrainerMixin(GuardedSteps, TrainerBase):
+class LingTrainerMixin(WatchedSteps, TrainerBase):
     """Put before a Trainer class (transformers' or TRL's) to train a Ling model with the pinned losses.
 
     Keyword arguments beyond the Trainer's: `learning_rate_at`, a pure function from the step (0-based) to the learning
@@ -166,7 +166,6 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
             self.model.freeze_router()
             self.router_aux_loss_coef = 0.0  # TRL adds the balance loss itself
         self.add_guard()
-        self.plateau_watch: PlateauWatch | None = None
         if isinstance(learning_rate_at, PlateauSchedule):
             self.plateau_watch = PlateauWatch(self, learning_rate_at)
             self.add_callback(self.plateau_watch)
@@ -388,19 +387,6 @@ class LingTrainerMixin(GuardedSteps, TrainerBase):
                 "count": count,
             }  # the mean of none is not a number
         return {"loss": self.model(**inputs, use_cache=False, num_items_in_batch=1).ce_loss, "count": count}
-
-    def log_evaluation(self, figures: dict[str, float]) -> None:
-        """Show figures of an evaluation on the console and to trackers; figures of training stay where they are."""
-        should_log = self.control.should_log
-        # Not through TRL's log, which would empty what it has gathered since its last line.
-        Trainer.log(self, {name: round(value, 6) for name, value in figures.items()})
-        # Any line counts as the one that was asked for.
-        self.control.should_log = should_log
-
-    def leave_out_seconds(self, seconds: float) -> None:
-        """Keep time that was not spent on training out of the tokens per second."""
-        if self._last_log_time is not None:
-            self._last_log_time += seconds
 
     def _equal_share(self) -> torch.Tensor:
         """Return a micro-batch's share of a step where all count alike: what is logged is summed over processes too."""

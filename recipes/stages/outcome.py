@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import (
@@ -132,33 +132,6 @@ def write_results(
     # Last: from here on the stage after takes the model.
     write_json(output_dir / RUN_FILE, run)
     print(f"{plan.stage}: model, card and {METRICS_FILE} are in {output_dir}.", flush=True)
-
-
-def save_model(
-    model: BailingMoeForCausalLM,
-    tokenizer: PreTrainedTokenizerBase,
-    output_dir: Path,
-    state_dict: dict[str, torch.Tensor] | None = None,
-) -> None:
-    """Write weights, configuration and tokenizer: a Ling model in the released form, another as transformers does.
-
-    Args:
-        model: unwrapped; adapters are merged.
-        tokenizer: goes into the folder.
-        output_dir: the run's folder.
-        state_dict: gathered weights, or None.
-    """
-    from modeling_ling.export import export_model
-    from recipes.running.causal_models import is_ling, without_lora
-
-    merged = without_lora(model)
-    if not is_ling(merged.config):
-        merged.save_pretrained(output_dir, state_dict=state_dict)
-        tokenizer.save_pretrained(output_dir)
-        return
-    merged.config.output_router_logits = False
-    merged.config.router_warmup_steps = 0  # it belongs to this run: whoever trains on would have to count steps
-    export_model(cast("BailingMoeForCausalLM", merged), tokenizer, output_dir, state_dict=state_dict)
 
 
 def push_model(output_dir: Path, repository: str, step: int) -> None:

@@ -165,8 +165,8 @@ class Stage(ABC, Generic[Settings]):
         folder: Path,
         state_dict: dict[str, torch.Tensor] | None,
     ) -> None:
-        """Write what was trained into a folder; see `outcome.save_model`."""
-        from recipes.stages.outcome import save_model
+        """Write what was trained into a folder; see `causal_models.save_model`."""
+        from recipes.running.causal_models import save_model
 
         save_model(model, tokenizer, folder, state_dict)
 

@@ -187,6 +187,7 @@ def test_card_and_report_show_what_was_replaced_by_its_shape_alone(folder, tmp_p
     build(folder, tmp_path)
     card, page = ((tmp_path / "out" / name).read_text() for name in ("README.md", "report.html"))
     assert "| sanitising | email | `# x.xxx@xxxxxxx.xxx` | `# EMAIL_ADDRESS_1` |" in card
+    page = page.replace("<wbr>", "")  # where a long name may be broken
     assert "00.000.000.00" in page and "IP_ADDRESS_1" in page
     for path in (tmp_path / "out").rglob("*"):
         if path.is_file() and path.suffix in (".md", ".html", ".json"):

@@ -15,7 +15,7 @@ def score_files(results: dict[str, Any], source_url: str | None = None) -> dict[
     """Return the files for a run's scores by their paths: one per task, as the Hub wants it.
 
     Left out is what is no score of the benchmark that the Hub would show it under: a task without a score, the first
-    rows alone (`--limit`), rows that are no dataset of the Hub.
+    rows alone (`--limit`), rows that are no dataset of the Hub, results that do not say how they were measured.
 
     Args:
         results: content of results.json.
@@ -31,7 +31,8 @@ def score_files(results: dict[str, Any], source_url: str | None = None) -> dict[
     files = {}
     for name, task in results["tasks"].items():
         benchmark = BENCHMARKS.get(name)
-        if task["value"] is None or results.get("limit") or not benchmark:
+        is_told = "sampling" in results and "data" in task
+        if task["value"] is None or results.get("limit") or not benchmark or not is_told:
             continue
         if not HUB_ID.fullmatch(benchmark.source.hub_id):
             continue

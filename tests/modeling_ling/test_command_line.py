@@ -89,12 +89,13 @@ def test_init_writes_a_model_that_loads_strictly_and_can_be_repeated(tokenizer, 
     assert not list(tmp_path.glob("*/*.partial"))
     for (name, parameter), (_, other) in zip(first.named_parameters(), second.named_parameters(), strict=True):
         assert torch.equal(parameter, other), name
-    assert first.model.norm.weight.tolist() == [4.0] * 256
+    assert first.model.norm.weight.tolist() == [4.0] * first.config.hidden_size
     assert first.model.layers[2].mlp.experts.gate_up_proj.std().item() == pytest.approx(
         first.config.initializer_range, rel=0.02
     )
     gate = first.model.layers[1].mlp.gate.weight
-    assert gate.abs().max() <= 256**-0.5 and gate.abs().max() > 0.9 * 256**-0.5
+    limit = first.config.hidden_size**-0.5
+    assert 0.9 * limit < gate.abs().max() <= limit
     assert first.config.vocab_size == 448 and first.config.eos_token_id == tokenizer.eos_token_id
     loaded = AutoTokenizer.from_pretrained(tmp_path / "first", trust_remote_code=True)
     assert loaded.chat_template == tokenizer.chat_template

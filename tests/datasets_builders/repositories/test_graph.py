@@ -441,7 +441,8 @@ def test_the_command_shows_the_order_with_its_evidence(tmp_path, capsys):
     assert "needs b.py (line 1, python_root)" in shown
     page = tmp_path / "page.html"
     assert main(["repositories", "inspect", str(tmp_path), "--html", str(page)]) == 0
-    assert "<svg" in page.read_text() and "b.py (line 1, python_root)" in page.read_text()
+    text = page.read_text().replace("<wbr>", "")  # where a long name may be broken
+    assert "<svg" in text and "b.py (line 1, python_root)" in text
     capsys.readouterr()
     assert main(["repositories", "inspect", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

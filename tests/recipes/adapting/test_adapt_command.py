@@ -27,7 +27,7 @@ def code(tmp_path: Path) -> Path:
 
 
 def arguments(code: Path, model: Path, to: Path, *more: str) -> list[str]:
-    sizes = ("--sequence-length", "256", "--batch-tokens", "1024", "--epochs", "1", "--gaps-per-file", "1")
+    sizes = ("--sequence-length", "256", "--batch-tokens", "1024", "--epochs", "0.25", "--gaps-per-file", "1")
     return [
         *("adapt", "--code", str(code), "--model", str(model), "--to", str(to), "--benchmark", "none", *sizes),
         *("--max-new-tokens", "8", *more),

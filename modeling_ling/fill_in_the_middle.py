@@ -10,11 +10,16 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from .tokenizer import FIM_MARKERS, fim_marker_ids
-
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+# The markers the released checkpoints were trained with are unknown; these are our choice, and configurable.
+FIM_MARKERS: dict[str, str] = {
+    "prefix": "<|reserved_token_0|>",
+    "suffix": "<|reserved_token_1|>",
+    "middle": "<|reserved_token_2|>",
+    "pad": "<|reserved_token_3|>",
+}
 # What a family's end is called where it is whatever ends a document.
 END_OF_DOCUMENT = ""
 
@@ -134,4 +139,42 @@ def start_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return [begin] if begin is not None and added == [begin] else []
 
 
-__all__ = ["FAMILIES", "MarkerFamily", "family_of", "known_family", "markers_of", "middle_end_id", "start_ids"]
+def fim_marker_ids(tokenizer: PreTrainedTokenizerBase, markers: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Return the ids of the fill-in-the-middle markers: keys prefix, suffix, middle, pad.
+
+    Args:
+        markers (*optional*): marker names; by default those saved with the tokenizer, else `FIM_MARKERS`.
+
+    Raises:
+        ValueError: a missing marker, one that does not encode to exactly one id, or two with the same id.
+
+    Source: paper 3.2 names the objective, not the markers; reserved tokens are ours.
+    """
+    names = dict(markers or tokenizer.init_kwargs.get("fim_markers") or FIM_MARKERS)
+    if set(names) != set(FIM_MARKERS):
+        raise ValueError(f"FIM markers need exactly the keys {sorted(FIM_MARKERS)}, got {sorted(names)}")
+    ids: dict[str, int] = {}
+    for role, name in names.items():
+        encoded = tokenizer.encode(name, add_special_tokens=False)
+        if len(encoded) != 1:
+            raise ValueError(
+                f"FIM marker {role}={name!r} encodes to {len(encoded)} ids in this tokenizer: name one existing "
+                "special token, such as '<|reserved_token_0|>'"
+            )
+        ids[role] = encoded[0]
+    if len(set(ids.values())) != len(ids):
+        raise ValueError(f"FIM markers must be four different tokens, got {names}")
+    return ids
+
+
+__all__ = [
+    "FAMILIES",
+    "FIM_MARKERS",
+    "MarkerFamily",
+    "family_of",
+    "fim_marker_ids",
+    "known_family",
+    "markers_of",
+    "middle_end_id",
+    "start_ids",
+]

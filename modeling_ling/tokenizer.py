@@ -19,6 +19,7 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from .fill_in_the_middle import FIM_MARKERS, fim_marker_ids
 from .text_encoding import SPLIT_PATTERN, text_encoder
 
 BOS_TOKEN = "<|startoftext|>"
@@ -26,14 +27,6 @@ EOS_TOKEN = "<|endoftext|>"
 ROLE_START, ROLE_END = "<role>", "</role>"
 ASSISTANT_ROLE = "ASSISTANT"
 _ROLE = re.compile(r"[A-Za-z_]+")
-
-# The markers the released checkpoints were trained with are unknown; these are our choice, and configurable.
-FIM_MARKERS: dict[str, str] = {
-    "prefix": "<|reserved_token_0|>",
-    "suffix": "<|reserved_token_1|>",
-    "middle": "<|reserved_token_2|>",
-    "pad": "<|reserved_token_3|>",
-}
 
 
 def special_tokens(num_reserved_tokens: int) -> list[str]:
@@ -135,34 +128,6 @@ def train_tokenizer(
     wrapped.chat_template = chat_template()
     fim_marker_ids(wrapped)
     return wrapped
-
-
-def fim_marker_ids(tokenizer: PreTrainedTokenizerBase, markers: Mapping[str, str] | None = None) -> dict[str, int]:
-    """Return the ids of the fill-in-the-middle markers: keys prefix, suffix, middle, pad.
-
-    Args:
-        markers (*optional*): marker names; by default those saved with the tokenizer, else `FIM_MARKERS`.
-
-    Raises:
-        ValueError: a missing marker, one that does not encode to exactly one id, or two with the same id.
-
-    Source: paper 3.2 names the objective, not the markers; reserved tokens are ours.
-    """
-    names = dict(markers or tokenizer.init_kwargs.get("fim_markers") or FIM_MARKERS)
-    if set(names) != set(FIM_MARKERS):
-        raise ValueError(f"FIM markers need exactly the keys {sorted(FIM_MARKERS)}, got {sorted(names)}")
-    ids: dict[str, int] = {}
-    for role, name in names.items():
-        encoded = tokenizer.encode(name, add_special_tokens=False)
-        if len(encoded) != 1:
-            raise ValueError(
-                f"FIM marker {role}={name!r} encodes to {len(encoded)} ids in this tokenizer: name one existing "
-                "special token, such as '<|reserved_token_0|>'"
-            )
-        ids[role] = encoded[0]
-    if len(set(ids.values())) != len(ids):
-        raise ValueError(f"FIM markers must be four different tokens, got {names}")
-    return ids
 
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
@@ -292,7 +257,6 @@ __all__ = [
     "ASSISTANT_ROLE",
     "BOS_TOKEN",
     "EOS_TOKEN",
-    "FIM_MARKERS",
     "ROLE_START",
     "SPLIT_PATTERN",
     "ChatEncoder",
@@ -300,7 +264,6 @@ __all__ = [
     "encode_chat",
     "encode_text",
     "encode_texts",
-    "fim_marker_ids",
     "role_name",
     "special_tokens",
     "train_tokenizer",

@@ -45,7 +45,7 @@ def describe_row(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, sou
     Returns:
         A header per document (tokens, targets, fill-in-the-middle, end token) and its text; `[[...]]` carries no loss.
     """
-    from modeling_ling.tokenizer import fim_marker_ids
+    from modeling_ling.fill_in_the_middle import fim_marker_ids
 
     ids, labels = [int(value) for value in row["input_ids"]], [int(value) for value in row["labels"]]
     try:

@@ -114,8 +114,7 @@ def resolve_markers(config: FimConfig, tokenizer: PreTrainedTokenizerBase) -> Fi
     Raises:
         ValueError: no family's tokens, or a marker that is not exactly one token of the vocabulary.
     """
-    from modeling_ling.fill_in_the_middle import markers_of
-    from modeling_ling.tokenizer import fim_marker_ids
+    from modeling_ling.fill_in_the_middle import fim_marker_ids, markers_of
 
     given = dict(zip(("prefix", "suffix", "middle", "pad"), config.markers, strict=True))
     names = given if config.prefix else markers_of(tokenizer)

@@ -8,13 +8,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
+from modeling_ling.fill_in_the_middle import FIM_MARKERS, fim_marker_ids
 from modeling_ling.tokenizer import (
-    FIM_MARKERS,
     SPLIT_PATTERN,
     encode_chat,
     encode_text,
     encode_texts,
-    fim_marker_ids,
     special_tokens,
     train_tokenizer,
 )

@@ -14,7 +14,8 @@ from transformers import PreTrainedTokenizerFast
 
 from datasets_builders.tokenized.bin_packing import best_fit
 from datasets_builders.tokenized.token_files import write_token_store
-from modeling_ling.tokenizer import FIM_MARKERS, train_tokenizer
+from modeling_ling.fill_in_the_middle import FIM_MARKERS
+from modeling_ling.tokenizer import train_tokenizer
 from recipes.data.chunking import Chunker
 from recipes.data.packing import PackedWindows, pack_documents
 from recipes.data.token_store import TokenStore

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from modeling_ling.tokenizer import FIM_MARKERS, encode_text, fim_marker_ids
+from modeling_ling.fill_in_the_middle import FIM_MARKERS, fim_marker_ids
+from modeling_ling.tokenizer import encode_text
 from recipes.objectives.fim import LAYOUTS, FimConfig, FimPiece, apply_fim, draw_cut, refusal, resolve_markers
 from recipes.objectives.fim_ids import FimEncoder
 

@@ -17,7 +17,7 @@ TINY = ROOT / "recipes" / "configs" / "tiny"
 # Trains two steps of a model of 35M parameters sharded over two devices, of which this process is one, and says what
 # was counted and how far the process's own memory rose.
 MEASURE = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 import torch.distributed._tools.fsdp2_mem_tracker, torch._subclasses.fake_tensor
 from modeling_ling import BailingMoeConfig, BailingMoeForCausalLM
@@ -27,9 +27,11 @@ config = BailingMoeConfig(
     vocab_size=8192, hidden_size=512, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=2, head_dim=64,
     moe_intermediate_size=256, num_experts=16, num_experts_per_tok=4, num_shared_experts=2, norm_head=True,
 )
-before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def memory(name):  # not getrusage's peak, which a process takes over from the one that started it
+    return 1024 * int(Path("/proc/self/status").read_text().split(name + ":")[1].split()[0])
+before = memory("VmRSS")
 plan = simulate_step(config, num_devices=2, rows=2, sequence_length=1024, bf16=True, fake=sys.argv[1] == "fake")
-risen = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+risen = memory("VmHWM") - before
 print(json.dumps({"peak": plan.peak_bytes, "risen": risen, "state": [plan.state_bytes, plan.state_bytes_by_formula]}))
 """
 

@@ -1,4 +1,4 @@
-"""Which of two answers a model finds likelier, the right one or a verified wrong one: moved long before it writes any.
+"""Which of two answers a model finds likelier, the right one or a verified wrong one.
 
 A model of a few million parameters answers no question in full, so that pass@1 says nothing of what it learned. The
 same questions still tell whether it leans to the right side, beside a coin and beside the weights before training.

@@ -129,7 +129,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for name, spent in seconds.items():
         files[name.partition("::")[0]] += spent
     file = config.getoption("--slowest")
-    command = f'make test PYTEST_ARGS="-n 2 --no-loadscope-reorder --slowest {file}"'
+    command = f'make test PYTEST_ARGS="-n 4 --no-loadscope-reorder --slowest {file}"'
     Path(file).write_text(
         f"# The {SLOWEST_ROWS} costliest tests and files\n\n"
         f"Processor seconds, children and first use of a fixture included, of {sum(seconds.values()):,.0f} in "

@@ -19,7 +19,7 @@ from modeling_ling.command_line import EXIT_OK, EXIT_USAGE
 
 if TYPE_CHECKING:
     from recipes.reporting.planning import StagePlan
-    from recipes.running.recipe_keys import StageArguments
+    from recipes.running.stage_keys import StageArguments
 
 HELP = "say what recipes will do: steps, tokens, memory, FLOPs, hours, cost, learning rates"
 EXAMPLE = "python -m recipes plan recipes/configs/lite/*.yaml --num-devices 256 --mfu 0.2 --html plan.html"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.geometry import Geometry
     from recipes.running.plateau import PlateauSchedule
-    from recipes.running.recipe_keys import StageArguments
+    from recipes.running.stage_keys import StageArguments
 
 
 @dataclass
@@ -190,23 +190,30 @@ def start_plan(arguments: StageArguments, kind: str, config: Geometry | BailingM
     num_bytes = 2 if arguments.bf16 else 4
     state = training_state_bytes(config, weight_bytes_per_value=num_bytes, gradient_bytes_per_value=num_bytes)
     return StagePlan(
-        kind=kind,
-        stage=arguments.stage or kind,
-        recipe_path=arguments.recipe_path,
-        output_dir=arguments.output_dir,
-        init_from=arguments.init_from,
-        sequence_length=arguments.sequence_length,
-        rows_per_step=arguments.batch_rows_per_step,
-        num_devices=arguments.world_size,
-        rows_per_device=arguments.per_device_train_batch_size,
-        accumulation=arguments.gradient_accumulation_steps,
-        schedule=arguments.schedule,
+        **_facts_of_recipe(arguments, kind),
         total_parameters=parameters.total,
         active_parameters=parameters.active,
         training_state_bytes=state["weights"] if has_adapter else state["total"],
         flops_per_token=flops_share * training_flops_per_token(config, arguments.sequence_length, causal=False),
         causal_flops_per_token=flops_share * training_flops_per_token(config, arguments.sequence_length),
     )
+
+
+def _facts_of_recipe(arguments: StageArguments, kind: str) -> dict[str, Any]:
+    """Return the part of a plan that is the recipe's own, whatever model it trains."""
+    return {
+        "kind": kind,
+        "stage": arguments.stage or kind,
+        "recipe_path": arguments.recipe_path,
+        "output_dir": arguments.output_dir,
+        "init_from": arguments.init_from,
+        "sequence_length": arguments.sequence_length,
+        "rows_per_step": arguments.batch_rows_per_step,
+        "num_devices": arguments.world_size,
+        "rows_per_device": arguments.per_device_train_batch_size,
+        "accumulation": arguments.gradient_accumulation_steps,
+        "schedule": arguments.schedule,
+    }
 
 
 def _start_plan_of_other(arguments: StageArguments, kind: str, config: Any) -> StagePlan:
@@ -233,17 +240,7 @@ def _plan_of_size(arguments: StageArguments, kind: str, config: Any, auto_class:
     size = measure_model(config, arguments.sequence_length, auto_class)
     rank = getattr(arguments, "lora_rank", 0)
     plan = StagePlan(
-        kind=kind,
-        stage=arguments.stage or kind,
-        recipe_path=arguments.recipe_path,
-        output_dir=arguments.output_dir,
-        init_from=arguments.init_from,
-        sequence_length=arguments.sequence_length,
-        rows_per_step=arguments.batch_rows_per_step,
-        num_devices=arguments.world_size,
-        rows_per_device=arguments.per_device_train_batch_size,
-        accumulation=arguments.gradient_accumulation_steps,
-        schedule=arguments.schedule,
+        **_facts_of_recipe(arguments, kind),
         total_parameters=size.total,
         active_parameters=size.active,
         # Weights, gradients and two moments in float32; beside adapters the weights alone.

@@ -17,7 +17,7 @@ from recipes.reporting.run_page import alarm_lines
 from recipes.running.causal_models import LING_TYPE
 
 if TYPE_CHECKING:
-    from recipes.running.recipe_keys import StageArguments
+    from recipes.running.stage_keys import StageArguments
 
 LING_FIGURES = (
     *("balance loss (1.0 = even)", "router z-loss", "expert load, worst layer, max / mean", "dead experts at the end"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.geometry import Geometry
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
-    from recipes.running.recipe_keys import StageArguments
+    from recipes.running.stage_keys import StageArguments
 
 PRESET_PREFIX = "preset:"
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from recipes.running.library_fields import library_fields
 from recipes.running.library_keys import refused_keys
-from recipes.running.recipe_keys import KEY_CLASSES, StageArguments
+from recipes.running.recipe_keys import KEY_CLASSES
 from recipes.running.recipe_loading import describe_hint
+from recipes.running.stage_keys import StageArguments
 
 HELP_FLAGS, HELP_ALL_FLAGS = ("-h", "--help"), ("--help_all", "--help-all")
 WIDTH, INDENT = 100, " " * 6

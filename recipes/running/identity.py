@@ -20,7 +20,7 @@ from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
-    from recipes.running.recipe_keys import StageArguments
+    from recipes.running.stage_keys import StageArguments
 
 # Keys of ours that change no loss, or whose content is in the identity by its hash.
 KEYS_OUTSIDE_IDENTITY = frozenset(

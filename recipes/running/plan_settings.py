@@ -15,7 +15,7 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_yaml import parse_yaml
 from recipes.running.library_fields import library_fields
 from recipes.running.library_keys import refused_keys
-from recipes.running.recipe_keys import KEY_CLASSES, StageArguments
+from recipes.running.recipe_keys import KEY_CLASSES
 from recipes.running.recipe_loading import (
     RecipeError,
     check_keys,
@@ -24,6 +24,7 @@ from recipes.running.recipe_loading import (
     nearest,
     without_other_schedules,
 )
+from recipes.running.stage_keys import StageArguments
 
 
 def settings_for_plan(path: str, overrides: Sequence[str] = (), num_devices: int = 1) -> tuple[str, StageArguments]:

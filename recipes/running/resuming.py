@@ -20,7 +20,7 @@ from recipes.running.run_folder import (
 )
 
 if TYPE_CHECKING:
-    from recipes.running.recipe_keys import StageArguments
+    from recipes.running.stage_keys import StageArguments
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import Trainer as TrainerBase
 
     from recipes.reporting.moe_metrics import StepStatistics
-    from recipes.running.recipe_keys import StageArguments
+    from recipes.running.stage_keys import StageArguments
 else:
     TrainerBase = object
 

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
     from recipes.data.held_out import HeldOutSource
-    from recipes.running.recipe_keys import StageArguments
     from recipes.running.resuming import RunStart
+    from recipes.running.stage_keys import StageArguments
 else:
     TrainerBase = object
 

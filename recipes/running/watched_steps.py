@@ -26,13 +26,14 @@ class WatchedSteps(GuardedSteps):
     plateau_watch: PlateauWatch | None = None
     _last_log_time: float | None = None
 
-    def held_out_sums(self, inputs: dict[str, Any]) -> dict[str, torch.Tensor]:
-        """Return sums over a held-out batch and the `count` that divides them; each kind of training has its own.
+    if TYPE_CHECKING:
 
-        Args:
-            inputs: as for `compute_loss`.
-        """
-        raise NotImplementedError
+        def held_out_sums(self, inputs: dict[str, Any]) -> dict[str, torch.Tensor]:
+            """Return sums over a held-out batch and the `count` that divides them; each kind of training has its own.
+
+            Args:
+                inputs: as for `compute_loss`.
+            """
 
     def log_evaluation(self, figures: dict[str, float]) -> None:
         """Show figures of an evaluation on the console and to trackers; figures of training stay where they are."""

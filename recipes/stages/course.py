@@ -20,8 +20,8 @@ from recipes.stages.outcome import announce_start, note_cut_run, push_model, wri
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from recipes.running.recipe_keys import StageArguments
     from recipes.running.resuming import RunStart
+    from recipes.running.stage_keys import StageArguments
     from recipes.running.trainer import LingTrainerMixin
     from recipes.stages.pushing import CheckpointPusher
     from recipes.stages.stage import Stage

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from recipes.running.recipe_keys import StageArguments
 from recipes.running.recipe_loading import RecipeError
+from recipes.running.stage_keys import StageArguments
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,10 +1,7 @@
 """Sharded over two processes (FSDP2), a run trains as one process does; its shards serve all that follows."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from safetensors.torch import load_file
 from recipes import pretrain
 from recipes.reporting.average_command import average_checkpoints
 from recipes.running.run_folder import METRICS_FILE, RUN_FILE
+from tests.recipes.running.processes import launch
 
 pytestmark = pytest.mark.slow
 
@@ -27,21 +25,6 @@ STEPS = {
     "train_tokens": 512 * 6,
     "router_aux_loss_coef": 0,
 }
-
-
-def launch(jobs: list[list[str]], folder: Path) -> None:
-    path = folder / "jobs.json"
-    path.write_text(json.dumps([["pretrain", arguments] for arguments in jobs]), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, str(WORKER), str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
-    )
-    assert done.returncode == 0, done.stderr[-6000:]
 
 
 def losses(folder: Path) -> list[float]:
@@ -66,7 +49,7 @@ def test_a_sharded_run_equals_one_process_and_its_shards_serve_all_that_follows(
 
     pretrain.main(command_line("stage1", plain, **STEPS))
     pretrain.main(next_stage("plain-next", plain))
-    launch([command_line("stage1", sharded, **STEPS)], tmp_path)
+    launch(WORKER, [("pretrain", command_line("stage1", sharded, **STEPS))], tmp_path)
     assert not (sharded / "checkpoint-2" / "model.safetensors").exists()
     assert (sharded / "checkpoint-2" / "pytorch_model_fsdp_0").is_dir()
     assert losses(sharded) == pytest.approx(losses(plain), rel=1e-5)
@@ -85,13 +68,11 @@ def test_a_sharded_run_equals_one_process_and_its_shards_serve_all_that_follows(
     # Continued by two, sharded; the stage after takes its moments over; and by one, not sharded.
     cut(sharded, tmp_path / "by-two", 2)
     cut(sharded, tmp_path / "by-one", 4)
-    launch(
-        [
-            command_line("stage1", tmp_path / "by-two", resume_from="auto", **STEPS),
-            next_stage("sharded-next", sharded),
-        ],
-        tmp_path,
-    )
+    jobs = [
+        command_line("stage1", tmp_path / "by-two", resume_from="auto", **STEPS),
+        next_stage("sharded-next", sharded),
+    ]
+    launch(WORKER, [("pretrain", arguments) for arguments in jobs], tmp_path)
     assert losses(tmp_path / "by-two") == losses(sharded)
     pretrain.main(command_line("stage1", tmp_path / "by-one", resume_from="auto", **STEPS))
     assert losses(tmp_path / "by-one") == pytest.approx(losses(sharded), rel=1e-5)

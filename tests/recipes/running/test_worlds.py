@@ -22,6 +22,7 @@ from recipes.running.run_folder import METRICS_FILE, find_checkpoints
 from recipes.running.trainer import TIMING_KEYS
 from recipes.stages.course import run_recipe
 from recipes.stages.kinds import STAGES
+from tests.recipes.running.processes import launch
 
 pytestmark = pytest.mark.slow
 
@@ -38,21 +39,6 @@ def figures(folder: Path) -> list[dict[str, Any]]:
 def equal_weights(first: Path, second: Path) -> bool:
     tensors, others = (load_file(folder / "model.safetensors") for folder in (first, second))
     return all(torch.equal(tensors[name], others[name]) for name in tensors | others)
-
-
-def launch(num_processes: int, jobs: list[tuple[str, list[str]]], folder: Path) -> None:
-    path = folder / f"jobs-{num_processes}.json"
-    path.write_text(json.dumps(jobs), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num_processes)]
-    done = subprocess.run(
-        [*command, str(WORKER), str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
 
 
 def keep_until(source: Path, target: Path, step: int) -> None:
@@ -84,7 +70,7 @@ def test_each_stage_goes_on_with_other_numbers_of_processes(
         assert last >= 5
         cuts[stage] = sorted(draws.sample(range(1, last), 2))
         keep_until(unbroken, tmp_path / "two" / stage, cuts[stage][0])
-    launch(2, [(kind, arguments[stage](tmp_path / "two" / stage)) for stage, kind in KINDS.items()], tmp_path)
+    launch(WORKER, [(kind, arguments[stage](tmp_path / "two" / stage)) for stage, kind in KINDS.items()], tmp_path)
     for stage, kind in KINDS.items():
         keep_until(tmp_path / "two" / stage, tmp_path / "one" / stage, cuts[stage][1])
         run_recipe(STAGES[kind], arguments[stage](tmp_path / "one" / stage))

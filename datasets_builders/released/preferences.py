@@ -21,7 +21,7 @@ from datasets_builders.synthesis.program_analysis.observation import (
     ObservationSettings,
     run_jobs,
 )
-from datasets_builders.synthesis.program_analysis.questions import as_code_block
+from datasets_builders.synthesis.program_analysis.questions.question import as_code_block
 
 _FENCE_START, _FENCE_END = "```python\n", "\n```"
 

@@ -19,7 +19,7 @@ from datasets_builders.curation.pipeline import Curation
 from datasets_builders.released.figures import figures_section, held_out_functions
 from datasets_builders.synthesis.program_analysis.extraction import ExtractionLimits
 from datasets_builders.synthesis.program_analysis.observation import DRIVER, ObservationSettings
-from datasets_builders.synthesis.program_analysis.questions import PROMPT_FOLDER, QuestionLimits
+from datasets_builders.synthesis.program_analysis.questions.question import PROMPT_FOLDER, QuestionLimits
 from datasets_builders.synthesis.program_analysis.steps import (
     AskQuestions,
     ExtractFunctions,

@@ -4,13 +4,9 @@ from collections.abc import Callable
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 from datasets_builders.synthesis.program_analysis.mutation import Mutant
 from datasets_builders.synthesis.program_analysis.observation import FailingMutant, Observation, ObservedCall
-from datasets_builders.synthesis.program_analysis.questions import (
-    KINDS,
-    Question,
-    prompt_templates,
-    questions_about,
-    split_docstring,
-)
+from datasets_builders.synthesis.program_analysis.questions import KINDS, Question, questions_about
+from datasets_builders.synthesis.program_analysis.questions.docstrings import split_docstring
+from datasets_builders.synthesis.program_analysis.questions.question import prompt_templates
 
 SOURCE = '''\
 STEP = 2

@@ -1,0 +1,41 @@
+"""Section 2.4: questions whose answers are known because they were computed, a module for each kind.
+
+What a call returns (execution_prediction), which edit broke a function (code_repair), a function from its docstring
+(docstring_to_code) and a docstring from its function (code_to_docstring).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
+from datasets_builders.synthesis.program_analysis.observation import Observation
+from datasets_builders.synthesis.program_analysis.questions.docstrings import docstring_questions
+from datasets_builders.synthesis.program_analysis.questions.execution import execution_predictions
+from datasets_builders.synthesis.program_analysis.questions.question import Question, QuestionLimits
+from datasets_builders.synthesis.program_analysis.questions.repairs import code_repairs
+
+KINDS = ("execution_prediction", "code_repair", "docstring_to_code", "code_to_docstring")
+
+__all__ = ["KINDS", "Question", "QuestionLimits", "questions_about"]
+
+
+def questions_about(
+    sample: FunctionSample, observation: Observation, limits: QuestionLimits | None = None
+) -> Iterator[Question]:
+    """Yield all questions of all kinds that a function gives.
+
+    Args:
+        sample (`FunctionSample`): the function.
+        observation (`Observation`): what running it showed; an impure function gives no questions.
+        limits (`QuestionLimits`, *optional*): how many, and how good the docstring must be.
+
+    Yields:
+        `Question`, in a fixed order.
+    """
+    limits = limits or QuestionLimits()
+    if observation.impurity:
+        return
+    yield from execution_predictions(sample, observation, limits)
+    yield from code_repairs(sample, observation, limits)
+    yield from docstring_questions(sample, observation, limits)

@@ -32,6 +32,7 @@ BUILD = [
     "matplotlib>=3.9",
     "orjson>=3.10",
     "pyahocorasick>=2.1",
+    "rapidfuzz>=3.9",
     "rensa==0.5.0",  # another version may give other signatures, which a test would show
     "scipy>=1.13",
     "tree-sitter>=0.25,<0.27",

@@ -7,13 +7,15 @@ one was seen to be wrong, and both are run once more before the pair is kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from datatrove.data import Document
 
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome, Removed, Step
+from datasets_builders.released.pair_checks import edit_similarity, plain_type, value_type
 from datasets_builders.synthesis.program_analysis.observation import (
     FAILED_CHECK,
     CallResult,
@@ -23,6 +25,9 @@ from datasets_builders.synthesis.program_analysis.observation import (
 )
 from datasets_builders.synthesis.program_analysis.questions.question import as_code_block
 
+EXECUTION = "execution_prediction"
+# Kinds whose right and wrong answers running tells apart.
+VERIFIABLE_KINDS = (EXECUTION, "code_repair", "docstring_to_code")
 _FENCE_START, _FENCE_END = "```python\n", "\n```"
 
 
@@ -40,22 +45,32 @@ def code_of(answer: str) -> str:
 class MakePairs(Step):
     """Make preference pairs of a question with answers that were seen to be wrong.
 
+    Of the wrong answers those come first that are of the right one's type. Where the question makes the type plain, a
+    value of another type is no answer anybody would give, and where two answers differ in a character or two, the
+    model learns of that place alone: neither makes a pair.
+
     Args:
         max_pairs_per_question (`int`): how many of the wrong answers become pairs.
         max_chars (`int`): longest prompt with one answer, in characters.
+        max_similarity (`float`): edit similarity from which on two answers are too near.
     """
 
     name = "make_pairs"
     arity = "1:n"
+    libraries = ("rapidfuzz",)
 
-    def __init__(self, max_pairs_per_question: int, max_chars: int) -> None:
+    def __init__(self, max_pairs_per_question: int, max_chars: int, max_similarity: float) -> None:
         super().__init__()
         self.max_pairs_per_question, self.max_chars = max_pairs_per_question, max_chars
+        self.max_similarity = max_similarity
 
     def process(self, doc: Document) -> Iterator[Outcome]:
         """Give a pair per wrong answer, or say why there is none."""
         row = doc.metadata
-        by_value = row["kind"] == "execution_prediction"
+        if row["kind"] not in VERIFIABLE_KINDS:
+            yield Removed(doc, "nothing_to_verify_with", row["kind"])
+            return
+        by_value = row["kind"] == EXECUTION
         if not by_value and not row["check"]:
             yield Removed(doc, "nothing_to_verify_with", row["kind"])
             return
@@ -63,7 +78,15 @@ class MakePairs(Step):
             yield Removed(doc, "no_wrong_answer_known", row["kind"])
             return
         prompt, chosen = (message["content"] for message in row["messages"])
-        for wrong in row["wrong_answers"][: self.max_pairs_per_question]:
+        wrong_answers = self._of_type(row, chosen) if by_value else row["wrong_answers"]
+        if not wrong_answers:
+            yield Removed(doc, "wrong_answers_of_another_type", row["kind"])
+            return
+        far = self._far_enough(chosen if by_value else code_of(chosen), wrong_answers)
+        if not far:
+            yield Removed(doc, "wrong_answers_too_near", row["kind"])
+            return
+        for wrong, similarity in far[: self.max_pairs_per_question]:
             rejected = wrong if by_value else as_code_block(wrong)
             pair = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
             identifier = content_id(json.dumps(pair, sort_keys=True))
@@ -75,11 +98,27 @@ class MakePairs(Step):
                     **{name: row[name] for name in ("code", "call", "context", "check")},
                     **pair,
                     "mid": identifier,
+                    "chosen_chars": len(chosen),
+                    "rejected_chars": len(rejected),
+                    "similarity": similarity,
                     "parents": [doc.id],
                 },
             )
             num_chars = len(prompt) + max(len(chosen), len(rejected))
             yield made if num_chars <= self.max_chars else Removed(made, "too_long", f"{num_chars} characters")
+
+    def _of_type(self, row: Mapping[str, Any], chosen: str) -> list[str]:
+        """Return the wrong values of the right one's type; where it is not plain, the others behind them."""
+        wanted = value_type(chosen)
+        same = [wrong for wrong in row["wrong_answers"] if value_type(wrong) == wanted]
+        if plain_type(row["code"], row["function"]) == wanted:
+            return same
+        return same + [wrong for wrong in row["wrong_answers"] if wrong not in same]
+
+    def _far_enough(self, chosen: str, wrong_answers: list[str]) -> list[tuple[str, float]]:
+        # An equal answer comes out as 1 and goes like any other that is too near.
+        similarities = [(wrong, round(edit_similarity(chosen, wrong), 4)) for wrong in wrong_answers]
+        return [(wrong, similarity) for wrong, similarity in similarities if similarity < self.max_similarity]
 
 
 class VerifyPairs(SandboxStep):
@@ -110,7 +149,7 @@ class VerifyPairs(SandboxStep):
 def pair_checks(doc: Document) -> list[tuple[str, str]]:
     """Return program and check for the chosen and for the rejected side of a pair."""
     row = doc.metadata
-    if row["kind"] == "execution_prediction":
+    if row["kind"] == EXECUTION:
         # Texts are compared, so that 1, 1.0 and True are three answers.
         return [(row["code"], f"assert repr({row['call']}) == {row[side]!r}") for side in ("chosen", "rejected")]
     programs = [code_of(row[side]) for side in ("chosen", "rejected")]

@@ -10,6 +10,7 @@ from datasets_builders.building.dataset_folder import ReadRows
 from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.released.figures import figures_section
 from datasets_builders.released.selection import LimitKinds, SelectRows
+from datasets_builders.released.shares import PREFERENCE_FRACTION, ShareOfQuestions
 from datasets_builders.released.synthetic_qa import COLUMNS, question_features
 from datasets_builders.synthesis.program_analysis.questions import KINDS
 
@@ -27,6 +28,10 @@ class SFTConfig(BuilderConfig):
         default_factory=dict, metadata={"help": "most training rows of a kind; a kind not named is taken whole"}
     )
     max_chars: int = field(default=6000, metadata={"help": "longest question and answer together, in characters"})
+    preference_fraction: float = field(
+        default=PREFERENCE_FRACTION,
+        metadata={"help": "part of the functions whose training questions sft leaves to dpo; the same for both"},
+    )
 
     def validate(self) -> None:
         """Check ranges and names of kinds."""
@@ -41,6 +46,8 @@ class SFTConfig(BuilderConfig):
             raise ConfigError(f"max_chars is {self.max_chars}, but must be at least 1")
         if any(count < 0 for count in self.max_rows.values()):
             raise ConfigError(f"max_rows is {self.max_rows}, but its numbers must be at least 0")
+        if not 0 <= self.preference_fraction <= 1:
+            raise ConfigError(f"preference_fraction is {self.preference_fraction}, but must be from 0 to 1")
 
 
 class SFTBuilder(DerivedBuilder[SFTConfig]):
@@ -65,9 +72,16 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
     def stages(self) -> list[Stage]:
         """Choose questions by kind and length, then limit the number of each kind."""
         config = self.config
-        reader = ReadRows(self.input_paths, id_column="mid", text_column=None)
         return [
-            Stage("select", [reader, SelectRows(config.kinds, config.max_chars)], tasks=config.num_tasks),
+            Stage(
+                "select",
+                [
+                    ReadRows(self.input_paths, id_column="mid", text_column=None),
+                    SelectRows(config.kinds, config.max_chars),
+                    ShareOfQuestions("sft", config.preference_fraction, config.seed),
+                ],
+                tasks=config.num_tasks,
+            ),
             Stage("limit", [LimitKinds(config.max_rows)], tasks=1),
         ]
 

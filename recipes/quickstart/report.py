@@ -101,7 +101,7 @@ def add_choice(page: Page, choice: dict[str, Any]) -> None:
     page.table(
         ["questions", "weights", "right answer likelier", "n", "95 % interval"],
         rows,
-        f"Right functions against faulty versions by log-probability per token; a coin has {choice['chance']:.0%}",
+        f"Right answers against wrong ones by log-probability per token; a coin has {choice['chance']:.0%}",
     )
     overall = choice["kinds"]["all"]["mean"]
     low, high = overall["difference"]["interval"]

@@ -104,6 +104,7 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
         steps.append(builder("source_code", "build file-level source code", "2.2.1", *scale.builder_fields, offline))
     documentation = "build documentation, standing in for natural language"
     math = "build word problems, standing in for math"
+    apart = f'disjoint_from=["{datasets / "sft"}"]'
     code_input, questions = f"input={datasets / 'source_code'}", f"input={datasets / 'synthetic_qa'}"
     return [
         *steps,
@@ -111,7 +112,7 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
         builder("arithmetic", math, "3.2", f"num_documents={scale.num_math_documents}"),
         builder("synthetic_qa", "build SyntheticQA, answers computed", "2.4", code_input, offline, *more_inputs),
         builder("sft", "build the SFT set", "3.2.3", questions),
-        builder("dpo", "build the DPO set, verified by execution", "3.2.4", questions),
+        builder("dpo", "build the DPO set, verified by execution", "3.2.4", questions, apart),
     ]
 
 
@@ -185,8 +186,6 @@ def evaluation_steps(output: Path, scale: Scale) -> list[Step]:
     )
     choice = (
         *("--model", str(final), "--baseline", str(initial), "--data", str(output / "datasets" / "dpo")),
-        # A right function against a faulty version of it. The values of calls are beyond a model of this size.
-        *("--kinds", "code_repair", "docstring_to_code"),
         *("--limit", str(scale.num_choices), "--output", str(output / "evaluation" / "held_out_choice.json")),
     )
     return [

@@ -74,6 +74,7 @@ def test_kinds_and_length_are_chosen(questions, tmp_path: Path) -> None:
         input=str(questions.folder),
         kinds=["execution_prediction"],
         max_chars=500,
+        preference_fraction=0,
         num_tasks=1,
     )
     result = SFTBuilder(config).run()

@@ -22,6 +22,14 @@ BUILDERS = {
         "datasets_builders.repositories.builder:RepositoriesBuilder",
         "one sample per repository, files in the order of their imports (section 2.2.2)",
     ),
+    "notebooks": (
+        "datasets_builders.code_related.notebooks.builder:NotebooksBuilder",
+        "Jupyter notebooks as scripts, or as text, code and output in turn (section 2.3.3)",
+    ),
+    "markdown": (
+        "datasets_builders.code_related.markdown.builder:MarkdownBuilder",
+        "Markdown files, scored for code relevance and educational value (section 2.3.3)",
+    ),
     "documentation": (
         "datasets_builders.stand_ins.documentation:DocumentationBuilder",
         "prose of docstrings and documentation files: stand-in for natural language",

@@ -1,0 +1,1 @@
+"""Section 2.3: code-related text, in which text and code explain each other."""

@@ -30,6 +30,7 @@ SCORING = {
     "report": "evals.commands.report",
     "samples": "evals.commands.samples",
     "compare": "evals.commands.compare",
+    "judge": "evals.commands.judge",
     "loss": "evals.commands.loss",
     "choice": "evals.commands.choice",
 }

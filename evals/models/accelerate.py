@@ -186,6 +186,10 @@ class LoadedModel(TransformersModel):
     def cleanup(self) -> None:
         """Keep the model: a pipeline drops its own at the end, and ours goes on to the next task."""
 
+    def release(self) -> None:
+        """Give the model's memory back; nothing can be asked afterwards."""
+        super().cleanup()
+
 
 def _generate_to_any_end(generate: Callable[..., Any], end_ids: list[int], **arguments: Any) -> Any:
     return generate(**arguments | {"eos_token_id": end_ids})

@@ -1,42 +1,25 @@
-"""Section 4.1: a model behind an OpenAI-compatible server: vLLM, SGLang, `transformers serve`, a provider.
+"""Section 4.1: lighteval's interface over a model behind an OpenAI-compatible server.
 
-Every answer is written down as it comes, so that a run that was killed asks for none of them again. A request that the
-server refuses, or answers with what is no answer, is a fault of that row, and not scored as an empty answer. A server
-that is gone, or wants another key, ends the run.
+A request that gets no answer is a fault of that row, and not scored as an empty answer.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from lighteval.models.abstract_model import LightevalModel, ModelConfig
 from lighteval.models.model_input import GenerationParameters
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
-from tqdm import tqdm
 
-from evals.models.answer_file import Answer, AnswerFile
-from evals.models.openai_server import TRIES, NoAnswerError, NoLogLikelihoodsError, api_key, check_server
+from evals.models.answer_file import Answer
+from evals.models.endpoint_client import EndpointClient, Server
+from evals.models.openai_server import NoLogLikelihoodsError
 from evals.models.options import ModelOptions
-from evals.models.replies import BadReplyError, read_reply, refusal
+from evals.models.replies import read_reply
 from evals.models.responses import EndedResponse, joined
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-BAD_REPLY_TRIES = 3
-FIRST_PAUSE_SECONDS = 0.1
-MAX_FAULTS_AT_START = 20  # without an answer among them, what is wrong is not one row
-# Not about one request: the key, the model's name, the quota, or what stands before a server that is gone.
-OF_SERVER = (401, 403, 404, 429, 502, 503, 504)
-
-
-class RefusedError(RuntimeError):
-    """The server does not take this request, a prompt beyond its context, say."""
 
 
 class EndpointModel(LightevalModel):
@@ -50,24 +33,23 @@ class EndpointModel(LightevalModel):
     """
 
     def __init__(self, options: ModelOptions) -> None:
-        import openai
-
-        key = api_key(options.api_key_variable)
-        self.client = openai.OpenAI(base_url=options.base_url, api_key=key, max_retries=TRIES, timeout=600)
+        server = Server(
+            base_url=options.base_url,
+            model=options.model,
+            api_key_variable=options.api_key_variable,
+            concurrency=options.concurrency,
+        )
+        self.client = EndpointClient(server, options.output / "cache" / "endpoint.jsonl")
         self.options = options
         parameters = GenerationParameters(temperature=options.temperature, top_p=options.top_p, seed=options.seed)
         self.config = ModelConfig(model_name=options.model, generation_parameters=parameters)
         self._cache = NoCache()  # lighteval's own holds whole tasks; ours holds single answers
-        self.answers = AnswerFile(options.output / "cache" / "endpoint.jsonl", options.base_url)
         self.prefill = ""  # how the answers to the task at hand begin already
-        self.limit_is_of_completion = False
-        self.num_answers = self.num_faults = 0
-        check_server(self.client, options.model, options.api_key_variable)
 
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return each document's answers: `num_samples` of them; with temperature 0, the greedy one."""
         wanted = [(doc, number) for doc in docs for number in range(doc.num_samples)]
-        answers = iter(self._in_parallel(self._numbered_answer, wanted, "answers"))
+        answers = iter(self.client.in_parallel(self._numbered_answer, wanted, "answers"))
         responses: list[ModelResponse] = []
         for doc in docs:
             own = [next(answers) for _ in range(doc.num_samples)]
@@ -75,16 +57,6 @@ class EndpointModel(LightevalModel):
             text = [joined(self.prefill, cut(answer.text, stops)) for answer in own]
             responses.append(EndedResponse(query=doc.query, text=text, answers=own))
         return responses
-
-    def _in_parallel(self, work: Callable[[Item], Result], items: Iterable[Item], description: str) -> list[Result]:
-        """Return the result of each item; after an error, what has not begun is left."""
-        with ThreadPoolExecutor(self.options.concurrency) as pool:
-            futures = [pool.submit(work, item) for item in items]
-            try:
-                return [future.result() for future in tqdm(futures, desc=description, unit="")]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
 
     def _request(self, doc: Doc) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -116,31 +88,7 @@ class EndpointModel(LightevalModel):
         request = self._request(doc)
         if self.options.temperature:
             request["seed"] = self.options.seed + number
-        request |= self.options.extra_body or {}
-        request = {name: value for name, value in request.items() if value is not None}
-        answer = self.answers.get(request, lambda: self._ask(request))
-        self.num_answers += not answer.fault
-        self.num_faults += bool(answer.fault)
-        if not self.num_answers and self.num_faults >= MAX_FAULTS_AT_START:
-            raise NoAnswerError(f"{self.options.base_url}: {self.num_faults} requests, and no answer: {answer.fault}")
-        return answer
-
-    def _ask(self, request: dict[str, Any]) -> Answer:
-        """Return the server's answer, or why there is none to this request.
-
-        Raises:
-            NoAnswerError: there would be none to any other request either.
-        """
-        fault = ""
-        for number in range(BAD_REPLY_TRIES):
-            try:
-                return self._read(self._post(request))
-            except BadReplyError as error:
-                fault = str(error)
-                time.sleep(FIRST_PAUSE_SECONDS * 2**number)
-            except RefusedError as error:
-                return Answer(fault=str(error))
-        return Answer(fault=fault)
+        return self.client.answer(request | (self.options.extra_body or {}), self._read)
 
     def _read(self, content: bytes) -> Answer:
         """Return the answer in a reply, with the faults that a prefill can have."""
@@ -150,45 +98,16 @@ class EndpointModel(LightevalModel):
             return replace(answer, fault="the server took what follows the prefill for reasoning: turn its parser off")
         return answer
 
-    def _post(self, request: dict[str, Any]) -> bytes:
-        """Return the body of the server's reply.
-
-        Raises:
-            NoAnswerError: the server is gone or takes no request of ours.
-            RefusedError: it does not take this one.
-        """
-        import httpx
-        import openai
-
-        path = "/completions" if "prompt" in request else "/chat/completions"
-        body = dict(request)
-        if self.limit_is_of_completion and "max_tokens" in body:
-            body["max_completion_tokens"] = body.pop("max_tokens")
-        try:
-            return self.client.post(path, cast_to=httpx.Response, body=body).content
-        except openai.APIStatusError as error:
-            reason = refusal(error)
-            if error.status_code in (400, 422) and "max_tokens" in body and "max_completion_tokens" in reason:
-                self.limit_is_of_completion = True  # as newer models of providers want it
-                return self._post(request)
-            if error.status_code not in OF_SERVER:
-                raise RefusedError(reason) from error
-            raise NoAnswerError(f"{self.options.base_url}: {reason}; the same command goes on") from error
-        except openai.OpenAIError as error:
-            raise NoAnswerError(
-                f"{self.options.base_url} gave no answer after {TRIES} tries ({error}); the same command goes on"
-            ) from error
-
     def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return the log-likelihood of each document's choices after its query.
 
         Raises:
             NoLogLikelihoodsError: the server does not echo a prompt with its log-probabilities.
         """
-        return self._in_parallel(self._choices, docs, "choices")
+        return self.client.in_parallel(self._choices, docs, "choices")
 
     def _choices(self, doc: Doc) -> ModelResponse:
-        values = [float(self.answers.get(*self._likelihood(doc.query, choice)).text) for choice in doc.choices]
+        values = [float(self.client.answers.get(*self._likelihood(doc.query, choice)).text) for choice in doc.choices]
         best = max(values)
         return ModelResponse(
             input=doc.query, logprobs=values, argmax_logits_eq_gold=[value == best for value in values]
@@ -202,7 +121,7 @@ class EndpointModel(LightevalModel):
 
         def ask() -> Answer:
             try:
-                said = self.client.completions.create(**request).choices[0].logprobs
+                said = self.client.openai.completions.create(**request).choices[0].logprobs
             except (AttributeError, IndexError, TypeError, ValueError) as error:
                 raise NoLogLikelihoodsError(f"{self.options.base_url} gives no choices with logprobs") from error
             except openai.OpenAIError as error:

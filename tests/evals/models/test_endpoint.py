@@ -12,6 +12,7 @@ import pytest
 from evals.__main__ import main
 from evals.errors import UsageError
 from evals.models.answer_file import Answer, AnswerFile
+from evals.models.endpoint_client import EndpointClient
 from evals.models.openai_server import EndpointError, NoLogLikelihoodsError
 from evals.models.options import ModelOptions
 from evals.tasks.catalog import BENCHMARKS
@@ -63,8 +64,6 @@ def options_of(url, model, tmp_path, **more):
 def test_a_run_over_a_server_scores_and_asks_nothing_twice(server, served, data, tmp_path, monkeypatch, capsys):
     import torch
 
-    from evals.models.endpoint import EndpointModel
-
     words = ["run", "--model", str(served), "--tasks", "humaneval", "--backend", "endpoint", "--base-url", server]
     words += ["--data-dir", str(data), "--output", str(tmp_path / "out"), "--max-new-tokens", "8"]
     words += ["--num-samples", "3", "--temperature", "0.8"]
@@ -77,7 +76,7 @@ def test_a_run_over_a_server_scores_and_asks_nothing_twice(server, served, data,
     lines = (tmp_path / "out" / "samples" / "humaneval.jsonl").read_text().splitlines()
     assert [json.loads(line)["sample"] for line in lines] == [0, 1, 2] * 2
     assert len({json.loads(line)["prediction"] for line in lines}) > 2, "sampled answers differ"
-    monkeypatch.setattr(EndpointModel, "_ask", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr(EndpointClient, "_ask", lambda *_: pytest.fail("asked again"))
     assert main(words) == 0
     assert "pass@1" in capsys.readouterr().out
 

@@ -20,7 +20,9 @@ CORE = [
 ]
 BUILD = [
     "datatrove[io,processing]>=0.10.1,<0.11",
-    # What datatrove's inference extra needs to ask a server; the extra itself installs vLLM and SGLang.
+    "aiohttp>=3.10",  # asks teachers
+    "jsonschema>=4.20",  # what they answer
+    # What datatrove's inference extra needs to start a server; the extra itself installs vLLM and SGLang.
     "aiofiles>=24.1",
     "aiosqlite>=0.20",
     "httpx>=0.27",

@@ -54,11 +54,12 @@ def transformers_serve(model: Path, log_folder: Path) -> Iterator[str]:
 class RuleServer:
     """The protocol over HTTP; what it says to a conversation is the rule's text, or an error of the rule's status.
 
-    `asked` holds the body of each request for an answer, `keys` the Authorization header of each.
+    A raw completion comes to the rule as one message of the role "prompt". `asked` holds the body of each request for
+    an answer, `keys` the Authorization header of each. With `counts_tokens` words of question and answer are counted.
     """
 
-    def __init__(self, rule: Rule, key: str | None = None) -> None:
-        self.rule, self.key = rule, key
+    def __init__(self, rule: Rule, key: str | None = None, counts_tokens: bool = False) -> None:
+        self.rule, self.key, self.counts_tokens = rule, key, counts_tokens
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -70,7 +71,8 @@ class RuleServer:
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
     def _routes(self) -> list[Route]:
-        return [Route("/v1/models", self._models), Route("/v1/chat/completions", self._chat, methods=["POST"])]
+        asked = [Route(f"/v1/{path}completions", self._chat, methods=["POST"]) for path in ("chat/", "")]
+        return [Route("/v1/models", self._models), *asked]
 
     def __enter__(self) -> "RuleServer":
         self._thread.start()
@@ -98,14 +100,21 @@ class RuleServer:
         self.keys.append(request.headers.get("authorization"))
         if refusal := self._refusal(request):
             return refusal
-        said = self.rule(body["messages"])
+        messages = body.get("messages") or [{"role": "prompt", "content": body["prompt"]}]
+        said = self.rule(messages)
         if isinstance(said, int):
             return JSONResponse({"error": {"message": f"status {said}"}}, said)
-        message = {"role": "assistant", "content": said}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        message = {"message": {"role": "assistant", "content": said}} if "messages" in body else {"text": said}
+        choice = {"index": 0, "finish_reason": "stop"} | message
         answer = {"id": "1", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice]}
+        usage = None
+        if self.counts_tokens:
+            usage = {
+                "prompt_tokens": sum(len(message["content"].split()) for message in messages),
+                "completion_tokens": len(said.split()),
+            }
         # Escaped, as some servers do: so that lone surrogates can be sent.
-        return Response(json.dumps(answer | {"usage": None}), media_type="application/json")
+        return Response(json.dumps(answer | {"usage": usage}), media_type="application/json")
 
 
 class ScriptedServer(RuleServer):
@@ -114,10 +123,6 @@ class ScriptedServer(RuleServer):
     def __init__(self, script: Callable[[dict[str, Any]], Response]) -> None:
         super().__init__(lambda messages: 500)
         self.script = script
-
-    def _routes(self) -> list[Route]:
-        completions = Route("/v1/completions", self._chat, methods=["POST"])
-        return [*super()._routes(), completions]
 
     async def _chat(self, request: Request) -> Response:
         body = json.loads(await request.body())

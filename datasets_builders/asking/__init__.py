@@ -1,34 +1,57 @@
-"""Sections 2.1 and 2.4: asking a language model behind an OpenAI-compatible server, each question once.
+"""Sections 2.1 and 2.4: asking language models behind OpenAI-compatible servers, each question once.
 
-    endpoint = Endpoint("http://127.0.0.1:8000/v1", "Qwen/Qwen2.5-Coder-32B-Instruct")
-    check_endpoint(endpoint)
-    rollout = until_valid(messages_of, lambda text: parse_integers(text, ("relevance", "cleanliness")), {})
-    for identifier, result in ask_all(documents, rollout, endpoint, Path("outputs/answers"), asked="relevance, v1"):
-        ...                              # {"answer": {...}} or {"removed": reason, "detail": ...}
+    class Explain(Ask):
+        '''Let a teacher explain code.'''
+        name = "explain"
 
-datatrove's `InferenceRunner` does the asking: bounded concurrency, checkpoints, a replay of what was answered.
+        def request(self, doc):
+            return Request.of_user(PROMPT.substitute(code=doc.text))
+
+        def take(self, doc, answer):
+            doc.metadata["explanation"], doc.metadata["teacher"] = answer.bare_text, answer.model
+            yield doc
+
+More in README.md.
 """
 
 from datasets_builders.asking.answers import (
+    Answer,
     MalformedAnswerError,
-    encodable,
+    NoAnswerError,
+    RefusedError,
     parse_integers,
     schema_of_integers,
-    until_valid,
 )
-from datasets_builders.asking.endpoint import Endpoint, add_endpoint_arguments, check_endpoint, endpoint_of
-from datasets_builders.asking.runner import AskingError, ask_all
+from datasets_builders.asking.asker import Asker, Asking
+from datasets_builders.asking.budget import Budget, BudgetSpentError
+from datasets_builders.asking.builder import AskingBuilder
+from datasets_builders.asking.client import AskingError
+from datasets_builders.asking.config import TeacherFields
+from datasets_builders.asking.request import Request, encodable, json_schema
+from datasets_builders.asking.step import Ask, Conversation
+from datasets_builders.asking.teacher import Teacher, add_teacher_arguments, check_teacher, teacher_of
 
 __all__ = [
+    "Answer",
+    "Ask",
+    "Asker",
+    "Asking",
+    "AskingBuilder",
     "AskingError",
-    "Endpoint",
+    "Budget",
+    "BudgetSpentError",
+    "Conversation",
     "MalformedAnswerError",
-    "add_endpoint_arguments",
-    "ask_all",
-    "check_endpoint",
+    "NoAnswerError",
+    "RefusedError",
+    "Request",
+    "Teacher",
+    "TeacherFields",
+    "add_teacher_arguments",
+    "check_teacher",
     "encodable",
-    "endpoint_of",
+    "json_schema",
     "parse_integers",
     "schema_of_integers",
-    "until_valid",
+    "teacher_of",
 ]

@@ -179,16 +179,22 @@ class Step(PipelineStep):
             given = {id(doc): answer for doc, answer in zip(wanted, answers, strict=True)}
             answers = [given.get(id(doc), [doc]) for doc in batch]
         for (doc, source_id, source_parents), outcomes in zip(sources, answers, strict=True):
-            if self.arity != "n:1":
-                outcomes = outcomes or [Removed(doc, "nothing_made")]
-                if self.arity == "1:1" and len(outcomes) != 1:
-                    raise BuildError(f"step {self.name} is 1:1 but made {len(outcomes)} outcomes of {source_id}")
-                counts.created += len(outcomes) - 1
-            for outcome in outcomes:
-                made = outcome if isinstance(outcome, Document) else outcome.doc
-                if made.id != source_id and made.metadata.get("parents") == source_parents:
-                    made.metadata["parents"] = [source_id]
-                yield outcome
+            yield from self._accounted(doc, source_id, source_parents, outcomes, counts)
+
+    def _accounted(
+        self, doc: Document, source_id: str, source_parents: object, outcomes: list[Outcome], counts: StepCounts
+    ) -> Iterator[Outcome]:
+        """Count what was made of a document and name it as the parent; id and parents are those it came with."""
+        if self.arity != "n:1":
+            outcomes = outcomes or [Removed(doc, "nothing_made")]
+            if self.arity == "1:1" and len(outcomes) != 1:
+                raise BuildError(f"step {self.name} is 1:1 but made {len(outcomes)} outcomes of {source_id}")
+            counts.created += len(outcomes) - 1
+        for outcome in outcomes:
+            made = outcome if isinstance(outcome, Document) else outcome.doc
+            if made.id != source_id and made.metadata.get("parents") == source_parents:
+                made.metadata["parents"] = [source_id]
+            yield outcome
 
     def _safely(self, doc: Document) -> list[Outcome]:
         before = replace(doc, metadata=dict(doc.metadata))

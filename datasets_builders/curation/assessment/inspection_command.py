@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datasets_builders.asking import Endpoint
+    from datasets_builders.asking import Teacher
     from datasets_builders.building.dataset_folder import DatasetFolder
     from datasets_builders.curation.assessment.inspection import Verdict
 
@@ -31,7 +31,7 @@ LLM_FILE, ANSWERS_FOLDER = "review.llm.jsonl", "review.llm.answers"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from datasets_builders.asking import add_endpoint_arguments
+    from datasets_builders.asking import add_teacher_arguments
     from datasets_builders.curation.assessment.inspection import THRESHOLD, WEIGHTS
 
     parser.add_argument("dataset", type=Path, help="folder of a finished dataset: of code, prose, chat or preferences")
@@ -48,19 +48,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=list(WEIGHTS.values()),
         help="weights of the parts; those that are missing are left out of the mean",
     )
-    add_endpoint_arguments(parser, required=False)
+    add_teacher_arguments(parser, required=False)
 
 
 def run(options: argparse.Namespace) -> int:
     """Inspect a dataset; return 0 when it passes, 1 when not."""
-    from datasets_builders.asking import endpoint_of
+    from datasets_builders.asking import teacher_of
     from datasets_builders.building.dataset_folder import DatasetFolder
     from datasets_builders.building.errors import ConfigError
     from datasets_builders.curation.assessment.inspection import WEIGHTS
     from datasets_builders.curation.quality.agreement import agreement_lines, columns_of_scores
 
-    endpoint = endpoint_of(vars(options)) if options.base_url or options.model else None
-    if endpoint and options.llm_scores:
+    teacher = teacher_of(vars(options)) if options.base_url or options.model else None
+    if teacher and options.llm_scores:
         raise ConfigError("--llm-scores and --base-url both give the LLM's scores; leave one out")
     dataset = DatasetFolder(options.dataset)
     verdict = inspect(
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         review=options.review,
         llm_scores=options.llm_scores,
-        endpoint=endpoint,
+        teacher=teacher,
         threshold=options.threshold,
         weights=dict(zip(WEIGHTS, options.weights, strict=True)),
     )
@@ -87,7 +87,7 @@ def inspect(
     weights: Mapping[str, float],
     review: Path | None = None,
     llm_scores: Path | None = None,
-    endpoint: Endpoint | None = None,
+    teacher: Teacher | None = None,
 ) -> Verdict:
     """Run the inspection and write its files into the dataset's folder.
 
@@ -98,18 +98,18 @@ def inspect(
         weights (dict): of the parts, by name.
         review (`Path`, *optional*): what people said of the sample.
         llm_scores (`Path`, *optional*): what an LLM said of it.
-        endpoint (`Endpoint`, *optional*): an LLM that is asked now.
+        teacher (`Teacher`, *optional*): an LLM that is asked now.
 
     Raises:
         ConfigError: the dataset, or what comes back from people or an LLM, cannot be used.
         BuildError: the LLM gave no answers.
     """
-    from datasets_builders.asking import check_endpoint
+    from datasets_builders.asking import check_teacher
     from datasets_builders.curation.assessment import inspection
     from datasets_builders.curation.assessment.review import read_llm_scores, read_review, review_page
 
-    if endpoint:
-        check_endpoint(endpoint)
+    if teacher:
+        check_teacher(teacher)
     folder, digest = dataset.path, dataset.digest()
     sample = inspection.Sample(sample_rows, seed)
     with inspection.Verification() as verification:
@@ -121,8 +121,8 @@ def inspect(
     parts = {"rules": verification.part()}
     if llm_scores:
         parts["llm"] = inspection.part_of_scores(read_llm_scores(llm_scores, ids))
-    elif endpoint:
-        parts["llm"] = inspection.part_of_scores(_asked_scores(rows, endpoint, folder))
+    elif teacher:
+        parts["llm"] = inspection.part_of_scores(_asked_scores(rows, teacher, folder))
     if review:
         parts["human"] = inspection.part_of_scores(read_review(review, digest, ids))
     verdict = inspection.judge(digest, parts, verification, weights, threshold)
@@ -134,15 +134,15 @@ def inspect(
     return verdict
 
 
-def _asked_scores(rows: list[dict[str, Any]], endpoint: Endpoint, folder: Path) -> list[float]:
+def _asked_scores(rows: list[dict[str, Any]], teacher: Teacher, folder: Path) -> list[float]:
     """Return the LLM's scores of the sample; the file beside the review has them with their ids."""
     from datasets_builders.curation.quality.grading import PROMPT_FILE, Rubric, grade_files, graded_rows, write_rows
 
     rubric = Rubric(PROMPT_FILE.read_text(encoding="utf-8"))
-    grades, removed = grade_files(rows, rubric, endpoint, folder / ANSWERS_FOLDER)
+    grades, removed = grade_files(rows, rubric, teacher, folder / ANSWERS_FOLDER)
     for reason, count in Counter(reason for reason, _ in removed.values()).items():
         print(f"  llm: {count} of {len(rows)} rows without a score: {reason}")
-    graded = graded_rows(rows, grades, endpoint.model)
+    graded = graded_rows(rows, grades, teacher.model)
     write_rows(folder / LLM_FILE, graded)
     return [row["score"] for row in graded]
 

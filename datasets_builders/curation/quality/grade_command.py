@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datasets_builders.asking import Endpoint
+    from datasets_builders.asking import Teacher
     from datasets_builders.curation.quality.grading import Rubric
 
 HELP = "let a teacher LLM grade files, for train-quality-model to learn from (section 2.2.1)"
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from datasets_builders.asking import add_endpoint_arguments
+    from datasets_builders.asking import add_teacher_arguments
     from datasets_builders.curation.quality.grading import (
         ATTEMPTS,
         MAX_CHARACTERS,
@@ -57,29 +57,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="answers asked for until one is well-formed")
     parser.add_argument("--enforce-form", action="store_true", help="let the server enforce the form, if it can")
-    add_endpoint_arguments(parser, required=True)
+    add_teacher_arguments(parser, required=True)
 
 
 def run(options: argparse.Namespace) -> int:
     """Grade a sample, or say what would be asked."""
-    from datasets_builders.asking import check_endpoint, endpoint_of
+    from datasets_builders.asking import check_teacher, teacher_of
     from datasets_builders.building.errors import ConfigError
     from datasets_builders.curation.quality.grading import as_document, grade_files, graded_rows, write_rows
 
-    endpoint, rubric = endpoint_of(vars(options)), _rubric(options)
+    teacher, rubric = teacher_of(vars(options)), _rubric(options)
     if options.output.suffix not in SUFFIXES:
         raise ConfigError(f"--output {options.output} must end in {' or '.join(SUFFIXES)}")
     if not options.dry_run:
-        check_endpoint(endpoint)
+        check_teacher(teacher)
     rows, left_out = sampled_rows(
         options.input, sample_rows=options.sample, seed=options.seed, content_column=options.content_column
     )
-    print("\n".join(_plan(rows, left_out, rubric, endpoint)))
+    print("\n".join(_plan(rows, left_out, rubric, teacher)))
     if options.dry_run:
         print(f"the first question:\n\n{rubric.question(as_document(rows[0]))}")
         return 0
-    grades, removed = grade_files(rows, rubric, endpoint, _beside(options.output, "answers"))
-    graded = graded_rows(rows, grades, endpoint.model)
+    grades, removed = grade_files(rows, rubric, teacher, _beside(options.output, "answers"))
+    graded = graded_rows(rows, grades, teacher.model)
     write_rows(options.output, graded)
     without = [
         {"id": row["id"], "path": row["path"], "reason": removed[row["id"]][0], "detail": removed[row["id"]][1]}
@@ -155,16 +155,16 @@ def _beside(output: Path, what: str) -> Path:
     return output.with_name(f"{output.name}.{what}")
 
 
-def _plan(rows: list[Row], left_out: Counter[str], rubric: Rubric, endpoint: Endpoint) -> list[str]:
+def _plan(rows: list[Row], left_out: Counter[str], rubric: Rubric, teacher: Teacher) -> list[str]:
     from datasets_builders.curation.quality.grading import CHARACTERS_PER_TOKEN, as_document
 
     characters = sum(len(rubric.question(as_document(row))) for row in rows)
     asked = math.ceil(characters / CHARACTERS_PER_TOKEN)
     return [
-        f"{len(rows):,} questions to {endpoint.model} at {endpoint.base_url}, {endpoint.concurrency} at once",
+        f"{len(rows):,} questions to {teacher.model} at {teacher.base_url}, {teacher.concurrency} at once",
         *_counted("left out", +left_out),
         f"about {asked:,} tokens of questions ({CHARACTERS_PER_TOKEN} characters each), answers of up to "
-        f"{endpoint.max_tokens:,} tokens each; up to {rubric.attempts} times where an answer is malformed",
+        f"{teacher.max_tokens:,} tokens each; up to {rubric.attempts} times where an answer is malformed",
     ]
 
 

@@ -15,9 +15,19 @@ from typing import Any
 
 from datatrove.data import Document
 
-from datasets_builders.asking import Endpoint, ask_all, encodable, parse_integers, schema_of_integers, until_valid
+from datasets_builders.asking import (
+    Answer,
+    Ask,
+    Asking,
+    Request,
+    Teacher,
+    encodable,
+    parse_integers,
+    schema_of_integers,
+)
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.building.steps import Outcome, Removed
 from datasets_builders.curation.quality.agreement import FASTTEXT_COLUMN, SCORE_PREFIX, score_columns
 
 PROMPT_FILE = Path(__file__).with_name("prompts") / "grade_file.txt"
@@ -87,15 +97,35 @@ def as_document(row: dict[str, Any]) -> Document:
     return Document(encodable(row["text"]), str(row["id"]), metadata=encodable(names))
 
 
+class GradeFiles(Ask):
+    """Let a teacher grade files."""
+
+    name = "grade"
+
+    def __init__(self, asking: Asking, rubric: Rubric) -> None:
+        super().__init__(asking)
+        self.rubric = rubric
+
+    def request(self, doc: Document) -> Request:
+        """Return the question about a file."""
+        form = schema_of_integers(self.rubric.respects, MIN_GRADE, MAX_GRADE) if self.rubric.enforce_form else None
+        return Request.of_user(self.rubric.question(doc), response_format=form)
+
+    def take(self, doc: Document, answer: Answer) -> Iterable[Outcome]:
+        """Take the grades."""
+        doc.metadata["grades"] = parse_integers(answer.text, self.rubric.respects, MIN_GRADE, MAX_GRADE)
+        yield doc
+
+
 def grade_files(
-    rows: Iterable[dict[str, Any]], rubric: Rubric, endpoint: Endpoint, folder: Path
+    rows: Iterable[dict[str, Any]], rubric: Rubric, teacher: Teacher, folder: Path
 ) -> tuple[dict[str, dict[str, int]], dict[str, tuple[str, str]]]:
     """Grade files; asked again with the same rows and folder, nothing that was answered is asked.
 
     Args:
         rows: {id, text, path, language}, with ids of their own.
         rubric (`Rubric`): what is asked.
-        endpoint (`Endpoint`): who is asked.
+        teacher (`Teacher`): who is asked.
         folder (`Path`): keeps the answers.
 
     Returns:
@@ -107,24 +137,20 @@ def grade_files(
 
     Source: paper 2.2.1 (a teacher LLM labels).
     """
+    from tqdm import tqdm
+
     documents = [as_document(row) for row in rows]
-    rollout = until_valid(
-        lambda doc: [{"role": "user", "content": rubric.question(doc)}],
-        lambda text: parse_integers(text, rubric.respects, MIN_GRADE, MAX_GRADE),
-        {"response_format": schema_of_integers(rubric.respects, MIN_GRADE, MAX_GRADE)} if rubric.enforce_form else {},
-        rubric.attempts,
-    )
-    asked = [rubric.prompt, list(rubric.respects), rubric.max_characters, rubric.attempts, rubric.enforce_form]
+    step = GradeFiles(Asking([teacher], str(folder), attempts=rubric.attempts), rubric)
     grades, removed = {}, {}
-    for identifier, result in ask_all(documents, rollout, endpoint, folder, asked):
-        if "answer" in result:
-            grades[identifier] = result["answer"]
-        else:
-            removed[identifier] = (result["removed"], result["detail"])
+    for outcome in tqdm(step.outcomes_of(documents), f"asking {teacher.model}", len(documents), unit="", disable=None):
+        if isinstance(outcome, Removed):
+            removed[outcome.doc.id] = (outcome.reason, outcome.detail)
+        elif isinstance(outcome, Document):
+            grades[outcome.id] = outcome.metadata["grades"]
     if documents and not grades:
         reason, detail = next(iter(removed.values()))
         raise BuildError(
-            f"{endpoint.model}: no usable answer on any of {len(documents)} files ({reason}: {detail}); "
+            f"{teacher.model}: no usable answer on any of {len(documents)} files ({reason}: {detail}); "
             f"ask another model or otherwise, or remove {folder} to ask the same again"
         )
     return grades, removed

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.__main__ import main
-from datasets_builders.asking import Endpoint, MalformedAnswerError, ask_all, parse_integers, until_valid
+from datasets_builders.asking import MalformedAnswerError, Teacher, parse_integers
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.assessment.review import read_llm_scores
 from datasets_builders.curation.quality.agreement import agreement_lines
@@ -146,8 +146,8 @@ def test_half_a_surrogate_pair_in_an_answer_or_a_file_ends_no_run(files, tmp_pat
             (removed,) = lines(files.parent / "grades.jsonl.removed.jsonl")
             assert (removed["id"], removed["reason"]) == ("007", "malformed_answer") and "half ?" in removed["detail"]
         rows = [{"id": "1", "text": "a = '\ud83d'", "path": "\ud83d.py", "language": "Python"}]
-        endpoint = Endpoint(server.url, MODEL, tries=1)
-        grades, _ = grade_files(rows, Rubric(PROMPT_FILE.read_text()), endpoint, tmp_path / "library")
+        teacher = Teacher(MODEL, server.url, tries=1)
+        grades, _ = grade_files(rows, Rubric(PROMPT_FILE.read_text()), teacher, tmp_path / "library")
         assert grades == {"1": dict.fromkeys(RESPECTS, 4)}
     asked = server.asked[-1]["messages"][0]["content"]
     assert "a = '?'" in asked and 'Path: "?.py"' in asked
@@ -203,7 +203,7 @@ def test_silence_is_never_scored(files, capsys):
     with RuleServer(lambda messages: "") as server:
         assert grade(files, server) == 1
         assert "no usable answer on any of 20 files (malformed_answer" in capsys.readouterr().err
-        assert grade(files, server, "--base-url", server.url.removesuffix("/v1")) == 1
+        assert grade(files, server, "--base-url", server.url.removesuffix("/v1"), output="new.jsonl") == 1
         assert "check --model, the key, and that --base-url ends in /v1" in capsys.readouterr().err
     assert grade(files, server) == 2, "the server is gone"
     assert server.url in capsys.readouterr().err
@@ -296,16 +296,16 @@ def test_a_real_model_behind_transformers_serve_grades(teacher, files, tmp_path)
     [
         ('{"a": 3, "b": 5}', None),
         ('<think>b is worse {"a": 1}</think>\n\n```json\n{"b": 5, "a": 3}\n```', None),
-        ('{"a": 3, "b": 5} because', "not one JSON object"),
+        ('{"a": 3, "b": 5} because', "not one JSON value"),
         ('[{"a": 3, "b": 5}]', "not one JSON object"),
         ('{"a": 3}', "not exactly a, b"),
         ('{"a": 3, "b": 5, "c": 1}', "not exactly a, b"),
-        ('{"a": 3, "a": 3, "b": 5}', "not exactly a, b"),
+        ('{"a": 3, "a": 3, "b": 5}', "a name twice"),
         ('{"a": 3, "b": 6}', "b is no whole number from 1 to 5"),
         ('{"a": true, "b": 5}', "a is no whole number"),
         ('{"a": 3.0, "b": 5}', "a is no whole number"),
-        ("[" * 100_000, "not one JSON object"),
-        ("", "not one JSON object"),
+        ("[" * 100_000, "not one JSON value"),
+        ("", "not one JSON value"),
     ],
 )
 def test_only_the_asked_form_is_an_answer(text, fault):
@@ -348,24 +348,6 @@ def test_a_file_cannot_end_its_own_frame_and_prompts_are_checked():
     for respects in ([], ["score"], ["ease", "ease"], ["quality"], ["score_edu"], ["mean_quality"]):
         with pytest.raises(ConfigError, match=r"at least one name, none twice, and none of id, .*quality"):
             Rubric(f"$content {respects}", respects)
-
-
-def test_answers_of_many_files_come_back_in_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr("datasets_builders.asking.runner.RECORDS_PER_CHUNK", 3)
-    documents = [as_document({"id": str(number), "text": FILE.format(number)}) for number in range(8)]
-    rollout = until_valid(
-        lambda doc: [{"role": "user", "content": doc.text}], lambda text: parse_integers(text, RESPECTS), {}
-    )
-    with RuleServer(lambda messages: 500 if len(server.asked) > 5 else by_length(messages)) as server:
-        endpoint = Endpoint(server.url, MODEL, concurrency=1, tries=1)
-        with pytest.raises(RuntimeError, match="no answer after 1 tries"):
-            dict(ask_all(documents, rollout, endpoint, tmp_path, "grades"))
-        server.rule = by_length
-        found = dict(ask_all(documents, rollout, endpoint, tmp_path, "grades"))
-        assert len(server.asked) == 6 + 3
-    assert {name: result["answer"]["correctness"] for name, result in found.items()} == {
-        str(number): 1 if number % 2 else 5 for number in range(8)
-    }
 
 
 def test_agreement_needs_rows_and_differences():

@@ -127,3 +127,48 @@ def make(kind: str, name: str, constants: list[object], rng: random.Random, size
     if kind == "mixed":
         return make(rng.choice(("int", "str", "none", "bool", "float")), "", [], rng)
     return _text(name, rng, size)
+
+
+def similar(example: object, name: str, constants: list[object], rng: random.Random, size: int = 1) -> object:
+    """Draw another value of the type of an example, containers with items like the example's.
+
+    Args:
+        example: a literal that somebody passed.
+        name (`str`): the parameter's name.
+        constants (`list`): values from the function's body.
+        rng (`random.Random`): source of chance.
+        size (`int`): grows with the attempts.
+
+    Returns:
+        A literal.
+    """
+    if isinstance(example, list | tuple) and example:
+        items = [rng.choice(example) for _ in range(rng.choice((0, 1, 2, 3, len(example), len(example) + 1)))]
+        items = [similar(item, "", constants, rng, size) if rng.random() < 0.4 else item for item in items]
+        return type(example)(items)
+    if isinstance(example, set) and example:
+        return set(rng.sample(sorted(example, key=repr), rng.randint(1, len(example))))
+    if isinstance(example, dict) and example:
+        kept = rng.sample(list(example), rng.randint(0, len(example)))
+        return {key: similar(example[key], "", constants, rng, size) for key in kept}
+    if isinstance(example, str) and len(example) > 1 and rng.random() < 0.5:
+        start = rng.randrange(len(example))
+        part = example[start : start + rng.randint(1, len(example))]
+        return rng.choice((part, example[::-1], example + part, part + rng.choice(_WORDS), example.upper()))
+    if type(example) is int and rng.random() < 0.5:
+        return example + rng.choice((-2, -1, 1, 2, example))
+    kind = {"NoneType": "none"}.get(type(example).__name__, type(example).__name__)
+    return make(kind, name, constants, rng, size)
+
+
+def literal_text(value: object) -> str:
+    """Return a value as it is written in code; the items of a set in an order that no hash seed changes."""
+    if isinstance(value, set):
+        return f"{{{', '.join(sorted(map(literal_text, value)))}}}" if value else "set()"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal_text, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal_text, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{literal_text(key)}: {literal_text(item)}' for key, item in value.items())}}}"
+    return repr(value)

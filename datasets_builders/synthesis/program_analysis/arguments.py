@@ -1,4 +1,4 @@
-"""Section 2.4: calls to try on a function, from its doctests and from what its text says about the arguments.
+"""Section 2.4: calls to try on a function: those that people wrote, then others like them.
 
 Types are guessed from annotations, defaults, names and use; the sandbox decides which guesses were right. Only
 literals are passed, so that a call can be read, and the same seed gives the same calls.
@@ -7,7 +7,6 @@ literals are passed, so that a call can be read, and the same seed gives the sam
 from __future__ import annotations
 
 import ast
-import doctest
 import hashlib
 import math
 import random
@@ -16,7 +15,8 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from datasets_builders.synthesis.program_analysis import argument_values as values
-from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, word_list
+from datasets_builders.synthesis.program_analysis.call_sites import doctest_calls, is_literal
+from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, public_methods, word_list
 
 # What a method or operation says about the type of the parameter it is applied to.
 _METHOD_TYPES = {
@@ -161,23 +161,22 @@ def _type_of(value: object) -> str:
     return {"NoneType": "none"}.get(type(value).__name__, type(value).__name__)
 
 
-def _definition(sample: FunctionSample) -> ast.FunctionDef:
+def _definition(sample: FunctionSample) -> ast.FunctionDef | ast.ClassDef:
     node = ast.parse(sample.function).body[0]
-    assert isinstance(node, ast.FunctionDef)
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
     return node
 
 
-def guess_types(sample: FunctionSample) -> tuple[dict[str, list[str]], list[object]]:
+def guess_types(node: ast.FunctionDef) -> tuple[dict[str, list[str]], list[object]]:
     """Rank the likely types of each parameter of a function.
 
     Args:
-        sample (`FunctionSample`): the function.
+        node (`ast.FunctionDef`): the function.
 
     Returns:
         Two values: parameter name to type names, most likely first (empty when nothing is known); and the constants
         of the function's body, which make good arguments.
     """
-    node = _definition(sample)
     arguments = node.args
     parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     evidence = _Evidence({parameter.arg for parameter in parameters})
@@ -212,37 +211,35 @@ def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:
             yield parameter, default
 
 
-def doctest_calls(sample: FunctionSample) -> list[str]:
-    """Return the calls of the function in its own docstring whose arguments are literals."""
-    calls = []
-    try:
-        examples = doctest.DocTestParser().get_examples(sample.docstring)
-    except ValueError:
-        return []
-    for example in examples:
-        try:
-            expression = ast.parse(example.source.strip(), mode="eval").body
-        except SyntaxError:
-            continue
-        if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name):
-            arguments = [*expression.args, *(keyword.value for keyword in expression.keywords)]
-            if expression.func.id == sample.name and all(map(_is_literal, arguments)):
-                calls.append(ast.unparse(expression))
-    return calls
+def known_calls(sample: FunctionSample) -> dict[str, str]:
+    """Return the calls of a function that people wrote, and where they stand.
+
+    Args:
+        sample (`FunctionSample`): the function, with the calls found in its repository.
+
+    Returns:
+        `dict`: the expression to doctest, test or call_site; doctests first, then tests.
+    """
+    node = _definition(sample)
+    calls = dict.fromkeys(doctest_calls(sample.docstring).get(sample.name, []), "doctest")
+    for origin, call in sorted(sample.known_calls, key=lambda known: known[0] != "test"):
+        calls.setdefault(call, origin)
+    if isinstance(node, ast.ClassDef):
+        # Making an object alone gives no value.
+        return {call: origin for call, origin in calls.items() if _is_method_call(call)}
+    wrap = _wrapper(node)
+    return {wrap(call): origin for call, origin in calls.items() if not _is_method_call(call)}
 
 
-def _is_literal(node: ast.expr) -> bool:
-    try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, MemoryError, RecursionError):
-        return False
-    return True
+def _is_method_call(call: str) -> bool:
+    node = ast.parse(call, mode="eval").body
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
 
 
 def candidate_calls(sample: FunctionSample, seed: int = 0, num_calls: int = 48) -> list[str]:
-    """Return calls to try on a function: its doctests first, then generated ones.
+    """Return calls to try on a function or on the methods of a class: those that people wrote first, then others.
 
-    A generator function is called inside `list(...)`, so that it has a value.
+    A generator is called inside `list(...)`, so that it has a value.
 
     Args:
         sample (`FunctionSample`): the function.
@@ -250,47 +247,138 @@ def candidate_calls(sample: FunctionSample, seed: int = 0, num_calls: int = 48) 
         num_calls (`int`): how many to return at most.
 
     Returns:
-        `list[str]`: distinct expressions, for example `f(3, 'a')`.
+        `list[str]`: distinct expressions, for example `f(3, 'a')` or `Stack([1]).push(2)`.
     """
     node = _definition(sample)
     digest = hashlib.sha256(f"{seed}\0{sample.module}\0{sample.name}\0{sample.function}".encode()).digest()
     rng = random.Random(digest)
-    ranked, constants = guess_types(sample)
-    calls = dict.fromkeys(doctest_calls(sample))
-    optional = {parameter.arg for parameter, _ in _defaults(node.args)}
+    known = known_calls(sample)
+    # Room is left for values that nobody wrote down: they reach the branches that examples leave out.
+    calls = dict.fromkeys(list(known)[: max(num_calls // 2, 1)])
+    generate = _class_calls(node, rng) if isinstance(node, ast.ClassDef) else _function_calls(node, list(known), rng)
     for attempt in range(4 * num_calls):
         if len(calls) >= num_calls:
             break
-        calls.setdefault(_generated_call(node, ranked, constants, optional, rng, attempt))
-    wrap: Callable[[str], str] = (lambda call: f"list({call})") if _is_generator(node) else (lambda call: call)
-    return [wrap(call) for call in calls][:num_calls]
+        calls.setdefault(generate(attempt))
+    return list(calls)[:num_calls]
 
 
-def _generated_call(
-    node: ast.FunctionDef,
-    ranked: dict[str, list[str]],
-    constants: list[object],
-    optional: set[str],
-    rng: random.Random,
-    attempt: int,
-) -> str:
-    positional = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)]
-    texts = []
-    by_keyword = False
-    for name in [*positional, *(parameter.arg for parameter in node.args.kwonlyargs)]:
-        by_keyword = by_keyword or name not in positional
-        if name in optional and rng.random() < 0.55:
-            by_keyword = True
-            continue
+class _Arguments:
+    """Draws the arguments of a function.
+
+    Args:
+        node (`ast.FunctionDef`): the function.
+        skipped (`int`): how many of its first parameters are not given: 1 for `self`.
+        rng (`random.Random`): source of chance.
+        seen (`list[str]`): calls that people wrote.
+    """
+
+    def __init__(self, node: ast.FunctionDef, skipped: int, rng: random.Random, seen: list[str] | None = None) -> None:
+        self.node, self.rng = node, rng
+        self.ranked, self.constants = guess_types(node)
+        self.optional = {parameter.arg for parameter, _ in _defaults(node.args)}
+        self.positional = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)][skipped:]
+        self.seen: dict[str, list[object]] = {}
+        for call in seen or ():
+            for name, value in _values_of(call, self.positional):
+                self.seen.setdefault(name, []).append(value)
+
+    def draw(self, attempt: int) -> str:
+        """Return the text between the brackets of a call."""
+        node, rng = self.node, self.rng
+        texts = []
+        by_keyword = False
+        for name in [*self.positional, *(parameter.arg for parameter in node.args.kwonlyargs)]:
+            by_keyword = by_keyword or name not in self.positional
+            if name in self.optional and rng.random() < 0.55:
+                by_keyword = True
+                continue
+            value = self.value(name, attempt)
+            texts.append(f"{name}=" * by_keyword + values.literal_text(value))
+        if node.args.vararg is not None:
+            kind = rng.choice(("str", "int"))
+            texts += [
+                repr(values.make(kind, "", self.constants, rng, size=1))
+                for _ in range(rng.randint(0, 3))
+                if not by_keyword
+            ]
+        return ", ".join(texts)
+
+    def value(self, name: str, attempt: int) -> object:
+        """Draw a value of a parameter: one that people gave, another of its type, or one of a likely type."""
+        rng = self.rng
+        size = 1 + attempt // 12
+        if seen := self.seen.get(name):
+            example = rng.choice(seen)
+            draw = rng.random()
+            if draw < 0.35:
+                return example
+            if draw < 0.8:
+                return values.similar(example, name, self.constants, rng, size)
         # Constants of the body reach branches that random values miss.
-        value = values.make(_choose(ranked[name], rng), name, constants, rng, size=1 + attempt // 12)
-        texts.append(f"{name}={value!r}" if by_keyword else repr(value))
-    if node.args.vararg is not None:
-        kind = rng.choice(("str", "int"))
-        texts += [
-            repr(values.make(kind, "", constants, rng, size=1)) for _ in range(rng.randint(0, 3)) if not by_keyword
-        ]
-    return f"{node.name}({', '.join(texts)})"
+        return values.make(_choose(self.ranked[name], rng), name, self.constants, rng, size=size)
+
+
+def _values_of(call: str, positional: list[str]) -> Iterator[tuple[str, object]]:
+    """Yield the parameters of a call that someone wrote, with their values."""
+    node = ast.parse(call, mode="eval").body
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "list":
+        node = node.args[0]
+    if isinstance(node, ast.Call):
+        pairs = list(zip(positional, node.args, strict=False))
+        pairs += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
+        for name, argument in pairs:
+            if is_literal(argument):
+                yield name, ast.literal_eval(argument)
+
+
+def _function_calls(node: ast.FunctionDef, known: list[str], rng: random.Random) -> Callable[[int], str]:
+    arguments = _Arguments(node, 0, rng, known)
+    wrap = _wrapper(node)
+    return lambda attempt: wrap(f"{node.name}({arguments.draw(attempt)})")
+
+
+def _class_calls(node: ast.ClassDef, rng: random.Random) -> Callable[[int], str]:
+    """Return what draws a call of a method on a fresh object."""
+    maker = _maker(node)
+    made = _Arguments(maker, 1, rng) if maker is not None else None
+    methods = list(public_methods(node))
+    arguments = {}
+    for method in methods:
+        decorators = {ast.unparse(decorator) for decorator in method.decorator_list}
+        arguments[method.name] = _Arguments(method, 0 if "staticmethod" in decorators else 1, rng), decorators
+
+    def draw(attempt: int) -> str:
+        method = methods[attempt % len(methods)]
+        drawn, decorators = arguments[method.name]
+        owner = node.name
+        if not decorators & {"staticmethod", "classmethod"}:
+            owner = f"{node.name}({made.draw(attempt) if made else ''})"
+        if decorators & {"property", "functools.cached_property", "cached_property"}:
+            return f"{owner}.{method.name}"
+        return _wrapper(method)(f"{owner}.{method.name}({drawn.draw(attempt)})")
+
+    return draw
+
+
+def _maker(node: ast.ClassDef) -> ast.FunctionDef | None:
+    """Return the function whose parameters are those of making an object, as far as the class says."""
+    for part in node.body:
+        if isinstance(part, ast.FunctionDef) and part.name == "__init__":
+            return part
+    if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
+        fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and "ClassVar" not in ast.unparse(part)]
+        parameters = ", ".join(ast.unparse(part) for part in fields)
+        try:
+            made = ast.parse(f"def __init__(self, {parameters}): pass").body[0]
+        except SyntaxError:  # a field without a default after one with it: keyword-only, or inherited
+            return None
+        return made if isinstance(made, ast.FunctionDef) else None
+    return None
+
+
+def _wrapper(node: ast.FunctionDef) -> Callable[[str], str]:
+    return (lambda call: f"list({call})") if _is_generator(node) else (lambda call: call)
 
 
 def _choose(ranked: list[str], rng: random.Random) -> str:

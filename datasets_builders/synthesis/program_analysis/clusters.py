@@ -36,7 +36,7 @@ def code_ngrams(function: str) -> NDArray[np.uint64]:
     Source: StarCoder2 2.1 for the 5-grams; leaving out name and docstring is ours.
     """
     node = ast.parse(function).body[0]
-    assert isinstance(node, ast.FunctionDef)
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
     name = node.name
     for part in ast.walk(node):
         if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part) is not None:

@@ -54,6 +54,11 @@ IMPURE_BUILTINS = frozenset(
 _BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__doc__"}
 
 
+def source_lines(source: str) -> list[str]:
+    """Split a program into lines as the compiler counts them: a form feed, say, ends none."""
+    return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 @dataclass(frozen=True)
 class ExtractionLimits:
     """How large a function and its closure may be.
@@ -64,6 +69,7 @@ class ExtractionLimits:
     max_code_chars: int = 3000
     max_function_lines: int = 60
     min_function_lines: int = 2
+    max_class_lines: int = 90
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,9 @@ class FunctionSample:
     """A function with everything it needs: `code` runs on its own.
 
     `context` holds imports, constants and helpers, `function` the function itself; `code` is both. `helpers` are the
-    names of the module's own functions inside the context.
+    names of the module's own functions and classes inside the context. Of a class that is asked about, `function` is
+    the text of the class. `known_calls` are calls that people wrote: where each stands (doctest, test, call_site), and
+    its text.
     """
 
     name: str
@@ -81,6 +89,8 @@ class FunctionSample:
     context: str
     docstring: str
     helpers: tuple[str, ...] = field(default_factory=tuple)
+    is_class: bool = False
+    known_calls: tuple[tuple[str, str], ...] = ()
 
     @property
     def code(self) -> str:
@@ -122,7 +132,7 @@ class _Module:
 
     def __init__(self, source: str) -> None:
         self.tree = ast.parse(source)
-        self._lines = source.splitlines(keepends=True)
+        self._lines = source_lines(source)
         self.bindings: dict[str, list[int]] = {}
         self.postponed_annotations = False
         for index, node in enumerate(self.tree.body):
@@ -137,7 +147,7 @@ class _Module:
         """Return the statement's lines as written, decorators and inner comments included."""
         decorators = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-        return "".join(self._lines[first - 1 : node.end_lineno]).rstrip()
+        return "\n".join(self._lines[first - 1 : node.end_lineno]).rstrip()
 
     def uses(self, index: int) -> frozenset[str]:
         """Return the module-level names that statement number `index` reads, at once or when called."""
@@ -277,13 +287,16 @@ def _context(module: _Module, indices: list[int], wanted: dict[int, list[str]]) 
 
 def _extract(module: _Module, index: int, path: str, limits: ExtractionLimits) -> FunctionSample:
     node = module.tree.body[index]
-    assert isinstance(node, ast.FunctionDef)
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
     if len(module.bindings[node.name]) > 1:
         raise _Unusable("bound_more_than_once", node.name)
     num_lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    is_class = isinstance(node, ast.ClassDef)
     if num_lines < limits.min_function_lines:
         raise _Unusable("too_short", f"{num_lines} lines")
-    if num_lines > limits.max_function_lines:
+    if isinstance(node, ast.ClassDef) and not any(public_methods(node)):
+        raise _Unusable("no_methods", node.name)
+    if num_lines > (limits.max_class_lines if is_class else limits.max_function_lines):
         raise _Unusable("too_long", f"{num_lines} lines")
     indices, wanted = _closure(module, index)
     sample = FunctionSample(
@@ -294,20 +307,30 @@ def _extract(module: _Module, index: int, path: str, limits: ExtractionLimits) -
         context=_context(module, indices, wanted),
         docstring=ast.get_docstring(node) or "",
         helpers=tuple(
-            helper.name for helper in (module.tree.body[i] for i in indices) if isinstance(helper, ast.FunctionDef)
+            helper.name
+            for helper in (module.tree.body[i] for i in indices)
+            if isinstance(helper, ast.FunctionDef | ast.ClassDef)
         ),
+        is_class=is_class,
     )
     if len(sample.code) > limits.max_code_chars:
         raise _Unusable("closure_too_large", f"{len(sample.code)} characters")
     return sample
 
 
+def public_methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    """Yield the methods of a class that are meant to be called by name."""
+    for part in node.body:
+        if isinstance(part, ast.FunctionDef) and not part.name.startswith("_"):
+            yield part
+
+
 def extract_functions(
     source: str, path: str, limits: ExtractionLimits | None = None
 ) -> Iterator[FunctionSample | Refusal]:
-    """Yield every module-level function of a Python file, cut out with its closure, or the reason why not.
+    """Yield every module-level function and class of a Python file, cut out with its closure, or the reason why not.
 
-    Methods and nested functions are not looked at: their meaning depends on an object or a scope.
+    Nested functions are not looked at: their meaning depends on a scope.
 
     Args:
         source (`str`): text of the file.
@@ -326,7 +349,7 @@ def extract_functions(
     except (SyntaxError, RecursionError, ValueError) as error:
         raise ValueError(f"{path} does not parse as Python: {error}. Curate the files first.") from error
     for index, node in enumerate(module.tree.body):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
             try:
                 yield _extract(module, index, path, limits)
             except _Unusable as unusable:

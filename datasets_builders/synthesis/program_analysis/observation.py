@@ -1,11 +1,13 @@
-"""Section 2.4: what functions return, seen in the sandbox more than once.
+"""Section 2.4: what functions do, seen in the sandbox more than once.
 
 Three runs, each in fresh processes:
 
 1. candidate calls on the function as it is;
-2. the calls chosen from them, in reverse order, under another hash seed, clock, folder and environment, and the same
-   calls on every mutant; a function that answers differently depends on more than its arguments and is impure;
-3. the mutants and the check again, independently.
+2. the calls chosen from them, in reverse order, in another world (hash seed, clock, folder, environment, version of the
+   interpreter, platform; `sandbox_world`), then all in one process, forwards and backwards; and the same calls on every
+   mutant. A function that answers differently depends on more than its arguments and is impure. What the calls do line
+   by line is recorded;
+3. the calls once more, recorded too, and the mutants that failed, independently.
 
 Source: ours; the paper verifies what a model wrote, here nothing is written that was not observed.
 """
@@ -16,22 +18,32 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from datasets_builders.synthesis.program_analysis.arguments import candidate_calls
+from datasets_builders.synthesis.program_analysis.arguments import candidate_calls, known_calls
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 from datasets_builders.synthesis.program_analysis.mutation import Mutant, mutate
 from evals.execution import Executor, Limits, Program, Verdict
 
-DRIVER = Path(__file__).with_name("sandbox_driver.py").read_text(encoding="utf-8")
+_SANDBOX_FILES = {
+    name: Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("sandbox_driver.py", "sandbox_tracer.py", "sandbox_world.py")
+}
+# What runs in the sandbox: part of what a dataset hangs on.
+DRIVER = "\0".join(_SANDBOX_FILES.values())
 # A mutant may reach a draw of lots or a look at the clock that the original went past: such functions are not mutated.
 _CHANGEABLE = re.compile(r"\b(random|time|datetime|id|hash)\b")
+_IMPORTED = re.compile(r"^(?:from|import) +([A-Za-z_][\w.]*)", re.MULTILINE)
 # Of wall time, for one function's work; generous, since what it cuts off depends on how loaded the machine is.
 JOB_SECONDS = 30.0
 FAILED_CHECK = frozenset({"assertion", "raised"})
+# Exceptions that say that a call was none of those the function is for, or that a bound was met.
+_MISUSE = frozenset({"TypeError", "AttributeError", "NameError", "RecursionError", "MemoryError", "UnboundLocalError"})
+# Of a function that gave one and the same answer to this many calls there is nothing to predict.
+MIN_CALLS_OF_CONSTANT = 3
 
 
 class SandboxError(RuntimeError):
@@ -42,72 +54,126 @@ class SandboxError(RuntimeError):
 class ObservationSettings:
     """How many calls are tried and kept, and what bounds them.
 
-    `max_lines` bounds the executed lines of a call, `max_answer_chars` the length of an answer.
+    `max_lines` bounds the executed lines of a call, `max_answer_chars` the length of an answer, `max_events` and
+    `max_trace_chars` what is recorded of a call.
     """
 
     seed: int = 0
     num_candidates: int = 48
     num_calls: int = 8
     num_check_calls: int = 4
+    num_failing_calls: int = 2
+    num_changing_calls: int = 3
     num_mutants: int = 12
     max_lines: int = 20_000
     max_answer_chars: int = 200
     max_call_chars: int = 200
-    functions_per_program: int = 16
+    max_events: int = 120
+    max_trace_chars: int = 12_000
+    functions_per_program: int = 64
+
+
+@dataclass(frozen=True)
+class SeenError:
+    """An exception: its type, how a traceback ends, and the program's line that raised it (0: a library's)."""
+
+    kind: str
+    text: str
+    line: int
 
 
 @dataclass(frozen=True)
 class CallResult:
-    """What became of one call: `value` is the answer's text when `status` is "ok"."""
+    """What became of one call: `value` is the answer's text when `status` is "ok".
+
+    `changes` are the arguments that are others afterwards: position or keyword, and text. `events` is the trace, as
+    `sandbox_tracer` records it; None where it was not asked for or is too long.
+    """
 
     status: str
     value: str = ""
     steps: int = 0
     lines: tuple[int, ...] = ()
+    changes: tuple[tuple[int | str, str], ...] = ()
+    error: SeenError | None = None
+    events: list[list[Any]] | None = None
+
+    @property
+    def outcome(self) -> tuple[Any, ...]:
+        """All that the call did, as far as it can be seen from outside."""
+        return self.status, self.value, self.changes, self.error
 
 
 @dataclass
 class Job:
-    """One function's work inside the sandbox: programs, calls made on each, checks run on programs."""
+    """One function's work inside the sandbox: programs, calls made on each, checks run on programs.
+
+    `repeat` makes the calls of the first program again in one namespace, `record` their traces, `with_lines` notes
+    which lines they reached; `docstring` is one whose examples are run.
+    """
 
     units: list[str]
     calls: list[str]
     checks: list[tuple[str, str]] = field(default_factory=list)
     reverse: bool = False
     skew: bool = False
+    repeat: bool = False
+    record: bool = False
+    with_lines: bool = False
+    docstring: str = ""
 
 
 @dataclass
 class JobResult:
-    """Results by (unit, call), and by check; what is missing did not finish."""
+    """Results by (unit, call), and by check; what is missing did not finish.
+
+    `stateful` says how a call differed when it was repeated, `doctests` is passed, failed, none, or empty.
+    """
 
     calls: dict[tuple[int, int], CallResult] = field(default_factory=dict)
     checks: dict[int, CallResult] = field(default_factory=dict)
+    stateful: str = ""
+    doctests: str = ""
     finished: bool = False
 
 
 @dataclass(frozen=True)
 class ObservedCall:
-    """A call with the value it returned in every run, and the number of lines it executed."""
+    """A call that did the same in every run.
+
+    `answer` is the literal that it returned, empty where it raised `error`; `steps` the number of lines it executed;
+    `origin` where its arguments are from: doctest, test, call_site or generated; `changes` the arguments it changed;
+    `events` its trace, the same in two runs.
+    """
 
     call: str
     answer: str
     steps: int
+    origin: str = "generated"
+    changes: tuple[tuple[int | str, str], ...] = ()
+    error: SeenError | None = None
+    events: list[list[Any]] | None = None
 
 
 @dataclass(frozen=True)
 class FailingMutant:
-    """A mutant that fails the check in both runs; `values` are its answers to the calls ("" where none)."""
+    """A mutant that fails the check in both runs.
+
+    `values` are its answers to the calls ("" where none), `errors` the exceptions it raised instead ("" where none).
+    """
 
     mutant: Mutant
     values: tuple[str, ...]
+    errors: tuple[str, ...] = ()
 
 
 @dataclass
 class Observation:
     """All that was learned of a function by running it.
 
-    `impurity` says how the runs differed, or is empty. `statuses` counts what became of the candidate calls.
+    `calls` returned something, `changing_calls` changed an argument, `failing_calls` raised. `impurity` says how the
+    runs differed, or is empty. `is_constant`: every call gave the same answer. `doctests` says whether the examples of
+    the docstring hold. `statuses` counts what became of the candidate calls.
     """
 
     calls: list[ObservedCall] = field(default_factory=list)
@@ -115,10 +181,18 @@ class Observation:
     mutants: list[FailingMutant] = field(default_factory=list)
     impurity: str = ""
     statuses: Counter[str] = field(default_factory=Counter)
+    changing_calls: list[ObservedCall] = field(default_factory=list)
+    failing_calls: list[ObservedCall] = field(default_factory=list)
+    is_constant: bool = False
+    doctests: str = ""
 
 
 def run_jobs(
-    executor: Executor, jobs: Sequence[Job], settings: ObservationSettings, hash_seed: int = 0
+    executor: Executor,
+    jobs: Sequence[Job],
+    settings: ObservationSettings,
+    hash_seed: int = 0,
+    on_seconds: Callable[[float], None] | None = None,
 ) -> list[JobResult]:
     """Run jobs in the sandbox, many to a program, each in a process of its own.
 
@@ -127,6 +201,7 @@ def run_jobs(
         jobs (`Sequence[Job]`): what to run.
         settings (`ObservationSettings`): bounds.
         hash_seed (`int`): PYTHONHASHSEED of the run.
+        on_seconds (`Callable`, *optional*): told the processor time that each program used.
 
     Returns:
         `list[JobResult]`: in order. A job that kills its whole program is run again alone before it is given up.
@@ -139,12 +214,12 @@ def run_jobs(
         for start in range(0, len(jobs), settings.functions_per_program)
     ]
     results = [JobResult() for _ in jobs]
-    _run_groups(executor, jobs, groups, results, settings, hash_seed)
+    _run_groups(executor, jobs, groups, results, settings, hash_seed, on_seconds)
     # Also those of a program that was cut short by what one of its functions did.
     unfinished = [[index] for index, result in enumerate(results) if not result.finished]
     for (index,) in unfinished:
         results[index] = JobResult()
-    _run_groups(executor, jobs, unfinished, results, settings, hash_seed)
+    _run_groups(executor, jobs, unfinished, results, settings, hash_seed, on_seconds)
     return results
 
 
@@ -155,28 +230,27 @@ def _run_groups(
     results: list[JobResult],
     settings: ObservationSettings,
     hash_seed: int,
+    on_seconds: Callable[[float], None] | None,
 ) -> None:
     if not groups:
         return
     programs = []
     for group in groups:
-        payload = [
-            {
-                "units": jobs[index].units,
-                "calls": jobs[index].calls,
-                "checks": jobs[index].checks,
-                "reverse": jobs[index].reverse,
-                "skew": jobs[index].skew,
-                "max_lines": settings.max_lines,
-                "max_chars": settings.max_answer_chars,
-                "seconds": JOB_SECONDS,
-                "seed": hash_seed,
-            }
-            for index in group
-        ]
-        programs.append(
-            Program(source=DRIVER, files={"jobs.json": json.dumps(payload).encode("utf-8")}, hash_seed=hash_seed)
-        )
+        wanted = {name for index in group for unit in jobs[index].units[:1] for name in _IMPORTED.findall(unit)}
+        if any(jobs[index].docstring for index in group):
+            wanted.add("doctest")
+        bounds = {
+            "max_lines": settings.max_lines,
+            "max_chars": settings.max_answer_chars,
+            "max_events": settings.max_events,
+            "max_trace_chars": settings.max_trace_chars,
+            "seconds": JOB_SECONDS,
+            "seed": hash_seed,
+        }
+        payload = {"modules": sorted(wanted), "jobs": [vars(jobs[index]) | bounds for index in group]}
+        files = {name: text.encode() for name, text in _SANDBOX_FILES.items() if name != "sandbox_driver.py"}
+        files["jobs.json"] = json.dumps(payload).encode()
+        programs.append(Program(source=_SANDBOX_FILES["sandbox_driver.py"], files=files, hash_seed=hash_seed))
     most = max(map(len, groups))
     limits = Limits(
         wall_seconds=JOB_SECONDS * most + 10.0,
@@ -191,39 +265,86 @@ def _run_groups(
                 "Free memory and disk space, then run the same command again; it continues"
             )
         for line in execution.stdout.splitlines():
-            _record(line, group, results)
+            _record(line, group, results, on_seconds)
         if execution.verdict is Verdict.PASS and execution.output_truncated:
             for index in group:
                 results[index].finished = False
 
 
-def _record(line: str, group: list[int], results: list[JobResult]) -> None:
+def _record(line: str, group: list[int], results: list[JobResult], on_seconds: Callable[[float], None] | None) -> None:
     try:
         row: dict[str, Any] = json.loads(line)
     except ValueError:  # the last line of a program that was stopped while writing
         return
+    if "seconds" in row:
+        if on_seconds is not None:
+            on_seconds(row["seconds"])
+        return
     result = results[group[row["job"]]]
     if "done" in row:
         result.finished = True
-        return
-    call = CallResult(row["status"], row["value"], row.get("steps", 0), tuple(row.get("lines", ())))
-    if "check" in row:
-        result.checks[row["check"]] = call
+    elif "stateful" in row:
+        result.stateful = row["stateful"]
+    elif "doctests" in row:
+        result.doctests = row["doctests"]
     else:
-        result.calls[row["unit"], row["call"]] = call
+        call = CallResult(
+            row["status"],
+            row["value"],
+            row.get("steps", 0),
+            tuple(row.get("lines", ())),
+            tuple((label, text) for label, text in row.get("changes", ())),
+            SeenError(*row["error"]) if "error" in row else None,
+            row.get("events"),
+        )
+        if "check" in row:
+            result.checks[row["check"]] = call
+        else:
+            result.calls[row["unit"], row["call"]] = call
 
 
-def observe(executor: Executor, samples: Sequence[FunctionSample], settings: ObservationSettings) -> list[Observation]:
+@dataclass
+class _Work:
+    """A function on its way through the runs."""
+
+    sample: FunctionSample
+    observation: Observation
+    returning: list[ObservedCall] = field(default_factory=list)
+    changing: list[ObservedCall] = field(default_factory=list)
+    failing: list[ObservedCall] = field(default_factory=list)
+    mutants: list[Mutant] = field(default_factory=list)
+    check: str = ""
+    second: JobResult = field(default_factory=JobResult)
+
+    @property
+    def calls(self) -> list[ObservedCall]:
+        """All chosen calls; those that return come first, so that their numbers are those of `Observation.calls`."""
+        return [*self.returning, *self.changing, *self.failing]
+
+    @property
+    def programs(self) -> list[str]:
+        """The function, then its mutants."""
+        return [self.sample.code, *(with_function(self.sample, mutant.function) for mutant in self.mutants)]
+
+
+def observe(
+    executor: Executor,
+    samples: Sequence[FunctionSample],
+    settings: ObservationSettings,
+    on_seconds: Callable[[float], None] | None = None,
+) -> list[Observation]:
     """Run functions and their mutants, and keep what came out the same every time.
 
     Args:
         executor (`Executor`): the sandbox.
         samples (`Sequence[FunctionSample]`): the functions.
         settings (`ObservationSettings`): numbers and bounds.
+        on_seconds (`Callable`, *optional*): told the processor time used in the sandbox.
 
     Returns:
         `list[Observation]`: one per function, in order.
     """
+    works = [_Work(sample, Observation()) for sample in samples]
     candidates = [
         [
             call
@@ -232,41 +353,71 @@ def observe(executor: Executor, samples: Sequence[FunctionSample], settings: Obs
         ]
         for sample in samples
     ]
-    first = run_jobs(
-        executor, [Job([sample.code], calls) for sample, calls in zip(samples, candidates, strict=True)], settings
-    )
-    observations = [Observation() for _ in samples]
-    chosen = []
-    for observation, calls, result in zip(observations, candidates, first, strict=True):
-        observation.statuses.update(call.status for call in result.calls.values())
-        observation.statuses["not run"] += len(calls) - len(result.calls)
-        ok = {calls[call]: found for (_, call), found in result.calls.items() if found.status == "ok"}
-        chosen.append(_choose_calls(ok, settings.num_calls))
-    active = [index for index, calls in enumerate(chosen) if calls]
-    mutants = {index: _mutants(samples[index], settings) for index in active}
-    second = _second_run(executor, samples, chosen, mutants, active, observations, settings)
-    _third_run(executor, samples, mutants, second, observations, settings)
-    return observations
+    jobs = [Job([sample.code], calls, with_lines=True) for sample, calls in zip(samples, candidates, strict=True)]
+    first = run_jobs(executor, jobs, settings, on_seconds=on_seconds)
+    for work, calls, result in zip(works, candidates, first, strict=True):
+        _choose(work, calls, result, settings)
+    active = [work for work in works if work.calls]
+    for work in active:
+        work.mutants = _mutants(work.sample, settings) if work.check else []
+    _second_run(executor, active, settings, on_seconds)
+    _third_run(executor, [work for work in active if not work.observation.impurity], settings, on_seconds)
+    return [work.observation for work in works]
 
 
 def _mutants(sample: FunctionSample, settings: ObservationSettings) -> list[Mutant]:
-    if _CHANGEABLE.search(sample.code):
+    if sample.is_class or _CHANGEABLE.search(sample.code):
         return []
     return mutate(sample.function, settings.num_mutants, settings.seed)
 
 
-def _choose_calls(ok: dict[str, CallResult], num_calls: int) -> list[ObservedCall]:
-    """Choose calls that reach new lines and give new answers, the readable before the long."""
+def _choose(work: _Work, calls: list[str], result: JobResult, settings: ObservationSettings) -> None:
+    """Choose the calls that go on, of what the first run showed."""
+    observation = work.observation
+    observation.statuses.update(call.status for call in result.calls.values())
+    observation.statuses["not run"] += len(calls) - len(result.calls)
+    origins = known_calls(work.sample)
+    by_kind: dict[str, dict[str, CallResult]] = {"returning": {}, "changing": {}, "failing": {}}
+    for (_, number), found in sorted(result.calls.items()):
+        call = calls[number]
+        if found.status == "ok":
+            if found.changes:
+                by_kind["changing"][call] = found
+            # What a call does to its arguments is its answer, if it returns nothing.
+            if not (found.changes and found.value == "None"):
+                by_kind["returning"][call] = found
+        elif found.status == "raised" and found.error is not None and _is_telling(found.error, origins.get(call, "")):
+            by_kind["failing"][call] = found
+    returning = by_kind["returning"]
+    answers = {found.value for found in returning.values()}
+    observation.is_constant = len(answers) == 1 and len(returning) >= MIN_CALLS_OF_CONSTANT
+    work.returning = _choose_calls(returning, origins, settings.num_calls)
+    # A call that both returns something and changes an argument is run once.
+    chosen = {call.call for call in work.returning}
+    changing = {call: found for call, found in by_kind["changing"].items() if call not in chosen}
+    work.changing = _choose_calls(changing, origins, settings.num_changing_calls)
+    work.failing = _choose_calls(by_kind["failing"], origins, settings.num_failing_calls)
+    work.check = build_check(work.returning[: settings.num_check_calls])
+
+
+def _is_telling(error: SeenError, origin: str) -> bool:
+    """Return whether an exception says something about the function, and not that it was called with nonsense."""
+    return error.kind not in _MISUSE or (origin in ("doctest", "test") and error.line > 0)
+
+
+def _choose_calls(found: dict[str, CallResult], origins: dict[str, str], num_calls: int) -> list[ObservedCall]:
+    """Choose calls that people wrote, reach new lines and give new answers, the readable before the long."""
     chosen: list[ObservedCall] = []
     covered: set[int] = set()
-    answers: Counter[str] = Counter()
-    left = dict(ok)
+    answers: Counter[tuple[Any, ...]] = Counter()
+    left = dict(found)
     while left and len(chosen) < num_calls:
 
-        def merit(item: tuple[str, CallResult]) -> tuple[int, int, bool, int, str]:
+        def merit(item: tuple[str, CallResult]) -> tuple[int, bool, int, bool, int, str]:
             call, result = item
             return (
-                answers[result.value],
+                answers[result.outcome],
+                call not in origins,
                 -len(set(result.lines) - covered),
                 result.value in ("None", "True", "False", "''", "[]"),
                 (len(call) + len(result.value)) // 80,
@@ -275,12 +426,14 @@ def _choose_calls(ok: dict[str, CallResult], num_calls: int) -> list[ObservedCal
             )
 
         call, result = min(left.items(), key=merit)
-        if answers[result.value] >= 2:
+        if answers[result.outcome] >= 2:
             break
         del left[call]
-        chosen.append(ObservedCall(call, result.value, result.steps))
+        answer = result.value if result.status == "ok" else ""
+        origin = origins.get(call, "generated")
+        chosen.append(ObservedCall(call, answer, result.steps, origin, result.changes, result.error))
         covered.update(result.lines)
-        answers[result.value] += 1
+        answers[result.outcome] += 1
     return chosen
 
 
@@ -300,72 +453,103 @@ def with_function(sample: FunctionSample, function: str) -> str:
 
 def _second_run(
     executor: Executor,
-    samples: Sequence[FunctionSample],
-    chosen: list[list[ObservedCall]],
-    mutants: dict[int, list[Mutant]],
-    active: list[int],
-    observations: list[Observation],
+    works: list[_Work],
     settings: ObservationSettings,
-) -> dict[int, JobResult]:
-    jobs = []
-    for index in active:
-        programs = [samples[index].code, *(with_function(samples[index], m.function) for m in mutants[index])]
-        check = build_check(chosen[index][: settings.num_check_calls])
-        jobs.append(
-            Job(
-                programs, [call.call for call in chosen[index]], [(p, check) for p in programs], reverse=True, skew=True
-            )
+    on_seconds: Callable[[float], None] | None,
+) -> None:
+    """Run the chosen calls in another world, and the mutants; note what is impure."""
+    jobs = [
+        Job(
+            work.programs,
+            [call.call for call in work.calls],
+            [(program, work.check) for program in work.programs] if work.check else [],
+            reverse=True,
+            skew=True,
+            repeat=True,
+            record=True,
+            docstring=work.sample.docstring if ">>>" in work.sample.docstring else "",
         )
-    passed = {}
-    for index, result in zip(active, run_jobs(executor, jobs, settings, hash_seed=1), strict=True):
-        observation = observations[index]
-        observation.impurity = _difference(chosen[index], result)
-        if not observation.impurity:
-            observation.calls = chosen[index]
-            if result.checks.get(0, CallResult("not run")).status == "passed":
-                observation.check = build_check(chosen[index][: settings.num_check_calls])
-                passed[index] = result
-    return passed
+        for work in works
+    ]
+    for work, result in zip(works, run_jobs(executor, jobs, settings, 1, on_seconds), strict=True):
+        work.second = result
+        work.observation.impurity = _difference(work.calls, result) or result.stateful
+        if result.checks.get(0, CallResult("not run")).status != "passed":
+            work.check = ""
+        failing = [
+            number
+            for number in range(1, len(work.mutants) + 1)
+            if result.checks.get(number, CallResult("not run")).status in FAILED_CHECK
+        ]
+        work.mutants = [work.mutants[number - 1] for number in failing] if work.check else []
+        # Unit 0 stays, the others close up.
+        units = {0: 0, **{old: new for new, old in enumerate(failing, start=1)}}
+        result.calls = {(units[unit], call): found for (unit, call), found in result.calls.items() if unit in units}
+        result.checks = {units[unit]: found for unit, found in result.checks.items() if unit in units}
 
 
 def _difference(calls: Sequence[ObservedCall], result: JobResult) -> str:
-    """Return how a later run of the original differs from the answers, or an empty text."""
+    """Return how a later run of the original differs from the first, or an empty text."""
     for number, call in enumerate(calls):
         again = result.calls.get((0, number), CallResult("not run"))
-        if again.status != "ok" or again.value != call.answer:
+        if call.error is not None:
+            if again.error is None or again.error.kind != call.error.kind:
+                return f"{call.call} raised {call.error.text}, then {again.value or again.status}"
+        elif again.status != "ok" or again.value != call.answer or again.changes != call.changes:
             return f"{call.call} gave {call.answer}, then {again.value or again.status}"
     return ""
 
 
 def _third_run(
     executor: Executor,
-    samples: Sequence[FunctionSample],
-    mutants: dict[int, list[Mutant]],
-    second: dict[int, JobResult],
-    observations: list[Observation],
+    works: list[_Work],
     settings: ObservationSettings,
+    on_seconds: Callable[[float], None] | None,
 ) -> None:
-    jobs = []
-    for index in second:
-        programs = [samples[index].code, *(with_function(samples[index], m.function) for m in mutants[index])]
-        calls = [call.call for call in observations[index].calls]
-        jobs.append(Job(programs, calls, [(program, observations[index].check) for program in programs]))
-    for index, third in zip(second, run_jobs(executor, jobs, settings, hash_seed=2), strict=True):
-        observation = observations[index]
-        difference = _difference(observation.calls, third)
-        if not difference and third.checks.get(0, CallResult("not run")).status != "passed":
+    """Run everything once more, and keep what is the same."""
+    jobs = [
+        Job(
+            work.programs,
+            [call.call for call in work.calls],
+            [(program, work.check) for program in work.programs] if work.check else [],
+            record=True,
+            docstring=work.sample.docstring if work.second.doctests == "passed" else "",
+        )
+        for work in works
+    ]
+    for work, third in zip(works, run_jobs(executor, jobs, settings, 2, on_seconds), strict=True):
+        observation = work.observation
+        difference = _difference(work.calls, third)
+        if not difference and work.check and third.checks.get(0, CallResult("not run")).status != "passed":
             difference = "the check passed once and then failed"
         if difference:
-            observation.impurity, observation.check, observation.calls = difference, "", []
+            observation.impurity = difference
             continue
-        for number, mutant in enumerate(mutants[index], start=1):
-            runs = [run.checks.get(number, CallResult("not run")) for run in (second[index], third)]
-            if all(run.status in FAILED_CHECK for run in runs) and runs[0] == runs[1]:
-                values = tuple(_agreed(second[index], third, number, call) for call in range(len(observation.calls)))
-                observation.mutants.append(FailingMutant(mutant, values))
+        observation.check = work.check
+        observation.doctests = third.doctests or work.second.doctests
+        kept = [_with_trace(call, number, work.second, third) for number, call in enumerate(work.calls)]
+        observation.calls = [call for call in kept[: len(work.returning)] if call is not None]
+        rest = [call for call in kept[len(work.returning) :] if call is not None]
+        observation.failing_calls = [call for call in rest if call.error is not None]
+        observation.changing_calls = [call for call in (*observation.calls, *rest) if call.changes and not call.error]
+        for number, mutant in enumerate(work.mutants, start=1):
+            runs = [run.checks.get(number, CallResult("not run")) for run in (work.second, third)]
+            if runs[1].status in FAILED_CHECK and runs[0].outcome == runs[1].outcome:
+                agreed = [_agreed(work.second, third, number, call) for call in range(len(observation.calls))]
+                values = tuple(found.value if found.status == "ok" else "" for found in agreed)
+                errors = tuple(found.error.text if found.error else "" for found in agreed)
+                observation.mutants.append(FailingMutant(mutant, values, errors))
 
 
-def _agreed(second: JobResult, third: JobResult, unit: int, call: int) -> str:
+def _with_trace(call: ObservedCall, number: int, second: JobResult, third: JobResult) -> ObservedCall | None:
+    """Return the call with its trace, if two runs agree on it; None for an exception that reads differently."""
+    again, once_more = second.calls[0, number], third.calls[0, number]
+    if call.error is not None and not call.error == again.error == once_more.error:
+        return None
+    events = again.events if again.events == once_more.events else None
+    return ObservedCall(call.call, call.answer, call.steps, call.origin, call.changes, call.error, events)
+
+
+def _agreed(second: JobResult, third: JobResult, unit: int, call: int) -> CallResult:
     again, once_more = (run.calls.get((unit, call), CallResult("not run")) for run in (second, third))
-    are_same = again.status == once_more.status == "ok" and again.value == once_more.value
-    return again.value if are_same else ""
+    return again if again.outcome == once_more.outcome else CallResult("differs")

@@ -1,13 +1,13 @@
 """Section 2.4: the program that runs inside the sandbox and observes functions.
 
-Never imported by the package: its text is sent to the executor together with `jobs.json`. Every job (one function)
-runs in a child process of its own; every call in a fresh namespace, under a bound on executed lines, which does not
-depend on how loaded the machine is. One line of JSON is written per call.
+Never imported by the package: its text is sent to the executor together with `jobs.json`, `sandbox_tracer.py` and
+`sandbox_world.py`. Every job (one function) runs in a child process of its own; every call in a fresh namespace, under
+a bound on executed lines, which does not depend on how loaded the machine is. One line of JSON is written per call.
 """
 
 import ast
 import contextlib
-import datetime
+import importlib
 import io
 import json
 import os
@@ -17,51 +17,16 @@ import signal
 import sys
 import time
 
+import sandbox_world
+from sandbox_tracer import PROGRAM, LineCounter, Recorder, TooManyLines, error_text, is_literal
+
 CALL_SECONDS = 2.0  # of processor time: a backstop for calls stuck in C code; the bound on lines comes first
 MAX_SLOW_CALLS = 2
-SKEW_SECONDS = 400 * 86400 + 7 * 3600 + 11
-LITERALS = (int, float, str, bytes, bool, type(None))
-
-
-class TooManyLines(BaseException):
-    """The call executed more lines than allowed."""
+MAX_ERROR_CHARS = 200
 
 
 class TooSlow(BaseException):
     """The call took longer than the backstop allows."""
-
-
-class LineCounter:
-    """Count executed lines, and note which lines of the observed program they were."""
-
-    def __init__(self, limit):
-        self.limit, self.count, self.lines = limit, 0, set()
-
-    def __call__(self, frame, event, argument):
-        """Count a line that is about to run."""
-        if event == "line":
-            self.count += 1
-            if self.count > self.limit:
-                raise TooManyLines
-            if frame.f_code.co_filename == "<program>":
-                self.lines.add(frame.f_lineno)
-        return self
-
-
-def is_literal(value, depth=0):
-    """Return whether the value consists of built-in literals only, exact types, no NaN, no infinity."""
-    kind = type(value)
-    if kind is float:
-        return value - value == 0.0
-    if kind in LITERALS:
-        return True
-    if depth > 6:
-        return False
-    if kind in (list, tuple, set):
-        return all(is_literal(item, depth + 1) for item in value)
-    if kind is dict:
-        return all(is_literal(item, depth + 1) for pair in value.items() for item in pair)
-    return False
 
 
 def describe(value, max_chars):
@@ -84,9 +49,8 @@ def alarm(signum, frame):
     raise TooSlow
 
 
-def guarded(action, limit):
-    """Run action() under both bounds; return (status, text, counter)."""
-    counter = LineCounter(limit)
+def guarded(action, counter):
+    """Run action() under both bounds; return (status, value or text, exception)."""
     signal.setitimer(signal.ITIMER_PROF, CALL_SECONDS)
     try:
         sys.settrace(counter)
@@ -96,34 +60,135 @@ def guarded(action, limit):
             sys.settrace(None)
             signal.setitimer(signal.ITIMER_PROF, 0)
     except TooManyLines:
-        return "too_many_lines", "", counter
+        return "too_many_lines", "", None
     except TooSlow:
-        return "too_slow", "", counter
+        return "too_slow", "", None
     except AssertionError as error:
-        return "assertion", str(error)[:200], counter
+        return "assertion", error_text(error)[:MAX_ERROR_CHARS], error
     except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-        return "raised", type(error).__name__, counter
-    return "returned", result, counter
+        return "raised", type(error).__name__, error
+    return "returned", result, None
 
 
-def observe_call(program, expression, job):
-    """Run one call in a namespace of its own."""
+class Call:
+    """A call whose arguments that can be changed are bound to names, so that they can be looked at afterwards.
+
+    Args:
+        expression (`str`): `f([1], key={})`, or a call around it such as `list(f([1]))`.
+    """
+
+    def __init__(self, expression):
+        tree = ast.parse(expression, mode="eval")
+        self.arguments = []  # name in the namespace, position or keyword, code of its value
+        call = tree.body
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "list":
+            call = call.args[0]
+        if isinstance(call, ast.Call):
+            for position, argument in enumerate(call.args):
+                call.args[position] = self.bound(argument, position)
+            for keyword in call.keywords:
+                keyword.value = self.bound(keyword.value, keyword.arg)
+        self.code = compile(ast.fix_missing_locations(tree), "<call>", "eval")
+
+    def bound(self, argument, label):
+        """Return the argument, or a name for it if it can be changed."""
+        if not any(isinstance(part, ast.List | ast.Dict | ast.Set) for part in ast.walk(argument)):
+            return argument
+        name = f"_argument_{len(self.arguments)}"
+        self.arguments.append((name, label, compile(ast.Expression(argument), "<argument>", "eval")))
+        return ast.Name(name, ast.Load())
+
+    def bind(self, namespace):
+        """Put fresh arguments into a namespace; return their texts."""
+        for name, _, code in self.arguments:
+            namespace[name] = eval(code, {})
+        return [repr(namespace[name]) for name, _, _ in self.arguments]
+
+    def changes(self, namespace, before, max_chars):
+        """Return position or keyword, and text, of the arguments that were changed; None if one cannot be shown."""
+        changed = []
+        for (name, label, _), text in zip(self.arguments, before, strict=True):
+            status, now = describe(namespace[name], max_chars)
+            if status != "ok":
+                return None
+            if now != text:
+                changed.append([label, now])
+        return changed
+
+
+def observe_call(namespace, call, job, counter):
+    """Run one call in a namespace; return what came of it."""
+    before = call.bind(namespace)
+    status, value, error = guarded(lambda: eval(call.code, namespace), counter)
+    seen = {}
+    if error is not None:
+        seen["error"] = seen_error(error)
+    if status == "returned":
+        try:
+            status, value = describe(value, job["max_chars"])
+        except (Exception, RecursionError) as error:
+            status, value = "not_literal", type(error).__name__
+    if call.arguments:
+        try:
+            changes = call.changes(namespace, before, job["max_chars"])
+        except (Exception, RecursionError):
+            changes = None
+        if changes is None:
+            # What became of an argument cannot be told: nor can what the call does.
+            return {**seen, "status": "not_literal", "value": "argument", "steps": counter.count}
+        if changes:
+            seen["changes"] = changes
+    return {**seen, "status": status, "value": value, "steps": counter.count}
+
+
+def seen_error(error):
+    """Return type, text, and the program's line that raised it (0: raised inside a library function)."""
+    line, step = 0, error.__traceback__
+    while step is not None:
+        line = step.tb_lineno if step.tb_frame.f_code.co_filename == PROGRAM else 0
+        step = step.tb_next
+    return [type(error).__name__, error_text(error)[:MAX_ERROR_CHARS], line]
+
+
+def fresh_namespace(program, job):
+    """Run a program; return its namespace, or how it failed."""
     namespace = {"__name__": "program"}
+    status, value, _ = guarded(lambda: exec(program, namespace), LineCounter(job["max_lines"]))
+    return namespace if status == "returned" else f"{status} {value}".strip()
+
+
+def observe_fresh(program, call, job, is_recorded=False, with_lines=False):
+    """Run one call in a namespace of its own."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        status, value, _ = guarded(lambda: exec(program, namespace), job["max_lines"])
-        if status != "returned":
-            return {"status": "broken", "value": f"{status} {value}".strip()}
-        code = compile(expression, "<call>", "eval")
-        status, value, counter = guarded(lambda: eval(code, namespace), job["max_lines"])
-        if status == "returned":
-            try:
-                status, value = describe(value, job["max_chars"])
-            except (Exception, RecursionError) as error:
-                status, value = "not_literal", type(error).__name__
+        namespace = fresh_namespace(program, job)
+        if isinstance(namespace, str):
+            return {"status": "broken", "value": namespace}
+        limit = job["max_lines"]
+        counter = Recorder(limit, job["max_events"], job["max_trace_chars"]) if is_recorded else LineCounter(limit)
+        result = observe_call(namespace, call, job, counter)
     if printed.getvalue():
         return {"status": "prints", "value": ""}
-    return {"status": status, "value": value, "steps": counter.count, "lines": sorted(counter.lines)}
+    if with_lines:
+        result["lines"] = sorted(counter.lines)
+    if is_recorded and counter.is_whole:
+        result["events"] = counter.events
+    return result
+
+
+def observe_again(program, calls, job, results):
+    """Run all calls in one namespace, forwards and backwards; return how one of them differs from its fresh run."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        namespace = fresh_namespace(program, job)
+        if isinstance(namespace, str):
+            return namespace
+        order = [number for number in range(len(calls)) if number in results]
+        for number in (*order, *reversed(order)):
+            again = observe_call(namespace, calls[number], job, LineCounter(job["max_lines"]))
+            for name in ("status", "value", "changes"):
+                if again.get(name) != results[number].get(name):
+                    return f"{job['calls'][number]} gave {results[number].get(name)}, later {again.get(name)}"
+    return ""
 
 
 def observe_check(program, check, job):
@@ -136,65 +201,60 @@ def observe_check(program, check, job):
         exec(code, namespace)
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        status, value, _ = guarded(action, job["max_lines"] * 10)
-    return {"status": "passed" if status == "returned" else status, "value": "" if status == "returned" else value}
+        status, value, error = guarded(action, LineCounter(job["max_lines"] * 10))
+    seen = {} if error is None else {"error": seen_error(error)}
+    return {**seen, "status": "passed" if status == "returned" else status, "value": value if error else ""}
 
 
-def skew_world():
-    """Move the clock and the surroundings, so that whatever depends on them answers differently."""
-    os.environ.update(TZ="Pacific/Auckland", HOME="/elsewhere", LANG="tr_TR.UTF-8", LC_ALL="C", USER="another")
-    time.tzset()
-    sys.argv = ["another", "argument"]
-    real = {name: getattr(time, name) for name in ("time", "localtime", "gmtime", "ctime", "strftime")}
-    time.time = lambda: real["time"]() + SKEW_SECONDS
-    time.time_ns = lambda: int(time.time() * 1_000_000_000)
-    for name in ("localtime", "gmtime", "ctime"):
-        setattr(time, name, lambda seconds=None, name=name: real[name](time.time() if seconds is None else seconds))
-    time.strftime = lambda form, when=None: real["strftime"](form, time.localtime() if when is None else when)
+def observe_doctests(program, docstring, job):
+    """Run the examples of a docstring; say whether they hold, or that there are none."""
+    import doctest  # slow to import, and most functions have none
 
-    class SkewedDate(datetime.date):
-        @classmethod
-        def today(cls):
-            return cls.fromtimestamp(time.time())
+    def action():
+        namespace = {"__name__": "program"}
+        exec(program, namespace)
+        test = doctest.DocTestParser().get_doctest(docstring, namespace, "docstring", None, None)
+        if not test.examples:
+            return "none"
+        return "failed" if doctest.DocTestRunner().run(test, out=len).failed else "passed"
 
-    class SkewedDateTime(datetime.datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return cls.fromtimestamp(time.time(), tz)
-
-        @classmethod
-        def utcnow(cls):
-            return cls(*time.gmtime()[:6])
-
-        today = now
-
-    vars(datetime).update(date=SkewedDate, datetime=SkewedDateTime)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        status, value, _ = guarded(action, LineCounter(job["max_lines"] * 10))
+    return value if status == "returned" else "failed"
 
 
 def work(job, emit):
     """Observe every call of every unit of a job, then its checks."""
     if job["skew"]:
-        skew_world()
+        sandbox_world.skew()
     # Another seed in every run, the same in every build: chance shows, and shows reproducibly.
     random.seed(job["seed"])
     time.sleep = lambda seconds: None  # waiting takes no processor time, so the backstop would not end it
     signal.signal(signal.SIGPROF, alarm)
+    calls = [Call(text) for text in job["calls"]]
     slow = 0
     for unit, text in enumerate(job["units"]):
         try:
-            program = compile(text, "<program>", "exec")
+            program = compile(text, PROGRAM, "exec")
         except (SyntaxError, ValueError):
             continue
-        order = range(len(job["calls"]))
-        for call in reversed(order) if job["reverse"] else order:
-            result = observe_call(program, job["calls"][call], job)
-            emit({"unit": unit, "call": call, **result})
+        order = range(len(calls))
+        results = {}
+        for number in reversed(order) if job["reverse"] else order:
+            first = unit == 0
+            result = observe_fresh(program, calls[number], job, job["record"] and first, job["with_lines"] and first)
+            emit({"unit": unit, "call": number, **result})
+            results[number] = result
             slow += result["status"] == "too_slow"
             if slow > MAX_SLOW_CALLS or result["status"] == "broken":
                 break
+        if unit == 0 and job["repeat"] and slow <= MAX_SLOW_CALLS:
+            emit({"stateful": observe_again(program, calls, job, results)})
     for number, (text, check) in enumerate(job["checks"]):
-        program = compile(text, "<program>", "exec")
+        program = compile(text, PROGRAM, "exec")
         emit({"check": number, **observe_check(program, check, job)})
+    if job["docstring"]:
+        emit({"doctests": observe_doctests(compile(job["units"][0], PROGRAM, "exec"), job["docstring"], job)})
 
 
 def run_job(number, job, output):
@@ -212,7 +272,7 @@ def run_job(number, job, output):
             os.dup2(sink, descriptor)
         with os.fdopen(writer, "w") as stream:
             try:
-                work(job, lambda row: print(json.dumps({"job": number, **row}), file=stream, flush=True))
+                work(job, lambda row: print(json.dumps({"job": number, **row}), file=stream))
             finally:
                 stream.flush()
                 os._exit(0)
@@ -238,10 +298,16 @@ def run_job(number, job, output):
 def main():
     """Run all jobs of jobs.json one after the other."""
     with open("jobs.json", encoding="utf-8") as stream:
-        jobs = json.load(stream)
+        payload = json.load(stream)
+    for name in payload["modules"]:
+        # Children share what is imported here; what cannot be imported fails where it is used.
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
     sys.setrecursionlimit(400)
-    for number, job in enumerate(jobs):
+    for number, job in enumerate(payload["jobs"]):
         run_job(number, job, sys.stdout)
+    used = os.times()
+    print(json.dumps({"seconds": round(used[0] + used[1] + used[2] + used[3], 3)}))
 
 
 if __name__ == "__main__":

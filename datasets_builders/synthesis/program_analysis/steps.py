@@ -26,6 +26,7 @@ from datasets_builders.synthesis.program_analysis.observation import (
     Observation,
     ObservationSettings,
     ObservedCall,
+    SeenError,
     observe,
 )
 from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
@@ -93,6 +94,10 @@ class ObserveFunctions(SandboxStep):
                 "calls": [asdict(call) for call in observation.calls],
                 "check": observation.check,
                 "mutants": [asdict(mutant) for mutant in observation.mutants],
+                "changing_calls": [asdict(call) for call in observation.changing_calls],
+                "failing_calls": [asdict(call) for call in observation.failing_calls],
+                "is_constant": observation.is_constant,
+                "doctests": observation.doctests,
             }
             answers.append([doc])
         return answers
@@ -102,6 +107,7 @@ def sample_of(doc: Document) -> FunctionSample:
     """Return the function that a document of this builder carries."""
     values: dict[str, Any] = {**doc.metadata["sample"]}
     values["helpers"] = tuple(values["helpers"])
+    values["known_calls"] = tuple((origin, call) for origin, call in values["known_calls"])
     return FunctionSample(**values)
 
 
@@ -109,10 +115,22 @@ def observation_of(doc: Document) -> Observation:
     """Return what `ObserveFunctions` learned of a document's function."""
     values = doc.metadata["observation"]
     return Observation(
-        calls=[ObservedCall(**call) for call in values["calls"]],
+        calls=[_observed_call(call) for call in values["calls"]],
         check=values["check"],
-        mutants=[FailingMutant(Mutant(**mutant["mutant"]), tuple(mutant["values"])) for mutant in values["mutants"]],
+        mutants=[
+            FailingMutant(Mutant(**mutant["mutant"]), tuple(mutant["values"]), tuple(mutant["errors"]))
+            for mutant in values["mutants"]
+        ],
+        changing_calls=[_observed_call(call) for call in values["changing_calls"]],
+        failing_calls=[_observed_call(call) for call in values["failing_calls"]],
+        is_constant=values["is_constant"],
+        doctests=values["doctests"],
     )
+
+
+def _observed_call(values: dict[str, Any]) -> ObservedCall:
+    error = SeenError(**values["error"]) if values["error"] else None
+    return ObservedCall(**{**values, "error": error, "changes": tuple(map(tuple, values["changes"]))})
 
 
 class SplitFunctions(Step):

@@ -1,7 +1,7 @@
 import ast
 from collections.abc import Callable
 
-from datasets_builders.synthesis.program_analysis.arguments import candidate_calls, doctest_calls, guess_types
+from datasets_builders.synthesis.program_analysis.arguments import candidate_calls, guess_types, known_calls
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 
 Sampler = Callable[..., FunctionSample]
@@ -12,7 +12,7 @@ def test_types_come_from_annotations_defaults_names_and_use(sample_of: Sampler) 
         "def f(a: bytes, width=70, text=None, rows=(), key='', *, strict=False):\n"
         "    for row in rows:\n        key.strip()\n    return [width + 1, text.lower()]\n"
     )
-    ranked, constants = guess_types(sample)
+    ranked, constants = guess_types(ast.parse(sample.function).body[0])
     assert ranked["a"][0] == "bytes" and ranked["width"][0] == "int" and ranked["text"][0] == "str"
     assert ranked["key"][0] == "str" and ranked["strict"][0] == "bool"
     assert 1 in constants
@@ -36,7 +36,7 @@ def test_doctest_calls_come_first(sample_of: Sampler) -> None:
         'def twice(x):\n    """Double.\n\n    >>> twice(21)\n    42\n    >>> twice(y)\n    2\n    >>> y = 3\n    """\n'
         "    y = x + x\n    return y\n"
     )
-    assert doctest_calls(sample) == ["twice(21)"]
+    assert known_calls(sample) == {"twice(21)": "doctest", "twice(3)": "doctest"}
     assert candidate_calls(sample)[0] == "twice(21)"
 
 

@@ -64,7 +64,7 @@ def test_a_function_takes_along_what_it_needs_and_nothing_else() -> None:
     assert "SCALE = 3" in sample.context and "class BadValue" in sample.context and "def _half" in sample.context
     assert "re" not in [alias.name for node in ast.walk(ast.parse(sample.code)) if isinstance(node, ast.Import)
                         for alias in node.names]  # fmt: skip
-    assert sample.helpers == ("_half",)
+    assert sample.helpers == ("BadValue", "_half")
     assert sample.docstring == "Area of a circle."
     assert "# scaled, on purpose" in sample.function
 
@@ -90,8 +90,25 @@ def test_every_sample_of_real_modules_runs_on_its_own() -> None:
     assert num_samples > 30
 
 
-def test_methods_nested_functions_and_main_guards_are_left_alone() -> None:
-    assert set(found(SOURCE)) == {"_half", "area", "count"}
+def test_nested_functions_and_main_guards_are_left_alone() -> None:
+    assert set(found(SOURCE)) == {"_half", "area", "count", "BadValue", "Thing"}
+
+
+def test_classes_with_public_methods_are_taken_whole() -> None:
+    items = found(SOURCE)
+    thing, bad_value = items["Thing"], items["BadValue"]
+    assert isinstance(thing, FunctionSample) and thing.is_class
+    assert thing.code == "class Thing:\n    def method(self):\n        return 1"
+    assert isinstance(bad_value, Refusal) and bad_value.reason == "no_methods"
+
+
+@pytest.mark.parametrize("sign", ["\f", "\x1c", "\u2028", "\r"])
+def test_lines_are_those_of_the_compiler(sign: str) -> None:
+    end = "\r" if sign == "\r" else "\n"
+    source = f"x = '{'' if sign == end else sign}'{end}def f(a):{end}    b = a{end}    return b + 1{end}"
+    sample = found(source)["f"]
+    assert isinstance(sample, FunctionSample)
+    assert sample.function == "def f(a):\n    b = a\n    return b + 1"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Functions are run for real, in the sandbox."""
 
+import ast
 from collections.abc import Callable
 
 import pytest
@@ -29,6 +30,17 @@ IMPURE = {
     "folder": "from os import path\n\ndef f(n: int):\n    here = getattr(path, 'abspath')('x')\n    return here * 1\n",
     "home": "from os import path\n\ndef f(n: int):\n    home = getattr(path, 'expanduser')('~')\n    return home * 1\n",
     "time zone": "import time\n\ndef f(n: int):\n    when = time.localtime(86400)\n    return when[3] + n\n",
+    "version": "import sys\n\ndef f(n: int):\n    v = sys.version_info\n    return v[2] + n\n",
+    "version text": "from sys import version_info as v\n\ndef f(n: int):\n    t = 'x' * n\n    return t + str(v[1])\n",
+    "word size": "import sys\n\ndef f(n: int):\n    big = sys.maxsize\n    return big + n\n",
+    "byte order": "import sys\n\ndef f(n: int):\n    o = sys.byteorder\n    return o * 2 + str(n)\n",
+    "platform": "import typing\n\ndef f(n: int):\n    s = getattr(typing.sys, 'platform')\n    return s + str(n)\n",
+    "module counter": "from itertools import count\nC = count()\n\ndef f(n: int):\n    c = next(C)\n    return c + n\n",
+    "growing list": "SEEN = []\n\ndef f(n: int):\n    SEEN.append(n)\n    return len(SEEN)\n",
+    "mutable default": "def f(n: int, seen=[]):\n    seen.append(n)\n    return list(seen)\n",
+    "cache": "KNOWN = {}\n\ndef f(n: int):\n    KNOWN[n] = 1\n    return sorted(KNOWN)\n",
+    "function attribute": "def f(n: int):\n    f.calls = getattr(f, 'calls', 0) + 1\n    return f.calls + n\n",
+    "class attribute": "class Pot:\n    total = 0\n\ndef f(n: int):\n    Pot.total += n + 1\n    return Pot.total\n",
     "counter": "import re\n\ndef f(n: int):\n    re.count = getattr(re, 'count', 0) + 1\n    return re.count\n",
 }
 
@@ -47,6 +59,97 @@ def test_pure_use_of_suspicious_modules_is_kept(executor: Executor, sample_of: S
     )
     for observation in observe(executor, [sample_of(seeded), sample_of(dated)], SETTINGS):
         assert observation.calls and not observation.impurity
+
+
+def test_caches_and_rewritten_state_that_no_answer_shows_are_kept(executor: Executor, sample_of: Sampler) -> None:
+    cached = "from functools import lru_cache\n\n@lru_cache\ndef f(n: int):\n    m = n * n\n    return m + 1\n"
+    later = "import sys\n\ndef f(n: int):\n    if sys.version_info >= (3, 8):\n        return n * 2\n    return n\n"
+    for observation in observe(executor, [sample_of(cached), sample_of(later)], SETTINGS):
+        assert observation.calls and not observation.impurity
+
+
+def test_what_a_call_does_to_its_arguments_is_seen(executor: Executor, sample_of: Sampler) -> None:
+    source = "def f(items: list, n: int = 1):\n    for _ in range(2):\n        items.append(n)\n"
+    (observation,) = observe(executor, [sample_of(source)], SETTINGS)
+    assert not observation.calls, "what is returned, None, is not what the function is for"
+    assert observation.changing_calls
+    for call in observation.changing_calls:
+        given = ast.literal_eval(ast.parse(call.call, mode="eval").body.args[0])
+        ((label, text),) = call.changes
+        assert (
+            label == 0
+            and ast.literal_eval(text)[: len(given)] == given
+            and len(ast.literal_eval(text)) == len(given) + 2
+        )
+
+
+def test_exceptions_are_seen_with_the_line_that_raised_them(executor: Executor, sample_of: Sampler) -> None:
+    source = "def f(n: int):\n    if n > 2:\n        raise ValueError(f'{n} is too much')\n    return n\n"
+    (observation,) = observe(executor, [sample_of(source)], SETTINGS)
+    assert observation.calls and observation.failing_calls
+    for call in observation.failing_calls:
+        assert call.error.kind == "ValueError" and call.error.line == 3
+        assert call.error.text == f"ValueError: {ast.literal_eval(call.call[2:-1])} is too much"
+
+
+def test_constant_functions_are_marked(executor: Executor, sample_of: Sampler) -> None:
+    constant, other = observe(
+        executor,
+        [
+            sample_of("def f(n: int):\n    m = n\n    return 7\n"),
+            sample_of("def f(n: int):\n    m = n\n    return m\n"),
+        ],
+        SETTINGS,
+    )
+    assert constant.is_constant and not other.is_constant
+
+
+def test_methods_are_called_on_objects_of_their_class(executor: Executor, sample_of: Sampler) -> None:
+    source = (
+        "class Pot:\n    def __init__(self, size: int):\n        self.size = size\n        self.kept = []\n\n"
+        "    def fill(self, n: int):\n        self.kept.append(n)\n        return self.size - n\n\n"
+        "    @property\n    def double(self):\n        return self.size * 2\n"
+    )
+    (observation,) = observe(executor, [sample_of(source)], SETTINGS)
+    namespace: dict[str, object] = {}
+    exec(sample_of(source).code, namespace)
+    assert any(".fill(" in call.call for call in observation.calls)
+    assert any(call.call.endswith(".double") for call in observation.calls)
+    for call in observation.calls:
+        assert repr(eval(call.call, namespace)) == call.answer
+
+
+def test_traces_hold_calls_changes_and_results(executor: Executor, sample_of: Sampler) -> None:
+    source = "def g(a):\n    return a + 1\n\n\ndef f(n: int):\n    m = g(n)\n    m = g(m)\n    return m\n"
+    (observation,) = observe(executor, [sample_of(source)], SETTINGS)
+    call = observation.calls[0]
+    n = ast.literal_eval(call.call[2:-1])
+    assert call.events == [
+        ["call", 1, 5, "f", {"n": str(n)}],
+        ["line", 1, 6, {"m": str(n + 1)}],
+        ["call", 2, 1, "g", {"a": str(n)}],
+        ["line", 2, 2, {}],
+        ["return", 2, 2, str(n + 1)],
+        ["line", 1, 7, {"m": str(n + 2)}],
+        ["call", 2, 1, "g", {"a": str(n + 1)}],
+        ["line", 2, 2, {}],
+        ["return", 2, 2, str(n + 2)],
+        ["line", 1, 8, {}],
+        ["return", 1, 8, str(n + 2)],
+    ]
+
+
+def test_long_calls_have_no_trace(executor: Executor, sample_of: Sampler) -> None:
+    source = "def f(n: int):\n    for i in range(400):\n        n += i\n    return n\n"
+    (observation,) = observe(executor, [sample_of(source)], SETTINGS)
+    assert observation.calls and all(call.events is None for call in observation.calls)
+
+
+def test_examples_of_docstrings_are_run(executor: Executor, sample_of: Sampler) -> None:
+    texts = {"passed": ">>> f(1)\n    2", "failed": ">>> f(1)\n    3", "": "no example"}
+    source = 'def f(n: int):\n    """Say more.\n\n    {}\n    """\n    return n + 1\n'
+    samples = [sample_of(source.format(text)) for text in texts.values()]
+    assert [found.doctests for found in observe(executor, samples, SETTINGS)] == list(texts)
 
 
 def test_answers_are_what_python_returns(executor: Executor, sample_of: Sampler) -> None:

@@ -93,5 +93,5 @@ def test_a_docstring_on_the_line_of_the_signature_is_not_split() -> None:
     assert split_docstring('def f(x): "Text."; return x\n') is None
     assert split_docstring('def f(\n    x,\n) -> int:\n    "Text."\n    return x\n') == (
         'def f(\n    x,\n) -> int:\n    "Text."',
-        "def f(\n    x,\n) -> int:\n    return x",
+        "def f(\n    x,\n) -> int:\n    return x\n",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
+from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, source_lines
 from datasets_builders.synthesis.program_analysis.observation import Observation
 from datasets_builders.synthesis.program_analysis.questions.question import (
     Question,
@@ -17,7 +17,7 @@ from datasets_builders.synthesis.program_analysis.questions.question import (
 
 def docstring_questions(sample: FunctionSample, observation: Observation, limits: QuestionLimits) -> Iterator[Question]:
     """Yield a function to be written from its docstring, and a docstring from its function."""
-    parts = split_docstring(sample.function)
+    parts = None if sample.is_class else split_docstring(sample.function)
     if parts is None or not _is_worth_documenting(sample, limits):
         return
     stub, undocumented = parts
@@ -64,7 +64,7 @@ def split_docstring(function: str) -> tuple[str, str] | None:
     first, last = node.body[0].lineno, node.body[0].end_lineno or node.body[0].lineno
     if first <= _signature_end(node) or node.body[1].lineno <= last:
         return None
-    lines = function.splitlines()
+    lines = source_lines(function)
     return "\n".join(lines[:last]), "\n".join([*lines[: first - 1], *lines[last:]])
 
 

@@ -42,6 +42,10 @@ BUILDERS = {
         "datasets_builders.released.synthetic_qa:SyntheticQABuilder",
         "question-answer pairs computed from code by program analysis (section 2.4)",
     ),
+    "sql_qa": (
+        "datasets_builders.synthesis.sql.builder:SqlQABuilder",
+        "questions to generated SQLite databases, answers executed (section 2.4)",
+    ),
     "sft": (
         "datasets_builders.released.sft:SFTBuilder",
         "chat examples with a held-out split (section 3.2.3)",

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from datasets_builders.building import BuilderConfig, BuildResult, CardParts, ConfigError, Stage
 from datasets_builders.building.atomic import write_json
-from datasets_builders.building.dataset_folder import ReadRows
+from datasets_builders.building.dataset_folder import DatasetFolder, ReadRows
 from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.curation.config import DecontaminationFields
 from datasets_builders.curation.pipeline import Curation
 from datasets_builders.released.figures import figures_section, held_out_functions
 from datasets_builders.synthesis.program_analysis.extraction import ExtractionLimits
 from datasets_builders.synthesis.program_analysis.observation import DRIVER, ObservationSettings
+from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
+from datasets_builders.synthesis.program_analysis.other_languages.questions import PROMPT_FOLDER as OTHER_PROMPT_FOLDER
+from datasets_builders.synthesis.program_analysis.other_languages.running import RUNTIME_FOLDER
+from datasets_builders.synthesis.program_analysis.other_languages.toolchains import check_toolchains
 from datasets_builders.synthesis.program_analysis.questions.question import PROMPT_FOLDER, QuestionLimits
 from datasets_builders.synthesis.program_analysis.steps import (
     AskQuestions,
@@ -63,6 +67,13 @@ class SyntheticQAConfig(DecontaminationFields):
     more_inputs: list[str] = field(
         default_factory=list, metadata={"help": "further source_code datasets, read as if they were one with input"}
     )
+    program_languages: list[str] = field(
+        default_factory=lambda: ["Python", *PROGRAM_LANGUAGES],
+        metadata={
+            "help": "languages whose functions are asked about; each that the input holds needs its toolchain "
+            "(bash evals/toolchains.sh), and is an error where that is missing, so that no build depends on the machine"
+        },
+    )
     isolation: str = field(default="auto", metadata={"help": "sandbox: auto, bubblewrap, namespaces or rlimits"})
     max_code_chars: int = field(
         default=3000, metadata={"help": "longest program (a function with its closure), in characters"}
@@ -87,6 +98,9 @@ class SyntheticQAConfig(DecontaminationFields):
         for name in ("max_code_chars", "max_function_lines", "num_candidate_calls", "max_answer_chars"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        known = ("Python", *PROGRAM_LANGUAGES)
+        if unknown := [name for name in self.program_languages if name not in known]:
+            raise ConfigError(f"program_languages: {', '.join(unknown)}; known are {', '.join(known)}")
         for name in ("max_calls_per_function", "max_repairs_per_function", "num_mutants", "min_validation_calls"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 0")
@@ -135,7 +149,9 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
                 "extract",
                 [
                     ReadRows(self.input_paths),
-                    ExtractFunctions(ExtractionLimits(config.max_code_chars, config.max_function_lines)),
+                    ExtractFunctions(
+                        ExtractionLimits(config.max_code_chars, config.max_function_lines), config.program_languages
+                    ),
                 ],
                 tasks=config.num_tasks,
             ),
@@ -168,6 +184,13 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
         """Raise `ConfigError` when an input is not named, or holds no shards."""
         super().check()
         self.curation.inputs.check()
+        languages = {
+            row["language"]
+            for path in self.input_paths
+            for shard in DatasetFolder(path).shards
+            for row in shard.rows(["language"])
+        }
+        check_toolchains(sorted(languages.intersection(self.config.program_languages)))
 
     def inputs(self) -> list[str]:
         """Return a line per dataset, and what is kept out."""
@@ -176,7 +199,8 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
     def input_fingerprint(self) -> dict[str, Any]:
         """Return the hashes of the inputs, of the prompts and of the benchmarks' texts."""
         # Prompts and the sandbox program are data, which the hash of the code does not cover.
-        texts = [DRIVER, *(path.read_text(encoding="utf-8") for path in sorted(PROMPT_FOLDER.glob("*.txt")))]
+        folders = (PROMPT_FOLDER, OTHER_PROMPT_FOLDER, RUNTIME_FOLDER)
+        texts = [DRIVER, *(path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.iterdir()))]
         prompts = hashlib.sha256("\0".join(texts).encode()).hexdigest()
         return super().input_fingerprint() | self.curation.inputs.fingerprint() | {"prompts": prompts}
 

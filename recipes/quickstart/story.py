@@ -105,12 +105,16 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
     documentation = "build documentation, standing in for natural language"
     math = "build word problems, standing in for math"
     apart = f'disjoint_from=["{datasets / "sft"}"]'
+    # The other languages need compilers, which a first try should not.
+    python = "program_languages=[Python]"
     code_input, questions = f"input={datasets / 'source_code'}", f"input={datasets / 'synthetic_qa'}"
     return [
         *steps,
         builder("documentation", documentation, "2.3", *scale.builder_fields),
         builder("arithmetic", math, "3.2", f"num_documents={scale.num_math_documents}"),
-        builder("synthetic_qa", "build SyntheticQA, answers computed", "2.4", code_input, offline, *more_inputs),
+        builder(
+            "synthetic_qa", "build SyntheticQA, answers computed", "2.4", code_input, python, offline, *more_inputs
+        ),
         builder("sft", "build the SFT set", "3.2.3", questions),
         builder("dpo", "build the DPO set, verified by execution", "3.2.4", questions, apart),
     ]

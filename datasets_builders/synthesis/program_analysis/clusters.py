@@ -18,6 +18,8 @@ from datasets_builders.curation.deduplication.components import components
 from datasets_builders.curation.deduplication.near import THRESHOLD
 from datasets_builders.curation.deduplication.signatures import band_hashes, candidate_pairs, ngram_hashes, signatures
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
+from datasets_builders.synthesis.program_analysis.other_languages.alike import normalized
+from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 
 # Signatures only propose pairs, which are then compared exactly: these bands propose all but surely those that are as
 # similar as the threshold.
@@ -45,11 +47,11 @@ def code_ngrams(function: str) -> NDArray[np.uint64]:
     return ngram_hashes(" ".join(tokens).encode())
 
 
-def cluster_functions(samples: Sequence[FunctionSample]) -> list[int]:
+def cluster_functions(samples: Sequence[FunctionSample | ProgramSample]) -> list[int]:
     """Group functions that are near-duplicates or part of one another's programs.
 
     Args:
-        samples (`Sequence[FunctionSample]`): the functions.
+        samples: the functions, of any language.
 
     Returns:
         `list[int]`: for each function the index of the first function of its cluster.
@@ -63,7 +65,12 @@ def cluster_functions(samples: Sequence[FunctionSample]) -> list[int]:
         for helper in sample.helpers
         if (sample.path, helper) in places
     ]
-    ngrams = [code_ngrams(sample.function) for sample in samples]
+    ngrams = [
+        code_ngrams(sample.function)
+        if isinstance(sample, FunctionSample)
+        else ngram_hashes(normalized(sample).encode())
+        for sample in samples
+    ]
     labels = components(len(samples), [*_similar_pairs(ngrams), *with_helpers])
     first_of_label = np.unique(labels, return_index=True)[1]
     return first_of_label[labels].tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,23 +29,43 @@ from datasets_builders.synthesis.program_analysis.observation import (
     SeenError,
     observe,
 )
+from datasets_builders.synthesis.program_analysis.other_languages.documents import (
+    AnyObservation,
+    extract_from,
+    observation_from,
+    observe_in,
+    sample_from,
+    tag_of,
+)
+from datasets_builders.synthesis.program_analysis.other_languages.questions import (
+    questions_about as other_questions_about,
+)
+from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
+
+AnySample = FunctionSample | ProgramSample
 
 
 class ExtractFunctions(Step):
-    """Cut the functions of a Python file out of it, each with its closure; refused ones are removed with a reason."""
+    """Cut the functions of a file out of it, each with its closure; refused ones are removed with a reason.
+
+    Args:
+        limits (`ExtractionLimits`): sizes.
+        languages: whose files are read.
+    """
 
     name = "extract_functions"
     arity = "1:n"
 
-    def __init__(self, limits: ExtractionLimits) -> None:
+    def __init__(self, limits: ExtractionLimits, languages: Sequence[str] = ("Python",)) -> None:
         super().__init__()
-        self.limits = limits
+        self.limits, self.languages = limits, tuple(languages)
 
     def process(self, doc: Document) -> Iterator[Outcome]:
-        """Give a document per function of a Python file."""
-        if doc.metadata.get("language") != "Python":
-            yield Removed(doc, "not_python", str(doc.metadata.get("language")))
+        """Give a document per function of a file."""
+        language = str(doc.metadata.get("language"))
+        if language not in self.languages:
+            yield Removed(doc, "other_language", language)
             return
         path = str(doc.metadata.get("path", ""))
         origin = {
@@ -55,12 +75,17 @@ class ExtractFunctions(Step):
             "repository": str(doc.metadata.get("repository") or ""),
             "license": str(doc.metadata.get("license") or ""),
         }
-        for found in extract_functions(doc.text, path, self.limits):
+        for found in self._functions(doc.text, path, language):
             identifier = content_id(doc.id, found.name)
             if isinstance(found, Refusal):
                 yield Removed(Document(found.name, identifier, metadata=origin), found.reason, found.detail)
             else:
                 yield Document(found.function, identifier, metadata={**origin, "sample": asdict(found)})
+
+    def _functions(self, text: str, path: str, language: str) -> Iterator[AnySample | Refusal]:
+        if language == "Python":
+            return extract_functions(text, path, self.limits)
+        return extract_from(language, text, path, self.limits.max_code_chars, self.limits.max_function_lines)
 
 
 class ObserveFunctions(SandboxStep):
@@ -74,15 +99,31 @@ class ObserveFunctions(SandboxStep):
     """
 
     name = "observe_functions"
-    batch_size = 64
+    batch_size = 384  # of all languages together: the more of one, the fewer starts of its compiler
 
     def __init__(self, settings: ObservationSettings, isolation: str = "auto") -> None:
         super().__init__(isolation)
         self.settings = settings
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
-        """Run the functions of a batch at once, and keep what was seen of each."""
-        observations = observe(self.sandbox, [sample_of(doc) for doc in docs], self.settings)
+        """Run the functions of a batch at once, by language, and keep what was seen of each."""
+        groups: dict[str, list[int]] = {}
+        for index, doc in enumerate(docs):
+            groups.setdefault(doc.metadata["sample"].get("language", "Python"), []).append(index)
+        answers: list[Iterable[Outcome]] = [[]] * len(docs)
+        for language, indices in groups.items():
+            group = [docs[index] for index in indices]
+            for index, answer in zip(indices, self._observe(language, group), strict=True):
+                answers[index] = answer
+        return answers
+
+    def _observe(self, language: str, docs: list[Document]) -> list[Iterable[Outcome]]:
+        observations: list[AnyObservation]
+        if language == "Python":
+            observations = [*observe(self.sandbox, [sample_of(doc) for doc in docs], self.settings)]
+        else:
+            samples = [other_sample_of(doc) for doc in docs]
+            observations = [*observe_in(self.sandbox, language, samples, self.settings)]
         answers: list[Iterable[Outcome]] = []
         for doc, observation in zip(docs, observations, strict=True):
             for status, count in sorted(observation.statuses.items()):
@@ -103,8 +144,18 @@ class ObserveFunctions(SandboxStep):
         return answers
 
 
+def any_sample_of(doc: Document) -> AnySample:
+    """Return the function that a document carries, of whatever language."""
+    return sample_of(doc) if doc.metadata["sample"].get("language", "Python") == "Python" else other_sample_of(doc)
+
+
+def other_sample_of(doc: Document) -> ProgramSample:
+    """Return the function of another language than Python that a document carries."""
+    return sample_from(doc.metadata["sample"])
+
+
 def sample_of(doc: Document) -> FunctionSample:
-    """Return the function that a document of this builder carries."""
+    """Return the Python function that a document of this builder carries."""
     values: dict[str, Any] = {**doc.metadata["sample"]}
     values["helpers"] = tuple(values["helpers"])
     values["known_calls"] = tuple((origin, call) for origin, call in values["known_calls"])
@@ -160,8 +211,7 @@ class SplitFunctions(Step):
 
     def process(self, doc: Document) -> Iterator[Outcome]:
         """Keep the function until all are known; remove a copy."""
-        sample = sample_of(doc)
-        key = content_id(sample.code)
+        key = content_id(any_sample_of(doc).code)
         other = self._kept.setdefault(key, doc)
         if other is not doc:
             # The one with the smaller id stays, whatever the order of arrival.
@@ -172,7 +222,7 @@ class SplitFunctions(Step):
     def finish(self) -> Iterator[Outcome]:
         """Give every function its cluster and its split."""
         docs = sorted(self._kept.values(), key=lambda doc: doc.id)
-        samples = [sample_of(doc) for doc in docs]
+        samples = [any_sample_of(doc) for doc in docs]
         clusters = cluster_functions(samples)
         weights = [min(len(doc.metadata["observation"]["calls"]), self.max_calls) for doc in docs]
         keys = [content_id(sample.code) for sample in samples]
@@ -194,28 +244,34 @@ class AskQuestions(Step):
 
     def process(self, doc: Document) -> Iterator[Outcome]:
         """Give a document per question about a function."""
-        sample = sample_of(doc)
         num_questions = 0
-        for question in questions_about(sample, observation_of(doc), self.limits):
+        for question in self._questions(doc):
             num_questions += 1
-            yield Document(question.text, question.mid, metadata=question_row(question, sample, doc))
+            yield Document(question.text, question.mid, metadata=question_row(question, any_sample_of(doc), doc))
         if not num_questions:
             yield Removed(doc, "nothing_to_ask", "no call gave an answer, no docstring good enough")
 
+    def _questions(self, doc: Document) -> Iterator[Question]:
+        sample = any_sample_of(doc)
+        if isinstance(sample, ProgramSample):
+            return other_questions_about(sample, observation_from(doc.metadata["observation"]), self.limits)
+        return questions_about(sample, observation_of(doc), self.limits)
 
-def question_row(question: Question, sample: FunctionSample, doc: Document) -> dict[str, Any]:
+
+def question_row(question: Question, sample: AnySample, doc: Document) -> dict[str, Any]:
     """Return the columns of a question's row.
 
     Source: `mid, messages, tags, languages` are those of the released datasets; the others are ours.
     """
+    language = sample.language if isinstance(sample, ProgramSample) else "Python"
     return {
         "mid": question.mid,
         "messages": [
             {"role": "user", "content": question.prompt},
             {"role": "assistant", "content": question.content},
         ],
-        "tags": [question.kind, "python"],
-        "languages": ["Python"],
+        "tags": [question.kind, tag_of(language)],
+        "languages": [language],
         "kind": question.kind,
         "function": sample.name,
         "module": sample.module,

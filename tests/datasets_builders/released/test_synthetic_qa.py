@@ -101,7 +101,7 @@ def test_impure_functions_are_removed_and_say_why(questions) -> None:
 
 def test_every_file_and_function_is_accounted_for(questions) -> None:
     reasons = questions.result.ledger.step("extract_functions").reasons
-    assert reasons["not_python"] == 1 and reasons["error"] == 1
+    assert reasons["other_language"] == 1 and reasons["error"] == 1
     assert questions.result.ledger.step("split_functions").reasons["same_function"] >= 4
     questions.result.ledger.check()
 
@@ -185,7 +185,7 @@ def test_input_without_python_ends_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "source" / "data").mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "source" / "data" / "train_00000_of_00001.parquet")
     config = SyntheticQAConfig(output_dir=str(tmp_path / "qa"), input=str(tmp_path / "source"), decontaminate=[])
-    with pytest.raises(BuildError, match="not_python: 1"):
+    with pytest.raises(BuildError, match="other_language: 1"):
         SyntheticQABuilder(config).run()
 
 

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from datasets_builders.synthesis.program_analysis.extraction import word_list
 from datasets_builders.synthesis.program_analysis.other_languages.syntax import Edit, edited, nodes_of, tree_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _BLOCKS = frozenset(("statement_block", "block", "compound_statement"))
-_LOOPS = frozenset("""
-    for_statement for_in_statement while_statement do_statement enhanced_for_statement for_range_loop
-""".split())  # fmt: skip
-_CASES = frozenset("""
-    switch_case switch_default switch_block_statement_group case_statement expression_case default_case
-""".split())  # fmt: skip
-# Blocks that hold no statements of their own.
-_NOT_ENTERED = frozenset(("class_body", "static_initializer"))
+_LOOPS = frozenset(
+    word_list("for_statement for_in_statement while_statement do_statement enhanced_for_statement for_range_loop")
+)
+_CASES = frozenset(
+    word_list("switch_case switch_default switch_block_statement_group case_statement expression_case default_case")
+)
 
 
 def instrumented(language: str, code: str, call: str = "__step({number});") -> str:

@@ -221,9 +221,10 @@ def _uses(node: Node) -> frozenset[str]:
             used.add(text_of(part))
         elif kind == "variable_declarator" or kind.endswith(("function_declaration", "function_expression")):
             bound.update(_bound(part.child_by_field_name("name")))
-        elif kind in ("class_declaration", "class", "interface_declaration", "type_alias_declaration"):
-            bound.add(field_text(part, "name"))
-        elif kind in ("enum_declaration", "type_parameter"):
+        elif kind in ("class_declaration", "class", "interface_declaration", "type_alias_declaration") or kind in (
+            "enum_declaration",
+            "type_parameter",
+        ):
             bound.add(field_text(part, "name"))
         elif kind == "catch_clause":
             bound.update(_bound(part.child_by_field_name("parameter")))

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from datasets_builders.synthesis.program_analysis.other_languages.instrumentation import instrumented
-from datasets_builders.synthesis.program_analysis.other_languages.running import Assembly, Place, Runner, Unit
+from datasets_builders.synthesis.program_analysis.other_languages.running import (
+    RUNTIME_FOLDER,
+    Assembly,
+    Place,
+    Runner,
+    Unit,
+)
 from evals.execution import Program
 
-DRIVER = Path(__file__).with_name("runtime").joinpath("driver.js").read_text(encoding="utf-8")
+DRIVER = (RUNTIME_FOLDER / "driver.js").read_text(encoding="utf-8")
 TYPESCRIPT_MAIN = 'declare const require: any;\nrequire("./driver.js");\n'
 TYPESCRIPT_REQUIRE = "declare var require: any;\n"
 
@@ -71,4 +76,11 @@ def _code(unit: Unit) -> str:
 
 def _row(unit: Unit, max_steps: int, max_chars: int, **where: str) -> dict[str, object]:
     check = unit.check.removeprefix(TYPESCRIPT_REQUIRE)
-    return {"calls": unit.calls, "check": check, "maxSteps": max_steps, "maxChars": max_chars, "scopeOf": unit.variant_of, **where}
+    return {
+        "calls": unit.calls,
+        "check": check,
+        "maxSteps": max_steps,
+        "maxChars": max_chars,
+        "scopeOf": unit.variant_of,
+        **where,
+    }

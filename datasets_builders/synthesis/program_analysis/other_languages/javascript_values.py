@@ -81,6 +81,7 @@ _WRITTEN = {
     "integer": NUMBER, "int": NUMBER, "float": FLOAT, "Map": MAP, "Set": SET, "bigint": ValueType("choice",
     choices=("0n", "7n", "-12n", "123456789012345678901n")),
 }  # fmt: skip
+DOCUMENTED = 20  # votes of a type that the author names
 _LIST_TYPES = ("Array", "ReadonlyArray", "Iterable", "ArrayLike")
 _MATH_OPERATORS = ("-", "*", "/", "%", "**", "<<", ">>", ">>>", "&", "|", "^", "<", ">", "<=", ">=")
 
@@ -88,14 +89,12 @@ _MATH_OPERATORS = ("-", "*", "/", "%", "**", "<<", ">>", ">>>", "&", "|", "^", "
 class JavaScriptValues:
     """Types from annotations, JSDoc, defaults, use and names; values as literals of the language."""
 
-    any_types = (STRING, NUMBER, BOOLEAN, FLOAT)
+    any_types: tuple[ValueType, ...] = (STRING, NUMBER, BOOLEAN, FLOAT)
 
     def types_of(self, sample: ProgramSample) -> list[list[ValueType]]:
         """Return the likely types of each parameter, most likely first."""
         root = tree_of(sample.language, sample.function)
-        documented = dict(
-            (name, kind) for kind, name in re.findall(r"@param\s*\{([^}]*)\}\s*\[?([\w$]+)", sample.docstring)
-        )
+        documented = {name: kind for kind, name in re.findall(r"@param\s*\{([^}]*)\}\s*\[?([\w$]+)", sample.docstring)}
         return [self._types(parameter, root, documented, sample) for parameter in sample.parameters]
 
     def literal(self, value: object, kind: ValueType) -> str:
@@ -111,7 +110,7 @@ class JavaScriptValues:
             kind = type_from_text(text, sample) if text else None
             if kind is not None and kind.kind != "any":
                 is_typed |= text == parameter.type
-                votes[kind] += 20
+                votes[kind] += DOCUMENTED
         if parameter.name.startswith(("{", "[")) and not is_typed:
             return [_pattern(parameter.name)]
         if is_typed:  # the compiler refuses others
@@ -133,6 +132,8 @@ class JavaScriptValues:
             names = tuple(sorted(members))
             votes[ValueType("object", tuple(members[name] for name in names), names)] += 2 + len(names)
         ranked = sorted(votes, key=lambda kind: -votes[kind])
+        if ranked and votes[ranked[0]] >= DOCUMENTED:
+            return [ranked[0], ranked[0], *ranked[:2]]
         return [*ranked, *(kind for kind in _ANYTHING if kind not in ranked)] if len(ranked) < 2 else ranked
 
 
@@ -196,7 +197,7 @@ def _vote(node: Node, votes: defaultdict[ValueType, float], members: dict[str, V
         votes[LIST] += 0
 
 
-_CALLED = (
+_CALLED: tuple[tuple[str, ValueType], ...] = (
     ("Math.", NUMBER), ("Number.", NUMBER), ("isNaN", NUMBER), ("isFinite", NUMBER), ("Array.isArray", LIST),
     ("Array.from", LIST), ("Object.", DICTIONARY), ("parseInt", STRING), ("parseFloat", STRING),
     ("String.fromCharCode", NUMBER), ("JSON.parse", ValueType("choice", choices=('"[1, 2]"', '"{\\"a\\": 1}"', '"null"',
@@ -342,7 +343,7 @@ def literal(value: object, is_object: bool = False) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     assert isinstance(value, list)
-    if value and isinstance(value[0], tuple) or (is_object and not value):
+    if (value and isinstance(value[0], tuple)) or (is_object and not value):
         fields = ", ".join(f"{_key(key)}: {literal(item)}" for key, item in value)
         return f"{{ {fields} }}" if fields else "{}"
     return f"[{', '.join(literal(item) for item in value)}]"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from datasets_builders.synthesis.program_analysis.mutation import Mutant
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 from datasets_builders.synthesis.program_analysis.other_languages.syntax import (
     Edit,
@@ -37,17 +37,31 @@ _OPERATOR_NAMES = {
     **dict.fromkeys(("+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "++", "--"), "assignment operator"),
 }
 _WITH_OPERATORS = frozenset(
-    "binary_expression assignment_expression augmented_assignment_expression assignment_statement update_expression "
-    "inc_statement dec_statement".split()
+    [
+        "binary_expression",
+        "assignment_expression",
+        "augmented_assignment_expression",
+        "assignment_statement",
+        "update_expression",
+        "inc_statement",
+        "dec_statement",
+    ]
 )
-_NUMBERS = frozenset("number decimal_integer_literal int_literal number_literal".split())
+_NUMBERS = frozenset(["number", "decimal_integer_literal", "int_literal", "number_literal"])
 _STATEMENTS = frozenset(
-    "expression_statement assignment_statement inc_statement dec_statement if_statement throw_statement".split()
+    [
+        "expression_statement",
+        "assignment_statement",
+        "inc_statement",
+        "dec_statement",
+        "if_statement",
+        "throw_statement",
+    ]
 )
-_BLOCKS = frozenset("statement_block block compound_statement statement_list".split())
-_ARGUMENTS = frozenset("arguments argument_list".split())
-_TERNARIES = frozenset("ternary_expression conditional_expression".split())
-_NOT = frozenset("unary_expression".split())
+_BLOCKS = frozenset(["statement_block", "block", "compound_statement", "statement_list"])
+_ARGUMENTS = frozenset(["arguments", "argument_list"])
+_TERNARIES = frozenset(["ternary_expression", "conditional_expression"])
+_NOT = frozenset(["unary_expression"])
 _TWINS = {
     "min": "max", "max": "min", "Min": "Max", "Max": "Min", "floor": "ceil", "ceil": "floor", "Floor": "Ceil",
     "Ceil": "Floor", "round": "floor", "some": "every", "every": "some", "anyMatch": "allMatch",
@@ -64,6 +78,15 @@ _TWINS = {
     "padEnd": "padStart", "slice": "splice", "keys": "values", "values": "keys", "reduce": "reduceRight",
     "and": "or", "or": "and", "parseInt": "parseFloat",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A function with one faulty place: the kind of change, the whole faulty text, the changed line (from 1)."""
+
+    operator: str
+    function: str
+    line: int
 
 
 def mutate(sample: ProgramSample, num_mutants: int, seed: int) -> list[Mutant]:
@@ -149,14 +172,22 @@ def _edits(node: Node, names: list[str], types: dict[str, str]) -> Iterator[tupl
         for other in names:
             if other != text_of(node) and types[other] == types[text_of(node)]:
                 yield "wrong variable", _replace(node, other)
-    if kind in _STATEMENTS and node.parent is not None and node.parent.type in _BLOCKS:
-        if kind != "if_statement" or "return" in text_of(node) or node.child_by_field_name("alternative") is None:
-            yield "dropped statement", Edit(node.start_byte, node.end_byte, "")
+    if _is_droppable(node):
+        yield "dropped statement", Edit(node.start_byte, node.end_byte, "")
     if kind == "if_statement":
         other = node.child_by_field_name("alternative")
         inner = node.child_by_field_name("consequence")
         if other is not None and inner is not None:
             yield "dropped branch", Edit(inner.end_byte, node.end_byte, "")
+
+
+def _is_droppable(node: Node) -> bool:
+    """Return whether a whole statement may go: not an `if` that only chooses between two ways of going on."""
+    if node.type not in _STATEMENTS or node.parent is None or node.parent.type not in _BLOCKS:
+        return False
+    if node.type != "if_statement":
+        return True
+    return "return" in text_of(node) or node.child_by_field_name("alternative") is None
 
 
 def _replace(node: Node, text: str) -> Edit:

@@ -15,10 +15,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from datasets_builders.synthesis.program_analysis.mutation import Mutant
 from datasets_builders.synthesis.program_analysis.other_languages.calls import candidate_calls
 from datasets_builders.synthesis.program_analysis.other_languages.languages import ProgramLanguage
-from datasets_builders.synthesis.program_analysis.other_languages.mutation import mutate
+from datasets_builders.synthesis.program_analysis.other_languages.mutation import Mutant, mutate
 from datasets_builders.synthesis.program_analysis.other_languages.running import Seen, Unit, UnitResult, run_units
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample, Unusable
 from evals.execution import Executor
@@ -139,25 +138,25 @@ def choose_calls(answers: dict[str, Seen], num_calls: int) -> list[ObservedCall]
     covered: set[int] = set()
     counts: Counter[str] = Counter()
     left = dict(answers)
+
+    def merit(item: tuple[str, Seen]) -> tuple[int, int, bool, int, str]:
+        call, seen = item
+        return (
+            counts[seen.value],
+            -len(seen.hits - covered),
+            seen.value in call or len(seen.value) < 2,
+            (len(call) + len(seen.value)) // 80,
+            # Neither the shortest nor the longest: whatever comes first by chance.
+            hashlib.sha256(call.encode()).hexdigest(),
+        )
+
     while left and len(chosen) < num_calls:
-
-        def merit(item: tuple[str, Seen]) -> tuple[int, int, bool, int, str]:
-            call, seen = item
-            return (
-                counts[seen.value],
-                -len(seen.hits - covered),
-                seen.value in call or len(seen.value) < 2,
-                (len(call) + len(seen.value)) // 80,
-                # Neither the shortest nor the longest: whatever comes first by chance.
-                hashlib.sha256(call.encode()).hexdigest(),
-            )
-
         call, seen = min(left.items(), key=merit)
         if counts[seen.value] >= MAX_REPEATS:
             break
         del left[call]
         chosen.append(ObservedCall(call, seen.value, seen.steps))
-        covered |= seen.hits
+        covered.update(seen.hits)
         counts[seen.value] += 1
     if len(counts) == 1 and len(answers) > MAX_REPEATS:
         return []  # whatever it is called with, it says the same: nothing to predict
@@ -181,9 +180,9 @@ def _second_stage(
         texts = tuple(call.call for call in calls)
         units.append(Unit(sample, texts, checks[index], is_counted=False))
         owners.append((index, None))
-        for mutant in mutate(sample, settings.num_mutants, settings.seed):
-            units.append(Unit(sample.with_function(mutant.function), texts, checks[index], variant_of=index))
-            owners.append((index, mutant))
+        for changed in mutate(sample, settings.num_mutants, settings.seed):
+            units.append(Unit(sample.with_function(changed.function), texts, checks[index], variant_of=index))
+            owners.append((index, changed))
     results = run_units(executor, language.runner, units, settings.max_steps, settings.max_answer_chars)
     for (index, mutant), pair in zip(owners, results, strict=True):
         observation, calls = observations[index], chosen[index]
@@ -193,12 +192,18 @@ def _second_stage(
                 observation.calls = calls
                 if all(result.check == "passed" for result in pair):
                     observation.check = checks[index]
-        elif observation.check and not any(result.broken for result in pair):
-            if pair[0].check == pair[1].check and pair[0].check in FAILED_CHECK:
-                seen = [_same(pair, number) for number in range(len(calls))]
-                values = tuple(call.value if call.status == "ok" else "" for call in seen)
-                errors = tuple(call.value if call.status == "raised" else "" for call in seen)
-                observation.mutants.append(FailingMutant(mutant, values, errors))
+        elif observation.check and _fails_alike(pair):
+            seen = [_same(pair, number) for number in range(len(calls))]
+            values = tuple(call.value if call.status == "ok" else "" for call in seen)
+            errors = tuple(call.value if call.status == "raised" else "" for call in seen)
+            observation.mutants.append(FailingMutant(mutant, values, errors))
+
+
+def _fails_alike(pair: tuple[UnitResult, UnitResult]) -> bool:
+    """Return whether a changed version fails the check in both processes, and in the same way."""
+    return (
+        not any(result.broken for result in pair) and pair[0].check == pair[1].check and pair[0].check in FAILED_CHECK
+    )
 
 
 def _difference(calls: Sequence[ObservedCall], pair: tuple[UnitResult, UnitResult]) -> str:

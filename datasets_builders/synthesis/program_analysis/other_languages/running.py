@@ -11,12 +11,14 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets_builders.synthesis.program_analysis.observation import SandboxError
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
 
+RUNTIME_FOLDER = Path(__file__).with_name("runtime")
 NUM_RUNS = 2  # processes that observe a program, the second with another order, clock, zone and environment
 MAX_ROUNDS = 8
 WALL_SECONDS = 60.0

@@ -70,6 +70,9 @@ class MakePairs(Step):
         if row["kind"] not in VERIFIABLE_KINDS:
             yield Removed(doc, "nothing_to_verify_with", row["kind"])
             return
+        if row.get("languages", ["Python"]) != ["Python"]:  # whose pairs are verified by running Python
+            yield Removed(doc, "other_language", ", ".join(row["languages"]))
+            return
         by_value = row["kind"] == EXECUTION
         if not by_value and not row["check"]:
             yield Removed(doc, "nothing_to_verify_with", row["kind"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from datatrove.data import Document
@@ -131,15 +132,8 @@ class ObserveFunctions(SandboxStep):
             if observation.impurity:
                 answers.append([Removed(doc, "impure", observation.impurity)])
                 continue
-            doc.metadata["observation"] = {
-                "calls": [asdict(call) for call in observation.calls],
-                "check": observation.check,
-                "mutants": [asdict(mutant) for mutant in observation.mutants],
-                "changing_calls": [asdict(call) for call in observation.changing_calls],
-                "failing_calls": [asdict(call) for call in observation.failing_calls],
-                "is_constant": observation.is_constant,
-                "doctests": observation.doctests,
-            }
+            values = asdict(replace(observation, statuses=Counter()))
+            doc.metadata["observation"] = {key: values[key] for key in sorted(values.keys() - {"statuses", "impurity"})}
             answers.append([doc])
         return answers
 

@@ -145,13 +145,13 @@ def _vote(node: Node, votes: defaultdict[ValueType, float], members: dict[str, V
     kind = parent.type
     if kind == "member_expression" and parent.child_by_field_name("object") == node:
         name = field_text(parent, "property")
-        called = parent.parent is not None and parent.parent.type == "call_expression"
+        is_method = parent.parent is not None and parent.parent.type == "call_expression"
         if name == "length":
             votes[LIST] += 1.2
             votes[STRING] += 1
-        elif name in _TYPE_OF_METHOD and called:
+        elif name in _TYPE_OF_METHOD and is_method:
             votes[_TYPE_OF_METHOD[name]] += 3
-        elif not called:
+        elif not is_method:
             members[name] = _TYPE_OF_NAME.get(name, ValueType("any"))
         if name in ("slice", "indexOf", "includes", "concat"):
             votes[STRING] += 1.5
@@ -193,8 +193,6 @@ def _vote(node: Node, votes: defaultdict[ValueType, float], members: dict[str, V
                 votes[kind_of_argument] += 2
     elif kind in ("update_expression", "augmented_assignment_expression"):
         votes[NUMBER] += 1
-    elif kind == "instanceof":
-        votes[LIST] += 0
 
 
 _CALLED: tuple[tuple[str, ValueType], ...] = (

@@ -175,9 +175,8 @@ def _edits(node: Node, names: list[str], types: dict[str, str]) -> Iterator[tupl
     if _is_droppable(node):
         yield "dropped statement", Edit(node.start_byte, node.end_byte, "")
     if kind == "if_statement":
-        other = node.child_by_field_name("alternative")
         inner = node.child_by_field_name("consequence")
-        if other is not None and inner is not None:
+        if node.child_by_field_name("alternative") is not None and inner is not None:
             yield "dropped branch", Edit(inner.end_byte, node.end_byte, "")
 
 

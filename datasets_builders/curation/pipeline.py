@@ -121,9 +121,15 @@ class Curation(Generic[ConfigType]):
     def _limits(self, limits: Mapping[str, list[float]], name: str) -> list[Step]:
         return self._steps(QualityLimits(limits, name)) if limits else []
 
-    def decontamination(self: "Curation[DecontaminationFields]") -> list[Step]:
-        """Remove what holds a benchmark's texts; `index_benchmarks` runs before its stage."""
-        return self._steps(Decontamination(self._index_file)) if self.inputs.protected_names else []
+    def decontamination(
+        self: "Curation[DecontaminationFields]", name: str = Decontamination.name
+    ) -> list[Step]:
+        """Remove what holds a benchmark's texts; `index_benchmarks` runs before its stage.
+
+        Args:
+            name: of the step, where a builder has two of them.
+        """
+        return self._steps(Decontamination(self._index_file, name)) if self.inputs.protected_names else []
 
     def index_benchmarks(self: "Curation[DecontaminationFields]") -> None:
         """Write the index that `decontamination` reads."""

@@ -205,14 +205,16 @@ class Decontamination(Step):
 
     Args:
         path (`Path`): of a saved `BenchmarkIndex`.
+        name (`str`): of the step, where a builder has two.
 
     Source: paper 2.1; DeepSeek-Coder 2.4.
     """
 
     name = "decontamination"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = name) -> None:
         super().__init__()
+        self.name = name
         self.path = str(path)
 
     def begin(self, rank: int, world_size: int) -> None:

@@ -45,6 +45,9 @@ BUILDERS = {
     "sql_qa": (
         "datasets_builders.synthesis.sql.builder:SqlQABuilder",
         "questions to generated SQLite databases, answers executed (section 2.4)",
+    "bottom_up": (
+        "datasets_builders.synthesis.bottom_up.builder:BottomUpBuilder",
+        "problems that grow from code: knowledge extracted, evolved, asked about, answered (section 2.4.2)",
     ),
     "sft": (
         "datasets_builders.released.sft:SFTBuilder",

@@ -144,9 +144,11 @@ class Curation(Generic[ConfigType]):
         """Keep the best of equal documents."""
         return self._steps(ExactDedup())
 
-    def signatures(self, batch_size: int = SignatureWriter.batch_size) -> list[Step]:
+    def signatures(
+        self: "Curation[NearDedupFields]", batch_size: int = SignatureWriter.batch_size
+    ) -> list[Step]:
         """Write the signatures by which near-duplicates are found, in the stage before that of `near_dedup`."""
-        return self._steps(SignatureWriter(self._signature_folder, batch_size))
+        return self._steps(SignatureWriter(self._signature_folder, batch_size, self.config.near_dedup_threshold))
 
     def near_dedup(self: "Curation[NearDedupFields]") -> list[Step]:
         """Keep the best of near-duplicates; `find_clusters` runs before its stage, which it starts."""

@@ -29,7 +29,7 @@ from datasets_builders.building.steps import Arity, Merged, Outcome, Step
 from datasets_builders.curation.deduplication.components import components
 from datasets_builders.curation.deduplication.exact import best_of, preference
 from datasets_builders.curation.deduplication.signature_files import SignatureFiles, SignatureFileWriter
-from datasets_builders.curation.deduplication.signatures import NUM_BANDS, candidate_pairs, ngram_hashes, signatures
+from datasets_builders.curation.deduplication.signatures import bands_for, candidate_pairs, ngram_hashes, signatures
 
 THRESHOLD = 0.7  # StarCoder, StarCoder2
 MIN_BYTES = 50  # of shorter files a line more or less decides
@@ -42,6 +42,7 @@ class SignatureWriter(Step):
     Args:
         folder (`Path`): where; files per rank.
         batch_size (`int`): documents whose signatures are computed at once.
+        threshold (`float`): that of `find_clusters`, which decides by what pairs are found.
 
     Source: StarCoder2 2.1.
     """
@@ -50,14 +51,14 @@ class SignatureWriter(Step):
     libraries = ("rensa",)
     batch_size = 64
 
-    def __init__(self, folder: Path, batch_size: int = batch_size) -> None:
+    def __init__(self, folder: Path, batch_size: int = batch_size, threshold: float = THRESHOLD) -> None:
         super().__init__()
-        self.folder, self.batch_size = str(folder), batch_size
+        self.folder, self.batch_size, self.threshold = str(folder), batch_size, threshold
         self._writer: SignatureFileWriter | None = None
 
     def begin(self, rank: int, world_size: int) -> None:
         """Open the files of this rank."""
-        self._writer = SignatureFileWriter(Path(self.folder), rank)
+        self._writer = SignatureFileWriter(Path(self.folder), rank, bands_for(self.threshold))
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
         """Take note of a batch."""
@@ -97,7 +98,7 @@ def find_clusters(folder: Path, num_tasks: int, threshold: float = THRESHOLD) ->
     target = folder / "clusters"
     if target.is_dir():
         return
-    files = SignatureFiles(folder)
+    files = SignatureFiles(folder, bands_for(threshold)[0])
     labels = _cluster_labels(files, threshold)
     temporary = folder / "clusters.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -111,7 +112,7 @@ def _cluster_labels(files: SignatureFiles, threshold: float) -> NDArray[np.int32
     order = files.order_of_ids()
     num_files = len(files)
     labels = np.arange(num_files, dtype=np.int32)
-    for band in range(NUM_BANDS):
+    for band in range(files.num_bands):
         pairs = np.concatenate([*_similar_pairs(files, order, band, labels, threshold), np.empty((0, 2), np.int64)])
         if len(pairs):
             labels = components(num_files, labels[pairs])[labels]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from datasets_builders.building.atomic import temporary_name
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.json_lines import of_line, to_line
-from datasets_builders.curation.deduplication.signatures import NUM_BANDS, NUM_PERMUTATIONS, band_hashes
+from datasets_builders.curation.deduplication.signatures import BAND_ROWS, NUM_BANDS, NUM_PERMUTATIONS, band_hashes
 
 BLOCK_ROWS = 4096
 _SIGNATURES, _BANDS = np.dtype("<u4"), np.dtype("<u8")
@@ -30,9 +30,11 @@ class SignatureFileWriter:
     Args:
         folder (`Path`): made when missing.
         rank (`int`): in the names.
+        bands (pair of `int`): number of bands and rows of each.
     """
 
-    def __init__(self, folder: Path, rank: int) -> None:
+    def __init__(self, folder: Path, rank: int, bands: tuple[int, int] = (NUM_BANDS, BAND_ROWS)) -> None:
+        self.bands = bands
         folder.mkdir(parents=True, exist_ok=True)
         self._paths = [folder / f"{rank:05d}{suffix}" for suffix in _SUFFIXES]
         self._files: list[IO[bytes]] = [temporary_name(path).open("wb") for path in self._paths]
@@ -43,7 +45,7 @@ class SignatureFileWriter:
         signatures, _, lines = self._files
         signatures.write(found.astype(_SIGNATURES, copy=False).tobytes())
         lines.writelines(to_line(list(member)) for member in members)
-        self._block.append(band_hashes(found))
+        self._block.append(band_hashes(found, *self.bands))
         if sum(map(len, self._block)) >= BLOCK_ROWS:
             rows = np.concatenate(self._block)
             while len(rows) >= BLOCK_ROWS:
@@ -79,10 +81,11 @@ class SignatureFiles:
 
     Args:
         folder (`Path`): where `SignatureFileWriter` wrote.
+        num_bands (`int`): as it was told.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, num_bands: int = NUM_BANDS) -> None:
+        self.folder, self.num_bands = folder, num_bands
         self._lines = sorted(folder.glob(f"*{_SUFFIXES[-1]}"))
         self._signatures = [path.with_suffix(_SUFFIXES[0]) for path in self._lines]
         self._counts = [path.stat().st_size // _ROW_BYTES for path in self._signatures]
@@ -115,7 +118,7 @@ class SignatureFiles:
             with path.with_suffix(_SUFFIXES[1]).open("rb", buffering=0) as file:
                 for start in range(0, count, BLOCK_ROWS):
                     rows = min(BLOCK_ROWS, count - start)
-                    file.seek((start * NUM_BANDS + number * rows) * _BANDS.itemsize)
+                    file.seek((start * self.num_bands + number * rows) * _BANDS.itemsize)
                     hashes[at : at + rows] = np.fromfile(file, _BANDS, rows)
                     at += rows
         return hashes

@@ -66,6 +66,20 @@ def signatures(ngrams: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint32]:
     return np.array(matrix.to_rows(), np.uint32).reshape(len(ngrams), NUM_PERMUTATIONS)
 
 
+def bands_for(threshold: float) -> tuple[int, int]:
+    """Return (bands, rows) by which pairs are found that are as similar as a threshold.
+
+    The bands are as long as they may be for a pair exactly at the threshold to share one more often than not: 25 of 10
+    at 0.7, which serve every higher threshold too, 51 of 5 at 0.5.
+    """
+    if threshold >= 0.7:
+        return NUM_BANDS, BAND_ROWS
+    rows = BAND_ROWS
+    while rows > 1 and (1 - threshold**rows) ** (NUM_PERMUTATIONS // rows) > 0.5:
+        rows -= 1
+    return NUM_PERMUTATIONS // rows, rows
+
+
 def band_hashes(
     found: NDArray[np.uint32], num_bands: int = NUM_BANDS, band_rows: int = BAND_ROWS
 ) -> NDArray[np.uint64]:

@@ -18,6 +18,7 @@ from datasets_builders.curation.deduplication.signatures import (
     NUM_BANDS,
     NUM_PERMUTATIONS,
     band_hashes,
+    bands_for,
     ngram_hashes,
     signatures,
 )
@@ -65,6 +66,25 @@ def test_signatures_stay_what_they_are():
     assert found.shape == (1, 256) and found.dtype == np.uint32
     assert found[0, :4].tolist() == GOLDEN_SIGNATURE
     assert band_hashes(found)[0, :2].tolist() == GOLDEN_BANDS
+
+
+def test_a_lower_threshold_has_bands_that_find_its_pairs(tmp_path):
+    assert (bands_for(0.7), bands_for(0.9)) == ((25, 10), (25, 10))
+    for threshold in (0.3, 0.5, 0.6):
+        num_bands, rows = bands_for(threshold)
+        assert num_bands * rows <= NUM_PERMUTATIONS
+        assert 1 - (1 - threshold**rows) ** num_bands >= 0.5
+    generator = random.Random(3)
+    found = 0
+    for number in range(20):
+        words = [f"name{generator.randrange(50_000)}" for _ in range(300)]
+        texts = {"a": " ".join(words), "b": variant(words, 0.08, generator)}
+        assert 0.45 < jaccard(*(text.encode() for text in texts.values())) < 0.7
+        folder = tmp_path / str(number)
+        list(SignatureWriter(folder, threshold=0.4).run([Document(texts[name], name) for name in "ab"], 0, 1))
+        find_clusters(folder, num_tasks=1, threshold=0.4)
+        found += (folder / "clusters" / "00000.jsonl").stat().st_size > 0
+    assert found == 20
 
 
 def test_bands_are_read_as_written_however_many_files_come_at_once(tmp_path):

@@ -1,0 +1,179 @@
+"""Bottom-up synthesis: knowledge and its forms, the arithmetic, and the builder with a teacher that answers by a rule."""
+
+import itertools
+import json
+import re
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+
+from datasets_builders.asking import MalformedAnswerError
+from datasets_builders.building import ConfigError
+from datasets_builders.building.identity import content_id
+from datasets_builders.synthesis.bottom_up.builder import BottomUpBuilder, BottomUpConfig
+from datasets_builders.synthesis.bottom_up.knowledge import PRESETS, Topic, expansion_of
+from tests.openai_server import MODEL, RuleServer
+
+MODULES = "bisect.py heapq.py fnmatch.py colorsys.py keyword.py".split()
+ANSWER = "This is the answer to it, in a few words and with the code.\n\n```python\nvalue = 1\n```"
+
+
+def test_the_arithmetic_of_the_presets() -> None:
+    assert PRESETS["paper"].problems_per_seed == (7 + 1) * 5 == 40
+    assert PRESETS["card"].problems_per_seed == 7 * 10 == 70
+    assert expansion_of("paper", 2, 3).formula == "(3 + 1) x 2 = 8 problems of a seed"
+    with pytest.raises(ConfigError, match="known: paper, card"):
+        expansion_of("huge", 0, 0)
+    with pytest.raises(ConfigError, match="num_variations is -1"):
+        expansion_of("paper", -1, 0)
+
+
+def test_key_points_that_say_the_same_count_once() -> None:
+    topic = Topic.of({"topic": " Sorting  lists ", "key_points": ["It is stable.", "it is STABLE", "It takes n log n."]})
+    assert topic.as_text() == "Topic: Sorting lists\n- It is stable.\n- It takes n log n."
+    with pytest.raises(MalformedAnswerError, match="blank"):
+        Topic.of({"topic": " ", "key_points": ["x"]})
+
+
+class Teacher:
+    """Knows topics, varies them, writes problems, some of which ask; now and then says what nobody can use."""
+
+    def __init__(self) -> None:
+        self.numbers = itertools.count()
+        self.stated = 0
+
+    def __call__(self, messages: list[dict[str, str]]) -> str | int:
+        asked = messages[-1]["content"]
+        if asked.startswith("Below is a text"):
+            first = next(line for line in asked.splitlines() if "The text (" in line)
+            assert first == "The text (Python):"
+            key = content_id(asked)[:6]
+            return json.dumps({"topics": [{"topic": f"topic {key}", "key_points": [f"point {key}", "other"]}]})
+        if asked.startswith("Here is a piece of knowledge about programming: topics"):
+            count = int(re.search(r"Write (\d+) variations", asked)[1])
+            return json.dumps({"variations": [
+                {"topic": f"variation {number} of {content_id(asked)[:6]}", "key_points": ["it goes deeper"]}
+                for number in range(count)
+            ]})  # fmt: skip
+        if asked.startswith("Here is a piece of knowledge about programming."):
+            count = int(re.search(r"Write (\d+) problems", asked)[1])
+            key = content_id(asked)[:8]
+            problems = [
+                f"Write a function `f_{key}_{number}` that returns the number of {key[number % 8]} in the list of the shelf."
+                for number in range(count)
+            ]
+            problems[-1] = f"How would you write the function g_{key} that is told to count to {key}?"
+            return json.dumps({"problems": problems})
+        if asked.startswith("The following problem is put as a question"):
+            self.stated += 1
+            found = re.search(r"g_(\w{8})", asked)[1]
+            return f"Write the function g_{found} that is told to count to {found} in a loop." if found[0] < "e" else "Why?"
+        if asked.startswith("Your answer could not be used"):
+            return "Still a question?"
+        return ANSWER
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("seeds")
+    (folder / "data").mkdir()
+    stdlib = Path(sysconfig.get_path("stdlib"))
+    texts = {name: (stdlib / name).read_text("utf-8") for name in MODULES}
+    texts["copy_of_bisect.py"] = texts["bisect.py"].replace("insort", "put_in")
+    rows = [
+        {"id": content_id(name, text), "content": text, "path": name, "repository": "cpython", "language": "Python",
+         "license": "PSF-2.0"}
+        for name, text in texts.items()
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "train_00000_of_00001.parquet")
+    (folder / "README.md").write_text("---\nlicense: other\nlicense_name: psf-2.0\n---\n# Seeds\n")
+    return folder
+
+
+def config_of(folder: Path, seeds: Path, url: str, **fields: Any) -> BottomUpConfig:
+    return BottomUpConfig(**{
+        "output_dir": str(folder),
+        "input": str(seeds),
+        "teachers": [{"model": MODEL, "base_url": url}],
+        "num_variations": 2,
+        "num_unique_problems": 3,
+        "natural_languages": {"en": 1},
+        "num_tasks": 2,
+        "decontaminate": [],
+        "min_neighbor_distance": 0,
+    } | fields)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, seeds: Path) -> tuple[BottomUpConfig, dict[str, Any], RuleServer]:
+    with RuleServer(Teacher()) as server:
+        config = config_of(tmp_path_factory.mktemp("bottom_up") / "dataset", seeds, server.url)
+        result = BottomUpBuilder(config).run()
+    return config, {step.name: step for step in result.ledger.steps}, server
+
+
+def test_seeds_become_knowledge_variations_and_problems_by_the_arithmetic(built) -> None:
+    _, ledger, _ = built
+    assert ledger["read_rows"].output == len(MODULES) + 1
+    assert ledger["seed_dedup"].output == len(MODULES)  # the copy is merged
+    assert ledger["extract_knowledge"].output == len(MODULES)
+    assert ledger["evolve_knowledge"].output == 2 * len(MODULES)
+    assert ledger["write_problems"].output == (3 + 1) * 2 * len(MODULES)
+    assert set(ledger["state_problems"].reasons) <= {"malformed_answer"}
+
+
+def test_rows_are_statements_that_name_their_seed(built, seeds: Path) -> None:
+    config, *_ = built
+    known = {row["id"]: row["path"] for row in pq.read_table(next(seeds.glob("data/*"))).to_pylist()}
+    dataset = load_dataset(config.output_dir, split="train")
+    assert dataset.column_names[:4] == ["mid", "messages", "tags", "languages"]
+    assert len(dataset) >= 25
+    for row in dataset:
+        assert known[row["seed"]] == row["seed_path"]
+        assert (row["license"], row["repository"], row["kind"]) == ("PSF-2.0", "cpython", "bottom_up")
+        assert row["topic"].startswith("variation ") and row["languages"] == ["Python"]
+        assert "?" not in row["messages"][0]["content"] and row["messages"][1]["content"] == ANSWER
+
+
+def test_the_card_reports_the_arithmetic(built) -> None:
+    config, *_ = built
+    card = (Path(config.output_dir) / "README.md").read_text()
+    assert "(3 + 1) x 2 = 8 problems of a seed" in card
+    assert f"| problems ((3 + 1) x 2 = 8 problems of a seed) | {8 * len(MODULES)} | {8 * len(MODULES)} |" in card
+    assert "license_name: psf-2.0" in card
+
+
+def test_only_problems_that_ask_are_asked_to_be_stated(built) -> None:
+    _, ledger, server = built
+    asked = [body["messages"][0]["content"] for body in server.asked if len(body["messages"]) == 1]
+    assert sum(text.startswith("The following problem") for text in asked) == 2 * len(MODULES)
+    assert sum("response_format" in body for body in server.asked) == len(MODULES) * (1 + 1 + 2)
+
+
+def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(built, seeds: Path, tmp_path: Path) -> None:
+    config, *_ = built
+    again = config_of(
+        tmp_path / "again", seeds, "http://127.0.0.1:9/v1", workers=2, answers_dir=f"{config.output_dir}/.answers"
+    )
+    BottomUpBuilder(again).run()
+    shards = [next(Path(folder).glob("data/*.parquet")).read_bytes() for folder in (config.output_dir, again.output_dir)]
+    assert shards[0] == shards[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"preset": "both"}, "known: paper, card"),
+        ({"natural_languages": {"fr": 1}}, "unknown 'fr'"),
+        ({"seed_fraction": 0}, "seed_fraction is 0"),
+        ({"min_seed_chars": 900, "max_seed_chars": 800}, "the first at most the second"),
+    ],
+)
+def test_wrong_fields_are_told(fields: dict[str, Any], told: str, seeds: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=told):
+        config_of(tmp_path, seeds, "http://127.0.0.1:9/v1", **fields)

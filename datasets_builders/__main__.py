@@ -49,6 +49,10 @@ BUILDERS = {
         "datasets_builders.synthesis.bottom_up.builder:BottomUpBuilder",
         "problems that grow from code: knowledge extracted, evolved, asked about, answered (section 2.4.2)",
     ),
+    "top_down": (
+        "datasets_builders.synthesis.top_down.builder:TopDownBuilder",
+        "problems from trees of knowledge that titles of books grow into (section 2.4.2)",
+    ),
     "sft": (
         "datasets_builders.released.sft:SFTBuilder",
         "chat examples with a held-out split (section 3.2.3)",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def names_of(values: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
-@dataclass
+@dataclasses.dataclass
 class Leaf:
     """A place of a book that has no finer ones, with what is learnt there.
 
@@ -100,7 +100,7 @@ class Leaf:
     """
 
     path: list[str]
-    knowledge: list[tuple[str, list[str]]] = field(default_factory=list)
+    knowledge: list[tuple[str, list[str]]] = dataclasses.field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -116,7 +116,7 @@ class Leaf:
                 yield [*self.path, point]
 
 
-@dataclass
+@dataclasses.dataclass
 class Tree:
     """The knowledge of one book.
 
@@ -124,6 +124,7 @@ class Tree:
         title (`str`): of the book.
         language (`str`): programming language, by Linguist's name; may be empty.
         natural_language (`str`): in which its names are.
+        field (`str`): group of titles that it belongs to; may be empty.
         leaves (list of `Leaf`): in reading order.
         teachers (list of `str`): models that wrote it.
     """
@@ -131,8 +132,9 @@ class Tree:
     title: str
     language: str = ""
     natural_language: str = "en"
-    leaves: list[Leaf] = field(default_factory=list)
-    teachers: list[str] = field(default_factory=list)
+    field: str = ""
+    leaves: list[Leaf] = dataclasses.field(default_factory=list)
+    teachers: list[str] = dataclasses.field(default_factory=list)
 
     @classmethod
     def of(cls, value: Any) -> Tree:
@@ -152,6 +154,7 @@ class Tree:
                 _text(value["title"]),
                 _text(value.get("language", "")),
                 _text(value.get("natural_language", "en")),
+                _text(value.get("field", "")),
                 leaves,
                 [_text(name) for name in value.get("teachers", [])],
             )
@@ -188,7 +191,7 @@ def described(path: Sequence[str], num_place_names: int) -> str:
 def write_trees(folder: Path, trees: Sequence[Tree]) -> None:
     """Write trees as JSON and as a page to look at, each whole or not at all."""
     texts = {
-        TREES_FILE: json.dumps([asdict(tree) for tree in trees], ensure_ascii=False, indent=1) + "\n",
+        TREES_FILE: json.dumps([dataclasses.asdict(tree) for tree in trees], ensure_ascii=False, indent=1) + "\n",
         PAGE_FILE: trees_page(trees),
     }
     for name, text in texts.items():

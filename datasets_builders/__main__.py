@@ -45,6 +45,10 @@ BUILDERS = {
     "sql_qa": (
         "datasets_builders.synthesis.sql.builder:SqlQABuilder",
         "questions to generated SQLite databases, answers executed (section 2.4)",
+    "magpie": (
+        "datasets_builders.synthesis.magpie.builder:MagpieBuilder",
+        "conversations about code that aligned models write by themselves (section 2.4.1)",
+    ),
     "bottom_up": (
         "datasets_builders.synthesis.bottom_up.builder:BottomUpBuilder",
         "problems that grow from code: knowledge extracted, evolved, asked about, answered (section 2.4.2)",

@@ -121,9 +121,7 @@ class Curation(Generic[ConfigType]):
     def _limits(self, limits: Mapping[str, list[float]], name: str) -> list[Step]:
         return self._steps(QualityLimits(limits, name)) if limits else []
 
-    def decontamination(
-        self: "Curation[DecontaminationFields]", name: str = Decontamination.name
-    ) -> list[Step]:
+    def decontamination(self: "Curation[DecontaminationFields]", name: str = Decontamination.name) -> list[Step]:
         """Remove what holds a benchmark's texts; `index_benchmarks` runs before its stage.
 
         Args:
@@ -144,9 +142,7 @@ class Curation(Generic[ConfigType]):
         """Keep the best of equal documents."""
         return self._steps(ExactDedup())
 
-    def signatures(
-        self: "Curation[NearDedupFields]", batch_size: int = SignatureWriter.batch_size
-    ) -> list[Step]:
+    def signatures(self: "Curation[NearDedupFields]", batch_size: int = SignatureWriter.batch_size) -> list[Step]:
         """Write the signatures by which near-duplicates are found, in the stage before that of `near_dedup`."""
         return self._steps(SignatureWriter(self._signature_folder, batch_size, self.config.near_dedup_threshold))
 

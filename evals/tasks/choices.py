@@ -98,8 +98,8 @@ class CEval(Choices):
     name = "ceval"
     title = "1,346 questions of 52 subjects in Chinese, 5-shot, validation split"
     source = CEVAL
-    heading = "以下是中国关于{subject}的单项选择题，请选出其中的正确答案。"  # noqa: RUF001
-    answer_mark = "答案："  # noqa: RUF001
+    heading = "以下是中国关于{subject}的单项选择题，请选出其中的正确答案。"
+    answer_mark = "答案："
     continuation = "{letter}"
 
     def load(self, data_dir: Path | None) -> tuple[list[Row], str]:
@@ -112,8 +112,8 @@ class Cmmlu(Choices):
     name = "cmmlu"
     title = "11,582 questions of 67 subjects in Chinese, 5-shot"
     source = CMMLU
-    heading = "以下是关于{subject}的单项选择题，请直接给出正确答案的选项。"  # noqa: RUF001
-    answer_mark = "答案："  # noqa: RUF001
+    heading = "以下是关于{subject}的单项选择题，请直接给出正确答案的选项。"
+    answer_mark = "答案："
     continuation = "{letter}"
 
     def load(self, data_dir: Path | None) -> tuple[list[Row], str]:

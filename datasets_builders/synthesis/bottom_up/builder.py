@@ -49,7 +49,9 @@ class BottomUpConfig(SynthesisFields):
     )
     preset: str = field(
         default="paper",
-        metadata={"help": "paper: (7 + 1) problems of each of 5 variations; card: 10 of each of 7, as the released set"},
+        metadata={
+            "help": "paper: (7 + 1) problems of each of 5 variations; card: 10 of each of 7, as the released set"
+        },
     )
     num_variations: int = field(default=0, metadata={"help": "variations of a seed's knowledge; 0: the preset's"})
     num_unique_problems: int = field(default=0, metadata={"help": "unique problems of a variation; 0: the preset's"})
@@ -224,14 +226,14 @@ class SeedDedup(NearDedup):
 
 
 _READING = (
-    "The paper says (K + 1) x N, its released dataset's card seven sets with ten questions each. Here the + 1 is a problem "
-    "that tests a variation in the most direct way, beside K others."
+    "The paper says (K + 1) x N, its released dataset's card seven sets with ten questions each. Here the + 1 is a "
+    "problem that tests a variation in the most direct way, beside K others."
 )
 
 _DESCRIPTION = """
-Problems that grow from seeds, which are pieces of code and text about code: a teacher names the topics of a seed with their
-key points, writes variations of that knowledge, writes problems about each variation, puts questions as statements, and
-answers. Every row names its seed, the topic and the teachers.
+Problems that grow from seeds, which are pieces of code and text about code: a teacher names the topics of a seed with
+their key points, writes variations of that knowledge, writes problems about each variation, puts questions as
+statements, and answers. Every row names its seed, the topic and the teachers.
 
 Nobody checked that the answers are right. Their code was parsed where its language has a grammar (`syntax`).
 """

@@ -29,12 +29,15 @@ MAX_SIMILARITY = 0.95
 MAX_GROWTH, GROWTH_CHARACTERS = 3.0, 1500
 COMPARED_CHARACTERS = 2000  # difflib's time grows with the square
 _TELLS = re.compile(
-    r"(?:re-?written|evolved|given|original|harder|new|modified) (?:prompt|instruction|question|problem|version)\s*[#*]*\s*[:：]"
-    r"|#\s*(?:rewritten|given|new|created) prompt|\bthe original (?:problem|question|prompt)\b|(?:改写|重写)后的(?:问题|题目|指令)",
+    r"(?:re-?written|evolved|given|original|harder|new|modified) (?:prompt|instruction|question|problem|version)"
+    r"\s*[#*]*\s*[:：]|#\s*(?:rewritten|given|new|created) prompt|\bthe original (?:problem|question|prompt)\b"
+    r"|(?:改写|重写)后的(?:问题|题目|指令)",
     re.I,
 )
 _SOLUTION_HEAD = re.compile(r"(?m)^[#* ]*(?:solution|answer|explanation|解答|答案|解法)[* ]*(?:[:：]|$)", re.I)
-_LABEL = re.compile(r"\A[#* ]*(?:(?:new|harder|rewritten|evolved) )?(?:problem|question|prompt|问题|题目)[#* ]*[:：][#* ]*", re.I)
+_LABEL = re.compile(
+    r"\A[#* ]*(?:(?:new|harder|rewritten|evolved) )?(?:problem|question|prompt|问题|题目)[#* ]*[:：][#* ]*", re.I
+)
 
 
 def draw_method(seed: int, key: str, weights: Mapping[str, float] = METHODS) -> str:
@@ -73,7 +76,7 @@ def parse_composed(text: str) -> tuple[str, str]:
     """Return (problem, solution) of an answer with the two marks, each once and on a line of its own.
 
     Raises:
-        MalformedAnswerError: marks are missing or twice there, a part is empty, or the problem shows the solution's code.
+        MalformedAnswerError: marks are missing or twice there, in the wrong order, or a part is empty.
     """
     lines = [line.strip().strip("*# ") for line in text.splitlines()]
     if lines.count(PROBLEM_MARK) != 1 or lines.count(SOLUTION_MARK) != 1:

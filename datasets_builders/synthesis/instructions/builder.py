@@ -1,4 +1,4 @@
-"""Section 2.4: what the builders of synthesized instructions share beside their steps: columns, prompts, card, samples."""
+"""Section 2.4: what the builders of synthesized instructions share beside their steps: columns, card, samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from datasets_builders.asking import Ask, AskingBuilder, TeacherFields
-from datasets_builders.building.builder import Builder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import digest
 from datasets_builders.building.stages import BuildResult
@@ -100,7 +99,10 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
             "Teachers": self._teachers(),
             "Prompts": "\n".join(
                 ["| file | sha256 |", "| --- | --- |"]
-                + [f"| `{path.parent.parent.name}/{path.name}` | `{file_digest(path)[:16]}` |" for path in self.prompt_files]
+                + [
+                    f"| `{path.parent.parent.name}/{path.name}` | `{file_digest(path)[:16]}` |"
+                    for path in self.prompt_files
+                ]
             ),
         }
 

@@ -8,12 +8,13 @@ from datasets_builders.languages.detection import language_named
 _FENCE = re.compile(r"^(?P<indent>[ ]{0,12})(?P<fence>`{3,}|~{3,})[ ]*(?P<info>[^`\n]*)$")
 # Names that people write behind a fence and Linguist does not know by that name.
 _MORE_NAMES = {
-    "py": "Python", "python3": "Python", "js": "JavaScript", "node": "JavaScript", "jsx": "JavaScript", "mjs": "JavaScript",
-    "ts": "TypeScript", "cpp": "C++", "cxx": "C++", "cc": "C++", "csharp": "C#", "cs": "C#", "golang": "Go", "rs": "Rust",
-    "kt": "Kotlin", "rb": "Ruby", "pl": "Perl", "sh": "Shell", "bash": "Shell", "zsh": "Shell", "console": "ShellSession",
-    "ps1": "PowerShell", "psql": "SQL", "mysql": "SQL", "postgresql": "SQL", "sqlite": "SQL", "tsql": "TSQL",
-    "plsql": "PLSQL", "objc": "Objective-C", "hs": "Haskell", "jl": "Julia", "yml": "YAML", "md": "Markdown",
-    "make": "Makefile", "docker": "Dockerfile", "vb": "Visual Basic .NET",
+    "py": "Python", "python3": "Python", "js": "JavaScript", "node": "JavaScript", "jsx": "JavaScript",
+    "mjs": "JavaScript", "ts": "TypeScript", "cpp": "C++", "cxx": "C++", "cc": "C++", "csharp": "C#", "cs": "C#",
+    "golang": "Go", "rs": "Rust", "kt": "Kotlin", "rb": "Ruby", "pl": "Perl", "sh": "Shell", "bash": "Shell",
+    "zsh": "Shell", "console": "ShellSession", "ps1": "PowerShell", "psql": "SQL", "mysql": "SQL",
+    "postgresql": "SQL", "sqlite": "SQL", "tsql": "TSQL", "plsql": "PLSQL", "objc": "Objective-C", "hs": "Haskell",
+    "jl": "Julia", "yml": "YAML", "md": "Markdown", "make": "Makefile", "docker": "Dockerfile",
+    "vb": "Visual Basic .NET",
 }  # fmt: skip
 _PLAIN = frozenset({"", "text", "txt", "plaintext", "plain", "output", "console", "none"})
 

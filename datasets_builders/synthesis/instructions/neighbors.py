@@ -87,7 +87,7 @@ def nearest(texts: Sequence[str], threshold: float) -> tuple[NDArray[np.float64]
         np.minimum.at(distances, rows, 1 - similarity)
         close = (1 - similarity < threshold) & (others < rows)
         pairs += zip(rows[close].tolist(), others[close].tolist(), strict=True)
-    return np.round(np.clip(distances, 0, 1), 4), sorted(pairs)
+    return np.asarray(np.round(np.clip(distances, 0, 1), 4), np.float64), sorted(pairs)
 
 
 class NeighborFilter(Step):

@@ -1,4 +1,4 @@
-"""Section 2.4: the rows of a dataset that teachers wrote: the released columns first, then where each row comes from."""
+"""Section 2.4: the rows of a dataset that teachers wrote: the released columns, then where a row comes from."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ def write_samples(folder: Path, num_samples: int = NUM_SAMPLES) -> Path:
     Returns:
         `Path`: of the page, which is never published.
     """
+
     def place(row: dict[str, object]) -> str:
         return hashlib.sha256(str(row["mid"]).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Section 2.4: the data cleaning pipeline of synthesized instructions: rules on instructions and answers, syntax, rows."""
+"""Section 2.4: the cleaning of synthesized instructions: rules on instructions and answers, syntax, rows."""
 
 from __future__ import annotations
 

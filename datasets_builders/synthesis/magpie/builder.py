@@ -146,7 +146,9 @@ class MagpieBuilder(SynthesisBuilder[MagpieConfig]):
         told = []
         for name, template in self.templates.items():
             found = template.pre_query("SYSTEM")
-            told.append(f"chat template of {name}: system prompt in {found.system_place}, cut at {found.prompt[-40:]!r}")
+            told.append(
+                f"chat template of {name}: system prompt in {found.system_place}, cut at {found.prompt[-40:]!r}"
+            )
         return [*super().inputs(), *told]
 
     def input_fingerprint(self) -> dict[str, Any]:
@@ -167,10 +169,10 @@ class MagpieBuilder(SynthesisBuilder[MagpieConfig]):
 
 
 _DESCRIPTION = """
-Question-answer pairs about code that aligned language models wrote by themselves, after Magpie (Xu et al., 2024): a model
-is given the head of a user's turn in its own chat template, behind a system prompt that names one of six kinds of
-conversations (code from a description, tests, explanation, repair, refactoring, execution predicted), and goes on with
-the user's message; then it answers that message, greedily.
+Question-answer pairs about code that aligned language models wrote by themselves, after Magpie (Xu et al., 2024): a
+model is given the head of a user's turn in its own chat template, behind a system prompt that names one of six kinds
+of conversations (code from a description, tests, explanation, repair, refactoring, execution predicted), and goes on
+with the user's message; then it answers that message, greedily.
 
 Nobody checked that the answers are right. Their code was parsed where its language has a grammar (`syntax`).
 """

@@ -20,7 +20,9 @@ _ROLE = r"(?:assistant|ASSISTANT|Assistant|model|HUMAN|user|User|USER|Human|syst
 # A role's name that stands alone in its line, or glued behind the sentence as left-out special tokens leave it.
 _ROLE_LINE = re.compile(rf"(?m)^[ \t#*]*{_ROLE}[ \t*]*:?[ \t]*$")
 _GLUED_ROLE = re.compile(r"(?<=[.?!。？！`)\]])(?:assistant|ASSISTANT|model)(?=\n|\Z)")
-_ROLE_PREFIX = re.compile(rf"\A[ \t#*]*(?:{_ROLE}|Instruction|Question|Prompt|Query|指令|问题)[ \t*]*[:：][ \t*]*(?=\S)", re.I)
+_ROLE_PREFIX = re.compile(
+    rf"\A[ \t#*]*(?:{_ROLE}|Instruction|Question|Prompt|Query|指令|问题)[ \t*]*[:：][ \t*]*(?=\S)", re.I
+)
 _ANSWER_TURN = re.compile(r"(?m)^[ \t#*]*(?:Assistant|ASSISTANT|Answer|Response|AI|回答|答案|助手)[ \t*]*[:：]")
 # The model took up the other role: it answers what nobody asked.
 _ANSWERS = re.compile(

@@ -21,7 +21,9 @@ FIXED_DATE = date(2025, 3, 20)
 # A template's own call of the clock finds this in its place.
 _FIXED_CLOCK = (
     "{%- macro strftime_now(format) -%}{{ format"
-    + "".join(f" | replace('{code}', '{FIXED_DATE.strftime(code)}')" for code in ("%Y", "%m", "%d", "%b", "%B", "%A", "%y"))
+    + "".join(
+        f" | replace('{code}', '{FIXED_DATE.strftime(code)}')" for code in ("%Y", "%m", "%d", "%b", "%B", "%A", "%y")
+    )
     + " }}{%- endmacro -%}"
 )
 Message = dict[str, str]
@@ -93,17 +95,17 @@ class ChatTemplate:
         from jinja2 import TemplateError
         from transformers.utils.chat_template_utils import render_jinja_template
 
+        variables: dict[str, Any] = {"date_string": FIXED_DATE.strftime("%d %b %Y"), **self.special_tokens}
         try:
-            rendered, _ = render_jinja_template(
+            rendered: Any = render_jinja_template(
                 [list(messages)],
                 chat_template=_FIXED_CLOCK + self.text,
                 add_generation_prompt=add_generation_prompt,
-                date_string=FIXED_DATE.strftime("%d %b %Y"),
-                **self.special_tokens,
+                **variables,
             )
         except (TemplateError, TypeError, ValueError) as error:
             raise ConfigError(f"the chat template refuses the conversation: {error}") from None
-        return str(rendered[0])
+        return str(rendered[0][0])
 
     def pre_query(self, system: str = "", turns: Sequence[Message] = ()) -> PreQuery:
         """Return what makes the model write a user's message, the first or the next one.

@@ -100,7 +100,9 @@ class ScenarioDraw:
 
 def _check(field: str, weights: Mapping[str, float], known: Sequence[str]) -> None:
     if not weights:
-        raise ConfigError(f"{field} is empty; give names with weights, such as {{{known[0] if known else 'Python'}: 1}}")
+        raise ConfigError(
+            f"{field} is empty; give names with weights, such as {{{known[0] if known else 'Python'}: 1}}"
+        )
     for name, weight in weights.items():
         if name not in known:
             raise ConfigError(f"{field}: unknown {name!r}; known: {', '.join(known)}")

@@ -65,7 +65,9 @@ class _WithTemplates(Ask):
         """Return what the document began as: one teacher writes a whole conversation."""
         return str(doc.metadata[ASKED_OF])
 
-    def pre_query(self, doc: Document, teacher: str | None = None, turns: list[dict[str, str]] | None = None) -> PreQuery:
+    def pre_query(
+        self, doc: Document, teacher: str | None = None, turns: list[dict[str, str]] | None = None
+    ) -> PreQuery:
         """Return the head of a user's turn in a teacher's template; of the first teacher's by default."""
         known = doc.metadata
         scenario = Scenario(known["scenario"], known["languages"][0], known["natural_language"])

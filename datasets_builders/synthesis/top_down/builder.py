@@ -60,7 +60,8 @@ class TopDownConfig(SynthesisFields):
     path_fraction: float = field(default=1.0, metadata={"help": "share of the paths about which problems are written"})
     num_problems: int = field(default=3, metadata={"help": "number of problems of a path"})
     extra_topics_fraction: float = field(
-        default=0.5, metadata={"help": "share of the paths whose problems draw on further topics, which makes them harder"}
+        default=0.5,
+        metadata={"help": "share of the paths whose problems draw on further topics, which makes them harder"},
     )
     natural_languages: dict[str, float] = field(
         default_factory=lambda: {"en": 1.0, "zh": 1.0}, metadata={"help": "weights of en and zh"}
@@ -190,9 +191,9 @@ class TopDownBuilder(SynthesisBuilder[TopDownConfig]):
 
 
 _DESCRIPTION = """
-Problems from trees of knowledge: for each title of a book, which need not exist, a teacher writes chapters, sections and
-subsections, then the knowledge of each leaf with its whole path in view, then problems about each path from a subtopic up
-to the book, some of which draw on further topics, and answers. No text of a book is reproduced.
+Problems from trees of knowledge: for each title of a book, which need not exist, a teacher writes chapters, sections
+and subsections, then the knowledge of each leaf with its whole path in view, then problems about each path from a
+subtopic up to the book, some of which draw on further topics, and answers. No text of a book is reproduced.
 
 Nobody checked that the answers are right. Their code was parsed where its language has a grammar (`syntax`).
 """

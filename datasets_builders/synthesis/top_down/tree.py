@@ -61,7 +61,8 @@ def knowledge_form(max_points: int, max_subtopics: int = 8) -> dict[str, Any]:
 def problems_form(num_problems: int, max_extra: int = 3) -> dict[str, Any]:
     """Return the form of the problems of a path."""
     problem = _object(
-        problem={"type": "string", "minLength": 1}, extra_topics={"type": "array", "items": _NAME, "maxItems": max_extra}
+        problem={"type": "string", "minLength": 1},
+        extra_topics={"type": "array", "items": _NAME, "maxItems": max_extra},
     )
     return _form("problems", problem, num_problems, num_problems)
 
@@ -236,7 +237,7 @@ def _nested(tree: Tree) -> dict[str, Any]:
         for name in leaf.path[1:]:
             place = place.setdefault(name, {})
         for point, subtopics in leaf.knowledge:
-            place[point] = dict.fromkeys(subtopics, {})
+            place[point] = {key: {} for key in subtopics}
     return root
 
 

@@ -339,7 +339,7 @@ def test_chinese_choices_are_read_from_the_authors_tables(name, split, tmp_path,
     monkeypatch.setattr(benchmark, "source", replace(benchmark.source, num_rows=2))
     rows, _ = benchmark.load(tmp_path)
     prompt = benchmark.prompt(rows[1], "paper", instruct=False)
-    assert prompt.count("答案：C") == 5 and prompt.endswith("问题1\nA. 甲\nB. 乙\nC. 丙\nD. 丁\n答案：")  # noqa: RUF001
+    assert prompt.count("答案：C") == 5 and prompt.endswith("问题1\nA. 甲\nB. 乙\nC. 丙\nD. 丁\n答案：")
     assert benchmark.subsets(rows[0]) == {"subject": "logic"}
 
 

@@ -1,4 +1,4 @@
-"""Bottom-up synthesis: knowledge and its forms, the arithmetic, and the builder with a teacher that answers by a rule."""
+"""Bottom-up synthesis: knowledge, the arithmetic, and the builder with a teacher that answers by a rule."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ from datasets_builders.synthesis.bottom_up.builder import BottomUpBuilder, Botto
 from datasets_builders.synthesis.bottom_up.knowledge import PRESETS, Topic, expansion_of
 from tests.openai_server import MODEL, RuleServer
 
-MODULES = "bisect.py heapq.py fnmatch.py colorsys.py keyword.py".split()
+MODULES = ["bisect.py", "heapq.py", "fnmatch.py", "colorsys.py", "keyword.py"]
 ANSWER = "This is the answer to it, in a few words and with the code.\n\n```python\nvalue = 1\n```"
 
 
@@ -34,7 +34,9 @@ def test_the_arithmetic_of_the_presets() -> None:
 
 
 def test_key_points_that_say_the_same_count_once() -> None:
-    topic = Topic.of({"topic": " Sorting  lists ", "key_points": ["It is stable.", "it is STABLE", "It takes n log n."]})
+    topic = Topic.of(
+        {"topic": " Sorting  lists ", "key_points": ["It is stable.", "it is STABLE", "It takes n log n."]}
+    )
     assert topic.as_text() == "Topic: Sorting lists\n- It is stable.\n- It takes n log n."
     with pytest.raises(MalformedAnswerError, match="blank"):
         Topic.of({"topic": " ", "key_points": ["x"]})
@@ -64,7 +66,7 @@ class Teacher:
             count = int(re.search(r"Write (\d+) problems", asked)[1])
             key = content_id(asked)[:8]
             problems = [
-                f"Write a function `f_{key}_{number}` that returns the number of {key[number % 8]} in the list of the shelf."
+                f"Write a function `f_{key}_{number}` that counts {key[number % 8]} in the list of the shelf."
                 for number in range(count)
             ]
             problems[-1] = f"How would you write the function g_{key} that is told to count to {key}?"
@@ -72,7 +74,11 @@ class Teacher:
         if asked.startswith("The following problem is put as a question"):
             self.stated += 1
             found = re.search(r"g_(\w{8})", asked)[1]
-            return f"Write the function g_{found} that is told to count to {found} in a loop." if found[0] < "e" else "Why?"
+            return (
+                f"Write the function g_{found} that is told to count to {found} in a loop."
+                if found[0] < "e"
+                else "Why?"
+            )
         if asked.startswith("Your answer could not be used"):
             return "Still a question?"
         return ANSWER
@@ -149,7 +155,7 @@ def test_the_card_reports_the_arithmetic(built) -> None:
 
 
 def test_only_problems_that_ask_are_asked_to_be_stated(built) -> None:
-    _, ledger, server = built
+    _, _ledger, server = built
     asked = [body["messages"][0]["content"] for body in server.asked if len(body["messages"]) == 1]
     assert sum(text.startswith("The following problem") for text in asked) == 2 * len(MODULES)
     assert sum("response_format" in body for body in server.asked) == len(MODULES) * (1 + 1 + 2)
@@ -161,7 +167,9 @@ def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(built
         tmp_path / "again", seeds, "http://127.0.0.1:9/v1", workers=2, answers_dir=f"{config.output_dir}/.answers"
     )
     BottomUpBuilder(again).run()
-    shards = [next(Path(folder).glob("data/*.parquet")).read_bytes() for folder in (config.output_dir, again.output_dir)]
+    shards = [
+        next(Path(folder).glob("data/*.parquet")).read_bytes() for folder in (config.output_dir, again.output_dir)
+    ]
     assert shards[0] == shards[1]
 
 

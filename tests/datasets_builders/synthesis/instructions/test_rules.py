@@ -1,4 +1,4 @@
-"""Rules on the texts that teachers write: refusals, cut texts, loops, natural languages, fenced code, near neighbors."""
+"""Rules on texts that teachers write: refusals, cut texts, loops, natural languages, fenced code, neighbors."""
 
 import pytest
 from datatrove.data import Document
@@ -87,7 +87,10 @@ def test_loops(text: str, is_loop: bool) -> None:
         ("리스트의 합을 반환하는 함수를 작성하세요.", "ko"),
         (f"{CODE}", "unknown"),
         ("Implement quicksort.", "unknown"),
-        (f"解释下面的代码。\n\n```python\n# This is a function that returns the sum of the list\n{'x = 1' * 50}\n```", "zh"),
+        (
+            f"解释下面的代码。\n\n```python\n# This is the function of a list\n{'x = 1' * 50}\n```",
+            "zh",
+        ),
         ("Refactor `the_list = [w for w in der_die_das]` so that it is readable and can be tested.", "en"),
     ],
 )
@@ -105,7 +108,16 @@ def test_fenced_blocks_and_their_languages() -> None:
         ("JavaScript", "d", False),
     ]
     assert prose.split() == ["See:", "1.", "step"]
-    names = {"py": "Python", "c#": "C#", "golang": "Go", "sh": "Shell", "C++": "C++", "text": None, "rs": "Rust", "nonsense": None}
+    names = {
+        "py": "Python",
+        "c#": "C#",
+        "golang": "Go",
+        "sh": "Shell",
+        "C++": "C++",
+        "text": None,
+        "rs": "Rust",
+        "nonsense": None,
+    }
     assert {name: fence_language(name) for name in names} == names
 
 
@@ -118,7 +130,7 @@ def test_fenced_blocks_and_their_languages() -> None:
         ("这样做对吗", True),
         ("Sort the list.", False),
         ("Write a regular expression `a?b` for optional letters.", False),
-        ("Print the string \"What is your name?\" three times.", False),
+        ('Print the string "What is your name?" three times.', False),
         ("Rewrite it:\n\n```c\nint y = x ? 1 : 2; // why?\n```\n", False),
         ("编写一个函数，对列表排序。", False),
         ("Use x ? y : z in one expression.", False),

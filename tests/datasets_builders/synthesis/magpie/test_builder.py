@@ -19,8 +19,23 @@ CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-NOUNS = "list tree queue graph table string file matrix stack date path token event price".split()
-VERBS = "sorts merges counts reverses validates compresses prints searches balances parses".split()
+NOUNS = [
+    "list",
+    "tree",
+    "queue",
+    "graph",
+    "table",
+    "string",
+    "file",
+    "matrix",
+    "stack",
+    "date",
+    "path",
+    "token",
+    "event",
+    "price",
+]
+VERBS = ["sorts", "merges", "counts", "reverses", "validates", "compresses", "prints", "searches", "balances", "parses"]
 CODE = "```python\ndef f(value):\n    return value + 1\n```"
 BAD = {
     7: "Sure! Here is the code:",
@@ -52,8 +67,10 @@ class Teacher:
             return BAD[number]
         noun, verb = NOUNS[number % len(NOUNS)], VERBS[number // 3 % len(VERBS)]
         if "代码" in prompt:
-            return f"下面的函数处理第 {number} 个 {noun}，请说明它怎样 {verb}，并改进它。\n\n{CODE}\n<|im_end|>\n<|im_start|>assistant"
-        return f"This function {verb} every {noun} of shelf {number}, and I want the {noun}s to be right.\n\n{CODE}\n\nPlease help."
+            asked = f"下面的函数处理第 {number} 个 {noun}，请说明它怎样 {verb}，并改进它。"
+            return f"{asked}\n\n{CODE}\n<|im_end|>\n<|im_start|>assistant"
+        asked = f"This function {verb} every {noun} of shelf {number}, and I want the {noun}s to be right."
+        return f"{asked}\n\n{CODE}\n\nPlease help."
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +111,7 @@ def rows_of(folder: str | Path) -> list[dict[str, Any]]:
 
 
 def test_the_released_columns_come_first_and_every_row_is_a_conversation(built) -> None:
-    config, ledger, _ = built
+    config, _ledger, _ = built
     dataset = load_dataset(config.output_dir, split="train")
     assert dataset.column_names[:4] == ["mid", "messages", "tags", "languages"]
     assert len(dataset) > 20
@@ -119,7 +136,9 @@ def test_instructions_are_sampled_hot_and_answers_are_greedy(built) -> None:
     *_, server = built
     prompts = [body for body in server.asked if "prompt" in body]
     chats = [body for body in server.asked if "messages" in body]
-    assert {(body["temperature"], body["top_p"], tuple(body["stop"])) for body in prompts} == {(1.0, 1.0, ("<|im_end|>",))}
+    assert {(body["temperature"], body["top_p"], tuple(body["stop"])) for body in prompts} == {
+        (1.0, 1.0, ("<|im_end|>",))
+    }
     assert {body["temperature"] for body in chats} == {0.0}
     assert len(prompts) == 40
 
@@ -133,13 +152,17 @@ def test_card_and_samples_say_who_was_asked_and_what_was_lost(built) -> None:
     assert samples.count("<h2>") >= 20
 
 
-def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(built, tmp_path: Path, tokenizer: Path) -> None:
+def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(
+    built, tmp_path: Path, tokenizer: Path
+) -> None:
     config, *_ = built
     again = config_of(
         tmp_path / "again", tokenizer, "http://127.0.0.1:9/v1", workers=2, answers_dir=f"{config.output_dir}/.answers"
     )
     MagpieBuilder(again).run()
-    shards = [next(Path(folder).glob("data/*.parquet")).read_bytes() for folder in (config.output_dir, again.output_dir)]
+    shards = [
+        next(Path(folder).glob("data/*.parquet")).read_bytes() for folder in (config.output_dir, again.output_dir)
+    ]
     assert shards[0] == shards[1]
 
 
@@ -158,7 +181,9 @@ def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, tokenizer: P
     with pytest.raises(ConfigError, match="no teacher is called 'other'"):
         MagpieBuilder(config_of(tmp_path, tokenizer, "http://127.0.0.1:9/v1", tokenizers={"other": "x"})).check()
     with pytest.raises(ConfigError, match="nowhere cannot be used"):
-        MagpieBuilder(config_of(tmp_path, tokenizer, "http://127.0.0.1:9/v1", tokenizers={MODEL: f"{tmp_path}/nowhere"})).check()
+        MagpieBuilder(
+            config_of(tmp_path, tokenizer, "http://127.0.0.1:9/v1", tokenizers={MODEL: f"{tmp_path}/nowhere"})
+        ).check()
     with pytest.raises(ConfigError, match="teachers is empty"):
         MagpieBuilder(MagpieConfig(output_dir=str(tmp_path))).check()
 

@@ -34,7 +34,10 @@ CODE = "```python\ndef f(x):\n    return x[1]\n```"
         (f'"{ASK}"', ASK),
         (f"  \n{ASK}\n\n", ASK),
         ("Why does `model` appear here?\n\n```text\nmodel\nassistant\n```", None),
-        ("Explain what `<|im_end|>` means.\n\n```python\nEND = '<|im_end|>'\n```\nand where it is used", "Explain what `"),
+        (
+            "Explain what `<|im_end|>` means.\n\n```python\nEND = '<|im_end|>'\n```\nand where it is used",
+            "Explain what `",
+        ),
         ("写一个函数，合并两个有序链表。<|im_end|>", "写一个函数，合并两个有序链表。"),
         ("快速排序", "快速排序"),
         ("指令：写一个函数，合并两个有序链表。", "写一个函数，合并两个有序链表。"),
@@ -46,7 +49,7 @@ def test_a_users_message_is_found_with_all_its_lines(text: str, instruction: str
 
 
 def test_marks_inside_of_a_closed_block_are_code() -> None:
-    text = f"What does this print?\n\n```python\nprint('<|eot_id|>')\n```\nThanks!<|eot_id|>"
+    text = "What does this print?\n\n```python\nprint('<|eot_id|>')\n```\nThanks!<|eot_id|>"
     assert parse_instruction(text, ("<|eot_id|>",)) == text.removesuffix("<|eot_id|>")
 
 

@@ -20,8 +20,8 @@ CHATML_WITH_DEFAULT = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 LLAMA_3 = (
-    "{{ bos_token }}{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + "
-    "message['content'] | trim + '<|eot_id|>' }}{% endfor %}"
+    "{{ bos_token }}{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'"
+    " + message['content'] | trim + '<|eot_id|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
 )
 LLAMA_3_DATED = (
@@ -39,7 +39,8 @@ MISTRAL = (
     "{%- else %}{{- ' ' + message['content'] + eos_token }}{%- endif %}{%- endfor %}"
 )
 GEMMA = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{{ bos_token }}"
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
     "{{ raise_exception('Conversation roles must alternate') }}{% endif %}"
     "{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
@@ -50,7 +51,8 @@ DEEPSEEK_V2 = (
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}"
     "{{ 'User: ' + message['content'] + '\n\n' }}{% elif message['role'] == 'assistant' %}"
     "{{ 'Assistant: ' + message['content'] + eos_token }}{% elif message['role'] == 'system' %}"
-    "{{ message['content'] + '\n\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+    "{{ message['content'] + '\n\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
 DEEPSEEK_V3 = (
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] }}"
@@ -90,7 +92,7 @@ SYSTEM = "Talk about code."
         (ZEPHYR, "<|user|>\n", "</s>"),
         (LING, "<role>HUMAN</role>", "<role>"),
     ],
-    ids="chatml chatml_default llama_3 mistral gemma deepseek_v2 deepseek_v3 zephyr ling".split(),
+    ids=["chatml", "chatml_default", "llama_3", "mistral", "gemma", "deepseek_v2", "deepseek_v3", "zephyr", "ling"],
 )
 def test_the_head_of_a_users_turn(template: str, prompt: str, first_stop: str) -> None:
     found = ChatTemplate(template, TOKENS).pre_query()
@@ -109,7 +111,7 @@ def test_the_head_of_a_users_turn(template: str, prompt: str, first_stop: str) -
         (DEEPSEEK_V2, f"<s>{SYSTEM}\n\nUser: ", "own_turn"),
         (LING, f"<role>SYSTEM</role>{SYSTEM}<role>HUMAN</role>", "own_turn"),
     ],
-    ids="chatml chatml_default mistral gemma deepseek_v2 ling".split(),
+    ids=["chatml", "chatml_default", "mistral", "gemma", "deepseek_v2", "ling"],
 )
 def test_a_system_prompt_goes_where_the_template_has_room_for_it(template: str, prompt: str, place: str) -> None:
     found = ChatTemplate(template, TOKENS).pre_query(SYSTEM)
@@ -163,4 +165,6 @@ def test_the_template_of_a_tokenizer_folder(tmp_path: Path) -> None:
         ChatTemplate.of(str(tmp_path / "bare"))
     fast.chat_template = LLAMA_3
     fast.save_pretrained(tmp_path / "chat")
-    assert ChatTemplate.of(str(tmp_path / "chat")).pre_query().prompt == "<s><|start_header_id|>user<|end_header_id|>\n\n"
+    assert (
+        ChatTemplate.of(str(tmp_path / "chat")).pre_query().prompt == "<s><|start_header_id|>user<|end_header_id|>\n\n"
+    )

@@ -14,7 +14,15 @@ from datasets_builders.building import ConfigError
 from datasets_builders.building.identity import content_id
 from datasets_builders.synthesis.top_down.builder import TopDownBuilder, TopDownConfig
 from datasets_builders.synthesis.top_down.titles import read_titles
-from datasets_builders.synthesis.top_down.tree import Leaf, Tree, described, names_of, read_trees, trees_page, write_trees
+from datasets_builders.synthesis.top_down.tree import (
+    Leaf,
+    Tree,
+    described,
+    names_of,
+    read_trees,
+    trees_page,
+    write_trees,
+)
 from tests.openai_server import MODEL, RuleServer
 
 ANSWER = "This is the answer to it, in a few words and with the code.\n\n```python\nvalue = 1\n```"
@@ -57,13 +65,20 @@ def test_a_path_in_the_papers_words() -> None:
 
 def test_a_path_starts_at_subtopics_where_there_are_any() -> None:
     leaf = Leaf(["B", "C", "S"], [("a point", ["x", "y"]), ("another", [])])
-    assert list(leaf.paths()) == [["B", "C", "S", "a point", "x"], ["B", "C", "S", "a point", "y"], ["B", "C", "S", "another"]]
+    assert list(leaf.paths()) == [
+        ["B", "C", "S", "a point", "x"],
+        ["B", "C", "S", "a point", "y"],
+        ["B", "C", "S", "another"],
+    ]
 
 
 @pytest.mark.parametrize(
     ("given", "names"),
     [
-        (["1. Lists", "2.3 Sorting lists", "Chapter 4: Trees", "Section 1.2 Heaps"], ["Lists", "Sorting lists", "Trees", "Heaps"]),
+        (
+            ["1. Lists", "2.3 Sorting lists", "Chapter 4: Trees", "Section 1.2 Heaps"],
+            ["Lists", "Sorting lists", "Trees", "Heaps"],
+        ),
         (["Lists", "lists ", "LISTS"], ["Lists"]),
         (["64-bit Numbers", "3D Graphics", "2 Phase Commit"], ["64-bit Numbers", "3D Graphics", "Phase Commit"]),
         (["第一章 列表", "C++ 的类"], ["第一章 列表", "C++ 的类"]),
@@ -80,14 +95,26 @@ def test_a_name_that_is_none_is_asked_for_again() -> None:
 
 
 def test_trees_are_saved_read_and_shown_as_text(tmp_path: Path) -> None:
-    tree = Tree("B", "Python", "en", "python", [Leaf(["B", "C", "<script>alert(1)</script>"], [("p & q", ["s"])])], ["m"])
+    tree = Tree(
+        "B", "Python", "en", "python", [Leaf(["B", "C", "<script>alert(1)</script>"], [("p & q", ["s"])])], ["m"]
+    )
     write_trees(tmp_path, [tree])
     assert read_trees(tmp_path) == read_trees(tmp_path / "trees.json") == [tree]
     page = trees_page([tree])
     assert "<script" not in page and "p &amp; q" in page and "1 books, 1 leaves, 1 paths" in page
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '[{"title": "B"}]', '[{"title": "B", "leaves": [{"path": ["X", "C"], "knowledge": []}]}]', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '[{"title": "B"}]',
+        '[{"title": "B", "leaves": [{"path": ["X", "C"], "knowledge": []}]}]',
+        "[" * 100_000,
+    ],
+)
 def test_a_file_that_holds_no_trees_is_the_users_mistake(text: str, tmp_path: Path) -> None:
     (tmp_path / "trees.json").write_text(text)
     with pytest.raises(ConfigError, match="tree"):
@@ -113,7 +140,10 @@ def teacher(messages: list[dict[str, str]]) -> str | int:
         ]})  # fmt: skip
     if found := re.match(r"Write (\d+) programming problems about the", asked):
         extra = ["caching"] if "one to three further topics" in asked else []
-        problems = [f"Write a function `f_{key}_{number}` that counts to {key * (number + 1)}." for number in range(int(found[1]))]
+        problems = [
+            f"Write a function `f_{key}_{number}` that counts to {key * (number + 1)}."
+            for number in range(int(found[1]))
+        ]
         return json.dumps({"problems": [{"problem": problem, "extra_topics": extra} for problem in problems]})
     return ANSWER
 
@@ -141,7 +171,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[TopDownConfig, dict
 
 def test_titles_become_trees_paths_and_problems(built) -> None:
     config, ledger, _ = built
-    assert [ledger[name].output for name in ("titles", "write_chapters", "write_sections", "write_knowledge")] == [2, 4, 12, 12]
+    assert [ledger[name].output for name in ("titles", "write_chapters", "write_sections", "write_knowledge")] == [
+        2,
+        4,
+        12,
+        12,
+    ]
     assert ledger["extract_paths"].output == 12 * 3
     assert ledger["write_problems"].output == 12 * 3 * 2
     (first, second) = read_trees(Path(config.output_dir))
@@ -151,7 +186,7 @@ def test_titles_become_trees_paths_and_problems(built) -> None:
 
 
 def test_rows_know_their_whole_path(built) -> None:
-    config, ledger, _ = built
+    config, _ledger, _ = built
     dataset = load_dataset(config.output_dir, split="train")
     assert dataset.column_names[:4] == ["mid", "messages", "tags", "languages"]
     assert len(dataset) == 72
@@ -167,10 +202,14 @@ def test_rows_know_their_whole_path(built) -> None:
 def test_saved_trees_give_the_same_bytes_and_ask_for_no_tree(built, tmp_path: Path) -> None:
     config, *_ = built
     with RuleServer(teacher) as server:
-        again = config_of(tmp_path / "again", server.url, trees=f"{config.output_dir}/trees.json", max_titles=0, workers=2)
+        again = config_of(
+            tmp_path / "again", server.url, trees=f"{config.output_dir}/trees.json", max_titles=0, workers=2
+        )
         TopDownBuilder(again).run()
     assert not [body for body in server.asked if "textbook" in body["messages"][0]["content"][:40]]
-    shards = [next(Path(folder).glob("data/*.parquet")).read_bytes() for folder in (config.output_dir, again.output_dir)]
+    shards = [
+        next(Path(folder).glob("data/*.parquet")).read_bytes() for folder in (config.output_dir, again.output_dir)
+    ]
     assert shards[0] == shards[1]
     assert (tmp_path / "again" / "trees.json").read_text() == (Path(config.output_dir) / "trees.json").read_text()
 

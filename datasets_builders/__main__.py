@@ -45,6 +45,7 @@ BUILDERS = {
     "sql_qa": (
         "datasets_builders.synthesis.sql.builder:SqlQABuilder",
         "questions to generated SQLite databases, answers executed (section 2.4)",
+    ),
     "magpie": (
         "datasets_builders.synthesis.magpie.builder:MagpieBuilder",
         "conversations about code that aligned models write by themselves (section 2.4.1)",

@@ -4,6 +4,7 @@ Set before anything imports huggingface_hub, which reads its environment once.
 """
 
 import atexit
+import gc
 import os
 import re
 import shutil
@@ -35,9 +36,18 @@ os.environ.update(
     HF_HUB_DISABLE_TELEMETRY="1",
     TOKENIZERS_PARALLELISM="false",
     CUDA_VISIBLE_DEVICES="",
+    # Other tests run beside each: threads of one that wait for each other take the others' processor time.
+    OMP_NUM_THREADS="1",
     # Not the one that evals/environments.sh may have made on this machine.
     LING_BIGCODEBENCH_PYTHON=sys.executable,
 )
+
+# Else each worker rewrites the assertions of all tests again, and each program of a test compiles our packages.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Seldom through all objects: the libraries' two million stay, and a look at each of them takes half a second.
+gc.set_threshold(*gc.get_threshold()[:2], 1000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

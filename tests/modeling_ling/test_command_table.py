@@ -1,13 +1,14 @@
 """The form that every command line of the project has: a table of commands, exit codes, one line for a mistake."""
 
 import argparse
+import gc
 import subprocess
 import sys
 from dataclasses import dataclass, field
 
 import pytest
 
-from modeling_ling.command_line import CommandFailedError, run_program, with_hyphens
+from modeling_ling.command_line import CommandFailedError, guarded, run_program, with_hyphens
 
 
 @dataclass
@@ -102,3 +103,13 @@ def test_a_reader_that_closes_the_pipe_is_no_error() -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.wait(timeout=120)
+
+
+def test_a_command_looks_seldom_through_all_objects():
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    try:
+        assert guarded(lambda: gc.get_threshold()[2], "program") >= 1000
+        assert gc.get_threshold()[:2] == (700, 10)
+    finally:
+        gc.set_threshold(*before)

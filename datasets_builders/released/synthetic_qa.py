@@ -23,6 +23,7 @@ from datasets_builders.synthesis.program_analysis.other_languages.languages impo
 from datasets_builders.synthesis.program_analysis.other_languages.questions import PROMPT_FOLDER as OTHER_PROMPT_FOLDER
 from datasets_builders.synthesis.program_analysis.other_languages.running import RUNTIME_FOLDER
 from datasets_builders.synthesis.program_analysis.other_languages.toolchains import check_toolchains
+from datasets_builders.synthesis.program_analysis.questions import KINDS
 from datasets_builders.synthesis.program_analysis.questions.question import PROMPT_FOLDER, QuestionLimits
 from datasets_builders.synthesis.program_analysis.steps import (
     AskQuestions,
@@ -42,7 +43,7 @@ COLUMNS = {
     "messages": "one user turn and one assistant turn",
     "tags": "the kind of question and the programming language",
     "languages": "programming languages",
-    "kind": "execution_prediction, code_repair, docstring_to_code or code_to_docstring",
+    "kind": f"one of {', '.join(KINDS)}",
     "function": "name of the function asked about",
     "module": "its module, derived from the path",
     "path": "its file in the input",
@@ -50,12 +51,15 @@ COLUMNS = {
     "license": "licence of the file, as the input states it",
     "cluster": "functions that are near-duplicates or parts of one another's programs share this id",
     "parents": "id of the function, id of the file's row in the input",
-    "code": "execution_prediction: the program; otherwise empty",
+    "code": "execution_prediction: the program; repair_as_diff and faulty_line: the faulty program; otherwise empty",
     "call": "execution_prediction: the expression; otherwise empty",
-    "answer": "execution_prediction: the literal that the call returned in every run; otherwise empty",
+    "answer": "execution_prediction: the literal that the call returned in every run; faulty_line: the line",
     "context": "what the function needs beside itself, where the answer is code",
     "check": "asserts of observed calls, which the right code passes; empty where nothing could be observed",
     "wrong_answers": "values or code that running showed to be wrong",
+    "mutation": "repairs: the kind of fault; otherwise empty",
+    "fail_to_pass": "repairs: asserts that the faulty code fails and the right code passes",
+    "pass_to_pass": "repairs: asserts that both pass",
 }
 
 
@@ -233,7 +237,7 @@ def question_features() -> Features:
     from datasets import Features, List, Value
 
     text = Value("string")
-    lists = ("tags", "languages", "parents", "wrong_answers")
+    lists = ("tags", "languages", "parents", "wrong_answers", "fail_to_pass", "pass_to_pass")
     columns: dict[str, Any] = {name: List(text) if name in lists else text for name in COLUMNS}
     columns["messages"] = List({"role": text, "content": text})
     return Features(columns)
@@ -246,8 +250,11 @@ No language model was asked: every answer was computed.
 - `execution_prediction`: a call was run in a sandbox; the answer is the literal that it returned. It was run again in
   reverse order under another hash seed, clock, time zone, home and working folder, and a third time; functions that
   answered differently are impure and were removed.
-- `code_repair`: one place of the function was changed; the check passes on the original and fails on the changed one,
-  each in two independent runs. The answer is the original.
+- `code_repair`, `repair_as_diff`, `faulty_line`: the function was changed in one place or two (operators, conditions,
+  statements left out or out of order, the wrong variable); the check passes on the original and fails on the changed
+  one, each in two independent runs, and the question shows how. The answer is the original, a diff that was applied and
+  gives it, or the changed line, which no other line reads like. The asserts of `fail_to_pass` and `pass_to_pass` are
+  the project's own calls first, where it has any.
 - `docstring_to_code` and `code_to_docstring`: the author's own words and the author's own code.
 """
 

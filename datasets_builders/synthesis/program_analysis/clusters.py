@@ -7,7 +7,9 @@ functions that are alike, or that appear in each other's programs, go to the sam
 from __future__ import annotations
 
 import ast
+import builtins
 import hashlib
+import keyword
 import re
 from collections.abc import Iterator, Sequence
 
@@ -24,13 +26,16 @@ from datasets_builders.synthesis.program_analysis.other_languages.sample import 
 # Signatures only propose pairs, which are then compared exactly: these bands propose all but surely those that are as
 # similar as the threshold.
 NUM_BANDS, BAND_ROWS = 32, 2
+_KNOWN_NAMES = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"_"}
 
 
-def code_ngrams(function: str) -> NDArray[np.uint64]:
+def code_ngrams(function: str, name_blind: bool = False) -> NDArray[np.uint64]:
     """Return the hashes of the token 5-grams of a function without its name, docstring, comments and layout.
 
     Args:
         function (`str`): source text of one function.
+        name_blind (`bool`): names other than keywords and built-ins are told apart by the order in which they come
+            alone, so that a copy under other names is a copy.
 
     Returns:
         `np.ndarray`: different hashes, sorted; at least one.
@@ -44,6 +49,14 @@ def code_ngrams(function: str) -> NDArray[np.uint64]:
         if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part) is not None:
             part.body = part.body[1:] or [ast.Pass()]
     tokens = [token if token != name else "_" for token in re.findall(r"\w+|[^\w\s]", ast.unparse(node))]
+    if name_blind:
+        numbers: dict[str, str] = {}
+        tokens = [
+            token
+            if token in _KNOWN_NAMES or not token.isidentifier()
+            else numbers.setdefault(token, f"name{len(numbers)}")
+            for token in tokens
+        ]
     return ngram_hashes(" ".join(tokens).encode())
 
 
@@ -65,15 +78,20 @@ def cluster_functions(samples: Sequence[FunctionSample | ProgramSample]) -> list
         for helper in sample.helpers
         if (sample.path, helper) in places
     ]
-    ngrams = [
-        code_ngrams(sample.function)
-        if isinstance(sample, FunctionSample)
-        else ngram_hashes(normalized(sample).encode())
-        for sample in samples
+    alike = [
+        pair
+        for name_blind in (False, True)
+        for pair in _similar_pairs([_ngrams(sample, name_blind) for sample in samples])
     ]
-    labels = components(len(samples), [*_similar_pairs(ngrams), *with_helpers])
+    labels = components(len(samples), [*alike, *with_helpers])
     first_of_label = np.unique(labels, return_index=True)[1]
     return first_of_label[labels].tolist()
+
+
+def _ngrams(sample: FunctionSample | ProgramSample, name_blind: bool) -> NDArray[np.uint64]:
+    if isinstance(sample, FunctionSample):
+        return code_ngrams(sample.function, name_blind)
+    return ngram_hashes(normalized(sample).encode())  # blind to names in any case
 
 
 def _similar_pairs(ngrams: Sequence[NDArray[np.uint64]]) -> Iterator[tuple[int, int]]:

@@ -281,6 +281,9 @@ def question_row(question: Question, sample: AnySample, doc: Document) -> dict[s
         "context": question.context,
         "check": question.check,
         "wrong_answers": question.wrong_answers,
+        "mutation": question.mutation,
+        "fail_to_pass": question.fail_to_pass,
+        "pass_to_pass": question.pass_to_pass,
         "split": doc.metadata["split"],
     }
 

@@ -18,7 +18,7 @@ from datasets_builders.building import BuildError, ConfigError
 from datasets_builders.building.config import load_config
 from datasets_builders.released.synthetic_qa import SyntheticQABuilder, SyntheticQAConfig
 from datasets_builders.synthesis.program_analysis.clusters import code_ngrams
-from datasets_builders.synthesis.program_analysis.questions import Question
+from datasets_builders.synthesis.program_analysis.questions import KINDS, Question
 from datasets_builders.synthesis.program_analysis.steps import LimitAnswers
 from evals.execution import Executor, Program, Verdict
 from tests.datasets_builders.released.conftest import code_row, read_rows, write_rows
@@ -35,8 +35,8 @@ def test_the_released_columns_come_first(questions) -> None:
 
 def test_there_are_questions_of_every_kind_from_many_functions(questions) -> None:
     kinds = Counter(row["kind"] for row in questions.rows)
-    assert set(kinds) == {"execution_prediction", "code_repair", "docstring_to_code", "code_to_docstring"}
-    assert kinds["execution_prediction"] > 400 and kinds["code_repair"] > 200
+    assert set(kinds) == set(KINDS)
+    assert kinds["execution_prediction"] > 400 and kinds["code_repair"] > 100
     assert len({(row["path"], row["function"]) for row in questions.rows}) > 100
     assert len({row["module"] for row in questions.rows}) > 20
 
@@ -246,7 +246,7 @@ def test_questions_about_what_a_benchmark_asks_are_removed_with_its_row(planted:
     (reason,) = step["reasons"]
     assert reason == f"{planted}/mine.jsonl:solution"
     assert step["reasons"][reason] == len(all_rows) - len(rows) == step["removed"]
-    assert len({row["kind"] for row in all_rows if row["function"] == "longest_run"}) == 4
+    assert len({row["kind"] for row in all_rows if row["function"] == "longest_run"}) >= 4
     assert "mine.jsonl:solution" in builder.card().description
     assert "Decontaminated against: nothing, as the config asks for." in (planted / "all" / "README.md").read_text()
     questions_about_planted(planted, "two", decontaminate_with=[f"{planted}/mine.jsonl:solution"], workers=2)

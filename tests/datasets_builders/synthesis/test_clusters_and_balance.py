@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -101,3 +102,16 @@ def test_no_answer_exceeds_a_tenth_of_what_is_kept() -> None:
 def test_one_row_of_each_answer_always_stays() -> None:
     assert capped(["1", "1", "2"]) == [True, False, True]
     assert capped([]) == []
+
+
+def test_a_copy_under_other_names_is_in_the_cluster_of_its_original(sample_of: Sampler) -> None:
+    source = (
+        "def total(prices, rate):\n    result = 0\n    for price in prices:\n        if price > rate:\n"
+        "            result += price * rate\n    return round(result, 2)\n"
+    )
+    renamed = source
+    for old, new in (("total", "g"), ("prices", "xs"), ("price", "x"), ("rate", "k"), ("result", "acc")):
+        renamed = re.sub(rf"\b{old}\b", new, renamed)
+    other = "def total(prices, rate):\n    return {price: rate for price in sorted(prices) if price != rate}\n"
+    samples = [sample_of(text, path=f"pkg/m{number}.py") for number, text in enumerate((source, renamed, other))]
+    assert cluster_functions(samples) == [0, 0, 2]

@@ -1,6 +1,7 @@
 """Section 2.4: questions whose answers are known because they were computed, a module for each kind.
 
-What a call returns (execution_prediction), which edit broke a function (code_repair), a function from its docstring
+What a call returns (execution_prediction), how to mend a broken one (code_repair,
+repair_as_diff, faulty_line), a function from its docstring
 (docstring_to_code) and a docstring from its function (code_to_docstring).
 """
 
@@ -15,7 +16,14 @@ from datasets_builders.synthesis.program_analysis.questions.execution import exe
 from datasets_builders.synthesis.program_analysis.questions.question import Question, QuestionLimits
 from datasets_builders.synthesis.program_analysis.questions.repairs import code_repairs
 
-KINDS = ("execution_prediction", "code_repair", "docstring_to_code", "code_to_docstring")
+KINDS = (
+    "execution_prediction",
+    "code_repair",
+    "repair_as_diff",
+    "faulty_line",
+    "docstring_to_code",
+    "code_to_docstring",
+)
 
 __all__ = ["KINDS", "Question", "QuestionLimits", "questions_about"]
 

@@ -35,7 +35,8 @@ class Question:
 
     `content` is the text of the answer as the assistant gives it. `code`, `call` and `answer` are set for execution
     prediction only; `context` and `check` (asserts that the right code passes) for the kinds answered in code.
-    `wrong_answers` were seen to be wrong: other values, or code that fails the check.
+    `wrong_answers` were seen to be wrong: other values, or code that fails the check. Of a repair, `mutation` is the
+    kind of fault, and the faulty code fails the asserts `fail_to_pass` and passes `pass_to_pass`.
     """
 
     kind: str
@@ -47,6 +48,9 @@ class Question:
     context: str = ""
     check: str = ""
     wrong_answers: list[str] = field(default_factory=list)
+    mutation: str = ""
+    fail_to_pass: list[str] = field(default_factory=list)
+    pass_to_pass: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:

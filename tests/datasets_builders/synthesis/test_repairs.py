@@ -1,0 +1,121 @@
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, extract_functions
+from datasets_builders.synthesis.program_analysis.observation import Observation, ObservationSettings, observe
+from datasets_builders.synthesis.program_analysis.questions import QuestionLimits
+from datasets_builders.synthesis.program_analysis.questions.repairs import code_repairs
+from datasets_builders.synthesis.program_analysis.unified_diff import apply_diff, unified_diff
+from evals.execution import Executor
+
+SOURCE = '''\
+LIMIT = 30
+
+
+def shorten(text, width: int = 8, fill="."):
+    """Cut text to width, marking the cut."""
+    # Short texts stay.
+    if len(text) <= width:
+        return text
+    words = text.split()
+    line = ""
+    for word in words:
+        if len(line) + len(word) > width - 1:
+            break
+        line += word + " "
+    line = line.strip()
+    if not line and words:
+        line = words[0][:width]
+    return (line + fill * 3)[:LIMIT]
+'''
+
+
+@pytest.fixture(scope="module")
+def observed(executor: Executor) -> tuple[FunctionSample, Observation]:
+    sample = next(found for found in extract_functions(SOURCE, "pkg/mod.py") if isinstance(found, FunctionSample))
+    (observation,) = observe(executor, [sample], ObservationSettings(num_mutants=60))
+    return sample, observation
+
+
+def test_every_form_of_repair_holds(observed: tuple[FunctionSample, Observation]) -> None:
+    """The asserts are run here on the right code and on the faulty one that the question shows."""
+    sample, observation = observed
+    questions = list(code_repairs(sample, observation, QuestionLimits(max_repairs=60)))
+    assert {question.kind for question in questions} == {"code_repair", "repair_as_diff", "faulty_line"}
+    assert len({question.mutation for question in questions}) > 8
+    for question in questions:
+        assert " raises `" in question.prompt or " instead of `" in question.prompt
+        faulty = next(block for block in question.prompt.split("```") if "def shorten" in block)
+        faulty = faulty.removeprefix("python\n").removesuffix("\n")
+        assert question.fail_to_pass
+        for asserts, fails in ((question.fail_to_pass, True), (question.pass_to_pass, False)):
+            for text in asserts:
+                exec(f"{sample.code}\n{text}", {})
+                if fails:
+                    with pytest.raises(Exception):  # noqa: B017 (any failure is one)
+                        exec(f"{faulty}\n{text}", {})
+                else:
+                    exec(f"{faulty}\n{text}", {})
+        if question.kind == "repair_as_diff":
+            diff = question.content.removeprefix("```diff\n").removesuffix("\n```")
+            assert question.code == faulty and apply_diff(faulty, diff) == sample.code
+        elif question.kind == "faulty_line":
+            lines, right = faulty.splitlines(), sample.code.splitlines()
+            (place,) = [number for number, line in enumerate(lines) if line.strip() == question.content]
+            changed = [
+                number for number, (first, second) in enumerate(zip(lines, right, strict=True)) if first != second
+            ]
+            assert changed == [place]
+            assert question.wrong_answers and question.content not in question.wrong_answers
+        else:
+            assert question.content == f"```python\n{sample.function}\n```"
+            assert sample.function not in question.wrong_answers and sample.function not in question.prompt
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a\nb\nc", "a\nB\nc"),
+        ("a\nb\nc\n", "b\nc\n"),
+        ("\n".join(map(str, range(30))), "\n".join(map(str, [*range(3), "x", *range(5, 28), "y"]))),
+        ("a\n\n\nb", "a\n\nx\n\nb"),
+        ("- a\n+ b\n@ c", "- a\n+ c\n@ c\n--- d"),
+        ("a", "a\nb"),
+        ("", "a"),
+    ],
+)
+def test_a_diff_applies_here_and_with_git(before: str, after: str, tmp_path: Path) -> None:
+    diff = unified_diff(before, after, "program.py")
+    assert apply_diff(before, diff) == after
+    if before and before.endswith("\n") == after.endswith("\n"):
+        # git knows files, whose lines end.
+        (tmp_path / "program.py").write_text(before.rstrip("\n") + "\n")
+        subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff + "\n", text=True, check=True)
+        assert (tmp_path / "program.py").read_text() == after.rstrip("\n") + "\n"
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [
+        "",
+        "--- a/f\n+++ b/f",
+        "@@ -1 +1 @@\n-x\n+y",
+        "@@ -1,2 +1 @@\n-a\n+y",
+        "@@ -1 +1 @@\n*a",
+        "@@ nonsense @@\n-a\n+b",
+        "Here is the diff:\n@@ -1 +1 @@\n-a\n+b",
+        "@@ -2 +2 @@\n-b\n+B\n@@ -1 +1 @@\n-a\n+A",
+    ],
+)
+def test_a_diff_that_does_not_fit_is_refused(diff: str) -> None:
+    with pytest.raises(ValueError, match=r"line|hunk"):
+        apply_diff("a\nb", diff)
+
+
+def test_a_fault_whose_failure_is_not_known_is_no_question(observed: tuple[FunctionSample, Observation]) -> None:
+    sample, observation = observed
+    unknown = [replace(found, values=("",) * len(found.values), errors=()) for found in observation.mutants]
+    assert not list(code_repairs(sample, replace(observation, mutants=unknown), QuestionLimits()))

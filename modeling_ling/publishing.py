@@ -54,7 +54,7 @@ _MANIFEST_TEXT = "Files that ling-coder-recipes pushed here: the next push delet
 # (they may hold what had to be removed), optimizer states, files that were being written.
 # Reports show what was removed, samples and reviewers' words: they stay at home too.
 LOCAL_REPORTS = ("report.*", "report_pictures/**", "review.*", "inspection.*")
-_LOCAL_STATE = (".build/**", ".answers/**", "removed/**", "checkpoint-*/**", "*.tmp", "*.partial", "*.incomplete")
+_LOCAL_STATE = (".build/**", "removed/**", "checkpoint-*/**", "*.tmp", "*.partial", "*.incomplete")
 # What version control, downloads by huggingface_hub and imports leave in a folder; the Hub refuses the first two.
 _BY_TOOLS = (".git/**", "*/.git/**", ".cache/**", "*/.cache/**", "__pycache__/**", "*/__pycache__/**", MANIFEST_FILE)
 DEFAULT_IGNORE = (*_LOCAL_STATE, *_BY_TOOLS, *LOCAL_REPORTS)

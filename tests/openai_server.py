@@ -4,6 +4,7 @@ with transformers_serve(model_folder, tmp_path) as url: ...
 with RuleServer(lambda messages: '{"grade": 3}') as server: ...   # server.url, server.asked
 """
 
+import inspect
 import json
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 MODEL = "rule"
@@ -118,13 +119,35 @@ class RuleServer:
 
 
 class ScriptedServer(RuleServer):
-    """The protocol for chats and completions; what comes back over HTTP is the script's, byte for byte."""
+    """The protocol for chats and completions; what comes back over HTTP is the script's, byte for byte.
 
-    def __init__(self, script: Callable[[dict[str, Any]], Response]) -> None:
+    The script is given the body of a request; it may be asynchronous, to answer late.
+    """
+
+    def __init__(self, script: Callable[[dict[str, Any]], Response | Awaitable[Response]]) -> None:
         super().__init__(lambda messages: 500)
         self.script = script
 
     async def _chat(self, request: Request) -> Response:
         body = json.loads(await request.body())
         self.asked.append(body)
-        return self.script(body)
+        self.keys.append(request.headers.get("authorization"))
+        said = self.script(body)
+        return await said if inspect.isawaitable(said) else said
+
+
+def chat_answer(text: str, finish_reason: str = "stop", **more: Any) -> Response:
+    """Return a good answer to a chat."""
+    choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", "content": text}}
+    answer = {"id": "1", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice]}
+    return JSONResponse(answer | {"usage": {"prompt_tokens": 10, "completion_tokens": 5}} | more)
+
+
+def cut_connection() -> Response:
+    """Return what begins as an answer, and then the connection is gone."""
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b'{"choices": ['
+        raise ConnectionAbortedError
+
+    return StreamingResponse(half(), media_type="application/json", headers={"content-length": "1000"})

@@ -54,7 +54,7 @@ class Answer:
         finish_reason (`str`): stop, length (cut off at max_tokens), or what the server says.
         model (`str`): the teacher's model.
         reasoning (`str`): what a server gives as reasoning apart from the answer.
-        prompt_tokens (`int`), completion_tokens (`int`): as the server counts them.
+        prompt_tokens (`int`), completion_tokens (`int`): as the server counts them; estimated where it does not.
     """
 
     text: str

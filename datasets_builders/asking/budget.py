@@ -70,13 +70,21 @@ def spent_in(folder: Path, but: Path | None = None) -> Spent:
         folder (`Path`): with a folder for each step.
         but (`Path`, *optional*): file of the one rank that is left out.
     """
+    return _told(path for path in folder.glob(f"*/*{SPENT_SUFFIX}") if path != but)
+
+
+def spent_in_step(folder: Path) -> Spent:
+    """Return what all ranks of the step with this folder have spent, by what they last told."""
+    return _told(folder.glob(f"*{SPENT_SUFFIX}"))
+
+
+def _told(files: Iterable[Path]) -> Spent:
     total = Spent()
-    for path in folder.glob(f"*/*{SPENT_SUFFIX}"):
-        if path != but:
-            try:
-                total.add(Spent(**json.loads(path.read_text())))
-            except (OSError, ValueError, TypeError):
-                continue
+    for file in files:
+        try:
+            total.add(Spent(**json.loads(file.read_text())))
+        except (OSError, ValueError, TypeError):
+            continue
     return total
 
 

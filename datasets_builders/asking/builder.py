@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from datasets_builders.asking.asker import Asking
+from datasets_builders.asking.budget import spent_in_step
 from datasets_builders.asking.config import TeacherFields
-from datasets_builders.asking.step import Ask
+from datasets_builders.asking.estimate import asking_steps, estimate_lines, first_questions
+from datasets_builders.asking.preview import first_documents, rows_of, write_preview
 from datasets_builders.asking.teacher import check_teacher
 from datasets_builders.building.builder import Builder
+from datasets_builders.building.description import DatasetDescription
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.stages import Stage
 from datasets_builders.building.state import BuildState
@@ -34,34 +39,95 @@ class AskingBuilder(Builder[AskingConfig]):
             raise ConfigError(
                 "teachers is empty; name at least one: teachers=[{model: NAME, base_url: http://HOST/v1}]"
             )
-        asked = {step.name for stage in self.stages() for step in stage.pipeline if isinstance(step, Ask)}
+        asked = {step.name for step in asking_steps(self.stages())}
         for step in self.config.steps:
             if step not in asked:
-                raise ConfigError(
-                    f"steps: this builder has no step {step!r} that asks; there is {', '.join(sorted(asked))}"
-                )
+                raise ConfigError(f"steps: no step {step!r} that asks; there is {', '.join(sorted(asked))}")
 
     def check_teachers(self) -> None:
         """Raise `ConfigError` when a teacher is not there, wants another key, or has other models."""
         for teacher in self.asking.teachers:
             check_teacher(teacher)
 
-    def _run_stages(self, stages: list[Stage], state: BuildState) -> None:
-        try:
-            self.check_teachers()
-        except ConfigError as error:
-            # All that is asked may have been answered: then nobody needs the teacher.
-            if not any(self.answers_folder.glob("*/*.jsonl")):
-                raise
-            self.report(f"{error}; going on with what was answered")
-        super()._run_stages(stages, state)
+    def validate(self) -> list[str]:
+        """Check inputs, teachers, prompts and columns without asking anything; return what was found, a line each.
+
+        Raises:
+            ConfigError: something cannot be used.
+        """
+        self.check()
+        self.check_teachers()
+        lines = [f"teacher     {teacher.called} is there" for teacher in self.asking.teachers]
+        found = first_questions(self.stages())
+        if not found.num_documents:
+            raise ConfigError(f"nothing comes to {found.step.name}, the first step that asks; check the input")
+        lines.append(f"prompts     those of {found.step.name} can be rendered")
+        lines.append(f"columns     {', '.join(self.features.arrow_schema.names)}")
+        return lines
+
+    def preview(self, num_rows: int) -> Path:
+        """Finish the first rows and write them as a page; what is answered for them is not asked again by the build.
+
+        Args:
+            num_rows (`int`): documents that go into each step that asks.
+
+        Returns:
+            `Path`: of the page, in a folder beside the dataset's.
+        """
+        folder = self.output_folder.with_name(f"{self.output_folder.name}.preview")
+        shutil.rmtree(folder, ignore_errors=True)
+        config = replace(
+            self.config, output_dir=str(folder), answers_dir=self.asking.folder, num_tasks=1, workers=1, num_shards=1
+        )
+        previewed = type(self)(config)
+        previewed.check()
+        previewed.check_teachers()
+        stages = previewed.stages()
+        documents = first_documents(stages, num_rows, folder)[:num_rows]
+        rows = rows_of(documents, self.features, self.id_column, self.text_column)
+        return write_preview(folder, f"{self.name}: the first rows", rows, stages)
+
+    def plan(self) -> list[str]:
+        """Return the lines of `--dry-run`, with prompts and an estimate of what asking takes."""
+        return [*super().plan(), *estimate_lines(self.stages())]
 
     def inputs(self) -> list[str]:
         """Return a line per input and per teacher."""
         told = [f"teacher {teacher.called}, weight {teacher.weight:g}" for teacher in self.asking.teachers]
         return [*super().inputs(), *told]
 
-    @property
-    def answers_folder(self) -> Path:
-        """Where the answers lie."""
-        return Path(self.asking.folder)
+    def _run_stages(self, stages: list[Stage], state: BuildState) -> None:
+        try:
+            self.check_teachers()
+        except ConfigError as error:
+            # All that is asked may have been answered: then nobody needs the teacher.
+            if not any(Path(self.asking.folder).glob("*/*.jsonl")):
+                raise
+            self.report(f"{error}; going on with what was answered")
+        super()._run_stages(stages, state)
+
+    def _description(self) -> DatasetDescription:
+        description = super()._description()
+        description.parts.sections = {"Teachers": self._teachers_section(), **description.parts.sections}
+        return description
+
+    def _teachers_section(self) -> str:
+        """Return, as Markdown, who was asked and for how much; not where they stand or what they cost."""
+        lines = ["| teacher | weight | temperature | top_p | max_tokens |", "| --- | --- | --- | --- | --- |"]
+        lines += [
+            f"| {teacher.called} | {teacher.weight:g} | {_or_its_own(teacher.temperature)} | "
+            f"{_or_its_own(teacher.top_p)} | {teacher.max_tokens} |"
+            for teacher in self.asking.teachers
+        ]
+        lines += ["", "| step | its own parameters | answers | tokens of questions | of answers |"]
+        lines += ["| --- | --- | --- | --- | --- |"]
+        for step in asking_steps(self.stages()):
+            spent = spent_in_step(Path(self.asking.folder) / step.name)
+            chosen = ", ".join(f"{name} {value}" for name, value in self.asking.chosen(step.name).items())
+            counts = f"{spent.requests:,} | {spent.prompt_tokens:,} | {spent.completion_tokens:,}"
+            lines.append(f"| `{step.name}` | {chosen or 'as in the code'} | {counts} |")
+        return "\n".join(lines)
+
+
+def _or_its_own(value: float | None) -> str:
+    return "the server's" if value is None else f"{value:g}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import math
 import random
 import time
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from datasets_builders.asking.answers import (
     NoAnswerError,
     RefusedError,
 )
+from datasets_builders.asking.budget import BYTES_PER_TOKEN
 from datasets_builders.asking.limit import AdaptiveLimit
 from datasets_builders.asking.request import COMPLETION, encodable
 from datasets_builders.asking.teacher import Teacher
@@ -108,7 +110,7 @@ class Client:
             sent_at = await self.limit.enter()
             try:
                 reply = await self._send(path, self._adapted(body))
-                answer = self._answer(path, reply)
+                answer = self._answer(path, reply, len(body))
                 if answer is not None:
                     self.limit.answered()
                     self._last_answered = max(self._last_answered, sent_at)
@@ -147,7 +149,7 @@ class Client:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _Reply(0, fault=self.masked(f"{type(error).__name__}: {error}"))
 
-    def _answer(self, path: str, reply: _Reply) -> Answer | None:
+    def _answer(self, path: str, reply: _Reply, num_bytes: int) -> Answer | None:
         """Return the answer that a reply holds, or None where it holds none.
 
         Raises:
@@ -168,15 +170,18 @@ class Client:
             raise RefusedError(FILTERED, "finish_reason content_filter")
         if not text and message.get("refusal"):
             raise RefusedError(FILTERED, str(message["refusal"])[:DETAIL_CHARACTERS])
+        reasoning = _text_of(message.get("reasoning_content") or message.get("reasoning"))
         usage = reply.body.get("usage")
         counts = usage if isinstance(usage, dict) else {}
         return Answer(
             text=text,
             finish_reason=finish_reason,
             model=self.teacher.called,
-            reasoning=_text_of(message.get("reasoning_content") or message.get("reasoning")),
-            prompt_tokens=_count(counts.get("prompt_tokens")),
-            completion_tokens=_count(counts.get("completion_tokens")),
+            reasoning=reasoning,
+            prompt_tokens=_count(counts.get("prompt_tokens"), num_bytes),
+            completion_tokens=_count(
+                counts.get("completion_tokens"), len((text + reasoning).encode("utf-8", "replace"))
+            ),
         )
 
     def _adapted(self, body: bytes) -> bytes:
@@ -283,8 +288,9 @@ def _text_of(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+def _count(value: Any, num_bytes: int) -> int:
+    """Return a number of tokens, estimated from the bytes of a text where the server does not count."""
+    return value if isinstance(value, int) and value > 0 else math.ceil(num_bytes / BYTES_PER_TOKEN)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

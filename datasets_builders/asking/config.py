@@ -13,7 +13,7 @@ from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import checked_fields
 
-ANSWERS_FOLDER = ".answers"
+ANSWERS_SUFFIX = ".answers"  # beside the dataset: neither a rebuild nor an upload touches it
 # How long a build is allowed to go on, and where it keeps what it was told, decides no row.
 FIELDS_WITHOUT_EFFECT = ("budget_requests", "budget_tokens", "budget_dollars", "answers_dir")
 
@@ -53,7 +53,10 @@ class TeacherFields(BuilderConfig):
         default=0.0, metadata={"help": "most dollars by the teachers' prices, earlier runs included; 0: no bound"}
     )
     answers_dir: str = field(
-        default="", metadata={"help": f"folder that keeps what was answered; by default OUTPUT/{ANSWERS_FOLDER}"}
+        default="",
+        metadata={
+            "help": f"folder that keeps what was answered; by default OUTPUT{ANSWERS_SUFFIX}, beside the dataset"
+        },
     )
 
     def validate(self) -> None:
@@ -86,7 +89,8 @@ class TeacherFields(BuilderConfig):
         Args:
             output_folder (`Path`): of the dataset.
         """
-        folder = Path(self.answers_dir).expanduser().absolute() if self.answers_dir else output_folder / ANSWERS_FOLDER
+        beside = output_folder.with_name(f"{output_folder.name}{ANSWERS_SUFFIX}")
+        folder = Path(self.answers_dir).expanduser().absolute() if self.answers_dir else beside
         return Asking(
             teachers=read_teachers(self.teachers),
             folder=str(folder),

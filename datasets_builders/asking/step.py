@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from datatrove.data import Document
@@ -26,6 +28,7 @@ from datasets_builders.asking.answers import (
     again,
 )
 from datasets_builders.asking.asker import Asker, Asking
+from datasets_builders.asking.budget import Spent, spent_in_step
 from datasets_builders.asking.request import Request
 from datasets_builders.asking.teacher import Teacher
 from datasets_builders.building.errors import BuildError
@@ -71,7 +74,8 @@ class Ask(Step):
     takes_truncated: ClassVar[bool] = False
     # Documents that come of one, and tokens of an answer, for the estimate of --dry-run.
     expected_outputs: float = 1.0
-    expected_answer_tokens: int = 0
+    expected_prompt_tokens: int = 0  # of a step behind another one that asks; 0: unknown
+    expected_answer_tokens: int = 0  # 0: max_tokens
 
     def __init__(self, asking: Asking, name: str | None = None) -> None:
         if name is not None:
@@ -80,6 +84,7 @@ class Ask(Step):
         self.asking = asking
         asking.teachers_of(self.name)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._first_told: tuple[float, Spent] | None = None
 
     def request(self, doc: Document) -> Request:
         """Return what is asked about a document."""
@@ -157,6 +162,16 @@ class Ask(Step):
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._opened:
             await self._asker.__aexit__(None, None, None)
+
+    def progress(self) -> str:
+        """Return what was asked so far and how fast; read from disk, since the ranks may be elsewhere."""
+        spent, now = spent_in_step(Path(self.asking.folder) / self.name), time.monotonic()
+        first_at, first = self._first_told = self._first_told or (now, spent)
+        seconds = max(now - first_at, 1e-9)
+        answers, tokens = spent.requests - first.requests, spent.tokens - first.tokens
+        if not answers:
+            return spent.told()
+        return f"{spent.told()}; {answers / seconds:,.1f} answers/s, {tokens / seconds:,.0f} tokens/s"
 
     def _soon(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         if self._loop is None:

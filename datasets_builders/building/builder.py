@@ -157,7 +157,8 @@ class Builder(Generic[ConfigType]):
                 step.attach(name, index, state.folder, self.output_folder / "removed", self.counted_column)
         # Behind the first step, so that what a reader lists and what a stage is given is counted once.
         watched = [steps[0], ProgressMarker(progress), *steps[1:]]
-        with progress_bar(f"{self.name}: {name}", progress, total):
+        told = [step.progress for step in steps if isinstance(step, Step)]
+        with progress_bar(f"{self.name}: {name}", progress, total, told, self.report):
             self._executor(name, watched, tasks).complete(self.report)
         counts = read_ledger(state.folder, [name]).steps
         if counts:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datasets_builders.building.builder import Builder
     from datasets_builders.building.config import BuilderConfig
 
+PREVIEW_ROWS = 10
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -48,6 +49,18 @@ class BuilderCommand:
             help="YAML file with fields of the builder; without it, the defaults",
         )
         parser.add_argument("--dry-run", action="store_true", help="print the plan and write nothing")
+        if hasattr(self.builder_class(), "preview"):
+            parser.add_argument(
+                "--validate", action="store_true", help="check inputs, teachers, prompts and columns; ask nothing"
+            )
+            parser.add_argument(
+                "--preview",
+                type=int,
+                nargs="?",
+                const=PREVIEW_ROWS,
+                metavar="N",
+                help=f"finish the first N rows ({PREVIEW_ROWS}) and write them as a page to read",
+            )
         parser.add_argument("--push-to", metavar="ORG/NAME", help="publish on the Hub afterwards, private by default")
         parser.add_argument(
             "--force",
@@ -68,6 +81,9 @@ class BuilderCommand:
         if options.workers is not None:
             overrides = [override for override in overrides if not override.startswith("workers=")]
             overrides.append(f"workers={options.workers}")
+        preview, validate = getattr(options, "preview", None), getattr(options, "validate", False)
+        if validate or preview is not None:
+            return look_ahead(self.builder_class(), options.config, overrides, preview)
         return build(
             self.builder_class(),
             config_file=options.config,
@@ -126,6 +142,35 @@ def build(
     print(f"{result.output_dir}: {rows} ({time.monotonic() - started:.1f} s)")
     if push_to:
         _publish(result.output_dir, push_to, force)
+    return EXIT_OK
+
+
+def look_ahead(
+    builder_class: "type[Builder[Any]]", config_file: Path | None, overrides: Sequence[str], num_rows: int | None
+) -> int:
+    """Validate what a builder that asks teachers would do, or finish its first rows.
+
+    Args:
+        builder_class (type): the builder.
+        config_file (`Path`, *optional*): YAML file with its fields.
+        overrides (sequence of `str`): `field=value`, which win over the file.
+        num_rows (`int`, *optional*): rows to finish; None validates.
+
+    Returns:
+        `int`: the exit code.
+    """
+    from datasets_builders.asking.builder import AskingBuilder
+    from datasets_builders.building.config import load_config
+
+    builder = builder_class(load_config(builder_class.config_class, config_file, overrides))
+    if not isinstance(builder, AskingBuilder):
+        raise ConfigError(f"{builder.name} asks nobody")
+    if num_rows is None:
+        print("\n".join(builder.validate()))
+    elif num_rows < 1:
+        raise ConfigError(f"--preview is {num_rows}, but must be at least 1")
+    else:
+        print(f"to read: {builder.preview(num_rows)}")
     return EXIT_OK
 
 

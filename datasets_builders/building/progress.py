@@ -3,14 +3,16 @@
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 REFRESH_SECONDS = 0.3
+LINE_SECONDS = 60.0
 
 
 class ProgressMarker(PipelineStep):
@@ -38,27 +40,48 @@ class ProgressMarker(PipelineStep):
 
 
 @contextmanager
-def progress_bar(description: str, folder: Path, total: int | None) -> Iterator[None]:
-    """Show a bar on a terminal while the body runs; elsewhere nothing.
+def progress_bar(
+    description: str,
+    folder: Path,
+    total: int | None,
+    told: Sequence[Callable[[], str]] = (),
+    report: Callable[[str], None] = print,
+) -> Iterator[None]:
+    """Show a bar on a terminal while the body runs; elsewhere a line a minute, where a step has something to tell.
 
     Args:
         description (`str`): what is being done.
         folder (`Path`): where the `ProgressMarker`s write.
         total (`int`, *optional*): documents expected.
+        told (sequence of functions): give what steps tell of their work, or nothing.
+        report (function): is given the lines.
     """
-    if not sys.stderr.isatty():
-        yield
-        return
-    from tqdm import tqdm
-
     stop = threading.Event()
-    with tqdm(desc=description, total=total, unit=" docs", leave=False) as bar:
+    started = time.monotonic()
 
-        def follow() -> None:
-            while not stop.wait(REFRESH_SECONDS):
-                bar.n = _done(folder)
-                bar.refresh()
+    def words() -> str:
+        return "; ".join(filter(None, (tell() for tell in told)))
 
+    def follow_bar() -> None:
+        while not stop.wait(REFRESH_SECONDS):
+            bar.n = _done(folder)
+            bar.set_postfix_str(words(), refresh=False)
+            bar.refresh()
+
+    def follow_in_lines() -> None:
+        words()  # from here on steps count
+        while not stop.wait(LINE_SECONDS):
+            if said := words():
+                report(f"{description}: {_done(folder):,} documents; {said}{_time_left(folder, total, started)}")
+
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        shown: Any = tqdm(desc=description, total=total, unit=" docs", leave=False)
+        follow = follow_bar
+    else:
+        shown, follow = nullcontext(), follow_in_lines
+    with shown as bar:
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()
         try:
@@ -66,6 +89,14 @@ def progress_bar(description: str, folder: Path, total: int | None) -> Iterator[
         finally:
             stop.set()
             thread.join()
+
+
+def _time_left(folder: Path, total: int | None, started: float) -> str:
+    done = _done(folder)
+    if not total or not done:
+        return ""
+    seconds = (time.monotonic() - started) * max(0, total - done) / done
+    return f"; about {seconds / 3600:.0f} h {seconds % 3600 / 60:.0f} min left of {total:,} documents"
 
 
 def _done(folder: Path) -> int:

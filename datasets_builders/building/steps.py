@@ -112,6 +112,10 @@ class Step(PipelineStep):
         """Answer `batch_size` documents at once, one list of outcomes per document, in order."""
         return [self._safely(doc) for doc in docs]
 
+    def progress(self) -> str:
+        """Return what is told beside the progress bar, for steps that take long; called in the main process."""
+        return ""
+
     def finish(self) -> Iterable[Outcome]:
         """Give what an n:1 step kept back."""
         return ()

@@ -10,6 +10,7 @@ from datasets_builders.asking import Ask, AskingBuilder, Request, TeacherFields,
 from datasets_builders.building import CardParts, Stage
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.steps import Reader, Removed
+from tests.openai_server import MODEL
 
 FORM = {
     "type": "object",
@@ -94,3 +95,9 @@ def topics_and_explanations(messages):
         return f" what stands in {asked.removesuffix(' is')}"
     number = asked.split()[-1]
     return json.dumps({"topics": [f"first of {number}", f"second of {number}"]})
+
+
+def build_topics(url, output, num_lines, workers):
+    """Build with eight requests at once."""
+    teachers = [{"model": MODEL, "base_url": url, "concurrency": 8}]
+    return TopicsBuilder(TopicsConfig(output_dir=output, num_lines=num_lines, teachers=teachers, workers=workers)).run()

@@ -108,24 +108,28 @@ class AskingBuilder(Builder[AskingConfig]):
 
     def _description(self) -> DatasetDescription:
         description = super()._description()
-        description.parts.sections = {"Teachers": self._teachers_section(), **description.parts.sections}
+        asked = {"Teachers": self._teachers_section(), "What was asked": self._asked_section()}
+        description.parts.sections = {**asked, **description.parts.sections}
         return description
 
     def _teachers_section(self) -> str:
-        """Return, as Markdown, who was asked and for how much; not where they stand or what they cost."""
+        """Return, as Markdown, who was asked; not where they stand or what they cost."""
         lines = ["| teacher | weight | temperature | top_p | max_tokens |", "| --- | --- | --- | --- | --- |"]
         lines += [
             f"| {teacher.called} | {teacher.weight:g} | {_or_its_own(teacher.temperature)} | "
             f"{_or_its_own(teacher.top_p)} | {teacher.max_tokens} |"
             for teacher in self.asking.teachers
         ]
-        lines += ["", "| step | its own parameters | answers | tokens of questions | of answers |"]
-        lines += ["| --- | --- | --- | --- | --- |"]
+        return "\n".join(lines)
+
+    def _asked_section(self) -> str:
+        """Return, as Markdown, how much was asked, earlier builds with the same answers included."""
+        lines = ["| step | answers | tokens of questions | tokens of answers |", "| --- | --- | --- | --- |"]
         for step in asking_steps(self.stages()):
             spent = spent_in_step(Path(self.asking.folder) / step.name)
-            chosen = ", ".join(f"{name} {value}" for name, value in self.asking.chosen(step.name).items())
-            counts = f"{spent.requests:,} | {spent.prompt_tokens:,} | {spent.completion_tokens:,}"
-            lines.append(f"| `{step.name}` | {chosen or 'as in the code'} | {counts} |")
+            lines.append(
+                f"| `{step.name}` | {spent.requests:,} | {spent.prompt_tokens:,} | {spent.completion_tokens:,} |"
+            )
         return "\n".join(lines)
 
 

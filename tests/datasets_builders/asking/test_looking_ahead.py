@@ -52,7 +52,7 @@ def test_a_preview_finishes_rows_as_a_page_and_the_build_asks_them_no_more(serve
     assert command(server, tmp_path) == 0
     assert len(server.asked) == 57
     card = (tmp_path / "topics" / "README.md").read_text()
-    assert "| rule | 1 | 0 | the server's | 100 |" in card and "| `find_topics` | as in the code | 19 | 76 | 19" in card
+    assert "| rule | 1 | 0 | the server's | 100 |" in card and "| `find_topics` | 19 | 76 | 133 |" in card
     assert sum(1 for _ in DatasetFolder(tmp_path / "topics").rows()) == 38
 
 

@@ -164,7 +164,7 @@ def test_only_problems_that_ask_are_asked_to_be_stated(built) -> None:
 def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(built, seeds: Path, tmp_path: Path) -> None:
     config, *_ = built
     again = config_of(
-        tmp_path / "again", seeds, "http://127.0.0.1:9/v1", workers=2, answers_dir=f"{config.output_dir}/.answers"
+        tmp_path / "again", seeds, "http://127.0.0.1:9/v1", workers=2, answers_dir=f"{config.output_dir}.answers"
     )
     BottomUpBuilder(again).run()
     shards = [

@@ -157,7 +157,7 @@ def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(
 ) -> None:
     config, *_ = built
     again = config_of(
-        tmp_path / "again", tokenizer, "http://127.0.0.1:9/v1", workers=2, answers_dir=f"{config.output_dir}/.answers"
+        tmp_path / "again", tokenizer, "http://127.0.0.1:9/v1", workers=2, answers_dir=f"{config.output_dir}.answers"
     )
     MagpieBuilder(again).run()
     shards = [

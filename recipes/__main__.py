@@ -20,6 +20,7 @@ COMMANDS = {
     "hold-out": "recipes.adapting.hold_out_command",
     "adapt-tokenize": "recipes.adapting.tokenize_command",
     "infill": "recipes.adapting.infill_command",
+    "label": "recipes.distill.label_command",
 }
 
 

@@ -1,4 +1,4 @@
-"""Sections 2.1 and 2.3: train a classifier, a scorer or a reward model, which the builders then load by its path.
+"""Sections 2.1 and 2.3: train a classifier, a scorer, a reward model or a judge that reasons, for the builders to use.
 
 python -m recipes.distill --config recipes/configs/distill/quality.yaml [--field value]
 accelerate launch --config_file recipes/accelerate_configs/cpu.yaml -m recipes.distill --config RECIPE
@@ -10,14 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes.distill.stage import DistillStage
 from recipes.stages.course import run_door, run_recipe
+from recipes.stages.kinds import STAGES
 
 
 def main(arguments: Sequence[str] | None = None) -> Path | None:
     """Run one recipe; see `run_recipe`."""
-    return run_recipe(DistillStage, arguments)
+    return run_recipe(STAGES["distill"], arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(DistillStage))
+    sys.exit(run_door(STAGES["distill"]))

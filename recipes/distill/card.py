@@ -9,36 +9,52 @@ USES = {
     "regression": "its value",
     "reward": "its reward, of a text that holds prompt and answer",
 }
+SCORER_USE = """```yaml
+scorers:  # of the source_code and repositories builders
+  - {kind: classifier, model: THIS_FOLDER}
+```"""
+CHAIN_USE = """```bash
+python -m recipes label --model THIS_FOLDER --data pairs.jsonl --to labelled.parquet
+```"""
 
 
 def render_judge_card(run: dict[str, Any], task: str) -> str:
-    """Return the text of README.md.
+    """Return the text of README.md of a model with a head.
 
     Args:
         run: what `collect_run` returned, with the stage's facts.
-        task: of `TASKS`.
+        task: of `distill_keys.TASKS`.
     """
+    use = f"{SCORER_USE}\n\nA scorer's column then holds {USES[task]}."
+    return _render(run, "text-classification", task, f"with a head for {task}", use)
+
+
+def render_chain_card(run: dict[str, Any]) -> str:
+    """Return the text of README.md of a model that reasons before it judges."""
+    use = (
+        f"{CHAIN_USE}\n\nBehind each row stand `verdict`, `verdict_probability` and `verdict_chain`; `judge.json` "
+        "holds the prompt, the columns that it takes, and the probability from which on a verdict is true."
+    )
+    return _render(run, "text-generation", "chain", "that writes its reasoning and then a verdict", use)
+
+
+def _render(run: dict[str, Any], pipeline: str, task: str, what: str, use: str) -> str:
     base = [f"base_model: {run['init_from'].partition('@')[0]}"] if "/" in run["init_from"] else []
     plan, last = run["plan"], run["last"]
     lines = [
         "---",
         "library_name: transformers",
-        "pipeline_tag: text-classification",
+        f"pipeline_tag: {pipeline}",
         *base,
         f"tags: [{run['model_type']}, {task}, ling-coder-recipes]",
         "---",
         "",
         f"# {run['stage']}",
         "",
-        f"A `{run['model_type']}` model of {plan['total_parameters']:,} parameters with a head for {task}. It began "
-        f"with `{run['init_from']}` and was trained by the recipe `{run['recipe']}`.",
+        f"A `{run['model_type']}` model of {plan['total_parameters']:,} parameters {what}. It began with "
+        f"`{run['init_from']}` and was trained by the recipe `{run['recipe']}`.",
         "",
-        "```yaml",
-        "scorers:  # of the source_code and repositories builders",
-        "  - {kind: classifier, model: THIS_FOLDER}",
-        "```",
-        "",
-        f"A scorer's column then holds {USES[task]}.",
+        use,
         "",
         "## Held-out figures",
         "",

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from recipes.running.distill_keys import CLASSIFICATION, REGRESSION, REWARD
 from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-CLASSIFICATION, REGRESSION, REWARD = TASKS = ("classification", "regression", "reward")
 MAX_LABELS = 100
 
 
@@ -84,7 +84,7 @@ class ExampleReader:
 
     Args:
         tokenizer: pads, or has an end token.
-        task: of `TASKS`.
+        task: of `distill_keys.TASKS`.
         columns: names of text and label, or of prompt, chosen and rejected.
         max_tokens: of a text.
         held_out_share: of the rows, 0 to 1.

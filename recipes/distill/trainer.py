@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 from transformers import Trainer
 
-from recipes.distill.examples import CLASSIFICATION, REGRESSION
+from recipes.running.distill_keys import CLASSIFICATION, REGRESSION
 from recipes.running.trainer import LingTrainerMixin
 
 
@@ -18,7 +18,7 @@ def judge_losses(logits: torch.Tensor, labels: torch.Tensor, task: str) -> torch
     Args:
         logits: (rows, labels); of pairs all chosen rows, then all rejected ones.
         labels: (rows,).
-        task: of `TASKS`.
+        task: of `distill_keys.TASKS`.
 
     Source: Bradley and Terry (1952): the chosen one wins with the sigmoid of the difference.
     """

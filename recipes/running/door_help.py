@@ -1,4 +1,4 @@
-"""Section 3.2: what `--help` of recipes/{pretrain,sft,dpo}.py prints: our keys first, the libraries' by name.
+"""Section 3.2: what `--help` of recipes/{pretrain,sft,dpo}.py and recipes.distill prints: our keys, then others'.
 
 Read from the sources, without importing what trains: 700 lines of TrainingArguments, most of which a recipe may not
 write, would hide the forty keys that matter.
@@ -26,6 +26,8 @@ NAMES = {
     "dpo": "preference optimisation",
     "distill": "models that judge texts",
 }
+# What a kind is run by, where that is no script of its own.
+MODULES = {"distill": "recipes.distill"}
 
 
 def wants_help(arguments: Iterable[str]) -> bool:
@@ -46,10 +48,11 @@ def door_help(kind: str, arguments: Iterable[str] = ()) -> str:
     hints = typing.get_type_hints(key_class)
     refused = refused_keys(kind, library_fields(kind), {field.name for field in own})
     library = {name: field for name, field in library_fields(kind).items() if name not in refused and name not in hints}
+    program = f"-m {MODULES[kind]}" if kind in MODULES else f"recipes/{kind}.py"
     lines = [
-        f"usage: python recipes/{kind}.py --config RECIPE.yaml [--key value ...]",
+        f"usage: python {program} --config RECIPE.yaml [--key value ...]",
         "       accelerate launch --config_file recipes/accelerate_configs/cpu.yaml "
-        f"recipes/{kind}.py --config RECIPE.yaml [--key value ...]",
+        f"{program} --config RECIPE.yaml [--key value ...]",
         "",
         "Any key of a recipe is a flag too, with hyphens or underscores, and a flag overrides the recipe.",
         "",

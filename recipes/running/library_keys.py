@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
-KINDS = ("pretrain", "sft", "dpo")
-
 # Keys that the losses depend on: they belong to a run's identity.
 _LOSS_KEYS_OF_ALL = (
     *("learning_rate", "warmup_steps", "optim", "weight_decay", "adam_beta1", "adam_beta2"),
@@ -175,4 +173,4 @@ def refused_keys(kind: str, library: Iterable[str], own: Container[str]) -> dict
     return {key: reasons.get(key, NOT_KNOWN) for key in library if key not in accepted and key not in own}
 
 
-__all__ = ["KINDS", "LOSS_KEYS", "NOT_KNOWN", "OPTIMIZERS", "RUNNING_KEYS", "refused_keys"]
+__all__ = ["LOSS_KEYS", "NOT_KNOWN", "OPTIMIZERS", "RUNNING_KEYS", "refused_keys"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from recipes.objectives.fim import check_layouts
+from recipes.running.distill_keys import DistillKeys
 from recipes.running.stage_keys import DATA_ROOT_PLACEHOLDER, StageArguments
 
 
@@ -228,64 +229,6 @@ class DPOKeys(ChatKeys):
         if self.eval_every_steps and getattr(self, "precompute_ref_log_probs", False):
             self.refuse("eval_every_steps", "precompute_ref_log_probs keeps no reference model", "Set that to false.")
         self.derive_accumulation("global_batch_pairs", self.global_batch_pairs)
-
-
-@dataclass
-class DistillKeys(StageArguments):
-    """Keys of recipes/distill: models that judge texts."""
-
-    kind: ClassVar[str] = "distill"
-
-    output_dir: str = field(default="outputs/judge", metadata={"help": "the run's folder, a model folder at the end"})
-    init_from: str = field(default="", metadata={"help": "model that gets the head: a folder, or org/name[@revision]"})
-    tokenizer: str = field(default="", metadata={"help": "by default init_from's"})
-    task: str = field(
-        default="classification",
-        metadata={"help": "classification (of labels), regression (of a number) or reward (of pairs, Bradley-Terry)"},
-    )
-    dataset: str = field(default="", metadata={"help": "folder, file (.jsonl, .json, .parquet) or org/name[@revision]"})
-    dataset_split: str = field(default="train", metadata={"help": "split of the dataset"})
-    text_column: str = field(default="content", metadata={"help": "column of the texts"})
-    label_column: str = field(default="label", metadata={"help": "column of the labels, or of the numbers"})
-    prompt_column: str = field(default="prompt", metadata={"help": "of pairs: column of what was asked"})
-    chosen_column: str = field(default="chosen", metadata={"help": "of pairs: column of the better answer"})
-    rejected_column: str = field(default="rejected", metadata={"help": "of pairs: column of the worse answer"})
-    max_samples: int | None = field(default=None, metadata={"help": "take only the first rows, for a trial"})
-    held_out_share: float = field(
-        default=0.1, metadata={"help": "share of the rows that are measured with, by a hash of their text"}
-    )
-    num_train_epochs: float = field(default=3.0, metadata={"help": "passes over the rows"})
-    global_batch_rows: int = field(default=32, metadata={"help": "rows, or pairs, of one step over all devices"})
-    learning_rate: float = field(default=2e-5, metadata={"help": "at its highest"})
-    weight_decay: float = field(default=0.01, metadata={"help": "weight decay of AdamW; norms are left out"})
-    logging_steps: float = field(default=10, metadata={"help": "steps between lines of metrics.jsonl"})
-    save_total_limit: int | None = field(default=2, metadata={"help": "how many checkpoints are kept"})
-    report_to: str | None = field(default="none", metadata={"help": "metrics go to: none, tensorboard, trackio, wandb"})
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns that the task reads."""
-        if self.task == "reward":
-            return self.prompt_column, self.chosen_column, self.rejected_column
-        return self.text_column, self.label_column
-
-    def finish(self) -> None:
-        """Check the values and derive what follows from them."""
-        if not self.init_from:
-            self.refuse("init_from", "a model to begin with is wanted", "google-bert/bert-base-uncased, for example.")
-        self.tokenizer = self.tokenizer or self.init_from
-        self.check_stage()
-        if self.task not in ("classification", "regression", "reward"):
-            self.refuse("task", "it must be classification, regression or reward", "Choose one of them.")
-        if not self.dataset:
-            self.refuse("dataset", "the rows to learn from are wanted", "Name a file, a folder or org/name.")
-        if not 0 < self.held_out_share < 1:
-            self.refuse("held_out_share", "it must lie between 0 and 1", "0.1 is usual.")
-        if self.num_train_epochs < 1 or self.num_train_epochs != int(self.num_train_epochs):
-            self.refuse("num_train_epochs", "whole passes over the data are wanted", "Write 1 or more.")
-        if self.init_optimizer:
-            self.refuse("init_optimizer", "a fresh head has no moments", "Set it to false.")
-        self.derive_accumulation("global_batch_rows", self.global_batch_rows)
 
 
 KEY_CLASSES: dict[str, type[PretrainKeys] | type[SFTKeys] | type[DPOKeys] | type[DistillKeys]] = {

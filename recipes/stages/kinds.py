@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from recipes.distill import chain_stage, head_stage  # noqa: F401  # what DistillStage chooses from
 from recipes.distill.stage import DistillStage
 from recipes.stages.fine_tuning import SFTStage
 from recipes.stages.preference import DPOStage

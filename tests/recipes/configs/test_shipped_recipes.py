@@ -19,7 +19,7 @@ FILES = sorted(CONFIGS.glob("*/*.yaml"))
 SHIPPED = [path for path in FILES if not is_part(path)]
 SIZES = ("ablation_1b", "lite", "tiny")
 ADAPT = {"adapt/full", "adapt/lora"}
-DISTILL = {"distill/quality", "distill/scorer", "distill/reward"}
+DISTILL = {"distill/quality", "distill/scorer", "distill/reward", "distill/consistency"}
 STAGES = ("stage1", "stage2", "annealing", "sft", "dpo")
 
 # Every number that a recipe calls the paper's, by file and key: Table 1, 3.2.3, 3.2.4, and the corpora of section 2.
@@ -68,6 +68,7 @@ PAPER: dict[str, dict[str, Any]] = {
         "learning_rate": 3e-7,
         "warmup_steps": 150,
     },
+    "distill/consistency": {"held_out_share": 3.2 / 25.6, "validation_share": 3.2 / 25.6},
     "lite/sft": {"corpus_samples": 18.8e6},
     "lite/dpo": {"corpus_samples": 1.4e6},
     "lite/pretraining": {

@@ -229,6 +229,35 @@ def test_a_plan_counts_the_model_with_its_head(
     assert "GB on one device" in text
 
 
+# Changed, each gives another plan, of rows that have every column under two names; the recipe is the first word.
+KEYS: dict[str, tuple[str, object]] = {
+    "task": ("quality", "regression"),
+    "text_column": ("quality", "content_2"),
+    "label_column": ("quality", "label_2"),
+    "held_out_share": ("quality", 0.5),
+    "max_samples": ("quality", 40),
+    "num_train_epochs": ("quality", 1),
+    "global_batch_rows": ("quality", 16),
+    "prompt_column": ("reward", "prompt_2"),
+    "chosen_column": ("reward", "chosen_2"),
+    "rejected_column": ("reward", "rejected_2"),
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_key_gives_another_plan(key: str, base: Callable[[str], Path], tmp_path: Path) -> None:
+    recipe, changed = KEYS[key]
+    data = [
+        row | {f"{name}_2": f"{value} as ever" for name, value in row.items()}
+        for row in (rows(64) if recipe == "quality" else pairs(64))
+    ]
+    dataset = tmp_path / "rows.jsonl"
+    dataset.write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
+    flags = ["--dataset", str(dataset), "--init_from", str(base("bert")), "--warmup_steps", "0"]
+    plans = [plan_recipe(str(CONFIGS / f"{recipe}.yaml"), [*flags, *more]) for more in ([], [f"--{key}", str(changed)])]
+    assert plans[0] != plans[1]
+
+
 def test_rows_are_told_apart_and_copies_stay_on_one_side(base: Callable[[str], Path]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(base("bert"))
     reader = ExampleReader(tokenizer, "classification", ("content", "label"), 16, 0.3, seed=0)

@@ -22,6 +22,9 @@ def test_help_has_our_keys_first_and_the_libraries_by_name(kind: str) -> None:
     assert "save_steps" in theirs and "max_steps" not in theirs and "lr_scheduler_type" not in text
     assert all(field.metadata.get("help") for field in fields(KEY_CLASSES[kind]) if field.init)
     assert len(text.splitlines()) < 180
+    program = "-m recipes.distill" if kind == "distill" else f"recipes/{kind}.py"
+    assert text.startswith(f"usage: python {program} --config")
+    assert f"cpu.yaml {program} --config" in text
 
 
 def test_all_of_it_on_request_has_defaults_and_reasons() -> None:

@@ -16,7 +16,7 @@ from transformers.utils.logging import get_verbosity
 
 from recipes import dpo, pretrain, sft
 from recipes.reporting.plan_command import plan_recipe
-from recipes.running.library_keys import KINDS, LOSS_KEYS, RUNNING_KEYS
+from recipes.running.library_keys import LOSS_KEYS, RUNNING_KEYS
 from recipes.running.recipe_keys import KEY_CLASSES
 from recipes.running.run_folder import METRICS_FILE
 from recipes.running.trainer import TIMING_KEYS
@@ -182,6 +182,10 @@ ELSEWHERE = {
     "dataset_columns": "data/test_chat_rows.py",
     "dataset_roles": "data/test_chat_rows.py",
     "over_length": "data/test_chat_rows.py",
+    **dict.fromkeys(("task", "text_column", "label_column", "held_out_share"), "distill/test_distill.py"),
+    **dict.fromkeys(("prompt_column", "chosen_column", "rejected_column"), "distill/test_distill.py"),
+    **dict.fromkeys(("prompt_file", "prompt_columns", "chain_column", "verdict_column"), "distill/test_chain.py"),
+    **dict.fromkeys(("validation_share", "max_new_tokens"), "distill/test_chain.py"),
     **dict.fromkeys(
         ("eval_every_steps", "eval_data", "eval_split", "eval_rows", "eval_batch_rows"), "running/test_evaluation.py"
     ),
@@ -198,7 +202,7 @@ NEEDS_MORE_THAN_A_CPU = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KEY_CLASSES)
 def test_no_key_is_without_a_line(kind: str) -> None:
     shown = {key for table in (LOSS, PLAN) for keys in table.values() for key in keys} | FILES.keys()
     shown |= {key for flags, _ in TRAINER.values() for key in flags}

@@ -5,14 +5,14 @@ from dataclasses import fields
 import pytest
 
 from recipes.running.library_fields import library_fields
-from recipes.running.library_keys import KINDS, LOSS_KEYS, NOT_KNOWN, RUNNING_KEYS, refused_keys
+from recipes.running.library_keys import LOSS_KEYS, NOT_KNOWN, RUNNING_KEYS, refused_keys
 from recipes.running.plan_settings import settings_for_plan
 from recipes.running.recipe_keys import KEY_CLASSES
 from recipes.running.recipe_loading import RecipeError
 from tests.recipes.conftest import RECIPES
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KEY_CLASSES)
 def test_each_key_of_the_libraries_is_accepted_or_refused_with_a_reason(kind: str) -> None:
     library, own = set(library_fields(kind)), {field.name for field in fields(KEY_CLASSES[kind])}
     refused = refused_keys(kind, library, own)

@@ -18,7 +18,13 @@ from datasets_builders.building.columns import (
     profile,
     varied,
 )
-from datasets_builders.building.description import MAX_COUNTED_VALUES, SEVERAL_LICENSES, DatasetDescription
+from datasets_builders.building.description import (
+    MAX_COUNTED_VALUES,
+    SEVERAL_LICENSES,
+    UNPUBLISHED,
+    CardParts,
+    DatasetDescription,
+)
 from datasets_builders.building.identity import digest
 from datasets_builders.building.ledger import Ledger
 from evals.report.charts import as_png, histograms
@@ -62,7 +68,7 @@ def write_card(
     """
     parts = dataset.parts
     num_rows, counted = _count(dataset, splits)
-    blocks = [f"# {parts.title}", parts.description.strip(), _usage(), _schema_table(dataset)]
+    blocks = [f"# {parts.title}", parts.description.strip(), _usage(parts), _schema_table(dataset)]
     blocks.append(_table("Rows", ["split", "rows"], [[split, f"{count:,}"] for split, count in num_rows.items()]))
     if counted:
         blocks.append(_count_table(dataset, counted))
@@ -158,10 +164,10 @@ def _shown(cell: object) -> str:
     return f"{cell:,}" if isinstance(cell, int) else f"`{cell}`"
 
 
-def _usage() -> str:
-    return "\n".join(
-        ["```python", "from datasets import load_dataset", "", 'dataset = load_dataset("path/or/org/name")', "```"]
-    )
+def _usage(parts: CardParts) -> str:
+    load = f'dataset = load_dataset("{UNPUBLISHED}")'
+    lines = ["```python", "from datasets import load_dataset", "", load, *parts.usage.strip().splitlines(), "```"]
+    return "\n".join(lines)
 
 
 def _schema_table(dataset: DatasetDescription) -> str:

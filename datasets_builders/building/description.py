@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 SEVERAL_LICENSES = "other"
 MAX_COUNTED_VALUES = 40
+# What the card calls a dataset that has no name on the Hub yet; publishing puts the name there.
+UNPUBLISHED = "path/or/org/name"
 
 
 @dataclass
@@ -25,6 +27,7 @@ class CardParts:
         tags (`list[str]`): for the Hub's search.
         task_categories (`list[str]`): Hub task categories.
         sections (dict): heading to Markdown, put before the ledger.
+        usage (`str`): lines of Python behind the one that loads `dataset`; they run as they stand.
     """
 
     title: str
@@ -34,6 +37,7 @@ class CardParts:
     tags: list[str] = field(default_factory=list)
     task_categories: list[str] = field(default_factory=lambda: ["text-generation"])
     sections: dict[str, str] = field(default_factory=dict)
+    usage: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.description import UNPUBLISHED
 from modeling_ling.publishing import (
     CARD_FILE,
     DEFAULT_IGNORE,
@@ -123,7 +124,8 @@ def _cell(text: object) -> str:
 def publish_dataset(folder: Path, repo_id: str, *, force: bool = False, endpoint: str | None = None) -> PublishResult:
     """Push a finished dataset to the Hub as `publish_folder` does, unless inspection or an ablation study refused it.
 
-    The card on the Hub says what the ablation study found; a verdict on other rows stays at home.
+    The card on the Hub loads the dataset by its name there, and says what the ablation study found; a verdict on other
+    rows stays at home.
 
     Args:
         folder (`Path`): what a builder wrote.
@@ -143,11 +145,12 @@ def publish_dataset(folder: Path, repo_id: str, *, force: bool = False, endpoint
         record = ablation_verdict(folder)
     except ValueError:  # it was refused above, and --force was given
         record = None
+    card = (folder / CARD_FILE).read_text(encoding="utf-8").replace(f'"{UNPUBLISHED}"', f'"{repo_id}"')
     if record is None:
         files.pop(ABLATION_FILE, None)
     else:
-        card = (folder / CARD_FILE).read_text(encoding="utf-8")
-        files[CARD_FILE] = f"{card.rstrip()}\n\n{ablation_section(record)}".encode()
+        card = f"{card.rstrip()}\n\n{ablation_section(record)}"
+    files[CARD_FILE] = card.encode()
     return publish_files(
         files, repo_id, kind="dataset", commit_message=f"Publish {folder.resolve().name}", endpoint=endpoint
     )

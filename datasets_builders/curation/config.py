@@ -241,6 +241,31 @@ class NearDedupFields(BuilderConfig):
             raise ConfigError(f"near_dedup_threshold is {self.near_dedup_threshold}, but must be in (0, 1]")
 
 
+@dataclass
+class SemanticDedupFields(BuilderConfig):
+    """What is the same in meaning; nothing is compared by default."""
+
+    semantic_encoder: str = field(
+        default="",
+        metadata={"help": "encoder of texts, a folder or ORG/NAME, for deduplication by meaning; empty: none"},
+    )
+    semantic_encoder_revision: str = field(default="", metadata={"help": "revision of an encoder on the Hub"})
+    semantic_threshold: float = field(
+        default=0.95, metadata={"help": "cosine similarity from which on two rows mean the same"}
+    )
+    semantic_max_tokens: int = field(
+        default=512, metadata={"help": "tokens of the beginning of a row that are embedded"}
+    )
+
+    def validate(self) -> None:
+        """Check ranges."""
+        super().validate()
+        if not 0 < self.semantic_threshold <= 1:
+            raise ConfigError(f"semantic_threshold is {self.semantic_threshold}, but must be in (0, 1]")
+        if self.semantic_max_tokens < 2:
+            raise ConfigError(f"semantic_max_tokens is {self.semantic_max_tokens}, but must be at least 2")
+
+
 def _check_known(name: str, given: Collection[str], known: Collection[str]) -> None:
     for value in given:
         if value not in known:

@@ -6,8 +6,15 @@ from typing import Any
 
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.identity import file_sha256
-from datasets_builders.curation.config import DecontaminationFields, LanguageFields, QualityFields, ToxicityFields
+from datasets_builders.curation.config import (
+    DecontaminationFields,
+    LanguageFields,
+    QualityFields,
+    SemanticDedupFields,
+    ToxicityFields,
+)
 from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex
+from datasets_builders.curation.quality.model_source import ModelSource, find_model
 from datasets_builders.curation.quality.quality_model import read_description
 from datasets_builders.curation.quality.scorers import Scorer, read_scorers, scorers_fingerprint
 
@@ -31,6 +38,18 @@ class CurationInputs:
         """
         entries = self.config.scorers if isinstance(self.config, QualityFields) else []
         return [Scorer.found(fields) for fields in read_scorers(entries)]
+
+    @cached_property
+    def encoder(self) -> ModelSource | None:
+        """The encoder of deduplication by meaning; None where there is none.
+
+        Raises:
+            ConfigError: it is nowhere, or lacks weights or tokenizer.
+        """
+        config = self.config
+        if not isinstance(config, SemanticDedupFields) or not config.semantic_encoder:
+            return None
+        return find_model(config.semantic_encoder, config.semantic_encoder_revision, "semantic_encoder")
 
     @property
     def protected_names(self) -> list[str]:
@@ -66,11 +85,13 @@ class CurationInputs:
             found["quality_model_sha256"] = read_description(config.quality_model_path).sha256
         if self.scorers:
             found["scorers"] = scorers_fingerprint(self.scorers)
+        if self.encoder:
+            found["semantic_encoder"] = self.encoder.identity()
         return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
 
     def check(self) -> None:
-        """Raise `ConfigError` when a scorer cannot be used."""
-        _ = self.scorers
+        """Raise `ConfigError` when a scorer or the encoder cannot be used."""
+        _ = self.scorers, self.encoder
 
     def describe(self) -> list[str]:
         """Return a line on what is kept out, for `--dry-run` and the card."""

@@ -18,12 +18,14 @@ from datasets_builders.curation.config import (
     NearDedupFields,
     QualityFields,
     RuleFields,
+    SemanticDedupFields,
     TextRuleFields,
     ToxicityFields,
 )
 from datasets_builders.curation.decontamination.benchmark_index import Decontamination
 from datasets_builders.curation.deduplication.exact import ExactDedup
 from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, find_clusters
+from datasets_builders.curation.deduplication.semantic import SemanticDedup
 from datasets_builders.curation.inputs import CurationInputs
 from datasets_builders.curation.license_filter import LicenseFilter
 from datasets_builders.curation.quality.limits import QualityLimits
@@ -153,6 +155,13 @@ class Curation(Generic[ConfigType]):
     def find_clusters(self: "Curation[NearDedupFields]") -> None:
         """Join near-duplicates into the clusters that `near_dedup` reads."""
         find_clusters(self._signature_folder, self.config.num_tasks, self.config.near_dedup_threshold)
+
+    def semantic_dedup(self: "Curation[SemanticDedupFields]") -> list[Step]:
+        """Keep the first of documents that mean the same; in a stage of one task."""
+        encoder, config = self.inputs.encoder, self.config
+        if encoder is None:
+            return []
+        return self._steps(SemanticDedup(encoder, config.semantic_threshold, config.semantic_max_tokens, config.seed))
 
     @property
     def _signature_folder(self) -> Path:

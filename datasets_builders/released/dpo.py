@@ -151,9 +151,14 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
             license=self.license,
             columns=COLUMNS,
             tags=["code", "dpo"],
+            usage=_USAGE,
             sections={"Figures": length_figures(self.output_folder)},
         )
 
+
+_USAGE = """
+pairs = dataset["train"].select_columns(["prompt", "chosen", "rejected"])  # for DPOTrainer of TRL and recipes/dpo.py
+"""
 
 _DESCRIPTION = """
 Preference pairs in the schema of Ling-Coder-DPO. The chosen answer was seen to be right and the rejected one to be

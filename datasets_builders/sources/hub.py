@@ -1,6 +1,7 @@
 """Section 2.1: tables of a Hub dataset, streamed: a row group is fetched when its rows are wanted."""
 
 import fnmatch
+from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -11,12 +12,13 @@ SCHEME = "hf://datasets/"
 BLOCK_BYTES = 8 << 20
 
 
-def hub_tables(address: str) -> tuple[str, list[TableFile]]:
+def hub_tables(address: str, is_wanted: Callable[[str], bool] = is_table) -> tuple[str, list[TableFile]]:
     """Return the dataset's name and its tables, pinned to the commit that the address names now.
 
     Args:
         address (`str`): `hf://datasets/ORG/NAME[@REVISION][/PATTERN]`; without a pattern, all Parquet and JSON Lines
             files. A `*` in the pattern also matches slashes.
+        is_wanted (function): of a file's name; by default whether it is Parquet or JSON Lines.
 
     Raises:
         ConfigError: the dataset cannot be reached, or no file fits.
@@ -35,7 +37,7 @@ def hub_tables(address: str) -> tuple[str, list[TableFile]]:
         paths = HfApi().list_repo_files(repo_id, repo_type="dataset", revision=info.sha)
     except Exception as error:  # huggingface_hub, httpx and OS errors: all mean that it cannot be reached
         raise ConfigError(f"{address} cannot be reached: {type(error).__name__}: {str(error)[:300]}") from None
-    wanted = sorted(path for path in paths if is_table(path) and fnmatch.fnmatchcase(path, pattern or "*"))
+    wanted = sorted(path for path in paths if is_wanted(path) and fnmatch.fnmatchcase(path, pattern or "*"))
     if not wanted:
         raise ConfigError(f"{address}: none of the {len(paths)} files is a Parquet or JSON Lines file that fits")
     return repo_id, [

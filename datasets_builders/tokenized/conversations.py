@@ -8,7 +8,7 @@ columns and roles are mapped. What cannot be read for certain is a row removed w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,21 @@ ASSISTANT = "assistant"
 # What the template can write, and names that others use for the same.
 KNOWN_ROLES = frozenset({"system", "user", ASSISTANT, "tool", "observation", "function"})
 ROLE_ALIASES = {"human": "user", "gpt": ASSISTANT, "developer": "system"}
-# Our names of columns and of a message's parts; `RowFormat.columns` maps them to a dataset's.
-COLUMNS = ("messages", "prompt", "completion", "chosen", "rejected", "system", "role", "content")
+# Our names of columns and of a message's parts; `RowFormat.columns` maps them to a dataset's. `context` is put behind
+# the prompt, such as Alpaca's input; `history` before it, as pairs of question and answer.
+COLUMNS = ("messages", "prompt", "context", "completion", "history", "chosen", "rejected", "system", "role", "content")
+# Columns of question and answer that datasets have, for those who ask for them by `known_columns`: Alpaca's first.
+KNOWN_PAIRS = (
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("prompt", "completion"),
+    ("prompt", "response"),
+    ("question", "answer"),
+    ("query", "response"),
+    ("query", "answer"),
+    ("problem", "solution"),
+    ("problem", "generated_solution"),
+)
 # Marks of a message that is not to be learned: OpenAI's, axolotl's and ms-swift's.
 WEIGHT_KEYS = ("weight", "train", "loss")
 
@@ -52,6 +65,25 @@ class RowFormat:
     def value(self, row: Mapping[str, Any], name: str) -> Any:
         """Return what a row has under one of our names, None where it has nothing."""
         return row.get(self.columns.get(name, name))
+
+
+def known_columns(names: Collection[str]) -> dict[str, str]:
+    """Return which of a dataset's columns hold question and answer, where it has no messages and has well-known names.
+
+    Args:
+        names: the dataset's columns.
+
+    Returns:
+        `RowFormat.columns`; none where a row is read without, or is of no known format.
+    """
+    if {"messages", "conversations"} & {*names}:
+        return {}
+    pair = next((pair for pair in KNOWN_PAIRS if {*pair} <= {*names}), None)
+    if pair is None:
+        return {}
+    found = {"prompt": pair[0], "completion": pair[1]}
+    others = {"context": "input", "history": "history"} if pair[0] == "instruction" else {}
+    return found | {ours: theirs for ours, theirs in others.items() if theirs in names}
 
 
 @dataclass(frozen=True)
@@ -110,12 +142,33 @@ def _conversation_of(row: Mapping[str, Any], names: RowFormat) -> Conversation:
     prompt, completion = names.value(row, "prompt"), names.value(row, "completion")
     if completion is not None:
         # Only the completion is learned, as in TRL: answers in the prompt are context.
-        return _side(prompt, "user", names).without_targets() + _side(completion, ASSISTANT, names)
+        asked = _side(_with_context(prompt, row, names), "user", names)
+        before = _history(row, names)
+        return (before + asked).without_targets() + _side(completion, ASSISTANT, names)
     if "messages" in row or "conversations" in row:
         raise UnusableRowError("no messages")
     raise UnusableRowError(
         "no column of conversations: messages, conversations or prompt and completion; dataset_columns maps other names"
     )
+
+
+def _with_context(prompt: Any, row: Mapping[str, Any], names: RowFormat) -> Any:
+    context = names.value(row, "context") if "context" in names.columns else None
+    if not context:
+        return prompt
+    if not isinstance(prompt, str) or not isinstance(context, str):
+        raise UnusableRowError("a message of something else than text")
+    return f"{prompt}\n\n{context}"
+
+
+def _history(row: Mapping[str, Any], names: RowFormat) -> Conversation:
+    history = names.value(row, "history") if "history" in names.columns else None
+    conversation = Conversation([], [], [])
+    for turn in history or ():
+        if not isinstance(turn, Sequence) or len(turn) != 2 or not all(isinstance(text, str) for text in turn):
+            raise UnusableRowError("a history that is no list of questions with answers")
+        conversation += Conversation(["user", ASSISTANT], list(turn), [False, False])
+    return conversation
 
 
 def read_preference(row: Mapping[str, Any], names: RowFormat) -> tuple[Conversation, str, str]:
@@ -130,6 +183,9 @@ def read_preference(row: Mapping[str, Any], names: RowFormat) -> tuple[Conversat
     """
     _refuse_tools(row)
     prompt, chosen, rejected = (names.value(row, name) for name in ("prompt", "chosen", "rejected"))
+    if prompt is None and "prompt" not in names.columns:
+        # LLaMA-Factory's format; else Anthropic's or UltraFeedback's, with the prompt inside the answers.
+        prompt = row.get("conversations")
     if chosen is None or rejected is None:
         raise UnusableRowError("no chosen or no rejected answer; dataset_columns maps other names")
     sides = [_side(chosen, ASSISTANT, names), _side(rejected, ASSISTANT, names)]
@@ -180,7 +236,7 @@ def _side(value: Any, role: str, names: RowFormat) -> Conversation:
         return Conversation([role], [value], [role == ASSISTANT])
     if value is None:
         raise UnusableRowError("no prompt")
-    return _read_messages(value, names)
+    return _read_messages([value] if isinstance(value, Mapping) else value, names)
 
 
 def _is_json_list(text: str) -> bool:
@@ -263,4 +319,4 @@ def _is_learned(message: Message) -> bool:
     return learned
 
 
-__all__ = ["Conversation", "RowFormat", "read_conversation", "read_preference"]
+__all__ = ["Conversation", "RowFormat", "known_columns", "read_conversation", "read_preference"]

@@ -62,9 +62,13 @@ BUILDERS = {
         "datasets_builders.released.sft:SFTBuilder",
         "chat examples with a held-out split (section 3.2.3)",
     ),
+    "answers": (
+        "datasets_builders.released.answers:AnswersBuilder",
+        "questions from random snippets with answers of several models, for dpo to rank (section 3.2.4)",
+    ),
     "dpo": (
         "datasets_builders.released.dpo:DPOBuilder",
-        "pairs of a verified and a refuted answer (section 3.2.4)",
+        "pairs of a better and a worse answer, by execution or a reward model (section 3.2.4)",
     ),
     "tokenized": (
         "datasets_builders.tokenized.builder:TokenizedBuilder",

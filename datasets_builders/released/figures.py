@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.released.answers_read import RANKED_ANSWERS
 
 MAX_SHOWN = 40
 ALL = ("all", "all")
@@ -82,6 +83,33 @@ def ratio_section(folder: Path, ratio: Mapping[str, float]) -> str:
         lines.append(f"| {category} | {count:,} | {count / max(total, 1):.1%} | {wanted} |")
     lines += ["", "| programming language, the first of a row | training rows |", "| --- | --- |"]
     lines += [f"| {name} | {count:,} |" for name, count in languages.most_common(MAX_SHOWN)]
+    return "\n".join(lines)
+
+
+def models_section(folder: Path) -> str:
+    """Return Markdown tables: pairs by source, how many hold answers of the model to be trained, and by model.
+
+    Args:
+        folder (`Path`): the dataset folder, its shards complete.
+    """
+    sources: Counter[tuple[str, str]] = Counter()
+    policies: Counter[str] = Counter()
+    chosen: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    columns = ["kind", "source", "license", "chosen_model", "rejected_model", "on_policy"]
+    for row in DatasetFolder(folder).rows(columns):
+        sources[row["source"], row["license"] or "unknown"] += 1
+        if row["kind"] == RANKED_ANSWERS:
+            policies[row["on_policy"]] += 1
+            chosen[row["chosen_model"] or "unknown"] += 1
+            rejected[row["rejected_model"] or "unknown"] += 1
+    total = max(sum(policies.values()), 1)
+    lines = ["| source | licence | pairs |", "| --- | --- | --- |"]
+    lines += [f"| {' | '.join(key)} | {count:,} |" for key, count in sources.most_common(MAX_SHOWN)]
+    lines += ["", "| answers of the model to be trained | ranked pairs | part |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {count:,} | {count / total:.1%} |" for name, count in policies.most_common()]
+    lines += ["", "| model | chosen | rejected |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {chosen[name]:,} | {rejected[name]:,} |" for name, _ in (chosen + rejected).most_common()]
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from datatrove.data import Document
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome, Removed, Step
+from datasets_builders.released.answers_read import RANKED_ANSWERS
 from datasets_builders.released.pair_checks import edit_similarity, plain_type, value_type
 from datasets_builders.synthesis.program_analysis.observation import (
     FAILED_CHECK,
@@ -67,6 +68,9 @@ class MakePairs(Step):
     def process(self, doc: Document) -> Iterator[Outcome]:
         """Give a pair per wrong answer, or say why there is none."""
         row = doc.metadata
+        if row["kind"] == RANKED_ANSWERS:
+            yield doc
+            return
         if row["kind"] not in VERIFIABLE_KINDS:
             yield Removed(doc, "nothing_to_verify_with", row["kind"])
             return

@@ -233,10 +233,30 @@ def _with_system(conversation: Conversation, row: Mapping[str, Any], names: RowF
 def _side(value: Any, role: str, names: RowFormat) -> Conversation:
     """Return a text as one message of a role, or a list of messages."""
     if isinstance(value, str) and not _is_json_list(value):
-        return Conversation([role], [value], [role == ASSISTANT])
+        inside = _messages_of_object(value)
+        if inside is None:
+            return Conversation([role], [value], [role == ASSISTANT])
+        value = inside
     if value is None:
         raise UnusableRowError("no prompt")
     return _read_messages([value] if isinstance(value, Mapping) else value, names)
+
+
+def _messages_of_object(text: str) -> list[Any] | None:
+    """Return the messages of a JSON object that holds them, as a text; None for any other text."""
+    if not text.lstrip().startswith("{") or '"messages"' not in text:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    messages = value.get("messages") if isinstance(value, dict) else None
+    if not isinstance(messages, list) or not messages or not all(isinstance(part, dict) for part in messages):
+        return None
+    if not all({*part} & {"role", "from"} and {*part} & {"content", "value"} for part in messages):
+        return None
+    _refuse_tools(value)
+    return messages
 
 
 def _is_json_list(text: str) -> bool:

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import HfApi
 
-from datasets_builders.building import ConfigError
 from datasets_builders.building.verdicts import publish_dataset
 from datasets_builders.released.dpo import DPOBuilder, DPOConfig
 from datasets_builders.released.sft import SFTBuilder, SFTConfig
@@ -99,23 +98,33 @@ def test_the_code_of_the_card_runs_and_the_recipes_read_the_rows(
     assert answer["recipes"][0] == answer["recipes"][1] and answer["recipes"][0][1] == answer["rows"]
 
 
+BUILD = """
+from datasets_builders.building import ConfigError
+from datasets_builders.released.sft import SFTBuilder, SFTConfig
+def build(name, **source):
+    entry = {{"dataset": name, "category": "math", **source}}
+    builder = SFTBuilder(SFTConfig(output_dir={output!r}, sources=[entry], decontaminate=[], num_tasks=1))
+    return [builder.run().num_rows, builder.input_fingerprint()["sources"]]
+answer = {{"hub": build("acme/math"), "fallback": build("acme/maths", fallback={folder!r})}}
+try:
+    build("acme/maths")
+except ConfigError as error:
+    answer["none"] = str(error)
+"""
+
+
 def test_a_source_on_the_hub_is_read_pinned_and_one_that_is_not_there_says_what_to_do(
-    online: HubServer, tmp_path: Path
+    online: HubServer, run_client: RunClient, tmp_path: Path
 ) -> None:
     rows = [{"instruction": f"What is {n} + {n}?", "output": f"It is {2 * n}, of course."} for n in range(20)]
-    (tmp_path / "math").mkdir()
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "math" / "train-00000-of-00001.parquet")
-    (tmp_path / "math" / "README.md").write_text("---\nlicense: mit\n---\n", encoding="utf-8")
-    publish_folder(tmp_path / "math", "acme/math", endpoint=online.url)
-
-    def config(name: str, **source: Any) -> SFTConfig:
-        entry = {"dataset": name, "category": "math", **source}
-        return SFTConfig(output_dir=str(tmp_path / "sft"), sources=[entry], decontaminate=[], num_tasks=1)
-
-    builder = SFTBuilder(config("acme/math"))
-    assert builder.run().num_rows == {"train": 20}
-    (source,) = builder.input_fingerprint()["sources"]
+    folder = tmp_path / "math"
+    folder.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), folder / "train-00000-of-00001.parquet")
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n", encoding="utf-8")
+    publish_folder(folder, "acme/math", endpoint=online.url)
+    answer = run_client(BUILD.format(output=str(tmp_path / "sft"), folder=str(folder)))
+    num_rows, (source,) = answer["hub"]
+    assert num_rows == answer["fallback"][0] == {"train": 20}
     assert source["files"][0][1] == HfApi(online.url).dataset_info("acme/math").sha
-    with pytest.raises(ConfigError, match=r"acme/maths is no folder here and cannot be had from the Hub.*fallback"):
-        SFTBuilder(config("acme/maths")).run()
-    assert SFTBuilder(config("acme/maths", fallback=str(tmp_path / "math"))).run().num_rows == {"train": 20}
+    assert "acme/maths is no folder here and cannot be had from the Hub" in answer["none"]
+    assert "give `fallback`" in answer["none"]

@@ -189,6 +189,7 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
                     ShareOfQuestions("sft", config.preference_fraction, config.seed),
                     *curation.toxicity(),
                     *curation.metric_limits(),
+                    *curation.quality(),
                     *curation.decontamination(),
                 ],
                 tasks=config.num_tasks,

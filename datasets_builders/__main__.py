@@ -58,6 +58,10 @@ BUILDERS = {
         "datasets_builders.synthesis.top_down.builder:TopDownBuilder",
         "problems from trees of knowledge that titles of books grow into (section 2.4.2)",
     ),
+    "evolution": (
+        "datasets_builders.synthesis.evolution.builder:EvolutionBuilder",
+        "problems by domain, composed of fragments of code and made harder, with answers (section 3.2.3)",
+    ),
     "sft": (
         "datasets_builders.released.sft:SFTBuilder",
         "chat examples with a held-out split (section 3.2.3)",

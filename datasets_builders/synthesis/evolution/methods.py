@@ -11,6 +11,7 @@ from random import Random
 from string import Template
 
 from datasets_builders.asking import MalformedAnswerError
+from datasets_builders.synthesis.instructions.code_blocks import split_fences
 from datasets_builders.synthesis.instructions.statements import same_words
 
 PROMPT_FOLDER = Path(__file__).with_name("prompts")
@@ -60,7 +61,7 @@ def parse_evolved(text: str, original: str) -> str:
     found = _LABEL.sub("", text.strip(), count=1).strip()
     if _TELLS.search(found):
         raise MalformedAnswerError("it speaks of the original problem or of the rewriting")
-    if _SOLUTION_HEAD.search(found) and not _SOLUTION_HEAD.search(original):
+    if _SOLUTION_HEAD.search(split_fences(found)[0]) and not _SOLUTION_HEAD.search(original):
         raise MalformedAnswerError("it brings a solution")
     if not found or same_words(found) == same_words(original):
         raise MalformedAnswerError("it is the original problem again")
@@ -96,8 +97,6 @@ def shares_code(problem: str, solution: str) -> bool:
 
     Source: OSS-Instruct's cleaning.
     """
-    from datasets_builders.synthesis.instructions.code_blocks import split_fences
-
     shown = {"".join(block.text.split()) for block in split_fences(problem)[1]} - {""}
     return any("".join(block.text.split()) in shown for block in split_fences(solution)[1])
 

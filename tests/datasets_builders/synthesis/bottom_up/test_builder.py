@@ -1,26 +1,18 @@
 """Bottom-up synthesis: knowledge, the arithmetic, and the builder with a teacher that answers by a rule."""
 
-import itertools
-import json
-import re
-import sysconfig
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
 from datasets_builders.asking import MalformedAnswerError
 from datasets_builders.building import ConfigError
-from datasets_builders.building.identity import content_id
 from datasets_builders.synthesis.bottom_up.builder import BottomUpBuilder, BottomUpConfig
 from datasets_builders.synthesis.bottom_up.knowledge import PRESETS, Topic, expansion_of
+from tests.datasets_builders.synthesis.teachers import ANSWER, MODULES, BottomUpTeacher, write_seeds
 from tests.openai_server import MODEL, RuleServer
-
-MODULES = ["bisect.py", "heapq.py", "fnmatch.py", "colorsys.py", "keyword.py"]
-ANSWER = "This is the answer to it, in a few words and with the code.\n\n```python\nvalue = 1\n```"
 
 
 def test_the_arithmetic_of_the_presets() -> None:
@@ -42,63 +34,9 @@ def test_key_points_that_say_the_same_count_once() -> None:
         Topic.of({"topic": " ", "key_points": ["x"]})
 
 
-class Teacher:
-    """Knows topics, varies them, writes problems, some of which ask; now and then says what nobody can use."""
-
-    def __init__(self) -> None:
-        self.numbers = itertools.count()
-        self.stated = 0
-
-    def __call__(self, messages: list[dict[str, str]]) -> str | int:
-        asked = messages[-1]["content"]
-        if asked.startswith("Below is a text"):
-            first = next(line for line in asked.splitlines() if "The text (" in line)
-            assert first == "The text (Python):"
-            key = content_id(asked)[:6]
-            return json.dumps({"topics": [{"topic": f"topic {key}", "key_points": [f"point {key}", "other"]}]})
-        if asked.startswith("Here is a piece of knowledge about programming: topics"):
-            count = int(re.search(r"Write (\d+) variations", asked)[1])
-            return json.dumps({"variations": [
-                {"topic": f"variation {number} of {content_id(asked)[:6]}", "key_points": ["it goes deeper"]}
-                for number in range(count)
-            ]})  # fmt: skip
-        if asked.startswith("Here is a piece of knowledge about programming."):
-            count = int(re.search(r"Write (\d+) problems", asked)[1])
-            key = content_id(asked)[:8]
-            problems = [
-                f"Write a function `f_{key}_{number}` that counts {key[number % 8]} in the list of the shelf."
-                for number in range(count)
-            ]
-            problems[-1] = f"How would you write the function g_{key} that is told to count to {key}?"
-            return json.dumps({"problems": problems})
-        if asked.startswith("The following problem is put as a question"):
-            self.stated += 1
-            found = re.search(r"g_(\w{8})", asked)[1]
-            return (
-                f"Write the function g_{found} that is told to count to {found} in a loop."
-                if found[0] < "e"
-                else "Why?"
-            )
-        if asked.startswith("Your answer could not be used"):
-            return "Still a question?"
-        return ANSWER
-
-
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("seeds")
-    (folder / "data").mkdir()
-    stdlib = Path(sysconfig.get_path("stdlib"))
-    texts = {name: (stdlib / name).read_text("utf-8") for name in MODULES}
-    texts["copy_of_bisect.py"] = texts["bisect.py"].replace("insort", "put_in")
-    rows = [
-        {"id": content_id(name, text), "content": text, "path": name, "repository": "cpython", "language": "Python",
-         "license": "PSF-2.0"}
-        for name, text in texts.items()
-    ]  # fmt: skip
-    pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "train_00000_of_00001.parquet")
-    (folder / "README.md").write_text("---\nlicense: other\nlicense_name: psf-2.0\n---\n# Seeds\n")
-    return folder
+    return write_seeds(tmp_path_factory.mktemp("seeds"))
 
 
 def config_of(folder: Path, seeds: Path, url: str, **fields: Any) -> BottomUpConfig:
@@ -117,7 +55,7 @@ def config_of(folder: Path, seeds: Path, url: str, **fields: Any) -> BottomUpCon
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, seeds: Path) -> tuple[BottomUpConfig, dict[str, Any], RuleServer]:
-    with RuleServer(Teacher()) as server:
+    with RuleServer(BottomUpTeacher()) as server:
         config = config_of(tmp_path_factory.mktemp("bottom_up") / "dataset", seeds, server.url)
         result = BottomUpBuilder(config).run()
     return config, {step.name: step for step in result.ledger.steps}, server

@@ -1,6 +1,5 @@
 """Magpie end to end, with a teacher that answers by a rule."""
 
-import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -8,80 +7,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
 from datasets_builders.building import ConfigError
 from datasets_builders.synthesis.magpie.builder import MagpieBuilder, MagpieConfig
+from tests.datasets_builders.synthesis.teachers import MagpieTeacher, write_tokenizer
 from tests.openai_server import MODEL, RuleServer
-
-CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-NOUNS = [
-    "list",
-    "tree",
-    "queue",
-    "graph",
-    "table",
-    "string",
-    "file",
-    "matrix",
-    "stack",
-    "date",
-    "path",
-    "token",
-    "event",
-    "price",
-]
-VERBS = ["sorts", "merges", "counts", "reverses", "validates", "compresses", "prints", "searches", "balances", "parses"]
-CODE = "```python\ndef f(value):\n    return value + 1\n```"
-BAD = {
-    7: "Sure! Here is the code:",
-    9: "Explain the following code:",
-    11: "Hi",
-    13: "Schreibe eine Funktion, die die Summe aller Zahlen in der Liste zurückgibt, und teste sie.",
-}
-
-
-class Teacher:
-    """Writes another instruction each time it is given the head of a user's turn, now and then a bad one."""
-
-    def __init__(self) -> None:
-        self.numbers = itertools.count()
-
-    def __call__(self, messages: list[dict[str, str]]) -> str | int:
-        if messages[0]["role"] == "prompt":
-            assert messages[0]["content"].endswith("<|im_start|>user\n")
-            return self.instruction(messages[0]["content"])
-        if "tokens" in messages[-1]["content"]:
-            return "I'm sorry, but I can't help with that."
-        if any("\u4e00" <= sign <= "\u9fff" for sign in messages[-1]["content"]):
-            return "这个函数把给定的值加一，然后返回结果。\n\n" + CODE
-        return f"This is how it is done, step by step, for the value that is given.\n\n{CODE}\n\nIt adds one."
-
-    def instruction(self, prompt: str) -> str:
-        number = next(self.numbers)
-        if number in BAD:
-            return BAD[number]
-        noun, verb = NOUNS[number % len(NOUNS)], VERBS[number // 3 % len(VERBS)]
-        if "代码" in prompt:
-            asked = f"下面的函数处理第 {number} 个 {noun}，请说明它怎样 {verb}，并改进它。"
-            return f"{asked}\n\n{CODE}\n<|im_end|>\n<|im_start|>assistant"
-        asked = f"This function {verb} every {noun} of shelf {number}, and I want the {noun}s to be right."
-        return f"{asked}\n\n{CODE}\n\nPlease help."
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    words = Tokenizer(models.WordLevel({"<unk>": 0, "<|im_end|>": 1}, unk_token="<unk>"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="<|im_end|>")
-    fast.chat_template = CHATML
-    fast.save_pretrained(folder)
-    return folder
+    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 def config_of(folder: Path, tokenizer: Path, url: str, **fields: Any) -> MagpieConfig:
@@ -100,7 +35,7 @@ def config_of(folder: Path, tokenizer: Path, url: str, **fields: Any) -> MagpieC
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> tuple[MagpieConfig, dict[str, Any], RuleServer]:
     folder = tmp_path_factory.mktemp("magpie") / "dataset"
-    with RuleServer(Teacher()) as server:
+    with RuleServer(MagpieTeacher()) as server:
         config = config_of(folder, tokenizer, server.url)
         result = MagpieBuilder(config).run()
     return config, {step.name: step for step in result.ledger.steps}, server
@@ -167,7 +102,7 @@ def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(
 
 
 def test_conversations_of_several_turns(tmp_path: Path, tokenizer: Path) -> None:
-    with RuleServer(Teacher()) as server:
+    with RuleServer(MagpieTeacher()) as server:
         MagpieBuilder(config_of(tmp_path / "turns", tokenizer, server.url, num_samples=6, num_turns=3)).run()
     rows = rows_of(tmp_path / "turns")
     assert max(len(row["messages"]) for row in rows) == 6

@@ -1,7 +1,5 @@
 """Top-down synthesis: titles, trees and their page, and the builder with a teacher that answers by a rule."""
 
-import json
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,6 @@ from datasets import load_dataset
 
 from datasets_builders.asking import MalformedAnswerError
 from datasets_builders.building import ConfigError
-from datasets_builders.building.identity import content_id
 from datasets_builders.synthesis.top_down.builder import TopDownBuilder, TopDownConfig
 from datasets_builders.synthesis.top_down.titles import read_titles
 from datasets_builders.synthesis.top_down.tree import (
@@ -23,9 +20,8 @@ from datasets_builders.synthesis.top_down.tree import (
     trees_page,
     write_trees,
 )
+from tests.datasets_builders.synthesis.teachers import top_down_teacher
 from tests.openai_server import MODEL, RuleServer
-
-ANSWER = "This is the answer to it, in a few words and with the code.\n\n```python\nvalue = 1\n```"
 
 
 def test_our_titles() -> None:
@@ -121,33 +117,6 @@ def test_a_file_that_holds_no_trees_is_the_users_mistake(text: str, tmp_path: Pa
         read_trees(tmp_path)
 
 
-def teacher(messages: list[dict[str, str]]) -> str | int:
-    """Write small trees and problems of their paths."""
-    asked = messages[-1]["content"]
-    key = content_id(asked)[:6]
-    if asked.startswith("Imagine a thorough textbook"):
-        return json.dumps({"chapters": ["1. First steps", "2. Further steps"]})
-    if asked.startswith("A textbook with the title"):
-        return json.dumps({"sections": [
-            {"section": f"Section of {key}", "subsections": []},
-            {"section": "Parts", "subsections": [f"Part one of {key}", f"Part two of {key}"]},
-        ]})  # fmt: skip
-    if asked.startswith("You write down what a reader learns"):
-        assert 'that belongs to the book "' in asked
-        return json.dumps({"knowledge": [
-            {"point": f"Point {key} says something.", "subtopics": []},
-            {"point": f"Another point of {key}.", "subtopics": [f"subtopic a {key}", f"subtopic b {key}"]},
-        ]})  # fmt: skip
-    if found := re.match(r"Write (\d+) programming problems about the", asked):
-        extra = ["caching"] if "one to three further topics" in asked else []
-        problems = [
-            f"Write a function `f_{key}_{number}` that counts to {key * (number + 1)}."
-            for number in range(int(found[1]))
-        ]
-        return json.dumps({"problems": [{"problem": problem, "extra_topics": extra} for problem in problems]})
-    return ANSWER
-
-
 def config_of(folder: Path, url: str, **fields: Any) -> TopDownConfig:
     return TopDownConfig(**{
         "output_dir": str(folder),
@@ -163,7 +132,7 @@ def config_of(folder: Path, url: str, **fields: Any) -> TopDownConfig:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[TopDownConfig, dict[str, Any], RuleServer]:
-    with RuleServer(teacher) as server:
+    with RuleServer(top_down_teacher) as server:
         config = config_of(tmp_path_factory.mktemp("top_down") / "dataset", server.url)
         result = TopDownBuilder(config).run()
     return config, {step.name: step for step in result.ledger.steps}, server
@@ -201,7 +170,7 @@ def test_rows_know_their_whole_path(built) -> None:
 
 def test_saved_trees_give_the_same_bytes_and_ask_for_no_tree(built, tmp_path: Path) -> None:
     config, *_ = built
-    with RuleServer(teacher) as server:
+    with RuleServer(top_down_teacher) as server:
         again = config_of(
             tmp_path / "again", server.url, trees=f"{config.output_dir}/trees.json", max_titles=0, workers=2
         )

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from datasets import Features
 
 _LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
-_SHOWN_PARAMETERS = ("temperature", "top_p", "max_tokens", "extra")
 
 
 @dataclass
@@ -93,10 +92,9 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
         return result
 
     def sections(self) -> dict[str, str]:
-        """Return the parts of the card that say who was asked what, and what became of it."""
+        """Return the parts of the card that say what became of what was asked, and by which prompts."""
         return {
             "From asked to kept": self._waterfall(),
-            "Teachers": self._teachers(),
             "Prompts": "\n".join(
                 ["| file | sha256 |", "| --- | --- |"]
                 + [
@@ -105,22 +103,6 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
                 ]
             ),
         }
-
-    def _teachers(self) -> str:
-        """Return who was asked in each step, with which parameters."""
-        lines = ["| step | teachers | parameters that the config sets |", "| --- | --- | --- |"]
-        for step in self._asking_steps():
-            teachers = ", ".join(f"{found.called} ({found.weight:g})" for found in self.asking.teachers_of(step))
-            chosen = self.config.steps.get(step, {})
-            shown = {name: chosen[name] for name in _SHOWN_PARAMETERS if name in chosen}
-            lines.append(f"| `{step}` | {teachers} | {json.dumps(shown) if shown else 'those of the step'} |")
-        lines += ["", "| teacher | model | parameters |", "| --- | --- | --- |"]
-        for teacher in self.asking.teachers:
-            shown = {name: getattr(teacher, name) for name in _SHOWN_PARAMETERS if getattr(teacher, name) is not None}
-            lines.append(f"| {teacher.called} | `{teacher.model}` | {json.dumps(shown)} |")
-        lines += ["", "What a step sets itself (a temperature, a greedy answer) stands in its class; a teacher's terms"]
-        lines += ["of use and licence bind whoever uses what it wrote."]
-        return "\n".join(lines)
 
     def _asking_steps(self) -> list[str]:
         return [step.name for stage in self.stages() for step in stage.pipeline if isinstance(step, Ask)]

@@ -128,7 +128,7 @@ def test_fragments_become_problems_that_become_harder(tmp_path: Path) -> None:
         chats = len(server.asked)
         EvolutionBuilder(
             config_of(tmp_path / "again", "http://127.0.0.1:9/v1", code=[str(seeds)], num_fragments=4, num_rounds=2,
-                      workers=2, answers_dir=f"{config.output_dir}/.answers")
+                      workers=2, answers_dir=f"{config.output_dir}.answers")
         ).run()  # fmt: skip
         assert len(server.asked) == chats
     ledger = {step.name: step for step in result.ledger.steps}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Points = Sequence[tuple[float, float]]
+Band = Sequence[tuple[float, float, float]]  # x, low, high
 
 # Okabe-Ito: told apart with every common form of colour blindness.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444"]
@@ -23,14 +24,24 @@ COLUMNS_OF_HISTOGRAMS, HISTOGRAM_HEIGHT = 3, 1.6  # inches
 PNG_DPI = 120
 
 
-def line_chart(series: Mapping[str, Points], x_label: str, y_label: str, boundaries: Mapping[str, float]) -> str:
-    """Return an SVG of lines: series by label, and vertical lines by label."""
+def line_chart(
+    series: Mapping[str, Points],
+    x_label: str,
+    y_label: str,
+    boundaries: Mapping[str, float],
+    bands: Mapping[str, Band] | None = None,
+) -> str:
+    """Return an SVG of lines: series by label, with what they lie within, and vertical lines by label."""
     figure, axes = _empty_chart(3.6)
     drawn = 0
     for label, points in series.items():
         if points:
             xs, ys = zip(*points, strict=True)
-            axes.plot(xs, ys, label=label, color=COLORS[drawn % len(COLORS)], linewidth=1.6)
+            color = COLORS[drawn % len(COLORS)]
+            axes.plot(xs, ys, label=label, color=color, linewidth=1.6)
+            if band := (bands or {}).get(label):
+                places, lows, highs = zip(*band, strict=True)
+                axes.fill_between(places, lows, highs, color=color, alpha=0.15, linewidth=0)
             drawn += 1
     for label, x in boundaries.items():
         axes.axvline(x, color="#b9c2cf", linewidth=0.8, linestyle="--")

@@ -17,7 +17,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from evals.report import charts
-from evals.report.charts import Points
+from evals.report.charts import Band, Points
 from evals.report.documents import render, table, visible
 
 
@@ -107,6 +107,7 @@ class Page:
         x_label: str,
         y_label: str,
         boundaries: Mapping[str, float] | None = None,
+        bands: Mapping[str, Band] | None = None,
     ) -> None:
         """Add a line chart.
 
@@ -115,8 +116,9 @@ class Page:
             series (`dict` of label to list of (x, y)): drawn in order; a series without points is left out.
             caption, x_label, y_label (`str`): units belong into the labels.
             boundaries (`dict` of label to x, *optional*): vertical lines, such as the starts of stages.
+            bands (`dict` of label to list of (x, low, high), *optional*): intervals around the lines.
         """
-        svg = charts.line_chart(series, x_label, y_label, boundaries or {})
+        svg = charts.line_chart(series, x_label, y_label, boundaries or {}, bands)
         self._add_svg(name, svg, caption)
 
     def bar_chart(

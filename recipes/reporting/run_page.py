@@ -1,4 +1,4 @@
-"""Section 3.2: the curves of a run as a page of its own: loss, learning rate, and the load of the experts over time."""
+"""Section 3.2: the curves of a run as a page of its own: losses, learning rate, scores, the load of the experts."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ CURVES = (
     ("rewards/accuracies", "Pairs whose chosen answer has the higher reward", "share"),
     ("tokens_per_second", "Real tokens per second", "tokens / s"),
 )
+# Name of the figure of each held-out source, caption, label of the axis.
+HELD_OUT_CURVES = (
+    ("loss", "Held-out loss", "nats per token, or preference loss"),
+    ("accuracy", "Held-out pairs whose chosen answer has the higher reward", "share"),
+    ("margin", "Reward of the chosen over the rejected answers of held-out pairs", "margin"),
+)
+ALL_SOURCES = "all"
 # Name of the figure per layer, caption, unit.
 HEAT_MAPS = (
     ("load_max_over_mean", "Load of the busiest expert of each layer; 1 is even", "times the mean"),
@@ -49,7 +56,13 @@ def alarm_lines(metrics: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def save_curves(
-    path: Path, title: str, metrics: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]] = ()
+    path: Path,
+    title: str,
+    metrics: Sequence[dict[str, Any]],
+    events: Sequence[dict[str, Any]] = (),
+    *,
+    held_out: Sequence[dict[str, Any]] = (),
+    tasks: Sequence[dict[str, Any]] = (),
 ) -> Path:
     """Write the page, one HTML file that needs nothing else.
 
@@ -58,6 +71,8 @@ def save_curves(
         title: the stage.
         metrics: lines of metrics.jsonl; figures of a line may be None.
         events: lines of events.jsonl; where the run was continued is marked.
+        held_out: lines of metrics.jsonl on held-out data.
+        tasks: lines of metrics.jsonl on tasks that were asked.
     """
     from evals.report.page import Page
 
@@ -76,10 +91,64 @@ def save_curves(
                 y_label=label,
                 boundaries=resumed,
             )
+    _add_held_out(page, held_out, resumed)
+    _add_tasks(page, tasks, resumed)
     if any(line.get("load_max_over_mean") for line in lines):
         _add_load(page, metrics, lines)
     path.write_text(page.to_html(), encoding="utf-8")
     return path
+
+
+def _add_held_out(page: Page, records: Sequence[dict[str, Any]], resumed: dict[str, int]) -> None:
+    """Add what was measured on held-out data: a line for each source, and one for all by their shares."""
+    lines = thinned(records)
+    sources = list(dict.fromkeys(name for line in lines for name in line["sources"]))
+    charts = []
+    for figure, caption, label in HELD_OUT_CURVES:
+        values = {
+            name: [(line["step"], line["sources"].get(name, {}).get(figure)) for line in lines] for name in sources
+        }
+        if figure == "loss" and len(sources) > 1:
+            values[ALL_SOURCES] = [(line["step"], line["loss"]) for line in lines]
+        series = {
+            name: [(step, value) for step, value in points if value is not None] for name, points in values.items()
+        }
+        if any(len(points) > 1 for points in series.values()):
+            charts.append((figure, series, caption, label))
+    if charts:
+        page.heading("Held-out data")
+    for figure, series, caption, label in charts:
+        page.line_chart(
+            f"held_out_{figure}",
+            series,
+            caption=caption,
+            x_label="optimizer step",
+            y_label=label,
+            boundaries=resumed,
+        )
+
+
+def _add_tasks(page: Page, records: Sequence[dict[str, Any]], resumed: dict[str, int]) -> None:
+    """Add the scores of tasks over time, in percent, with their intervals."""
+    scores: dict[str, list[tuple[float, float]]] = {}
+    bands: dict[str, list[tuple[float, float, float]]] = {}
+    for record in records:
+        for name, score in record["tasks"].items():
+            if score["value"] is not None:
+                scores.setdefault(name, []).append((record["step"], 100 * score["value"]))
+                low, high = score["interval"] or (score["value"], score["value"])
+                bands.setdefault(name, []).append((record["step"], 100 * low, 100 * high))
+    if any(len(points) > 1 for points in scores.values()):
+        page.heading("Tasks")
+        page.line_chart(
+            "tasks",
+            scores,
+            caption="Scores in the course of the run, with 95 % intervals",
+            x_label="optimizer step",
+            y_label="%",
+            boundaries=resumed,
+            bands=bands,
+        )
 
 
 def _add_load(page: Page, metrics: Sequence[dict[str, Any]], lines: Sequence[dict[str, Any]]) -> None:

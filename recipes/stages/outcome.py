@@ -126,7 +126,8 @@ def write_results(
         "tasks": read_metrics(output_dir, TASKS_KIND),
         "overlaps": [asdict(overlap) for overlap in stage.overlaps],
     }
-    save_curves(output_dir / CURVES_FILE, plan.stage, metrics, events)
+    evaluated = {"held_out": run["held_out"], "tasks": run["tasks"]}
+    save_curves(output_dir / CURVES_FILE, plan.stage, metrics, events, **evaluated)
     (output_dir / "README.md").write_text(stage.render_card(run), encoding="utf-8")
     write_verification(output_dir, run)
     # Last: from here on the stage after takes the model.

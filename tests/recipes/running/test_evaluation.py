@@ -174,6 +174,7 @@ def test_overlap_with_the_training_data_is_told_and_the_card_has_the_figures(
     card = render_card(run)
     assert "- 10 of 40 documents of code are trained on" in card
     assert "- 0 of 30 documents of prose are trained on" in card
+    assert "<h2>Held-out data</h2>" in (folder / "curves.html").read_text(encoding="utf-8")
     record = run["held_out"][-1]
     assert f"| {record['sources']['code']['loss']:.4f} | {record['sources']['code']['count']:,} tokens |" in card
 

@@ -13,6 +13,7 @@ from datatrove.data import Document
 from datasets_builders.asking.request import Request, body_of
 from datasets_builders.asking.step import Ask
 from datasets_builders.building.stages import Stage
+from datasets_builders.building.steps import Step
 
 SHOWN_PROMPTS = 3
 SHOWN_CHARACTERS = 3_000
@@ -49,6 +50,8 @@ def asking_steps(stages: Sequence[Stage]) -> list[Ask]:
 def first_questions(stages: Sequence[Stage], seconds: float = COUNTING_SECONDS) -> FirstQuestions:
     """Run what stands before the first step that asks, keep nothing, and look at what comes.
 
+    Steps that read or write files of the build are left out: near-duplicates, say, are counted as documents.
+
     Args:
         stages (sequence of `Stage`): of a builder, at least one of whose steps asks.
         seconds (`float`): for counting.
@@ -78,6 +81,8 @@ def _documents_before(stages: Sequence[Stage], asks: Ask) -> Iterator[Document]:
         for rank in range(stage.tasks) if documents is None else range(1):
             data = documents
             for step in steps:
+                if isinstance(step, Step) and step.only_in_builds:
+                    continue
                 data = step.run(data, rank, stage.tasks if documents is None else 1)
             ranks.append(data or ())
         documents = chain.from_iterable(ranks)

@@ -81,6 +81,8 @@ class Step(PipelineStep):
     batch_size: int = 1
     only_kinds: frozenset[str] = frozenset()
     seconds_per_document: float | None = SECONDS_PER_DOCUMENT  # None: no limit; see time_budget.py
+    # Whether it reads or writes files of the build, so that a look ahead, which leaves no traces, goes without it.
+    only_in_builds: ClassVar[bool] = False
     # What the step's decisions hang on beside its code, as pip names it: another version makes another dataset.
     libraries: ClassVar[tuple[str, ...]] = ()
 

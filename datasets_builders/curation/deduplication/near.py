@@ -48,6 +48,7 @@ class SignatureWriter(Step):
     """
 
     name = "signatures"
+    only_in_builds = True
     libraries = ("rensa",)
     batch_size = 64
 
@@ -178,6 +179,7 @@ class NearDedup(Step):
     """
 
     name = "near_dedup"
+    only_in_builds = True
     arity: Arity = "n:1"
 
     def __init__(self, folder: Path) -> None:

@@ -250,6 +250,7 @@ class RecordLeaves(Step):
     """
 
     name = "record_leaves"
+    only_in_builds = True
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

@@ -123,3 +123,12 @@ def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(built
 def test_wrong_fields_are_told(fields: dict[str, Any], told: str, seeds: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=told):
         config_of(tmp_path, seeds, "http://127.0.0.1:9/v1", **fields)
+
+
+def test_a_look_ahead_shows_the_prompts_and_leaves_no_traces(seeds: Path, tmp_path: Path) -> None:
+    with RuleServer(BottomUpTeacher()) as server:
+        builder = BottomUpBuilder(config_of(tmp_path / "new", seeds, server.url))
+        plan = "\n".join(builder.plan())
+        assert "prompts     those of extract_knowledge can be rendered" in builder.validate()
+    assert "extract_knowledge, 1 of 3, user" in plan and "write_problems: 12 requests" in plan
+    assert not server.asked and not (tmp_path / "new").exists()

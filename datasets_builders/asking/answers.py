@@ -38,7 +38,15 @@ class RemovingError(Exception):
 
 
 class RefusedError(RemovingError):
-    """The server does not take this one request, or does not give what the model said."""
+    """The server does not take this one request, or does not give what the model said.
+
+    `is_answer` says that the model was asked, and the refusal is kept as its answer. What the server did not take is
+    asked for again by the next run: it cost nothing, and the server may have been mended.
+    """
+
+    def __init__(self, reason: str, detail: str, is_answer: bool = False) -> None:
+        super().__init__(reason, detail)
+        self.is_answer = is_answer
 
 
 class NoAnswerError(RemovingError):

@@ -165,8 +165,9 @@ class Asker:
             cost = Spent(1, answer.prompt_tokens, answer.completion_tokens, dollars)
             self.store.put(key, values_of(answer) | ({"dollars": dollars} if dollars else {}))
         except RefusedError as error:
-            cost = Spent(1)
-            self.store.put(key, {"refused": error.reason, "detail": str(error)})
+            if error.is_answer:
+                cost = Spent(1)
+                self.store.put(key, {"refused": error.reason, "detail": str(error)})
             raise
         finally:
             self.account.settle(worst, cost)

@@ -11,6 +11,7 @@ import asyncio
 import email.utils
 import math
 import random
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,8 +45,9 @@ BAD_REQUEST = frozenset({400, 413, 422})
 # 425, 429: later; 503, 529: overloaded.
 TOO_MANY = frozenset({425, 429, 503, 529})
 PASSING = frozenset({408, 409, 500, 502, 504, 520, 521, 522, 523, 524})
-# What 429 means where waiting does not help.
-NO_CREDIT = ("insufficient_quota", "billing", "credit balance", "exceeded your current quota")
+NO_CREDIT = ("insufficient_quota", "credit balance", "insufficient credit", "insufficient balance")
+# So many documents are not refused for the same reason in the same words, one after another: the request is wrong.
+MAX_SAME_REFUSALS = 50
 FORM_WORDS = ("response_format", "json_schema", "structured output", "guided")
 FILTER_WORDS = ("content_filter", "content management policy", "moderation", "flagged", "responsibleai")
 
@@ -88,6 +90,7 @@ class Client:
         self._names_max_tokens = "max_tokens"
         self._last_answered = -1.0  # when the last request was sent that was answered
         self._limited_since: float | None = None
+        self._refused_in_a_row, self._refusal = 0, ""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -114,11 +117,11 @@ class Client:
                 if answer is not None:
                     self.limit.answered()
                     self._last_answered = max(self._last_answered, sent_at)
-                    self._limited_since = None
+                    self._limited_since, self._refused_in_a_row = None, 0
                     return answer
                 limited = reply.status in TOO_MANY
                 if limited or not reply.status:
-                    self.limit.too_many(sent_at, _retry_after(reply.headers))
+                    self.limit.too_many(sent_at, seconds_to_wait(reply.headers, reply.body))
             finally:
                 self.limit.leave()
             if self._adapts(reply):
@@ -167,9 +170,9 @@ class Client:
         text = _text_of(message.get("text" if path == COMPLETION else "content"))
         finish_reason = str(choice.get("finish_reason") or "stop")
         if finish_reason == "content_filter":
-            raise RefusedError(FILTERED, "finish_reason content_filter")
+            raise RefusedError(FILTERED, "finish_reason content_filter", is_answer=True)
         if not text and message.get("refusal"):
-            raise RefusedError(FILTERED, str(message["refusal"])[:DETAIL_CHARACTERS])
+            raise RefusedError(FILTERED, str(message["refusal"])[:DETAIL_CHARACTERS], is_answer=True)
         reasoning = _text_of(message.get("reasoning_content") or message.get("reasoning"))
         usage = reply.body.get("usage")
         counts = usage if isinstance(usage, dict) else {}
@@ -213,21 +216,31 @@ class Client:
     def _raise_final(self, reply: _Reply) -> None:
         """Raise where another try cannot help."""
         where, told = f"{self.teacher.called} at {self._base}", self._told(reply)
-        if reply.status in BAD_REQUEST:
-            filtered = any(word in _message(reply.body).lower() for word in FILTER_WORDS)
+        if reply.status and self._is_out_of_credit(reply):
+            raise AskingError(f"{where}: {told}: the account has no credit left; the same command goes on")
+        if reply.status in BAD_REQUEST or (reply.status == 403 and self._last_answered >= 0):
+            # 403 where the key is good: a moderated prompt.
+            self._refused_in_a_row = self._refused_in_a_row + 1 if told == self._refusal else 1
+            self._refusal = told
+            if self._refused_in_a_row >= MAX_SAME_REFUSALS:
+                raise AskingError(f"{where} refuses all that it is asked: {told}")
+            filtered = reply.status == 403 or any(word in told.lower() for word in FILTER_WORDS)
             raise RefusedError(FILTERED if filtered else REFUSED, told)
-        if reply.status == 403 and self._last_answered >= 0:  # a moderated prompt: the key is good
-            raise RefusedError(FILTERED, told)
         if reply.status in (401, 403):
             raise AskingError(f"{where}: {told}: it wants another key in {self.teacher.api_key_variable}")
         if reply.status == 404:
             raise AskingError(f"{where}: {told}: check --model, the key, and that --base-url ends in /v1")
-        if reply.status == 402 or (reply.status == 429 and any(word in told.lower() for word in NO_CREDIT)):
-            raise AskingError(f"{where}: {told}: the account has no credit left; the same command goes on")
         if reply.status == 200 and not _is_error(reply.body):
             raise AskingError(f"{where}: what comes back is no completion; check that --base-url ends in /v1")
         if reply.status and reply.status not in TOO_MANY | PASSING | {200}:
             raise AskingError(f"{where}: {told}: another try does not help")
+
+    def _is_out_of_credit(self, reply: _Reply) -> bool:
+        """Return whether waiting does not help; a limit of a minute is told in nearly the same words."""
+        told = _message(reply.body).lower()
+        if reply.status == 429:
+            return "insufficient_quota" in told and seconds_to_wait(reply.headers, reply.body) is None
+        return reply.status == 402 or (reply.status in (400, 403) and any(word in told for word in NO_CREDIT))
 
     def _check_limited(self, reply: _Reply) -> None:
         now = time.monotonic()
@@ -293,17 +306,46 @@ def _count(value: Any, num_bytes: int) -> int:
     return value if isinstance(value, int) and value > 0 else math.ceil(num_bytes / BYTES_PER_TOKEN)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return for how many seconds the server wants no request, or None where it does not say."""
+def seconds_to_wait(headers: Mapping[str, str], body: Any) -> float | None:
+    """Return for how long a server wants no request, or None where it does not say.
+
+    It says so in `retry-after-ms` or `retry-after` (seconds or a date), in its message ("try again in 6m0s"), or in the
+    `x-ratelimit-reset-` of what has nothing left.
+    """
     milliseconds, value = headers.get("retry-after-ms"), headers.get("retry-after")
     try:
         if milliseconds:
-            return max(0.0, float(milliseconds) / 1000)
-        if not value:
-            return None
-        try:
-            return max(0.0, float(value))
-        except ValueError:
-            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+            return _not_negative(float(milliseconds) / 1000)
+        if value and value.strip()[:1].isalpha() and "," in value:
+            return _not_negative(email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        if value:
+            return _not_negative(float(value))
     except (ValueError, TypeError):
-        return None
+        pass
+    if found := _WAIT.search(_message(body)):
+        return _seconds(found[1], found[2])
+    for kind in ("requests", "tokens"):
+        if headers.get(f"x-ratelimit-remaining-{kind}") == "0":
+            reset = _DURATION.fullmatch(headers.get(f"x-ratelimit-reset-{kind}", ""))
+            if reset:
+                return _seconds(reset[1], reset[2])
+    return None
+
+
+# A number with a unit, or hours, minutes and seconds: 20s, 842ms, 60 seconds, 1h2m3.5s.
+_PARTS = r"((?:\d+h)?(?:\d+m(?!s))?)(\d+(?:\.\d+)? ?(?:ms|s)|)"
+_DURATION = re.compile(_PARTS)
+_WAIT = re.compile(rf"(?:try again|retry) in {_PARTS}", re.IGNORECASE)
+
+
+def _seconds(hours_and_minutes: str, seconds: str) -> float | None:
+    total = sum(
+        float(number) * {"h": 3600.0, "m": 60.0}[unit] for number, unit in re.findall(r"(\d+)([hm])", hours_and_minutes)
+    )
+    if number := re.match(r"\d+(?:\.\d+)?", seconds):
+        total += float(number[0]) / (1000.0 if seconds.endswith("ms") else 1.0)
+    return total if hours_and_minutes or seconds else None
+
+
+def _not_negative(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else max(0.0, seconds)

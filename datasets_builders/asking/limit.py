@@ -1,7 +1,8 @@
 """Section 2.4: how many requests are out at once: as many as the server bears, found out by asking.
 
 It starts with a few, doubles with each round of answers up to the most that is allowed, halves where the server says
-that it is too much, and then grows by one a round: additive increase, multiplicative decrease, as TCP does.
+that it is too much, and then grows by a fixed number a round: additive increase, multiplicative decrease, as TCP does.
+The number is a part of the most that is allowed, so that one refusal at the start is not felt for hours.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections import deque
 
 START = 8
+ROUNDS_TO_RECOVER = 32
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 60.0
 MAX_RETRY_AFTER_SECONDS = 600.0
 
@@ -72,7 +74,8 @@ class AdaptiveLimit:
         """Allow more: the server answered."""
         self._pauses_in_a_row = 0
         if self.places < self.most:
-            step = 1.0 if self.places < self.threshold else 1.0 / self.places
+            additive = max(1.0, self.most / ROUNDS_TO_RECOVER)  # for all answers of a round together
+            step = 1.0 if self.places < self.threshold else additive / max(self.places, additive)
             self.places = min(float(self.most), self.places + step)
 
     def too_many(self, sent_at: float, retry_after_seconds: float | None = None) -> None:

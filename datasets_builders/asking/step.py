@@ -7,6 +7,7 @@ whenever their answers came, so that a dataset does not depend on how fast a ser
 from __future__ import annotations
 
 import asyncio
+import resource
 import threading
 import time
 from collections import deque
@@ -113,6 +114,8 @@ class Ask(Step):
             if answer.finish_reason == "length" and not self.takes_truncated:
                 return [Removed(doc, TRUNCATED, f"{answer.completion_tokens} tokens: ...{answer.text[-80:]!r}")]
             try:
+                if not answer.text.strip():
+                    raise MalformedAnswerError("it is empty")
                 return list(self.take(doc, answer))
             except MalformedAnswerError as error:
                 fault = f"{error}: {answer.text[:DETAIL_CHARACTERS]!r}"
@@ -135,6 +138,8 @@ class Ask(Step):
 
     def begin(self, rank: int, world_size: int) -> None:
         """Open the answers of this rank."""
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection for each request that is out
         self._loop = asyncio.new_event_loop()
         # Of tasks whose errors nobody fetches, since the first one ends the run, nothing is printed.
         self._loop.set_exception_handler(lambda loop, context: None)

@@ -27,6 +27,7 @@ from datasets_builders.synthesis.program_analysis.questions import KINDS
 from datasets_builders.synthesis.program_analysis.questions.question import PROMPT_FOLDER, QuestionLimits
 from datasets_builders.synthesis.program_analysis.steps import (
     AskQuestions,
+    AttachCalls,
     ExtractFunctions,
     LimitAnswers,
     ObserveFunctions,
@@ -51,15 +52,19 @@ COLUMNS = {
     "license": "licence of the file, as the input states it",
     "cluster": "functions that are near-duplicates or parts of one another's programs share this id",
     "parents": "id of the function, id of the file's row in the input",
-    "code": "execution_prediction: the program; repair_as_diff and faulty_line: the faulty program; otherwise empty",
-    "call": "execution_prediction: the expression; otherwise empty",
-    "answer": "execution_prediction: the literal that the call returned in every run; faulty_line: the line",
+    "code": "kinds about a run: the program; repair_as_diff and faulty_line: the faulty program; otherwise empty",
+    "call": "kinds about a run: the expression that runs after it; otherwise empty",
+    "answer": "kinds about a run, faulty_line: the answer itself, without the words around it; otherwise empty",
     "context": "what the function needs beside itself, where the answer is code",
-    "check": "asserts of observed calls, which the right code passes; empty where nothing could be observed",
+    "check": "asserts of observed calls, which the right code passes; or a program to run after `code`, with ??? "
+    "for the answer, where several are right; empty where nothing could be observed",
     "wrong_answers": "values or code that running showed to be wrong",
     "mutation": "repairs: the kind of fault; otherwise empty",
     "fail_to_pass": "repairs: asserts that the faulty code fails and the right code passes",
     "pass_to_pass": "repairs: asserts that both pass",
+    "verified_by": "execution, replay (of a recorded run), doctest, or none: nothing says that the answer is right",
+    "call_from": "where the arguments are from: doctest, test, call_site or generated; empty where there is no call",
+    "trace": "execution_rationale: the recorded run, a line an event; otherwise empty",
 }
 
 
@@ -89,6 +94,12 @@ class SyntheticQAConfig(DecontaminationFields):
     num_mutants: int = field(default=12, metadata={"help": "number of mutations tried on each function"})
     max_answer_chars: int = field(default=200, metadata={"help": "longest value asked for, in characters"})
     max_answer_fraction: float = field(default=0.1, metadata={"help": "largest part of a kind that one answer may be"})
+    max_trivial_fraction: float = field(
+        default=0.05,
+        metadata={
+            "help": "largest part of a kind on functions of one statement, and with answers that stand in the call"
+        },
+    )
     validation_fraction: float = field(
         default=0.1, metadata={"help": "part of the execution predictions in validation, by clusters of functions"}
     )
@@ -108,6 +119,8 @@ class SyntheticQAConfig(DecontaminationFields):
         for name in ("max_calls_per_function", "max_repairs_per_function", "num_mutants", "min_validation_calls"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 0")
+        if not 0 <= self.max_trivial_fraction <= 1:
+            raise ConfigError(f"max_trivial_fraction is {self.max_trivial_fraction}, but must be from 0 to 1")
         if not 0 < self.max_answer_fraction <= 1:
             raise ConfigError(f"max_answer_fraction is {self.max_answer_fraction}, but must be above 0 and at most 1")
         if not 0 <= self.validation_fraction <= 0.5:
@@ -159,6 +172,8 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
                 ],
                 tasks=config.num_tasks,
             ),
+            # A function's calls may stand in any file.
+            Stage("calls", [AttachCalls()], tasks=1),
             Stage("observe", [ObserveFunctions(settings, config.isolation)], tasks=config.num_tasks),
             # Splits and shares of answers are properties of the whole.
             Stage(
@@ -172,7 +187,7 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
                     ),
                     AskQuestions(limits),
                     *self.curation.decontamination(),
-                    LimitAnswers(config.max_answer_fraction),
+                    LimitAnswers(config.max_answer_fraction, config.max_trivial_fraction),
                 ],
                 tasks=1,
                 before=self.curation.index_benchmarks,
@@ -244,18 +259,32 @@ def question_features() -> Features:
 
 
 _DESCRIPTION = """
-Questions about Python functions, taken from real code together with the constants, helpers and imports that they need.
-No language model was asked: every answer was computed.
+Questions about Python functions and classes, taken from real code together with the constants, helpers and imports that
+they need. No language model was asked. What stands for an answer is in the column `verified_by`: `execution` (the
+program ran and gave it), `replay` (a run was recorded twice, and the records are equal), `doctest` (the examples in it
+hold), or `none` (the author's words, which nothing checks).
 
-- `execution_prediction`: a call was run in a sandbox; the answer is the literal that it returned. It was run again in
-  reverse order under another hash seed, clock, time zone, home and working folder, and a third time; functions that
-  answered differently are impure and were removed.
+Every function ran three times, in processes of its own: as it is; in reverse order under another hash seed, clock, time
+zone, home, working folder, interpreter version and platform, and then with all calls in one process, forwards and
+backwards; and once more. Functions that answered differently depend on more than their arguments and were removed.
+Calls are those of doctests, of the repository's tests and of its other code where there are any (`call_from`), then
+generated ones.
+
+- `execution_prediction`: the answer is the literal that the call returned.
+- `execution_rationale`: the same, told step by step from the recorded run; the record is in `trace`.
+- `input_prediction`: a result is given, a call is wanted; any that gives the result is right, which `check` tells.
+- `counterexample`: a call on which a function and a changed version differ; `check` tells.
+- `argument_afterwards`: what a call leaves of an argument that it changes.
+- `exception_prediction`: how a call fails: type and message if the program itself raises, else the type.
+- `branch_prediction` and `local_value`: which way conditions go, and what a variable holds at a line.
 - `code_repair`, `repair_as_diff`, `faulty_line`: the function was changed in one place or two (operators, conditions,
   statements left out or out of order, the wrong variable); the check passes on the original and fails on the changed
   one, each in two independent runs, and the question shows how. The answer is the original, a diff that was applied and
   gives it, or the changed line, which no other line reads like. The asserts of `fail_to_pass` and `pass_to_pass` are
   the project's own calls first, where it has any.
-- `docstring_to_code` and `code_to_docstring`: the author's own words and the author's own code.
+- `docstring_to_code` and `code_to_docstring`: the author's own words and the author's own code. The docstring is prose,
+  and its examples were run; that its words are true is the author's word alone, and where the code could not be called,
+  nothing checks the code either.
 """
 
 _HELD_OUT = f"""

@@ -62,10 +62,12 @@ def _integer(name: str, rng: random.Random, size: int) -> int:
     if name in ranges and rng.random() < 0.8:
         return rng.randint(*ranges[name])
     draw = rng.random()
-    if draw < 0.6:
+    if draw < 0.15:  # where conditions turn
+        return rng.choice((-2, -1, 0, 1))
+    if draw < 0.65:
         return rng.randint(-2, 6 + 4 * size)
-    if draw < 0.9:
-        return rng.randint(0, 40 * size * size)
+    if draw < 0.92:
+        return rng.randint(0, 40 * size)
     return rng.choice((0, 1, 2, 8, 16, 64, 100, 255, 256, 1000, 4096, 65535, -100, 10**6))
 
 

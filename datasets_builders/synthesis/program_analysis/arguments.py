@@ -383,7 +383,7 @@ def _wrapper(node: ast.FunctionDef) -> Callable[[str], str]:
 
 def _choose(ranked: list[str], rng: random.Random) -> str:
     """Prefer the likeliest type, but leave every type a chance: the sandbox corrects wrong guesses."""
-    if not ranked or rng.random() < 0.12:
+    if not ranked or rng.random() < 0.05:
         return rng.choice(_ANYTHING)
     return ranked[min(int(-math.log(1 - rng.random()) * 0.6), len(ranked) - 1)]
 

@@ -43,7 +43,7 @@ FAILED_CHECK = frozenset({"assertion", "raised"})
 # Exceptions that say that a call was none of those the function is for, or that a bound was met.
 _MISUSE = frozenset({"TypeError", "AttributeError", "NameError", "RecursionError", "MemoryError", "UnboundLocalError"})
 # Of a function that gave one and the same answer to this many calls there is nothing to predict.
-MIN_CALLS_OF_CONSTANT = 3
+MIN_CALLS_OF_CONSTANT = 2
 
 
 class SandboxError(RuntimeError):

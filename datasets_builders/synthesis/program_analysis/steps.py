@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import PurePosixPath
 from typing import Any
 
 from datatrove.data import Document
 
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.sandbox_step import SandboxStep
-from datasets_builders.building.steps import Outcome, Removed, Step
-from datasets_builders.synthesis.program_analysis.balance import capped
+from datasets_builders.building.steps import Merged, Outcome, Removed, Step
+from datasets_builders.synthesis.program_analysis.balance import capped, capped_part
+from datasets_builders.synthesis.program_analysis.call_sites import literal_calls
 from datasets_builders.synthesis.program_analysis.clusters import assign_splits, cluster_functions
 from datasets_builders.synthesis.program_analysis.extraction import (
     ExtractionLimits,
@@ -43,12 +47,22 @@ from datasets_builders.synthesis.program_analysis.other_languages.questions impo
 )
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
+from datasets_builders.synthesis.program_analysis.questions.execution import asked_calls
+from datasets_builders.synthesis.program_analysis.questions.question import is_one_statement, stands_in_call
+
+CALLS_KIND = "calls"
+MAX_KNOWN_CALLS = 24
+# Kinds whose answers are few by nature: one may have three times the part that it may have elsewhere.
+FEW_ANSWERS = frozenset({"exception_prediction", "branch_prediction"})
 
 AnySample = FunctionSample | ProgramSample
 
 
 class ExtractFunctions(Step):
-    """Cut the functions of a file out of it, each with its closure; refused ones are removed with a reason.
+    """Cut the functions and classes of a file out of it, each with its closure, and note the calls it makes.
+
+    Refused functions are removed with a reason. The calls of a Python file are a document of their own, for
+    `AttachCalls`.
 
     Args:
         limits (`ExtractionLimits`): sizes.
@@ -82,11 +96,67 @@ class ExtractFunctions(Step):
                 yield Removed(Document(found.name, identifier, metadata=origin), found.reason, found.detail)
             else:
                 yield Document(found.function, identifier, metadata={**origin, "sample": asdict(found)})
+        if calls := literal_calls(ast.parse(doc.text)) if language == "Python" else {}:
+            metadata = {**origin, "kind": CALLS_KIND, "calls": calls}
+            text = "\n".join(chain.from_iterable(calls.values()))
+            yield Document(text, content_id(doc.id, CALLS_KIND), metadata=metadata)
 
     def _functions(self, text: str, path: str, language: str) -> Iterator[AnySample | Refusal]:
         if language == "Python":
             return extract_functions(text, path, self.limits)
         return extract_from(language, text, path, self.limits.max_code_chars, self.limits.max_function_lines)
+
+
+class AttachCalls(Step):
+    """Give every function the calls that its repository makes of it, those of tests first.
+
+    Has to see all files: one task. Calls belong to functions of their name; those that are another's fail in the
+    sandbox.
+    """
+
+    name = "attach_calls"
+    arity = "n:1"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._functions: list[Document] = []
+        self._files: list[Document] = []
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Start without functions."""
+        self._functions, self._files = [], []
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        """Keep functions and calls until all are known."""
+        (self._files if doc.metadata.get("kind") == CALLS_KIND else self._functions).append(doc)
+        yield from ()
+
+    def finish(self) -> Iterator[Outcome]:
+        """Give the functions with their calls; the files' calls go into them."""
+        by_name: dict[tuple[str, str], list[Document]] = {}
+        for doc in self._functions:
+            if "known_calls" in doc.metadata["sample"]:
+                by_name.setdefault((doc.metadata["repository"], doc.metadata["sample"]["name"]), []).append(doc)
+        for file in sorted(self._files, key=lambda file: (not _is_test(file), file.metadata["path"], file.id)):
+            used = None
+            origin = "test" if _is_test(file) else "call_site"
+            for name, calls in file.metadata["calls"].items():
+                for doc in by_name.get((file.metadata["repository"], name), ()):
+                    known = doc.metadata["sample"]["known_calls"]
+                    taken = {call for _, call in known}
+                    room = MAX_KNOWN_CALLS - len(known)
+                    doc.metadata["sample"]["known_calls"] = [
+                        *known,
+                        *[(origin, call) for call in calls if call not in taken][: max(room, 0)],
+                    ]
+                    used = used or doc.id
+            yield Merged(file, used, "calls_used") if used else Removed(file, "calls_of_no_function_here")
+        yield from self._functions
+
+
+def _is_test(doc: Document) -> bool:
+    path = PurePosixPath(doc.metadata["path"])
+    return path.name.startswith(("test_", "tests.")) or path.stem.endswith("_test") or "tests" in path.parts
 
 
 class ObserveFunctions(SandboxStep):
@@ -218,12 +288,20 @@ class SplitFunctions(Step):
         docs = sorted(self._kept.values(), key=lambda doc: doc.id)
         samples = [any_sample_of(doc) for doc in docs]
         clusters = cluster_functions(samples)
-        weights = [min(len(doc.metadata["observation"]["calls"]), self.max_calls) for doc in docs]
+        weights = [min(num_asked_calls(doc), self.max_calls) for doc in docs]
         keys = [content_id(sample.code) for sample in samples]
         splits = assign_splits(clusters, keys, weights, self.validation_fraction, self.min_validation_calls, self.seed)
         for doc, cluster, split in zip(docs, clusters, splits, strict=True):
             doc.metadata.update(split=split, cluster=docs[cluster].id)
             yield doc
+
+
+def num_asked_calls(doc: Document) -> int:
+    """Return how many calls of an observed function are worth predicting."""
+    sample = any_sample_of(doc)
+    if isinstance(sample, ProgramSample):
+        return len(doc.metadata["observation"]["calls"])
+    return len(asked_calls(sample, observation_of(doc)))
 
 
 class AskQuestions(Step):
@@ -252,12 +330,18 @@ class AskQuestions(Step):
         return questions_about(sample, observation_of(doc), self.limits)
 
 
+def _is_short(question: Question, sample: AnySample) -> bool:
+    """Return whether a question is about a run of a Python function of one statement."""
+    return isinstance(sample, FunctionSample) and bool(question.call_from) and is_one_statement(sample, question.call)
+
+
 def question_row(question: Question, sample: AnySample, doc: Document) -> dict[str, Any]:
     """Return the columns of a question's row.
 
     Source: `mid, messages, tags, languages` are those of the released datasets; the others are ours.
     """
     language = sample.language if isinstance(sample, ProgramSample) else "Python"
+    is_unchecked = question.kind == "docstring_to_code" and not question.check and question.verified_by == "execution"
     return {
         "mid": question.mid,
         "messages": [
@@ -284,25 +368,33 @@ def question_row(question: Question, sample: AnySample, doc: Document) -> dict[s
         "mutation": question.mutation,
         "fail_to_pass": question.fail_to_pass,
         "pass_to_pass": question.pass_to_pass,
+        # A function to be written without a check to pass is the author's word alone.
+        "verified_by": "none" if is_unchecked else question.verified_by,
+        "call_from": question.call_from,
+        "trace": question.trace,
+        # Not a column: for LimitAnswers.
+        "is_one_statement": _is_short(question, sample),
         "split": doc.metadata["split"],
     }
 
 
 class LimitAnswers(Step):
-    """Remove questions asked twice, and answers so common that guessing them would pay.
+    """Remove questions asked twice, answers so common that guessing them would pay, and questions that are no work.
 
-    Has to see all questions: one task. The bound holds in each split and kind.
+    Has to see all questions: one task. The bounds hold in each split and kind.
 
     Args:
         max_answer_fraction (`float`): largest part that one answer may have.
+        max_trivial_fraction (`float`): largest part that questions on functions of one statement may have, and those
+            whose answers stand in the call.
     """
 
     name = "limit_answers"
     arity = "n:1"
 
-    def __init__(self, max_answer_fraction: float) -> None:
+    def __init__(self, max_answer_fraction: float, max_trivial_fraction: float = 1.0) -> None:
         super().__init__()
-        self.max_answer_fraction = max_answer_fraction
+        self.max_answer_fraction, self.max_trivial_fraction = max_answer_fraction, max_trivial_fraction
         self._kept: dict[str, Document] = {}
 
     def begin(self, rank: int, world_size: int) -> None:
@@ -324,10 +416,28 @@ class LimitAnswers(Step):
         for doc in sorted(self._kept.values(), key=lambda each: each.id):
             groups.setdefault((doc.metadata["kind"], doc.metadata["split"]), []).append(doc)
         for _, docs in sorted(groups.items()):
-            answers = [_answer_of(doc) for doc in docs]
-            keep = capped(answers, self.max_answer_fraction)
-            for doc, answer, stays in zip(docs, answers, keep, strict=True):
+            left = docs
+            for is_trivial in (_is_one_statement, _is_copied):
+                left, removed = capped_part(left, is_trivial, self.max_trivial_fraction)
+                for doc in removed:
+                    yield Removed(doc, is_trivial.__name__.strip("_"), doc.metadata["call"][:80])
+            answers = [_answer_of(doc) for doc in left]
+            fraction = self.max_answer_fraction
+            if docs[0].metadata["kind"] in FEW_ANSWERS:
+                fraction = min(3 * fraction, 1.0)
+            keep = capped(answers, fraction)
+            for doc, answer, stays in zip(left, answers, keep, strict=True):
                 yield doc if stays else Removed(doc, "common_answer", answer[:80])
+
+
+def _is_one_statement(doc: Document) -> bool:
+    return bool(doc.metadata.get("is_one_statement"))
+
+
+def _is_copied(doc: Document) -> bool:
+    row = doc.metadata
+    is_value = row["kind"] in ("execution_prediction", "execution_rationale")
+    return is_value and stands_in_call(row.get("answer", ""), row.get("call", ""))
 
 
 def _answer_of(doc: Document) -> str:

@@ -7,7 +7,9 @@ questions are written from, and a text with a line an event (`render_trace`), wh
 from __future__ import annotations
 
 import ast
+import io
 import json
+import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +52,7 @@ class Statements:
     """
 
     def __init__(self, code: str) -> None:
-        lines = source_lines(code)
+        lines = _without_comments(code)
         self._by_line: dict[int, Statement] = {}
         # Outer statements come first, so that inner ones take their lines over.
         for node in ast.walk(ast.parse(code)):
@@ -73,10 +75,16 @@ def _head_text(node: ast.stmt, lines: list[str]) -> str:
     body = getattr(node, "body", None)
     if isinstance(node, _COMPOUND) and body and _first_line(body[0]) > node.lineno:
         last = _first_line(body[0]) - 1
-        # Comments and blank lines between head and body are neither's.
-        while last > node.lineno and not lines[last - 1].split("#")[0].strip():
-            last -= 1
-    return " ".join(line.strip() for line in lines[node.lineno - 1 : last])
+    return " ".join(line.strip() for line in lines[node.lineno - 1 : last] if line.strip())
+
+
+def _without_comments(code: str) -> list[str]:
+    lines = source_lines(code)
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
+        if token.type == tokenize.COMMENT:
+            line, column = token.start
+            lines[line - 1] = lines[line - 1][:column].rstrip()
+    return lines
 
 
 @dataclass
@@ -154,8 +162,9 @@ def _settle(step: Step, next_line: int) -> None:
 
 def condition_text(statement: Statement) -> str:
     """Return the condition of an `if` or `while` as written."""
-    text = statement.text.split("#")[0].strip()
-    return text.removeprefix("elif").removeprefix("if").removeprefix("while").strip().removesuffix(":").strip()
+    return (
+        statement.text.removeprefix("elif").removeprefix("if").removeprefix("while").strip().removesuffix(":").strip()
+    )
 
 
 def render_trace(code: str, call: str, events: Sequence[list[Any]]) -> str:

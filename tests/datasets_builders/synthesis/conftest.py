@@ -8,6 +8,12 @@ from datasets_builders.synthesis.program_analysis.extraction import FunctionSamp
 from evals.execution import Executor
 
 
+def sample_from(source: str, name: str = "", path: str = "pkg/mod.py") -> FunctionSample:
+    """Cut a function, the last one or one by name, out of a text."""
+    samples = [found for found in extract_functions(source, path) if isinstance(found, FunctionSample)]
+    return next(sample for sample in reversed(samples) if not name or sample.name == name)
+
+
 @pytest.fixture(scope="session")
 def executor() -> Iterator[Executor]:
     with Executor(workers=2) as sandbox:
@@ -16,8 +22,4 @@ def executor() -> Iterator[Executor]:
 
 @pytest.fixture
 def sample_of() -> Callable[..., FunctionSample]:
-    def extract(source: str, name: str = "", path: str = "pkg/mod.py") -> FunctionSample:
-        samples = [found for found in extract_functions(source, path) if isinstance(found, FunctionSample)]
-        return next(sample for sample in reversed(samples) if not name or sample.name == name)
-
-    return extract
+    return sample_from

@@ -1,7 +1,9 @@
 """Section 2.4: questions whose answers are known because they were computed, a module for each kind.
 
-What a call returns (execution_prediction), how to mend a broken one (code_repair,
-repair_as_diff, faulty_line), a function from its docstring
+What a call returns (execution_prediction), and how (execution_rationale); which call gives a result (input_prediction)
+or shows a fault (counterexample); what a call does to its arguments (argument_afterwards) and how it fails
+(exception_prediction); which way a condition goes (branch_prediction), what a variable holds on the way (local_value);
+how to mend a broken function (code_repair, repair_as_diff, faulty_line); a function from its docstring
 (docstring_to_code) and a docstring from its function (code_to_docstring).
 """
 
@@ -12,17 +14,21 @@ from collections.abc import Iterator
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 from datasets_builders.synthesis.program_analysis.observation import Observation
 from datasets_builders.synthesis.program_analysis.questions.docstrings import docstring_questions
-from datasets_builders.synthesis.program_analysis.questions.execution import execution_predictions
+from datasets_builders.synthesis.program_analysis.questions.effects import argument_questions, exception_questions
+from datasets_builders.synthesis.program_analysis.questions.execution import (
+    execution_predictions,
+    execution_rationales,
+)
+from datasets_builders.synthesis.program_analysis.questions.inputs import counterexamples, input_predictions
 from datasets_builders.synthesis.program_analysis.questions.question import Question, QuestionLimits
 from datasets_builders.synthesis.program_analysis.questions.repairs import code_repairs
+from datasets_builders.synthesis.program_analysis.questions.states import state_questions
 
 KINDS = (
-    "execution_prediction",
-    "code_repair",
-    "repair_as_diff",
-    "faulty_line",
-    "docstring_to_code",
-    "code_to_docstring",
+    *("execution_prediction", "execution_rationale", "input_prediction", "counterexample", "argument_afterwards"),
+    *("exception_prediction", "branch_prediction", "local_value"),
+    *("code_repair", "repair_as_diff", "faulty_line"),
+    *("docstring_to_code", "code_to_docstring"),
 )
 
 __all__ = ["KINDS", "Question", "QuestionLimits", "questions_about"]
@@ -44,6 +50,9 @@ def questions_about(
     limits = limits or QuestionLimits()
     if observation.impurity:
         return
-    yield from execution_predictions(sample, observation, limits)
-    yield from code_repairs(sample, observation, limits)
-    yield from docstring_questions(sample, observation, limits)
+    for ask in (
+        *(execution_predictions, execution_rationales, input_predictions, counterexamples),
+        *(argument_questions, exception_questions, state_questions),
+        *(code_repairs, docstring_questions),
+    ):
+        yield from ask(sample, observation, limits)

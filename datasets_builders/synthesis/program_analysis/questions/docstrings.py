@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, source_lines
@@ -14,14 +15,28 @@ from datasets_builders.synthesis.program_analysis.questions.question import (
     render,
 )
 
+# Notes among those who work on a project, which nobody else can make sense of.
+_INSIDE_TALK = re.compile(
+    r"\b(XXX|TODO|FIXME|HACK|bpo-?\d+|gh-\d+|issue ?#?\d+|SF (bug|patch)|PEP \d+)\b", re.IGNORECASE
+)
+_WORDS_IN_A_ROW = re.compile(r"\b[a-z]{3,} [a-z]{2,} [a-z]{2,}\b")
+_EXAMPLE_LINES = re.compile(r"(?m)^\s*(>>>|\.\.\.)( .*)?$")
+
 
 def docstring_questions(sample: FunctionSample, observation: Observation, limits: QuestionLimits) -> Iterator[Question]:
-    """Yield a function to be written from its docstring, and a docstring from its function."""
+    """Yield a function to be written from its docstring, and a docstring from its function.
+
+    What the docstring says is the author's word; where it has examples, they were run.
+    """
     parts = None if sample.is_class else split_docstring(sample.function)
     if parts is None or not _is_worth_documenting(sample, limits):
         return
+    has_examples = ">>>" in sample.docstring
+    if has_examples and observation.doctests != "passed":
+        return
     stub, undocumented = parts
     given = f"\nGiven:\n\n```python\n{sample.context}\n```\n" if sample.context else ""
+    examples = "doctest" if has_examples else "none"
     yield Question(
         kind="docstring_to_code",
         prompt=render("docstring_to_code", sample, stub=stub, given=given),
@@ -29,18 +44,35 @@ def docstring_questions(sample: FunctionSample, observation: Observation, limits
         context=sample.context,
         check=observation.check,
         wrong_answers=[failing.mutant.function for failing in observation.mutants][: limits.max_wrong_answers],
+        verified_by="execution" if observation.check else examples,
     )
     yield Question(
         kind="code_to_docstring",
-        prompt=render("code_to_docstring", sample, undocumented=undocumented),
+        prompt=render("code_to_docstring", sample, undocumented=undocumented, given=given),
         content=sample.docstring,
         context=sample.context,
+        verified_by=examples,
     )
+
+
+def is_prose(text: str) -> bool:
+    """Return whether a docstring is a description in words, meant for users.
+
+    Args:
+        text (`str`): the docstring.
+
+    Returns:
+        `bool`: no for examples alone, for lists of names and for notes among developers.
+    """
+    described = _EXAMPLE_LINES.sub("", text.split(">>>")[0]).strip()
+    if not described[:1].isalpha() or _INSIDE_TALK.search(text):
+        return False
+    return _WORDS_IN_A_ROW.search(described) is not None
 
 
 def _is_worth_documenting(sample: FunctionSample, limits: QuestionLimits) -> bool:
     text = sample.docstring
-    if not limits.min_docstring_chars <= len(text) <= limits.max_docstring_chars:
+    if not limits.min_docstring_chars <= len(text) <= limits.max_docstring_chars or not is_prose(text):
         return False
     if len(text.split()) < limits.min_docstring_words:
         return False

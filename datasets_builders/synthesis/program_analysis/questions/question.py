@@ -18,9 +18,23 @@ PROMPT_FOLDER = Path(__file__).with_name("prompts")
 
 @dataclass(frozen=True)
 class QuestionLimits:
-    """How many questions of a function are asked, and which docstrings are good enough."""
+    """How many questions of a function are asked, and which docstrings are good enough.
+
+    Of a function of one statement, and of answers that can be copied from the call, one question a kind is asked.
+    `max_steps` and `max_rationale_chars` bound a rationale, `min_steps` is the shortest.
+    """
 
     max_calls: int = 6
+    max_rationales: int = 6
+    max_inputs: int = 2
+    max_arguments: int = 2
+    max_exceptions: int = 2
+    max_branches: int = 2
+    max_locals: int = 2
+    max_counterexamples: int = 1
+    min_steps: int = 2
+    max_steps: int = 50
+    max_rationale_chars: int = 3000
     max_repairs: int = 3
     max_wrong_answers: int = 3
     min_docstring_chars: int = 30
@@ -33,10 +47,13 @@ class QuestionLimits:
 class Question:
     """One question and its answer.
 
-    `content` is the text of the answer as the assistant gives it. `code`, `call` and `answer` are set for execution
-    prediction only; `context` and `check` (asserts that the right code passes) for the kinds answered in code.
-    `wrong_answers` were seen to be wrong: other values, or code that fails the check. Of a repair, `mutation` is the
-    kind of fault, and the faulty code fails the asserts `fail_to_pass` and passes `pass_to_pass`.
+    `content` is the text of the answer as the assistant gives it. `code`, `call` and `answer` are set for the kinds
+    about a run of a program; `context` and `check` (asserts that the right code passes) for those answered in code.
+    Where other answers may be right too, `check` is a program to run after `code`, with `???` for the answer.
+    `wrong_answers` were seen to be wrong: other values, or code that fails the check. `verified_by` says what stands
+    for the answer: execution, replay (of a recorded run), doctest, or none. `call_from` says where the call is from,
+    `trace` is the recorded run. Of a repair, `mutation` is the kind of fault, and the faulty code fails the asserts
+    `fail_to_pass` and passes `pass_to_pass`.
     """
 
     kind: str
@@ -51,6 +68,9 @@ class Question:
     mutation: str = ""
     fail_to_pass: list[str] = field(default_factory=list)
     pass_to_pass: list[str] = field(default_factory=list)
+    verified_by: str = "execution"
+    call_from: str = ""
+    trace: str = ""
 
     @property
     def text(self) -> str:
@@ -84,6 +104,14 @@ def render(kind: str, sample: FunctionSample, **values: str) -> str:
     return templates[int.from_bytes(digest[:8], "big") % len(templates)].substitute(name=sample.name, **values)
 
 
+@cache
+def rationale_styles() -> tuple[dict[str, Template], ...]:
+    """Return the wordings of a rationale's steps: what happened to its wording, for every style."""
+    text = (PROMPT_FOLDER / "rationale_steps.txt").read_text(encoding="utf-8")
+    pairs = ([line.split(": ", 1) for line in part.strip().splitlines()] for part in text.split("\n---\n"))
+    return tuple({name: Template(wording) for name, wording in style} for style in pairs)
+
+
 def as_code_block(code: str) -> str:
     """Return code in a Markdown fence, as answers in code are given."""
     return f"```python\n{code}\n```"
@@ -92,3 +120,75 @@ def as_code_block(code: str) -> str:
 def same_value(first: str, second: str) -> bool:
     """Return whether two literals, given as text, are equal values."""
     return first == second or ast.literal_eval(first) == ast.literal_eval(second)
+
+
+PLACEHOLDER = "???"
+
+
+def filled_check(check: str, answer: str) -> str:
+    """Return a check with an answer in it, to be run after a question's code.
+
+    Args:
+        check (`str`): of a question; `???` stands for the answer.
+        answer (`str`): a call with literal arguments, from whatever source.
+
+    Raises:
+        ValueError: the answer is something else, which might do anything.
+    """
+    try:
+        node = ast.parse(answer.strip(), mode="eval").body
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "list":
+            node = node.args[0]
+        _check_literal_call(node)
+    except (SyntaxError, ValueError, TypeError, IndexError, RecursionError, MemoryError) as error:
+        raise ValueError(f"the answer is no call with literal arguments: {answer[:60]!r}") from error
+    return check.replace(PLACEHOLDER, answer.strip())
+
+
+def _check_literal_call(node: ast.expr) -> None:
+    """Raise ValueError unless an expression is a call, or an attribute or method of one, with literal arguments."""
+    while isinstance(node, ast.Call | ast.Attribute):
+        if isinstance(node, ast.Attribute):
+            node = node.value
+            continue
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            ast.literal_eval(argument)
+        node = node.func
+    if not isinstance(node, ast.Name):
+        raise ValueError("the answer is no call of a name")
+
+
+def asked_definition(sample: FunctionSample, call: str) -> ast.FunctionDef | None:
+    """Return the function or method that a call is about, if its text shows it."""
+    node = ast.parse(sample.function).body[0]
+    if isinstance(node, ast.FunctionDef):
+        return node
+    name = call_name(call)
+    methods = [part for part in ast.walk(node) if isinstance(part, ast.FunctionDef) and part.name == name]
+    return methods[0] if methods else None
+
+
+def call_name(call: str) -> str:
+    """Return the name of the function or method that an expression calls."""
+    node = ast.parse(call, mode="eval").body
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "list" and node.args:
+        node = node.args[0]
+    function = node.func if isinstance(node, ast.Call) else node
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def num_statements(function: ast.FunctionDef) -> int:
+    """Return the number of statements in a function's body, at all depths, without its docstring."""
+    num_all = sum(isinstance(node, ast.stmt) for node in ast.walk(function)) - 1
+    return num_all - (ast.get_docstring(function) is not None)
+
+
+def is_one_statement(sample: FunctionSample, call: str) -> bool:
+    """Return whether a call is about a function of one statement."""
+    function = asked_definition(sample, call)
+    return function is not None and num_statements(function) <= 1
+
+
+def stands_in_call(answer: str, call: str) -> bool:
+    """Return whether an answer can be copied from the call."""
+    return len(answer) > 2 and answer in call

@@ -1,0 +1,122 @@
+"""Section 2.4: which arguments give a result (input_prediction), which tell two functions apart (counterexample)?
+
+Many answers may be right, so each question has a check to run with the answer in it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
+from datasets_builders.synthesis.program_analysis.observation import FailingMutant, Observation, ObservedCall
+from datasets_builders.synthesis.program_analysis.questions.execution import asked_calls
+from datasets_builders.synthesis.program_analysis.questions.question import (
+    PLACEHOLDER,
+    Question,
+    QuestionLimits,
+    render,
+    same_value,
+    stands_in_call,
+)
+
+# Results that nearly any arguments give.
+_COMMON = frozenset({"None", "True", "False"})
+
+
+def input_predictions(sample: FunctionSample, observation: Observation, limits: QuestionLimits) -> Iterator[Question]:
+    """Yield results, to which arguments are to be found."""
+    seen: set[str] = set()
+    for _, call in asked_calls(sample, observation):
+        if len(seen) == limits.max_inputs:
+            return
+        if call.answer in seen or call.answer in _COMMON or stands_in_call(call.answer, call.call):
+            continue
+        seen.add(call.answer)
+        wrong = [other.call for other in observation.calls if not same_value(other.answer, call.answer)]
+        yield Question(
+            kind="input_prediction",
+            prompt=render("input_prediction", sample, code=sample.code, answer=call.answer, shape=_shape(call.call)),
+            content=call.call,
+            code=sample.code,
+            call=call.call,
+            answer=call.call,
+            check=f"assert {PLACEHOLDER} == {call.answer}",
+            wrong_answers=wrong[: limits.max_wrong_answers],
+            call_from=call.origin,
+        )
+
+
+def _shape(call: str) -> str:
+    """Return a call with dots for its arguments."""
+    tree = ast.parse(call, mode="eval").body
+    inner = tree.args[0] if isinstance(tree, ast.Call) and ast.unparse(tree.func) == "list" and tree.args else tree
+    node = inner
+    while isinstance(node, ast.Call | ast.Attribute):
+        if isinstance(node, ast.Call):
+            if node.args or node.keywords:
+                node.args, node.keywords = [ast.Constant(...)], []
+            node = node.func
+        else:
+            node = node.value
+    return ast.unparse(tree)
+
+
+def counterexamples(sample: FunctionSample, observation: Observation, limits: QuestionLimits) -> Iterator[Question]:
+    """Yield faulty versions, to which a call is to be found that shows the fault."""
+    num_asked = 0
+    for failing in observation.mutants:
+        if num_asked == limits.max_counterexamples:
+            return
+        telling = _telling_calls(observation, failing)
+        if not telling:
+            continue
+        changed = f"{sample.name}_rewritten"
+        rewritten = _renamed(failing.mutant.function, sample.name, changed)
+        if rewritten is None or changed in sample.code:
+            continue
+        num_asked += 1
+        code = f"{sample.code}\n\n\n{rewritten}"
+        call = telling[0]
+        same = [
+            other.call
+            for number, other in enumerate(observation.calls)
+            if failing.values[number] and same_value(failing.values[number], other.answer)
+        ]
+        yield Question(
+            kind="counterexample",
+            prompt=render("counterexample", sample, code=code, changed=changed),
+            content=call.call,
+            code=code,
+            call=call.call,
+            answer=call.call,
+            check=(
+                f"def value_of({sample.name}):\n    return repr({PLACEHOLDER})\n\n\n"
+                f"assert value_of({sample.name}) != value_of({changed})"
+            ),
+            wrong_answers=same[: limits.max_wrong_answers],
+            call_from=call.origin,
+        )
+
+
+def _telling_calls(observation: Observation, failing: FailingMutant) -> list[ObservedCall]:
+    pairs = zip(observation.calls, failing.values, strict=True)
+    return [call for call, value in pairs if value and not same_value(value, call.answer)]
+
+
+def _renamed(function: str, name: str, new: str) -> str | None:
+    """Return a function under another name, its calls of itself included; None if that cannot be told."""
+    node = ast.parse(function).body[0]
+    if not isinstance(node, ast.FunctionDef) or node.name != name:
+        return None
+    lines = function.encode().split(b"\n")
+    places = [
+        (part.lineno, part.col_offset) for part in ast.walk(node) if isinstance(part, ast.Name) and part.id == name
+    ]
+    places.append((node.lineno, lines[node.lineno - 1].find(b"def ") + len("def ")))
+    for line, column in sorted(places, reverse=True):
+        text = lines[line - 1]
+        if text[column : column + len(name.encode())] != name.encode():
+            return None
+        lines[line - 1] = text[:column] + new.encode() + text[column + len(name.encode()) :]
+    return b"\n".join(lines).decode()

@@ -73,6 +73,8 @@ class Ask(Step):
     libraries: ClassVar[tuple[str, ...]] = ("jsonschema",)
     # Whether an answer that was cut off at max_tokens is one.
     takes_truncated: ClassVar[bool] = False
+    # Whether an answer without a word is given to `take`; else it is asked for again.
+    takes_empty: ClassVar[bool] = False
     # Documents that come of one, and tokens of an answer, for the estimate of --dry-run.
     expected_outputs: float = 1.0
     expected_prompt_tokens: int = 0  # of a step behind another one that asks; 0: unknown
@@ -114,7 +116,7 @@ class Ask(Step):
             if answer.finish_reason == "length" and not self.takes_truncated:
                 return [Removed(doc, TRUNCATED, f"{answer.completion_tokens} tokens: ...{answer.text[-80:]!r}")]
             try:
-                if not answer.text.strip():
+                if not self.takes_empty and not answer.text.strip():
                     raise MalformedAnswerError("it is empty")
                 return list(self.take(doc, answer))
             except MalformedAnswerError as error:

@@ -97,6 +97,7 @@ class SampleInstructions(_WithTemplates):
     """
 
     name = "sample_instructions"
+    takes_empty = True
     expected_answer_tokens = 120
 
     def request(self, doc: Document) -> Request:

@@ -29,12 +29,14 @@ BUILD = [
     "openai>=2",
     "charset-normalizer>=3.4",
     "dulwich>=0.22",
+    "fastwarc>=2.0,<3",  # crawls
     "google-re2>=1.1",
     "license-expression>=30.4",
     "matplotlib>=3.9",
     "orjson>=3.10",
     "pyahocorasick>=2.1",
     "rapidfuzz>=3.9",
+    "resiliparse>=2.0,<3",  # pages; see web_pages/lists.py on what it drops
     "rensa==0.5.0",  # another version may give other signatures, which a test would show
     "scipy>=1.13",
     "tree-sitter>=0.25,<0.27",

@@ -22,6 +22,10 @@ BUILDERS = {
         "datasets_builders.repositories.builder:RepositoriesBuilder",
         "one sample per repository, files in the order of their imports (section 2.2.2)",
     ),
+    "web_pages": (
+        "datasets_builders.code_related.web_pages.builder:WebPagesBuilder",
+        "pages of WARC files as Markdown with exact code (section 2.3.1)",
+    ),
     "notebooks": (
         "datasets_builders.code_related.notebooks.builder:NotebooksBuilder",
         "Jupyter notebooks as scripts, or as text, code and output in turn (section 2.3.3)",

@@ -1,0 +1,203 @@
+"""Section 2.3.1: the pages of a crawl: WARC files as Common Crawl has them, and the text of its WET files."""
+
+from __future__ import annotations
+
+import glob
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+GZIP, PLAIN = b"\x1f\x8b\x08", b"WARC/1."
+CHUNK_BYTES = 1 << 20
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length:\s*(\d+)")
+_BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+DEFAULT_ENCODING = "utf-8"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One page of a crawl, or what could not be read.
+
+    Args:
+        url (`str`): where it was.
+        date (`str`): when it was read, ISO.
+        body (bytes): as far as the limit goes; one byte more says that there is more.
+        charset (`str`): of the HTTP header, or empty.
+        is_text (`bool`): whether the body is the text of a page (WET), not the page.
+        problem (`str`): reason for which there is no body, or empty.
+        detail (`str`): what differs from record to record with the same problem.
+    """
+
+    url: str
+    date: str = ""
+    body: bytes = b""
+    charset: str = ""
+    is_text: bool = False
+    problem: str = ""
+    detail: str = ""
+
+
+def archive_paths(patterns: list[str]) -> list[Path]:
+    """Return the files that patterns name, each once, sorted.
+
+    Args:
+        patterns (list of `str`): paths, which may hold `*` and `**`.
+    """
+    # `Path.glob` takes no absolute pattern.
+    expanded = (str(Path(pattern).expanduser()) for pattern in patterns)
+    names = {name for pattern in expanded for name in glob.glob(pattern, recursive=True)}  # noqa: PTH207
+    return sorted(path.absolute() for path in map(Path, names) if path.is_file())
+
+
+def records_of(path: Path, max_bytes: int) -> Iterator[Record]:
+    """Give the pages of a WARC or WET file; behind damage reading goes on at the next record.
+
+    Args:
+        path (`Path`): compressed with gzip record by record, or not at all.
+        max_bytes (`int`): longest body that is read whole.
+    """
+    with path.open("rb") as file:
+        start: int | None = 0
+        last_told = -1  # place of the last record or damage that was told
+        while start is not None:
+            last, is_told, failure = start, False, ""
+            file.seek(start)
+            try:
+                for record in _iterator(file):
+                    last = start + record.stream_pos
+                    found = _record(record, max_bytes)
+                    last_told, is_told = last, bool(found.problem)
+                    yield found
+            except OSError as error:
+                failure = str(error)
+            if not failure:
+                cut_at = _cut_record(file, last)
+                if cut_at is not None and cut_at > last_told:
+                    yield Record(f"{path.name}@{cut_at}", problem="damaged_archive", detail="the file ends in a record")
+                return
+            if not is_told and (last_told >= start or start == 0):
+                yield Record(f"{path.name}@{last}", problem="damaged_archive", detail=failure)
+            start = _next_start(file, last + 1)
+
+
+def _iterator(file: BinaryIO) -> Iterator[Any]:
+    from fastwarc.warc import ArchiveIterator, WarcRecordType
+
+    kinds = WarcRecordType.response | WarcRecordType.conversion
+    records: Iterator[Any] = iter(ArchiveIterator(file, record_types=kinds, auto_decode="all"))
+    return records
+
+
+def _record(record: Any, max_bytes: int) -> Record:
+    url = record.headers.get("WARC-Target-URI") or record.record_id or ""
+    date = record.record_date.isoformat() if record.record_date else ""
+    is_text = record.headers.get("WARC-Type") == "conversion"
+    if not is_text:
+        if not record.is_http:
+            return Record(url, date, problem="not_http", detail=record.headers.get("Content-Type") or "no Content-Type")
+        if record.http_headers is None or record.http_headers.status_code is None:
+            return Record(url, date, problem="truncated_record", detail="no HTTP header")
+        status, kind = record.http_headers.status_code, record.http_content_type or ""
+        if status != 200:
+            return Record(url, date, problem="http_status", detail=str(status))
+        if kind and kind not in ("text/html", "application/xhtml+xml"):
+            return Record(url, date, problem="not_html", detail=kind)
+    coded = record.http_headers is not None and record.http_headers.get("Content-Encoding", "")
+    expected = 0 if coded or record.headers.get("WARC-Truncated") else record.content_length or 0
+    try:
+        body: bytes = record.reader.read(max_bytes + 1)
+    except OSError as error:
+        return Record(url, date, problem="damaged_body", detail=str(error)[:200])
+    is_chunked = record.http_headers is not None and record.http_headers.get("Transfer-Encoding", "")
+    if len(body) < min(expected, max_bytes) and not is_chunked:
+        return Record(url, date, problem="truncated_record", detail=f"{len(body)} of {expected} bytes")
+    return Record(url, date, body, (record.http_charset or "") if not is_text else DEFAULT_ENCODING, is_text)
+
+
+def _cut_record(file: BinaryIO, start: int) -> int | None:
+    """Return the place of the record that the end of the file cuts, or None; the library passes over such a one.
+
+    Args:
+        file (binary file): of records.
+        start (`int`): of the last record that was found.
+    """
+    file.seek(start)
+    tail = file.read()
+    while tail.strip(b"\0\r\n"):
+        size = _size_of_member(tail) if tail.startswith(GZIP[: len(tail)]) else _size_of_record(tail)
+        if size is None or size > len(tail):
+            return start
+        start, tail = start + size, tail[size:]
+    return None
+
+
+def _size_of_member(data: bytes) -> int | None:
+    """Return the size of the gzip member at the start of data, or None where it does not end there."""
+    member = zlib.decompressobj(wbits=31)
+    left, made = data, b"-"
+    try:
+        while not member.eof and (left or made):
+            made = member.decompress(left, CHUNK_BYTES)
+            left = member.unconsumed_tail
+    except zlib.error:
+        return None
+    return len(data) - len(member.unused_data) if member.eof else None
+
+
+def _size_of_record(data: bytes) -> int | None:
+    """Return the size that the record at the start of data states, or None where it does not."""
+    head = data[: data.find(b"\r\n\r\n") + 4]
+    length = _LENGTH.search(head) if data.startswith(PLAIN) else None
+    return len(head) + int(length[1]) if length else None
+
+
+def _next_start(file: BinaryIO, start: int) -> int | None:
+    """Return where the next record may start, at or behind a place."""
+    overlap = max(len(GZIP), len(PLAIN)) - 1
+    file.seek(start)
+    chunk = file.read(CHUNK_BYTES)
+    while chunk:
+        places = [place for place in (chunk.find(GZIP), chunk.find(PLAIN)) if place >= 0]
+        if places:
+            return start + min(places)
+        if len(chunk) <= overlap:
+            return None
+        start += len(chunk) - overlap
+        file.seek(start)
+        chunk = file.read(CHUNK_BYTES)
+        if len(chunk) <= overlap:
+            return None
+    return None
+
+
+def decoded(body: bytes, charset: str) -> str:
+    """Return the text of a page: by its byte order mark, the header, its own words, else by what its bytes look like.
+
+    Args:
+        body (bytes): of the page.
+        charset (`str`): of the HTTP header, or empty.
+    """
+    from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
+
+    stated = [map_encoding_to_html5(name) or name for name in (charset, _charset_of_page(body)) if name]
+    for name in [*(name for mark, name in _BYTE_ORDER_MARKS if body.startswith(mark)), *stated]:
+        try:
+            return body.decode(name)
+        except (LookupError, UnicodeDecodeError):
+            continue
+    try:
+        return body.decode(DEFAULT_ENCODING)
+    except UnicodeDecodeError:
+        text: str = bytes_to_str(body, detect_encoding(body) or DEFAULT_ENCODING, errors="replace")
+        return text
+
+
+def _charset_of_page(body: bytes) -> str:
+    """Return what the page's own head says, or an empty text."""
+    import re2
+
+    found = re2.search(rb"(?i)<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", body[:4096])
+    return str(found[1].decode("ascii", "replace")) if found else ""

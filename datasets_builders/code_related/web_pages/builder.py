@@ -1,0 +1,156 @@
+"""Section 2.3.1: pages of a crawl as Markdown whose code is as its authors wrote it, curated."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from datasets_builders.building.builder import Builder
+from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE
+from datasets_builders.building.description import CardParts
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.stages import Stage
+from datasets_builders.code_related.web_pages.archives import archive_paths
+from datasets_builders.code_related.web_pages.steps import CrawlReader, ExtractPages, SelectPages
+from datasets_builders.curation.config import (
+    DecontaminationFields,
+    NearDedupFields,
+    QualityFields,
+    TextRuleFields,
+    ToxicityFields,
+)
+from datasets_builders.curation.pipeline import Curation
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+CODE = ("all", "with", "without")
+COLUMNS = {
+    "id": "first 32 hex digits of the SHA-256 of the text",
+    "text": "the page as Markdown; e-mail addresses, public IP addresses and secrets are placeholders",
+    "url": "where it was; of equal texts the first in the order of the alphabet",
+    "site": "host, without www.",
+    "title": "of the page",
+    "date": "when it was crawled",
+    "crawl_file": "WARC or WET file",
+    "num_code_blocks": "blocks of code in the text",
+    "code_fraction": "characters in them over all",
+    "num_bytes": "size in UTF-8",
+    "quality": "probability of high quality by the quality model; null without one",
+    "num_placeholders": "different values that were replaced",
+    "cluster_size": "near-duplicates that this text stands for, itself included",
+}
+
+
+@dataclass
+class WebPagesConfig(NearDedupFields, DecontaminationFields, QualityFields, ToxicityFields, TextRuleFields):
+    """Fields of `web_pages`."""
+
+    crawl: list[str] = field(
+        default_factory=list, metadata={"help": "WARC and WET files, plain or .gz; * and ** are understood"}
+    )
+    code: str = field(
+        default="all", metadata={"help": "which pages are kept: all, with or without a block of code (round 0)"}
+    )
+    main_content: bool = field(default=True, metadata={"help": "whether menus, footers and the like are left out"})
+    min_chars: int = field(default=200, metadata={"help": "shorter texts are removed"})
+    max_bytes: int = field(default=5_000_000, metadata={"help": "larger pages are removed"})
+
+    limited_columns: ClassVar[tuple[str, ...]] = ("num_code_blocks", "code_fraction", "num_bytes")
+
+    def validate(self) -> None:
+        """Check names and ranges."""
+        super().validate()
+        if self.code not in CODE:
+            raise ConfigError(f"code is {self.code!r}, but must be one of {', '.join(CODE)}")
+        if self.max_bytes < 1 or self.min_chars < 0:
+            raise ConfigError("max_bytes must be at least 1 and min_chars at least 0")
+
+
+class WebPagesBuilder(Builder[WebPagesConfig]):
+    """Pages of a crawl. Source: paper 2.3.1, as far as extraction and round 0."""
+
+    name = "web_pages"
+    summary = "pages of WARC files as Markdown with exact code"
+    config_class = WebPagesConfig
+    counted_column = "site"
+
+    def __init__(self, config: WebPagesConfig) -> None:
+        super().__init__(config)
+        self.curation = Curation(config, self.output_folder)
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """The files of the crawl, sorted."""
+        return archive_paths(self.config.crawl)
+
+    def stages(self) -> list[Stage]:
+        """Read, extract and filter each page; keep one of equal texts, then the best of near-duplicates."""
+        config, curation = self.config, self.curation
+        return [
+            Stage(
+                "filter",
+                [
+                    CrawlReader(self.paths, config.max_bytes),
+                    ExtractPages(config.main_content, config.min_chars, config.judges_toxicity),
+                    SelectPages(config.code),
+                    *curation.text_rules(),
+                    *curation.sanitization(),
+                    *curation.toxicity(),
+                    *curation.metric_limits(),
+                    *curation.quality(),
+                    *curation.decontamination(),
+                ],
+                tasks=config.num_tasks,
+                before=curation.index_benchmarks,
+            ),
+            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
+            Stage(
+                "near_deduplicate",
+                [*curation.near_dedup(), *curation.scores(), *curation.score_limits()],
+                tasks=config.num_tasks,
+                before=curation.find_clusters,
+            ),
+        ]
+
+    def check(self) -> None:
+        """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
+        self.curation.inputs.check()
+        if not self.config.crawl:
+            raise ConfigError("crawl is not set; name WARC files, such as crawl=[crawl/*.warc.gz]")
+        if not self.paths:
+            raise ConfigError(f"crawl: no file matches {', '.join(self.config.crawl)}")
+
+    def inputs(self) -> list[str]:
+        """Return the files and what is kept out."""
+        names = f"{self.paths[0]}" + (f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else "")
+        return [f"crawl: {names}", *self.curation.inputs.describe()]
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return names, sizes and times of change of the files, and what identifies lists, models and benchmarks."""
+        files = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in self.paths]
+        return {"crawl": files} | self.curation.inputs.fingerprint()
+
+    @property
+    def features(self) -> "Features":
+        """Columns of the dataset."""
+        from datasets import Features, Value
+
+        numbers = dict.fromkeys(("num_code_blocks", "num_bytes", "num_placeholders", "cluster_size"), "int64")
+        types = numbers | dict.fromkeys(("code_fraction", "quality"), "float64")
+        columns = {name: Value(types.get(name, "string")) for name in COLUMNS}
+        return Features(columns | dict.fromkeys(self.config.score_columns, Value("float64")))
+
+    def card(self) -> CardParts:
+        """Return the card's text."""
+        return CardParts(
+            title="Web pages about code",
+            description=(
+                "Pages of a crawl as Markdown, one per row (section 2.3.1 of arXiv 2503.17793): code is in fences, "
+                "line by line as its authors wrote it, without the line numbers and buttons of the page. "
+                f"Decontaminated against: {self.curation.inputs.decontaminated_against}."
+            ),
+            license=self.config.license or UNKNOWN_LICENSE,
+            tags=["code", "web"],
+            columns=COLUMNS | self.curation.inputs.score_descriptions(),
+        )

@@ -1,0 +1,264 @@
+"""Section 2.3.1: where a page shows code, and the code as its author wrote it.
+
+Highlighters, wikis and editors write code in many forms; whoever takes the text of the page gets line numbers glued to
+it, no indentation, or all on one line. The forms that are known here:
+
+| form | written by |
+| --- | --- |
+| `pre`, `textarea`, `xmp`, `listing` | everybody |
+| a table of two cells, numbers and code; a row per line | Pygments, Rouge, Chroma, SyntaxHighlighter, GitHub |
+| an element per line: `div`, `li`, `pre` | doxygen, prettify, CodeMirror, Ace, Monaco, dp.SyntaxHighlighter |
+| `br` after each line, no-break spaces for the indentation | WordPress, Blogger, Medium, Docusaurus |
+| `script type="syntaxhighlighter"` | old blogs |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import re2
+
+from datasets_builders.code_related.web_pages.marks import INLINE_CODE
+
+# Elements are `Any` here: Resiliparse's type stubs lack most of what they have.
+
+# Elements that are code as a whole; the first that matches holds those below it.
+CONTAINERS = (
+    "table:has(td.gutter), table:has(td.linenos), table:has(td.line-numbers), table:has(td.blob-num), "
+    "table:has(td.lntd), table:has(td.hljs-ln-numbers), table:has(td.rouge-gutter), table:has(td.lineno), "
+    "div.fragment, .CodeMirror-code, .ace_text-layer, .monaco-editor .view-lines, .dp-highlighter, .syntaxhighlighter, "
+    "pre, textarea, xmp, listing, script[type=syntaxhighlighter], code:has(br), tt:has(br), code[style*='pre'], "
+    "div[style*='white-space: pre'], div[style*='white-space:pre']"
+)
+# Blocks that only a style sheet, which is not looked at, tells from names in a sentence.
+BARE_CODE = "code"
+# What stands in code and is none: line numbers, buttons, what is there for screen readers alone.
+_GUTTER = re.compile(
+    r"(?:^|[\s_-])(?:gutter\w*|line-?nos?|linenum(?:ber)?s?|line-?numbers?(?:-rows)?|lineno|lnt|ln-num|blob-num|"
+    r"hljs-ln-numbers|hljs-ln-n|CodeMirror-(?:linenumber|gutter-wrapper|cursors?)|ace_gutter\S*|"
+    r"copy\S*|btn\S*|button\S*|toolbar\S*|clipboard\S*|sr-only|visually-hidden|screen-reader\S*|"
+    r"tooltip\S*|prompt-copy|headerlink|hljs-copy|code-header|language-label)(?=$|[\s_])",
+    re.IGNORECASE,
+)
+# `class="highlight line-numbers"` on the block itself switches numbers on and is not a gutter.
+_NO_TEXT = frozenset(
+    {"style", "script", "button", "svg", "img", "noscript", "template", "title", "select", "clipboard-copy"}
+)
+_LINES = frozenset(
+    {"div", "p", "li", "tr", "ol", "ul", "table", "tbody", "thead", "pre", "figure", "section", "dd", "dt"}
+)
+_KEEPS_SPACE = frozenset({"pre", "textarea", "xmp", "listing", "script"})
+_LANGUAGE = re.compile(
+    r"(?:^|\s)(?:lang(?:uage)?-|highlight-(?:source-|text-)?|brush:\s*|sourceCode\s+|prettyprint\s+lang-)([A-Za-z][\w+#.-]*)"
+)
+MIN_BLOCK_LINES = 3
+# Without these, the text of an element that keeps its spaces is the code.
+_NEEDS_WALK = re2.compile(
+    r"(?i)<(?:br|div|p|li|ol|ul|tr|td|table|button|svg|img|style|script|select|noscript|template|clipboard-copy|pre)"
+    r"[\s/>]|\shidden[\s=>]|user-select|<\w[^>]*\sclass=\"[^\"]*(?:gutter|line-?num|line-?no|lnt|ln-|ace_|copy|btn|button|"
+    r"toolbar|clipboard|sr-only|visually|screen|tooltip|headerlink|code-header|language-label)",
+)
+_NO_LANGUAGES = frozenset(
+    {"default", "none", "text", "plain", "plaintext", "block", "wrapper", "code", "inner", "notranslate"}
+)
+_INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
+_BREAK = "\x00"
+# Between a number and the code; the first that all lines have.
+_SEPARATORS = (" | ", " |", "| ", "|", ": ", ":", "\t", "    ", "   ", "  ", " ")
+_NUMBERED = re.compile(r"[ \t]*(\d+)(.*)")
+
+
+@dataclass(frozen=True)
+class CodeText:
+    r"""The code of an element.
+
+    Args:
+        text (`str`): lines with `\n` between them, none at the end.
+        language (`str`): as the page names it, or empty.
+    """
+
+    text: str
+    language: str
+
+
+def code_of(element: Any) -> CodeText | None:
+    """Return the code that an element shows, byte for byte, but for no-break spaces, which become spaces.
+
+    Args:
+        element (`ElementNode`): one that `CONTAINERS` matches.
+
+    Returns:
+        the code, or None for a name in the middle of a sentence.
+    """
+    keeps_space = _keeps_space(element)
+    if element.tag == "code" and not keeps_space and element.query_selector("br") is None:
+        if not _is_written_in_lines(element.text):
+            return None
+        keeps_space = True
+    writer = _LineWriter()
+    if keeps_space and not _NEEDS_WALK.search(element.inner_html):
+        writer.write(element.text)
+    else:
+        _write(element, writer, keeps_space)
+    text = _INVISIBLE.sub("", writer.text().replace("\xa0", " "))
+    if element.tag == "script":
+        text = text.strip().removeprefix("<![CDATA[").removesuffix("]]>").strip("\n")
+    return CodeText(without_numbers(text), language_of_element(element))
+
+
+class _LineWriter:
+    """The text of an element, with the line ends that a browser shows."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.at_line_start = True
+
+    def write(self, text: str) -> None:
+        """Add text to the line."""
+        if text:
+            self.parts.append(text)
+            self.at_line_start = text.endswith(("\n", _BREAK))
+
+    def start_line(self) -> None:
+        """Go to a new line, where something stands on this one."""
+        if not self.at_line_start:
+            self.write("\n")
+
+    def end_line(self, num_parts_before: int) -> None:
+        """End an element that is a line; one that holds nothing is an empty line."""
+        if not self.at_line_start or len(self.parts) == num_parts_before:
+            self.write("\n")
+
+    def text(self) -> str:
+        """Return the lines, without empty ones at the start and the end."""
+        joined = "".join(self.parts).replace(INLINE_CODE, "")
+        # A break and a line end behind it are one, where it is always so.
+        if _BREAK in joined and not re.search(f"{_BREAK}[^\n]", joined.rstrip(_BREAK)):
+            joined = joined.replace(_BREAK, "")
+        lines = joined.replace(_BREAK, "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        while lines and not lines[0].strip():
+            lines.pop(0)
+        while lines and not lines[-1].strip():
+            lines.pop()
+        return "\n".join(lines)
+
+
+def _write(element: Any, writer: _LineWriter, keeps_space: bool) -> None:
+    """Write what an element holds, without recursion: pages nest as deep as they like."""
+    # Children left to write, whether spaces count, and for elements that are a line what was written before them.
+    stack: list[tuple[Any, bool, int | None]] = [(element.first_child, keeps_space, None)]
+    while stack:
+        child, keeps_space, written_before = stack.pop()
+        if child is None:
+            if written_before is not None:
+                writer.end_line(written_before)
+            continue
+        stack.append((child.next_sibling, keeps_space, written_before))
+        tag = child.tag
+        if tag == "#text":
+            _write_text(child, writer, keeps_space)
+        elif tag == "br":
+            writer.write(_BREAK)
+        elif not tag.startswith("#") and tag not in _NO_TEXT and not _is_beside_code(child, tag):
+            is_line = tag in _LINES
+            if is_line:
+                writer.start_line()
+            before = len(writer.parts) if is_line else None
+            stack.append((child.first_child, keeps_space or tag in _KEEPS_SPACE, before))
+
+
+def _write_text(node: Any, writer: _LineWriter, keeps_space: bool) -> None:
+    text = node.value or ""
+    if keeps_space:
+        # Between two elements that are a line each a line end is the page's own.
+        if not text.strip() and "\n" in text and _is_between_lines(node):
+            return
+        writer.write(text)
+        return
+    if not text.strip(" \t\r\n"):
+        if "\n" not in text:
+            writer.write(text)
+        return
+    # Elsewhere a browser shows line ends as spaces, and none where a line starts; spaces in a row are kept here.
+    text = re.sub(r"[ \t]*\r?\n[ \t\r\n]*", " ", text)
+    writer.write(text.lstrip(" ") if writer.at_line_start and (node.value or "").startswith(("\n", "\r")) else text)
+
+
+def _is_between_lines(node: Any) -> bool:
+    before, after = node.previous_sibling, node.next_sibling
+    return any(side is not None and side.tag in _LINES for side in (before, after))
+
+
+def _is_beside_code(element: Any, tag: str) -> bool:
+    """Return whether an element inside code shows something else."""
+    if element.getattr("hidden") is not None or "user-select: none" in (element.getattr("style") or ""):
+        return True
+    name = element.getattr("class") or ""
+    if not name:
+        return False
+    if tag in ("td", "th") and "lntd" in name.split():
+        return element.query_selector(".lnt") is not None
+    return bool(_GUTTER.search(name)) and tag not in ("table", "tbody", "tr", "pre", "code", "ol")
+
+
+def _is_written_in_lines(text: str) -> bool:
+    """Return whether a `code` element is a block: a style sheet, which is not looked at, shows its lines."""
+    lines = text.strip().split("\n")
+    return len(lines) >= MIN_BLOCK_LINES and any(line.startswith(("  ", "\t")) for line in lines)
+
+
+def _keeps_space(element: Any) -> bool:
+    return element.tag in _KEEPS_SPACE or "pre" in (element.getattr("style") or "")
+
+
+def language_of_element(element: Any) -> str:
+    """Return the language that an element, one that holds it or one that it holds alone names, or an empty text."""
+    for candidate in _around(element):
+        for name in ("data-lang", "data-language", "lang"):
+            value = candidate.getattr(name)
+            if value and re.fullmatch(r"[A-Za-z][\w+#.-]*", value) and name != "lang":
+                return str(value).lower()
+        found = _LANGUAGE.search(candidate.getattr("class") or "")
+        if found and found[1].lower() not in _NO_LANGUAGES:
+            return found[1].lower()
+    return ""
+
+
+def _around(element: Any) -> Iterator[Any]:
+    yield element
+    inside = element.query_selector("code")
+    if inside is not None:
+        yield inside
+    parent = element.parent
+    for _ in range(3):
+        if parent is None or parent.tag in (None, "body", "article", "main", "html"):
+            return
+        yield parent
+        parent = parent.parent
+
+
+def without_numbers(text: str) -> str:
+    """Return code without line numbers that stand in its text: each line starts with the number after the last one.
+
+    Args:
+        text (`str`): lines; fewer than three are left alone, and so are the steps of a list (`1. first`).
+    """
+    lines = text.split("\n")
+    if len(lines) < 3:
+        return text
+    rest = []
+    start = 0
+    for index, line in enumerate(lines):
+        found = _NUMBERED.fullmatch(line)
+        start = int(found[1]) if found and not index else start
+        if found is None or int(found[1]) != start + index:
+            return text
+        rest.append(found[2])
+    if all(line.startswith((".", ")")) for line in rest):
+        return text
+    shown = [line for line in rest if line.strip()]
+    separator = next((text for text in _SEPARATORS if shown and all(line.startswith(text) for line in shown)), "")
+    return "\n".join(line.removeprefix(separator) for line in rest)

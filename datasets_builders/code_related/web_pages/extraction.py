@@ -1,0 +1,234 @@
+"""Section 2.3.1: from a web page to Markdown, in which every line of code is as its author wrote it.
+
+The page's text, without menus and the like, is Resiliparse's work. Code, formulas, tables and headings are taken out of
+the page first, by our rules, and put back as Markdown where they stood.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from datasets_builders.code_related.web_pages import marks
+from datasets_builders.code_related.web_pages.code_elements import BARE_CODE, CONTAINERS, code_of
+from datasets_builders.code_related.web_pages.formulas import FORMULAS, formula_of
+from datasets_builders.code_related.web_pages.lists import LISTS, list_of
+from datasets_builders.code_related.web_pages.tables import TABLES, table_of
+
+MAX_DEPTH = 3000  # of elements in each other; Resiliparse takes time with its square
+MAX_NESTED_PARTS = 4
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^>]*?(/?)>")
+# Without content, or closed by the next of their kind.
+_FLAT = frozenset((
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
+    "p", "li", "dt", "dd", "tr", "td", "th", "option",
+))  # fmt: skip
+_NEVER_NESTED = ("<br", "<img", "<input", "<link", "<meta", "<hr", "<!")
+CHUNK_CHARS = 32_768
+_CODE_NAMES = ("code", "kbd", "samp", "tt")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_HEADING_TAG = re.compile(r"<h([1-6])(?:\s[^>]*)?>")
+_MARK = re.compile(f"([ \t]*)([{marks.OPEN}{marks.OPEN_BLOCK}])(\\d+){marks.CLOSE}([ \t]*)(?=([^\n]?))")
+
+
+class PageError(ValueError):
+    """The page cannot be read; `reason` is countable.
+
+    Args:
+        reason (`str`): too_deep or not_html.
+        detail (`str`): what was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page says.
+
+    Args:
+        title (`str`): of the document.
+        text (`str`): Markdown.
+        num_code_blocks (`int`): in the text.
+        num_code_chars (`int`): of those blocks, fences left out.
+    """
+
+    title: str
+    text: str
+    num_code_blocks: int
+    num_code_chars: int
+
+
+def extract_page(html: str, main_content: bool = True) -> Page:
+    """Return a page as Markdown.
+
+    Args:
+        html (`str`): decoded.
+        main_content (`bool`): whether menus, footers and the like are left out.
+
+    Raises:
+        PageError: the page is nested too deep, or holds no element.
+    """
+    from resiliparse.extract.html2text import extract_plain_text
+    from resiliparse.parse.html import HTMLTree
+
+    html = marks.without_marks(html)
+    depth = nesting_depth(html)
+    if depth > MAX_DEPTH:
+        raise PageError("too_deep", f"{depth} elements in each other, limit {MAX_DEPTH}")
+    tree = HTMLTree.parse(_with_marks(html))
+    if tree.body is None:
+        raise PageError("not_html", "the page has no body")
+    parts = _Parts(tree)
+    parts.take(FORMULAS, formula_of, is_block=False)
+    parts.take(CONTAINERS, _code_block, is_block=True)
+    if _has_bare_code(html):
+        parts.take(BARE_CODE, _code_block, is_block=True)
+    parts.take(TABLES, table_of, is_block=True)
+    parts.take(LISTS, list_of, is_block=True)
+    text = extract_plain_text(tree, preserve_formatting=True, main_content=main_content, alt_texts=False, links=False)
+    return parts.page(tree.title or "", text)
+
+
+def nesting_depth(html: str) -> int:
+    """Return a bound of how many elements are nested in each other; exact where every element is closed.
+
+    Args:
+        html (`str`): looked at tag by tag only where parts of it may be nested too deep.
+    """
+    if html.count("<") <= MAX_DEPTH:
+        return 0
+    bound = balance = 0
+    for start in range(0, len(html), CHUNK_CHARS):
+        chunk = html[start : start + CHUNK_CHARS]
+        closed = chunk.count("</")
+        opened = chunk.count("<") - closed - sum(map(chunk.count, _NEVER_NESTED))
+        bound = max(bound, balance + opened)
+        balance = max(0, balance + opened - closed)
+    if bound <= MAX_DEPTH:
+        return bound
+    depth = deepest = 0
+    for found in _TAG.finditer(html):
+        if found[2].lower() in _FLAT:
+            continue
+        depth = max(0, depth - 1) if found[1] else depth + (not found[3])
+        deepest = max(deepest, depth)
+    return deepest
+
+
+class _Parts:
+    """Parts of a page that were taken out of it, each with a mark in its place."""
+
+    def __init__(self, tree: Any) -> None:
+        self.tree = tree
+        self.texts: list[str] = []
+        self.code_chars: dict[int, int] = {}
+
+    def take(self, selector: str, render: Callable[[Any], tuple[str, int] | None], is_block: bool) -> None:
+        """Take out the outermost elements that a selector matches; what `render` gives None for stays.
+
+        Args:
+            selector (`str`): of CSS.
+            render (function): element to its Markdown and how many characters of it are code.
+            is_block (`bool`): whether the part has lines of its own.
+        """
+        last = None  # the elements come in the order of the page: those inside one follow it
+        for element in self.tree.body.query_selector_all(selector).values():
+            if element.parent is None or (last is not None and last.contains(element)):
+                continue
+            rendered = render(element)
+            if rendered is None:
+                continue
+            text, code_chars = rendered
+            opening = marks.OPEN_BLOCK if is_block else marks.OPEN
+            mark = self.tree.create_text_node(f"{opening}{len(self.texts)}{marks.CLOSE}")
+            self.texts.append(text)
+            if code_chars:
+                self.code_chars[len(self.texts) - 1] = code_chars
+            if is_block:
+                block = self.tree.create_element("p")
+                block.append_child(mark)
+                mark = block
+            element.parent.replace_child(mark, element)
+            last = element
+
+    def page(self, title: str, text: str) -> Page:
+        """Return the text with the parts put back."""
+        used: set[int] = set()
+        text = _BLANK_LINES.sub("\n\n", text)  # before there is code in it
+
+        def put_back(found: re.Match[str]) -> str:
+            before, opening, digits, after, following = found.groups()
+            number = int(digits)
+            if number >= len(self.texts) or number in used:  # a page may write marks itself
+                return ""
+            used.add(number)
+            if opening == marks.OPEN:
+                return f"{before}{self.texts[number]}{after}"
+            # A block that stands in the middle of a line, as in the item of a list, gets lines of its own.
+            starts_line = found.start() == 0 or found.string[found.start() - 1] == "\n"
+            return f"{'' if starts_line else chr(10)}{self.texts[number]}{chr(10) if following else ''}"
+
+        for _ in range(MAX_NESTED_PARTS):  # a formula inside a table inside a table, say
+            text, count = _MARK.subn(put_back, text)
+            if not count:
+                break
+        chars = [self.code_chars[number] for number in used if number in self.code_chars]
+        text = marks.without_marks(_as_markdown(text)).strip("\n")
+        return Page(" ".join(title.split()), f"{text}\n" if text.strip() else "", len(chars), sum(chars))
+
+
+def _code_block(element: Any) -> tuple[str, int] | None:
+    code = code_of(element)
+    if code is None:
+        return None
+    if not code.text.strip():
+        return "", 0
+    text = marks.without_marks(code.text)
+    longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", text, re.MULTILINE)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{code.language}\n{text}\n{fence}", len(text)
+
+
+def _with_marks(html: str) -> str:
+    """Return a page in which inline code and headings say what they are, as its text will."""
+    mark = marks.INLINE_CODE
+    for name in _CODE_NAMES:
+        if f"</{name}>" in html:
+            html = html.replace(f"</{name}>", f"{mark}</{name}>").replace(f"<{name}>", f"<{name}>{mark}")
+            html = re.sub(f"<{name}\\s[^>]*>", f"\\g<0>{mark}", html)
+    return _HEADING_TAG.sub(lambda tag: f"{tag[0]}{marks.HEADINGS[int(tag[1])]}", html)
+
+
+def _as_markdown(text: str) -> str:
+    """Return text with Markdown for the marks; those of empty headings and empty code go."""
+    mark = marks.INLINE_CODE
+    text = re.sub(f"{mark}\\s*{mark}", "", text)
+    text = re.sub(f"{mark}([^{mark}]*){mark}", _ticked, text).replace(mark, "")
+    return re.sub(f"[ \t]*([{marks.HEADINGS}])[ \t]*([^\n]*)", _heading, text)
+
+
+def _ticked(found: re.Match[str]) -> str:
+    return found[1] if "`" in found[1] or "\n\n" in found[1] else f"`{found[1].strip()}`"
+
+
+def _heading(found: re.Match[str]) -> str:
+    text = marks.without_heading_marks(found[2])
+    return f"{'#' * marks.HEADINGS.index(found[1])} {text}" if text.strip() else ""
+
+
+def _has_bare_code(html: str) -> bool:
+    """Return whether a `code` element of several lines may stand outside of `pre`."""
+    for piece in html.split("</code>"):
+        start = piece.rfind("<code")
+        if (
+            start >= 0
+            and piece.count("\n", start) >= 2
+            and piece.rfind("<pre", 0, start) <= piece.rfind("</pre", 0, start)
+        ):
+            return True
+    return False

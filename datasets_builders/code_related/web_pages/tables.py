@@ -1,0 +1,39 @@
+"""Section 2.3.1: tables of web pages as Markdown's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets_builders.code_related.web_pages.marks import OPEN_BLOCK
+
+# Tables that hold data: no table inside, no layout.
+TABLES = "table:not(:has(table)):not([role=presentation])"
+MAX_CELLS = 2000
+MAX_CELL_CHARS = 400
+
+
+def table_of(element: Any) -> tuple[str, int] | None:
+    """Return a table as Markdown, or None for one column, one row, or cells that are whole texts or hold blocks.
+
+    Args:
+        element (`ElementNode`): one that `TABLES` matches.
+    """
+    rows = [
+        [_cell(cell) for cell in row.query_selector_all("td, th").values()]
+        for row in element.query_selector_all("tr").values()
+    ]
+    rows = [row for row in rows if row]
+    width = max(map(len, rows), default=0)
+    if len(rows) < 2 or width < 2 or sum(map(len, rows)) > MAX_CELLS:
+        return None
+    if any(len(cell) > MAX_CELL_CHARS or OPEN_BLOCK in cell for row in rows for cell in row):
+        return None
+    if sum(bool(cell) for row in rows for cell in row) < len(rows):
+        return None
+    padded = [row + [""] * (width - len(row)) for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in padded]
+    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]]), 0
+
+
+def _cell(element: Any) -> str:
+    return " ".join(element.text.split()).replace("|", "\\|")

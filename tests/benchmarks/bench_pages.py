@@ -1,0 +1,109 @@
+"""Web pages to text: lines of code that stay as they were, and speed, beside Resiliparse, trafilatura and Lynx.
+
+    python tests/benchmarks/bench_pages.py [--pages FOLDER]
+
+Lines: the pages of tests/datasets_builders/code_related/test_code_elements.py, each a form in which code is written, of
+eight lines; a line counts when the text has it byte for byte as a line of its own, tabs that the form itself writes as
+spaces apart. What each writes beside the code (numbers, buttons) is counted too. Speed: the HTML files of a folder, in
+processor time of this process; Lynx, a program, is left out. What is not installed is left out.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from resiliparse.extract.html2text import extract_plain_text
+
+from datasets_builders.code_related.web_pages.extraction import PageError, extract_page
+from tests.datasets_builders.code_related.test_code_elements import FORMS, LINES, NO_TABS, page
+
+Extractor = Callable[[str], str]
+
+
+def ours(html: str) -> str:
+    """Return the text by our extraction."""
+    return extract_page(html).text
+
+
+def resiliparse(html: str) -> str:
+    """Return the text by Resiliparse with formatting."""
+    text: str = extract_plain_text(html, preserve_formatting=True, main_content=True)
+    return text
+
+
+def trafilatura(html: str) -> str:
+    """Return the text by trafilatura with formatting."""
+    import trafilatura as library
+
+    return library.extract(html, include_formatting=True, include_tables=True) or ""
+
+
+def lynx(html: str) -> str:
+    """Return the text by Lynx, as NVIDIA calls it for Nemotron-CC-Code."""
+    command = ["lynx", "-dump", "-stdin", "-nolist", "-width=10000"]
+    done = subprocess.run(command, input=html.encode(), capture_output=True, check=True)
+    return done.stdout.decode("utf-8", "replace")
+
+
+def exact_lines(extract: Extractor) -> int:
+    """Return how many lines of code of all forms come out as they went in."""
+    count = 0
+    for form in FORMS.values():
+        lines = set(extract(page(form)).split("\n"))
+        count += sum(line in lines or plain in lines for line, plain in zip(LINES, NO_TABS, strict=True))
+    return count
+
+
+def extra_lines(extract: Extractor) -> int:
+    """Return how many lines of all forms hold a number or a button alone."""
+    texts = [extract(page(form)) for form in FORMS.values()]
+    return sum(line.strip().isdigit() or line.strip() == "Copy" for text in texts for line in text.split("\n"))
+
+
+def speed(extract: Extractor, pages: list[str]) -> float:
+    """Return MB of HTML per second of processor time."""
+    start = time.process_time()
+    for html in pages:
+        try:
+            extract(html)
+        except PageError:
+            continue
+    return sum(len(html.encode()) for html in pages) / 1e6 / (time.process_time() - start)
+
+
+def main() -> int:
+    """Print a line per extractor."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pages", type=Path, help="folder with .html files, for the speed")
+    parser.add_argument("--max-pages", type=int, default=300, help="number of pages that are read")
+    options = parser.parse_args()
+    extractors: list[Extractor] = [ours, resiliparse]
+    try:
+        trafilatura("<p>a</p>")
+        extractors.append(trafilatura)
+    except ImportError:
+        print("trafilatura: not installed")
+    if shutil.which("lynx"):
+        extractors.append(lynx)
+    # Empty lines are found in any text.
+    total = sum(bool(line) for line in LINES) * len(FORMS)
+    empty = len(LINES) * len(FORMS) - total
+    for extract in extractors:
+        exact, extra = exact_lines(extract) - empty, extra_lines(extract)
+        print(f"{extract.__name__}: {exact} of {total} lines as they were, {extra} lines that are no code")
+    if options.pages:
+        paths = sorted(options.pages.rglob("*.html"))[: options.max_pages]
+        pages = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+        print(f"{len(pages)} pages, {sum(map(len, pages)) / max(len(pages), 1) / 1000:.0f} kB on average")
+        speeds = {extract.__name__: speed(extract, pages) for extract in extractors if extract is not lynx}
+        for name, value in speeds.items():
+            print(f"{name}: {value:.1f} MB/s, {value / speeds['resiliparse']:.2f} times Resiliparse")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+# ruff: noqa: E501  (pages as they are written)
+"""Web pages to Markdown: what stays, what goes, and what hostile pages must not do."""
+
+import pytest
+
+from datasets_builders.code_related.web_pages.extraction import MAX_DEPTH, PageError, extract_page, nesting_depth
+
+PROSE = "<p>This paragraph explains in a few words what is shown below, so that the page has some text of its own.</p>"
+
+
+def text_of(body: str) -> str:
+    return extract_page(
+        f"<html><head><title> A\n title </title></head><body><main>{PROSE}{body}</main></body></html>"
+    ).text
+
+
+def test_title_headings_lists_and_inline_code() -> None:
+    page = extract_page(
+        f"<html><head><title> A\n title </title></head><body><main><h1>How <code>x</code> works</h1>{PROSE}"
+        "<h3 id=a></h3><h2>Then</h2><ul><li>first point of it</li><li>second point of it</li></ul></main></body></html>"
+    )
+    assert page.title == "A title"
+    assert page.text.startswith("# How `x` works\n\nThis paragraph")
+    assert "\n## Then\n" in page.text and "- first point of it\n- second point of it\n" in page.text
+    assert "###" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("element", "formula"),
+    [
+        ('<math alttext="a+b"><mi>a</mi></math>', "$a+b$"),
+        ('<math display="block"><semantics><annotation encoding="application/x-tex">a^2</annotation></semantics></math>', "$$a^2$$"),
+        ('<span class="katex"><math><annotation encoding="application/x-tex">x</annotation></math><span>x</span></span>', "$x$"),
+        ('<script type="math/tex">y &lt; 1</script>', "$y &lt; 1$"),
+        ('<script type="math/tex; mode=display">y</script>', "$$y$$"),
+        ('<img class="mwe-math-fallback-image-inline" alt="{\\displaystyle x_{1}}">', "$x_{1}$"),
+        ('<img class="latex" alt="n!">', "$n!$"),
+        (r"\(a_1\) and $b$", r"\(a_1\) and $b$"),
+    ],
+)  # fmt: skip
+def test_formulas_are_tex(element: str, formula: str) -> None:
+    assert f"It is {formula} here." in text_of(f"<p>It is {element} here.</p>")
+
+
+def test_tables_of_data_are_markdown_and_layout_is_text() -> None:
+    table = "<table><tr><th>name</th><th>cost | <code>ns</code></th></tr><tr><td>a</td><td>1\n2</td></tr><tr><td>b</td></tr></table>"
+    assert "| name | cost \\| `ns` |\n| --- | --- |\n| a | 1 2 |\n| b |  |\n" in text_of(table)
+    assert "|" not in text_of(
+        "<table><tr><td>" + "long text " * 100 + "</td><td>b</td></tr><tr><td>c</td></tr></table>"
+    )
+    assert "|" not in text_of("<table><tr><td>a</td></tr><tr><td>b</td></tr></table>")
+
+
+def test_lists_nest_and_menus_go() -> None:
+    items = "<li>one <b>bold</b> <a href=x>link</a><ol><li>a</li><li>b<ul><li>deep</li></ul></li></ol></li><li><p>two</p><p>more</p></li>"
+    assert "- one bold link\n  1. a\n  2. b\n    - deep\n- two more\n" in text_of(f"<ul>{items}</ul>")
+    menu = "<li><a href=/>Start page</a></li><li><a href=/b>Blog</a></li>"
+    assert "Start page" not in text_of(f"<ul>{menu}</ul>{PROSE}")
+    assert "words of it" not in text_of(f"<ul class='nav-menu'><li>words of it</li></ul>{PROSE}")
+    assert text_of("<ul><li>Run <pre>a\n  b</pre> then stop</li></ul>").endswith("- Run\n```\na\n  b\n```\nthen stop\n")
+
+
+def test_code_in_a_table_of_data_and_in_a_list_stays_code() -> None:
+    text = text_of(
+        "<ol><li>Do this:<pre>a\n  b</pre></li></ol><table><tr><td>x</td><td><pre>c\n  d</pre></td></tr><tr><td>y</td><td>z</td></tr></table>"
+    )
+    assert "```\na\n  b\n```" in text and "```\nc\n  d\n```" in text
+
+
+def test_what_the_page_writes_is_no_mark_of_ours() -> None:
+    text = text_of("<pre>code of it</pre><p>" + "&#1;0&#2;" * 50 + "&#1;7&#2; \x010\x02 \x03 end of it</p>")
+    assert text.count("code of it") == 1
+    assert not set(text) & {"\x01", "\x02", "\x03"}
+
+
+def test_nesting_beyond_any_page_is_refused_in_no_time() -> None:
+    for tag in ("div", "b", "table><tr><td", "font"):
+        with pytest.raises(PageError) as error:
+            extract_page(f"<html><body>{f'<{tag}>' * 100_000}x")
+        assert error.value.reason == "too_deep"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>x" * 20_000,
+        "<li>x" * 20_000,
+        "<br>x" * 20_000,
+        "<div>x</div>" * 20_000,
+        "<tr><td>x" * 20_000,
+        "<img src=a>" * 20_000,
+        "<div>" * 100 + "</div>" * 100,
+    ],
+)
+def test_long_pages_are_not_deep(html: str) -> None:
+    assert nesting_depth(html) <= MAX_DEPTH
+
+
+@pytest.mark.parametrize(
+    "html", ["", "   ", "<html>", "plain text", "\ufffd\ufffd", "<svg/>", "<frameset><frame></frameset>"]
+)
+def test_pages_without_text_give_none_and_no_error(html: str) -> None:
+    page = extract_page(html)
+    assert page.num_code_blocks == 0
+    assert page.text in ("", "plain text\n", "\ufffd\ufffd\n")

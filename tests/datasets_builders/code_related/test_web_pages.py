@@ -1,0 +1,179 @@
+"""A crawl: WARC files as tools write and damage them, to rows."""
+
+import gzip
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.code_related.web_pages.archives import decoded, records_of
+from datasets_builders.code_related.web_pages.builder import WebPagesBuilder, WebPagesConfig
+from datasets_builders.code_related.web_pages.steps import site_of
+
+MAX_BYTES = 100_000
+CODE = "def total(values):\n    if not values:\n        return 0\n\n    return sum(values)"
+PAGE = (
+    "<html><head><title>{title}</title></head><body><main><h1>{title}</h1><p>What follows explains {title} in a few "
+    "words, with a function that was written for this page and its readers, who want to know how it is done.</p>"
+    f"<pre>{CODE}</pre></main></body></html>"
+)
+
+
+def record(
+    url: str,
+    body: bytes,
+    *,
+    kind: str = "response",
+    headers: str = "Content-Type: text/html\r\n",
+    status: str = "200 OK",
+    content_type: str = "application/http; msgtype=response",
+) -> bytes:
+    block = body
+    if kind == "response":
+        block = f"HTTP/1.1 {status}\r\n{headers}\r\n".encode() + body
+    head = (
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {url}\r\nWARC-Date: 2024-08-01T00:00:00Z\r\n"
+        f"WARC-Record-ID: <urn:uuid:{url}>\r\nContent-Type: {content_type}\r\nContent-Length: {len(block)}\r\n\r\n"
+    )
+    return head.encode() + block + b"\r\n\r\n"
+
+
+def page_record(number: int, **more: str) -> bytes:
+    return record(f"https://www.site{number}.org/p", PAGE.replace("{title}", f"Sums {number}").encode(), **more)
+
+
+def read(path: Path, content: bytes) -> list[tuple[str, str]]:
+    path.write_bytes(content)
+    return [(found.url.removeprefix("https://www."), found.problem) for found in records_of(path, MAX_BYTES)]
+
+
+def test_whole_files_are_read_compressed_or_not(tmp_path: Path) -> None:
+    records = [record("info", b"", kind="warcinfo"), page_record(1), page_record(2)]
+    expected = [("site1.org/p", ""), ("site2.org/p", "")]
+    assert read(tmp_path / "a.warc", b"".join(records)) == expected
+    assert read(tmp_path / "a.warc.gz", b"".join(map(gzip.compress, records))) == expected
+    assert read(tmp_path / "b.warc", b"") == []
+    assert read(tmp_path / "c.warc.gz", gzip.compress(records[0])) == []
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bytes])
+def test_a_file_that_was_cut_says_so(tmp_path: Path, compress: type) -> None:
+    first, second = compress(page_record(1)), compress(page_record(2))
+    assert [problem for _, problem in read(tmp_path / "a.warc", first[:15])] == ["damaged_archive"]
+    for kept in (20, len(second) // 2, len(second) - 30):
+        found = read(tmp_path / "a.warc", first + second[:kept])
+        assert found[0] == ("site1.org/p", "")
+        assert len(found) == 2 and found[1][1] in ("truncated_record", "damaged_archive"), kept
+
+
+def test_behind_damage_the_next_record_is_read(tmp_path: Path) -> None:
+    members = [gzip.compress(page_record(number)) for number in range(6)]
+    damaged = bytearray(members[2])
+    damaged[len(damaged) // 2] ^= 0xFF
+    content = b"".join([*members[:2], bytes(damaged), *members[3:4], b"\0" * 5000, *members[4:]])
+    found = read(tmp_path / "a.warc.gz", content)
+    assert [url for url, problem in found if not problem] == [f"site{number}.org/p" for number in (0, 1, 3, 4, 5)]
+    assert all(problem in ("damaged_archive", "truncated_record", "damaged_body") for _, problem in found if problem)
+    assert sum(bool(problem) for _, problem in found) >= 2
+    assert read(tmp_path / "b.warc.gz", b"no archive at all" * 1000) == [("b.warc.gz@0", "damaged_archive")]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (page_record(1, status="404 Not Found"), "http_status"),
+        (page_record(1, headers="Content-Type: application/pdf\r\n"), "not_html"),
+        (page_record(1, headers="Content-Type: application/xhtml+xml; charset=utf-8\r\n"), ""),
+        (page_record(1, headers=""), ""),
+        (record("u", b"not gz", headers="Content-Encoding: gzip\r\n"), "damaged_body"),
+        (record("u", gzip.compress(b"<html>"), headers="Content-Encoding: gzip\r\n"), ""),
+        (record("u", b"5\r\nhello\r\n0\r\n\r\n", headers="Transfer-Encoding: chunked\r\n"), ""),
+        (record("u", b"text of a page", kind="conversion", content_type="text/plain"), ""),
+        (record("dns:a.org", b"a.org. 300 IN A", content_type="text/dns"), "not_http"),
+    ],
+)
+def test_each_record_has_a_body_or_a_reason(tmp_path: Path, given: bytes, problem: str) -> None:
+    assert [found for _, found in read(tmp_path / "a.warc", given)] == [problem]
+
+
+def test_a_bomb_is_not_unpacked_beyond_the_limit(tmp_path: Path) -> None:
+    bomb = gzip.compress(b"<p>" + bytes(50_000_000))
+    (tmp_path / "a.warc").write_bytes(record("u", bomb, headers="Content-Encoding: gzip\r\n"))
+    (found,) = records_of(tmp_path / "a.warc", MAX_BYTES)
+    assert len(found.body) == MAX_BYTES + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "header", "prefix"),
+    [
+        ("Größe", "utf-8", "", ""),
+        ("Größe", "latin-1", "iso-8859-1", ""),
+        ("Größe", "latin-1", "utf-8", '<meta charset="latin1">'),
+        ("代码", "gbk", "", '<meta http-equiv="Content-Type" content="text/html; charset=gb2312">'),
+        ("コード", "shift_jis", "shift_jis", ""),
+        ("Größe", "utf-8", "no-such-charset", ""),
+        ("Größe", "utf-16", "", ""),
+        ("Größe", "utf-8-sig", "iso-8859-1", ""),
+        ("привет, как дела, мир", "windows-1251", "windows-1251", ""),
+    ],
+)
+def test_bytes_are_decoded_by_what_is_stated_or_seen(text: str, encoding: str, header: str, prefix: str) -> None:
+    assert decoded((prefix + text).encode(encoding), header) == prefix + text
+
+
+@pytest.mark.parametrize(
+    ("url", "site"),
+    [("https://www.a.org/x", "a.org"), ("http://b.c.de:80", "b.c.de"), ("", ""), ("http://[bad", ""), ("no url", "")],
+)
+def test_the_site_is_the_host(url: str, site: str) -> None:
+    assert site_of(url) == site
+
+
+def test_a_crawl_becomes_rows_and_every_other_page_has_its_reason(tmp_path: Path) -> None:
+    prose = "Words about other things than code, which go on for a while and say nothing of it. " * 4
+    records = [
+        page_record(1),
+        record("https://b.org/copy", PAGE.replace("{title}", "Sums 1").encode()),
+        record("https://c.org/", f"<html><body><p>{prose}</p></body></html>".encode()),
+        record("https://d.org/", b"<html><body>short</body></html>"),
+        record("https://e.org/", b"%PDF-1.4 ..."),
+        record("https://f.org/", b""),
+        record("https://g.org/", b"x" * 200_000),
+        record("https://h.org/", f"<html><body>{'<div>' * 5000}x".encode()),
+    ]
+    path = tmp_path / "crawl" / "a.warc.gz"
+    path.parent.mkdir()
+    path.write_bytes(b"".join(map(gzip.compress, records)))
+    config = WebPagesConfig(
+        output_dir=str(tmp_path / "out"),
+        crawl=[str(tmp_path / "crawl" / "*.gz")],
+        code="with",
+        max_bytes=MAX_BYTES,
+        decontaminate=[],
+    )
+    result = WebPagesBuilder(config).run()
+    (row,) = load_dataset(str(result.output_dir), split="train")
+    assert (row["url"], row["site"], row["title"]) == ("https://b.org/copy", "b.org", "Sums 1")
+    assert f"```\n{CODE}\n```" in row["text"] and row["num_code_blocks"] == 1
+    assert 0.2 < row["code_fraction"] < 0.8
+    reasons: Counter[str] = sum((Counter(step.reasons) for step in result.ledger.steps), Counter())
+    assert reasons == {
+        "same_content": 1,
+        "no_code": 1,
+        "short": 1,
+        "not_html": 1,
+        "empty": 1,
+        "too_large": 1,
+        "too_deep": 1,
+    }
+
+
+def test_without_a_crawl_the_error_names_the_key(tmp_path: Path) -> None:
+    for crawl, words in (([], "crawl=\\[crawl"), ([str(tmp_path / "*.gz")], "no file matches")):
+        builder = WebPagesBuilder(WebPagesConfig(output_dir=str(tmp_path / "out"), crawl=crawl, decontaminate=[]))
+        with pytest.raises(ConfigError, match=words):
+            builder.run()
+    with pytest.raises(ConfigError, match="all, with, without"):
+        WebPagesConfig(code="some")

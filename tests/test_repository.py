@@ -18,6 +18,7 @@ SANDBOX_PROGRAMS = {
     "evals/execution/fork_server_inside.py",
     "evals/execution/inside.py",
     "datasets_builders/synthesis/program_analysis/sandbox_driver.py",
+    "recipes/adapting/driver_of_tests.py",
 }
 
 

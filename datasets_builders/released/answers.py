@@ -29,7 +29,7 @@ from datasets_builders.asking import (
 from datasets_builders.asking.answers import RemovingError
 from datasets_builders.asking.asker import Asking
 from datasets_builders.asking.step import Conversation
-from datasets_builders.building import BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.building import BuilderConfig, BuildResult, CardParts, ConfigError, Stage
 from datasets_builders.building.dataset_folder import ReadRows
 from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.building.identity import content_id
@@ -37,6 +37,7 @@ from datasets_builders.building.intermediate import DEFAULT_SPLIT, number_of
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.curation.config import DecontaminationFields
 from datasets_builders.curation.pipeline import Curation
+from datasets_builders.released.pictures import pictures_section, write_samples
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -68,6 +69,9 @@ COLUMNS = {
     "parents": "id of the file's row in the input",
 }
 _PARTS = 1_000_000
+
+# Drawn by value in the card.
+DRAWN_COLUMNS = ("languages", "question_model")
 
 
 @dataclass
@@ -333,17 +337,31 @@ class AnswersBuilder(AskingBuilder[AnswersConfig], DerivedBuilder[AnswersConfig]
         """Return the hashes of the inputs, the prompts and the benchmarks' texts."""
         return super().input_fingerprint() | self.curation.inputs.fingerprint() | {"prompts": prompt_hashes()}
 
+    @property
+    def card_title(self) -> str:
+        """The heading of the card."""
+        return "Answers of several models to questions about code"
+
+    def run(self) -> BuildResult:
+        """Build the dataset and write a page of samples beside it."""
+        result = super().run()
+        write_samples(self.output_folder, self.card_title, self.config.seed)
+        return result
+
     def card(self) -> CardParts:
         """Return the card's text."""
         hashes = [f"| `{name}` | `{sha256[:16]}` |" for name, sha256 in prompt_hashes().items()]
         return CardParts(
-            title="Answers of several models to questions about code",
+            title=self.card_title,
             description=f"{_DESCRIPTION}\nDecontaminated against: {self.curation.inputs.decontaminated_against}.",
             license=self.license,
             columns=COLUMNS,
             tags=["code", "synthetic"],
             usage="models = {answer['model'] for row in dataset['train'] for answer in row['candidates']}",
-            sections={"Prompts": "\n".join(["| prompt | sha256 |", "| --- | --- |", *hashes])},
+            sections={
+                "Prompts": "\n".join(["| prompt | sha256 |", "| --- | --- |", *hashes]),
+                "In pictures": pictures_section(self.output_folder, DRAWN_COLUMNS),
+            },
         )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from datasets_builders.building import BuilderConfig, CardParts, ConfigError, Stage
+from datasets_builders.building import BuilderConfig, BuildResult, CardParts, ConfigError, Stage
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.building.steps import Step
@@ -21,6 +21,7 @@ from datasets_builders.curation.quality.model_source import ModelSource
 from datasets_builders.released.answers_read import RANKED_ANSWERS, ReadAnswers
 from datasets_builders.released.figures import models_section
 from datasets_builders.released.length_bias import NO_LIMITS, BalanceLengths, length_figures
+from datasets_builders.released.pictures import pictures_section, write_samples
 from datasets_builders.released.preferences import VERIFIABLE_KINDS, MakePairs, VerifyPairs
 from datasets_builders.released.ranking import (
     MIN,
@@ -61,6 +62,9 @@ COLUMNS = {
     "similarity": "edit similarity of the two answers: one minus the Levenshtein distance over the longer length",
     "parents": "id of the question in its source",
 }
+
+# Drawn by value in the card.
+DRAWN_COLUMNS = ("kind", "source", "on_policy", "chosen_model", "rejected_model")
 
 
 @dataclass
@@ -304,15 +308,29 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
             }
         )
 
+    @property
+    def card_title(self) -> str:
+        """The heading of the card."""
+        return "DPO: preference pairs verified by execution" if not self.sources else "DPO: preference pairs"
+
+    def run(self) -> BuildResult:
+        """Build the dataset and write a page of samples beside it."""
+        result = super().run()
+        write_samples(self.output_folder, self.card_title, self.config.seed)
+        return result
+
     def card(self) -> CardParts:
         """Return the card's text."""
-        sections = {"Figures": length_figures(self.output_folder)}
+        sections = {
+            "Figures": length_figures(self.output_folder),
+            "In pictures": pictures_section(self.output_folder, DRAWN_COLUMNS),
+        }
         if self.sources:
             sections["Models and on-policy answers"] = models_section(self.output_folder)
         compared = self.curation.inputs.decontaminated_against if self.sources else "what their builder names"
         ranked = f"\nAnswers of other datasets were ranked by: {self.ranked_by}.\n" if self.sources else ""
         return CardParts(
-            title="DPO: preference pairs verified by execution" if not self.sources else "DPO: preference pairs",
+            title=self.card_title,
             description=f"{_DESCRIPTION}{ranked}\nDecontaminated against: {compared}.",
             license=self.license,
             columns=COLUMNS,

@@ -5,6 +5,7 @@ Read top to bottom: rows are read in any format, brought into one, chosen, dedup
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from datatrove.data import Document
 
-from datasets_builders.building import CardParts, ConfigError, Stage
+from datasets_builders.building import BuildResult, CardParts, ConfigError, Stage
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.curation.config import (
@@ -25,6 +26,7 @@ from datasets_builders.curation.config import (
 from datasets_builders.curation.pipeline import Curation
 from datasets_builders.released.chat_normalization import CONVERSATION, ReadConversations, chat_columns
 from datasets_builders.released.figures import figures_section, ratio_section
+from datasets_builders.released.pictures import pictures_section, write_samples
 from datasets_builders.released.row_sources import CATEGORIES, ReadDatasets, RowSource, read_sources
 from datasets_builders.released.selection import Balance, Quotas, SelectRows
 from datasets_builders.released.shares import PREFERENCE_FRACTION, ShareOfQuestions
@@ -51,6 +53,9 @@ COLUMNS = QUESTION_COLUMNS | {
     "cluster_size": "near-duplicates that this conversation stands for, itself included",
     "split": "train or validation",
 }
+
+# Drawn by value in the card.
+DRAWN_COLUMNS = ("kind", "category", "source", "languages", "tags")
 
 
 @dataclass
@@ -181,7 +186,7 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
             Stage(
                 "read",
                 [
-                    ReadDatasets(self.input_paths, self.sources, CONVERSATION, _Complete(config.input)),
+                    ReadDatasets(self.input_paths, self.sources, CONVERSATION, _Complete(config.input, empty)),
                     ReadConversations(self.sources, empty, config.source_validation_fraction, config.seed).only_for(
                         CONVERSATION
                     ),
@@ -237,11 +242,22 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
         shards = super().input_fingerprint() if self.input_paths else {}
         return shards | self.curation.inputs.fingerprint() | {"sources": [source.identity() for source in self.sources]}
 
+    @property
+    def card_title(self) -> str:
+        """The heading of the card."""
+        return "SFT: chat examples with verified answers" if not self.sources else "SFT: chat examples"
+
+    def run(self) -> BuildResult:
+        """Build the dataset and write a page of samples beside it."""
+        result = super().run()
+        write_samples(self.output_folder, self.card_title, self.config.seed)
+        return result
+
     def card(self) -> CardParts:
         """Return the card's text."""
         compared = self.curation.inputs.decontaminated_against if self.sources else "what their builder names"
         return CardParts(
-            title="SFT: chat examples with verified answers" if not self.sources else "SFT: chat examples",
+            title=self.card_title,
             description=f"{_DESCRIPTION}\nDecontaminated against: {compared}.",
             license=self.license,
             columns=COLUMNS | self.curation.inputs.score_descriptions(),
@@ -250,6 +266,7 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
             sections={
                 "Figures": figures_section(self.output_folder),
                 "Sources and their ratio": ratio_section(self.output_folder, self.config.ratio),
+                "In pictures": pictures_section(self.output_folder, DRAWN_COLUMNS),
             },
         )
 
@@ -265,12 +282,14 @@ class _Complete:
 
     Args:
         folder (`str`): of the questions; its name is the source.
+        empty: columns of questions that an older dataset may lack, with what they hold then.
     """
 
-    def __init__(self, folder: str) -> None:
-        self.source = Path(folder).name
+    def __init__(self, folder: str, empty: Mapping[str, Any]) -> None:
+        self.source, self.empty = Path(folder).name, dict(empty)
 
     def __call__(self, doc: Document) -> None:
+        doc.metadata = self.empty | doc.metadata
         doc.metadata |= {"source": self.source, "category": "code", "cluster_size": 1}
         doc.metadata |= chat_columns(doc.metadata["messages"])
 

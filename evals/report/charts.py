@@ -21,6 +21,7 @@ COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#44
 
 MAX_DRAWN = 2_000  # more dots of a matrix become pixels
 COLUMNS_OF_HISTOGRAMS, HISTOGRAM_HEIGHT = 3, 1.6  # inches
+COLUMNS_OF_FREQUENCIES, MAX_VALUES, MAX_NAME = 2, 15, 28
 PNG_DPI = 120
 
 
@@ -97,6 +98,67 @@ def histograms(values: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> F
             axis.set_major_formatter(FuncFormatter(_short_number))
         _style(axes, 7)
     return figure
+
+
+def waterfall(steps: Sequence[tuple[str, int, int, int]]) -> Figure:
+    """Return a bar per step from the top: what it passed on, removed and merged.
+
+    Args:
+        steps: (name, passed on, removed, merged) each.
+    """
+    from matplotlib.ticker import FuncFormatter
+
+    figure = _empty_figure(max(1.6, 0.28 * len(steps) + 0.8), layout="constrained")
+    axes = figure.add_subplot()
+    places = range(len(steps))
+    lefts = [0] * len(steps)
+    for number, label in enumerate(("passed on", "removed", "merged"), 1):
+        widths = [int(step[number]) for step in steps]
+        axes.barh(places, widths, left=lefts, height=0.7, label=label, color=COLORS[number - 1])
+        lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
+    axes.set_yticks(places, [step[0] for step in steps])
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(FuncFormatter(_short_number))
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
+    _style(axes, 8)
+    axes.grid(axis="x", color="#e6eaf0")
+    axes.grid(False, axis="y")
+    return figure
+
+
+def frequencies(values: Mapping[str, Mapping[str, int]]) -> Figure:
+    """Return bars of how often values are, two charts in a row; beyond the most frequent they are summed up.
+
+    Args:
+        values (`dict` of label to counts by value): the most frequent value first.
+    """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    shown = {label: _most_frequent(counts) for label, counts in values.items()}
+    rows = -(-len(shown) // COLUMNS_OF_FREQUENCIES)
+    longest = max((len(counts) for counts in shown.values()), default=1)
+    figure = _empty_figure(rows * (0.6 + 0.19 * longest), layout="constrained")
+    for number, (label, counts) in enumerate(shown.items()):
+        axes = figure.add_subplot(rows, COLUMNS_OF_FREQUENCIES, number + 1)
+        axes.barh(range(len(counts)), list(counts.values()), height=0.7, color=COLORS[0])
+        names = [name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}\u2026" for name in counts]
+        axes.set_yticks(range(len(counts)), [name.replace("$", r"\$") for name in names])
+        axes.invert_yaxis()
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(_short_number))
+        axes.set_title(label, fontsize=9, loc="left")
+        _style(axes, 7)
+        axes.grid(False, axis="y")
+    return figure
+
+
+def _most_frequent(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the most frequent values and the sum of the others."""
+    items = list(counts.items())
+    if len(items) <= MAX_VALUES:
+        return dict(items)
+    rest = items[MAX_VALUES - 1 :]
+    return dict(items[: MAX_VALUES - 1]) | {f"{len(rest)} more": sum(count for _, count in rest)}
 
 
 def _bars(numbers: NDArray[np.float64], is_count: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

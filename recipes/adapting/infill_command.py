@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modeling_ling.command_line import EXIT_OK
+
+if TYPE_CHECKING:
+    from recipes.adapting.infilling import Filling, Gap
 
 HELP = "measure how a model fills gaps in held-out files"
 EXAMPLE = (
@@ -35,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-new-tokens", type=int, default=256, metavar="TOKENS", help="let no answer be longer")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="ask for so many at once")
     parser.add_argument("--seed", type=int, default=0, help="draw other gaps")
+    parser.add_argument(
+        "--tests-from",
+        type=Path,
+        metavar="FOLDER",
+        help="run the tests of this source_code dataset, of which the held-out files are, over the answers",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
     fillings = []
     for at in tqdm(range(0, len(gaps), options.batch_size), desc="gaps", unit="batch", mininterval=5):
         fillings += filler.fill(gaps[at : at + options.batch_size], options.batch_size)
+    if options.tests_from is not None:
+        fillings = with_tests(gaps, fillings, options.tests_from)
     summary = save_fillings(fillings, split_revision(options.model)[0], options.to)
     for kind, figures in summary.items():
         low, high = figures["exact_match_interval"]
@@ -65,4 +79,24 @@ def run(options: argparse.Namespace) -> int:
             f"{kind:14s} exact {figures['exact_match']:6.1%} ({low:.1%} to {high:.1%})  similarity "
             f"{figures['edit_similarity']:.3f}  {figures['loss_per_byte']:.3f} nats/byte  n={figures['n']}"
         )
+        if "passes" in figures:
+            low, high = figures["passes_interval"]
+            print(
+                f"{'':14s} tests pass {figures['passes']:6.1%} ({low:.1%} to {high:.1%})  n={figures['num_executed']}"
+            )
     return EXIT_OK
+
+
+def with_tests(gaps: Sequence[Gap], fillings: Sequence[Filling], dataset: Path) -> list[Filling]:
+    """Return the answers with what the tests of their projects say of them.
+
+    Raises:
+        ValueError: the dataset has no rows.
+    """
+    from evals.execution import Executor
+    from recipes.adapting.execution import ProjectTests
+    from recipes.adapting.holding_out import read_rows
+
+    with Executor() as executor:
+        verdicts = ProjectTests(read_rows(dataset), executor).judge(gaps, [filling.answer for filling in fillings])
+    return [replace(filling, passes=passes) for filling, passes in zip(fillings, verdicts, strict=True)]

@@ -57,6 +57,7 @@ class Filling:
         exact: whether they are equal but for spaces at the ends.
         similarity: 1 less the edits from one to the other over the longer one's length.
         loss_per_byte: nats that the model needs for the true middle.
+        passes: whether the project's tests pass with the answer in its place; None where no test tells.
     """
 
     file: str
@@ -66,6 +67,7 @@ class Filling:
     exact: bool
     similarity: float
     loss_per_byte: float
+    passes: bool | None = None
 
 
 def gaps_of(rows: Iterable[dict[str, Any]], per_file: int = 2, seed: int = 0) -> list[Gap]:
@@ -267,12 +269,18 @@ def summarize(fillings: Sequence[Filling]) -> dict[str, dict[str, Any]]:
             "edit_similarity_interval": bootstrap_interval(similarity, files, num_resamples=2000),
             "loss_per_byte": _mean(losses),
         }
+        judged = [filling for filling in found if filling.passes is not None]
+        if judged:
+            passes = [float(filling.passes or 0) for filling in judged]
+            summary[kind]["num_executed"] = len(judged)
+            summary[kind]["passes"] = _mean(passes)
+            summary[kind]["passes_interval"] = rate_interval(passes, [filling.file for filling in judged])
     return summary
 
 
 def compare(before: Sequence[Filling], after: Sequence[Filling]) -> dict[str, dict[str, Any]]:
     """Return the paired differences of each kind, after less before, with 95 % intervals over files."""
-    from evals.report.statistics import bootstrap_interval
+    from evals.report.statistics import bootstrap_interval, difference_interval
 
     table: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
@@ -286,6 +294,12 @@ def compare(before: Sequence[Filling], after: Sequence[Filling]) -> dict[str, di
         for name in ("exact", "similarity", "loss_per_byte"):
             changes = [float(getattr(second, name)) - float(getattr(first, name)) for first, second in pairs]
             table[kind][name] = [_mean(changes), *bootstrap_interval(changes, files, num_resamples=2000)]
+        judged = [pair for pair in pairs if pair[0].passes is not None and pair[1].passes is not None]
+        if judged:
+            changes = [float(second.passes or 0) - float(first.passes or 0) for first, second in judged]
+            files = [first.file for first, _ in judged]
+            table[kind]["num_executed"] = len(judged)
+            table[kind]["passes"] = [_mean(changes), *difference_interval(changes, files)]
     return table
 
 

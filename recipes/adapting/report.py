@@ -45,6 +45,29 @@ def write_report(options: AdaptOptions, family: str, records: Sequence[StepRecor
     return page
 
 
+def _executed(report: dict[str, Any]) -> list[str]:
+    """Return the table of gaps that tests of the code tell about; none where there are no such tests."""
+    kinds = {kind: change for kind, change in report["difference"].items() if "passes" in change}
+    if not kinds:
+        return ["", "No test of the code that runs on the standard library tells about a gap."]
+    lines = [
+        "",
+        "Gaps whose absence a test of the code notices, the tests run with the answer in its place:",
+        "",
+        "| gap | n | tests pass, before | after | change |",
+        "|" + "---|" * 5,
+    ]
+    for kind, change in kinds.items():
+        sides = [_passes(report[side][kind]) for side in ("before", "after")]
+        lines.append(f"| {kind} | {change['num_executed']} | {' | '.join(sides)} | {_change(change['passes'])} |")
+    return lines
+
+
+def _passes(figures: dict[str, Any]) -> str:
+    low, high = figures["passes_interval"]
+    return f"{figures['passes']:.1%} ({low:.1%} to {high:.1%})"
+
+
 def _general(path: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
@@ -69,6 +92,7 @@ def _section(report: dict[str, Any], options: AdaptOptions) -> list[str]:
             f"{second['edit_similarity']:.3f} | {_change(change['similarity'])} | {first['loss_per_byte']:.3f} | "
             f"{second['loss_per_byte']:.3f} | {_change(change['loss_per_byte'])} |"
         )
+    lines += _executed(report)
     lines += ["", "A change whose interval holds 0 may be chance."]
     if report["general"] is not None:
         lines += ["", f"What was forgotten, by {options.benchmark}: see `evaluation/general`.", ""]

@@ -239,6 +239,7 @@ def training_steps(options: AdaptOptions, counts: Mapping[str, int], layouts: Ma
             *(sys.executable, "-m", "recipes", "infill", "--model", path, "--held-out", str(to / "held_out.jsonl")),
             *("--to", str(to / "evaluation" / f"infilling_{which}.json"), "--per-file", str(options.gaps_per_file)),
             *("--seed", str(options.seed), "--max-new-tokens", str(options.max_new_tokens)),
+            *("--tests-from", str(to / "datasets" / "source_code")),
         )
 
     steps = [

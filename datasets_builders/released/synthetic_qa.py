@@ -25,6 +25,7 @@ from datasets_builders.synthesis.program_analysis.other_languages.running import
 from datasets_builders.synthesis.program_analysis.other_languages.toolchains import check_toolchains
 from datasets_builders.synthesis.program_analysis.questions import KINDS
 from datasets_builders.synthesis.program_analysis.questions.question import PROMPT_FOLDER, QuestionLimits
+from datasets_builders.synthesis.program_analysis.rewriting.steps import WriteVariants
 from datasets_builders.synthesis.program_analysis.steps import (
     AskQuestions,
     AttachCalls,
@@ -65,6 +66,10 @@ COLUMNS = {
     "verified_by": "execution, replay (of a recorded run), doctest, or none: nothing says that the answer is right",
     "call_from": "where the arguments are from: doctest, test, call_site or generated; empty where there is no call",
     "trace": "execution_rationale: the recorded run, a line an event; otherwise empty",
+    "mutants": "test_writing: faulty versions of the function",
+    "num_killed": "test_writing: how many of them the tests find; otherwise 0",
+    "rewrite": "refactoring: the kind of rewrite; otherwise empty",
+    "num_compared_calls": "refactoring: calls on which both versions did the same; otherwise 0",
 }
 
 
@@ -174,7 +179,11 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
             ),
             # A function's calls may stand in any file.
             Stage("calls", [AttachCalls()], tasks=1),
-            Stage("observe", [ObserveFunctions(settings, config.isolation)], tasks=config.num_tasks),
+            Stage(
+                "observe",
+                [ObserveFunctions(settings, config.isolation), WriteVariants(config.seed, config.isolation)],
+                tasks=config.num_tasks,
+            ),
             # Splits and shares of answers are properties of the whole.
             Stage(
                 "ask",
@@ -252,8 +261,9 @@ def question_features() -> Features:
     from datasets import Features, List, Value
 
     text = Value("string")
-    lists = ("tags", "languages", "parents", "wrong_answers", "fail_to_pass", "pass_to_pass")
+    lists = ("tags", "languages", "parents", "wrong_answers", "fail_to_pass", "pass_to_pass", "mutants")
     columns: dict[str, Any] = {name: List(text) if name in lists else text for name in COLUMNS}
+    columns |= {name: Value("int32") for name in ("num_killed", "num_compared_calls")}
     columns["messages"] = List({"role": text, "content": text})
     return Features(columns)
 
@@ -282,6 +292,9 @@ generated ones.
   one, each in two independent runs, and the question shows how. The answer is the original, a diff that was applied and
   gives it, or the changed line, which no other line reads like. The asserts of `fail_to_pass` and `pass_to_pass` are
   the project's own calls first, where it has any.
+- `test_writing`: tests made of observed calls; they pass on the function in two runs, and `num_killed` of its
+  `mutants` fail them in both. `refactoring`: the function written another way; both versions did the same, exceptions
+  and changed arguments included, on `num_compared_calls` calls in two runs.
 - `docstring_to_code` and `code_to_docstring`: the author's own words and the author's own code. The docstring is prose,
   and its examples were run; that its words are true is the author's word alone, and where the code could not be called,
   nothing checks the code either.

@@ -236,7 +236,12 @@ def _run_groups(
         return
     programs = []
     for group in groups:
-        wanted = {name for index in group for unit in jobs[index].units[:1] for name in _IMPORTED.findall(unit)}
+        texts = (
+            text
+            for index in group
+            for text in (*jobs[index].units[:1], *(check for _, check in jobs[index].checks[:1]))
+        )
+        wanted = {name for text in texts for name in _IMPORTED.findall(text)}
         if any(jobs[index].docstring for index in group):
             wanted.add("doctest")
         bounds = {

@@ -49,6 +49,8 @@ from datasets_builders.synthesis.program_analysis.other_languages.sample import 
 from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
 from datasets_builders.synthesis.program_analysis.questions.execution import asked_calls
 from datasets_builders.synthesis.program_analysis.questions.question import is_one_statement, stands_in_call
+from datasets_builders.synthesis.program_analysis.questions.variants import variant_questions
+from datasets_builders.synthesis.program_analysis.rewriting.variants import variants_of
 
 CALLS_KIND = "calls"
 MAX_KNOWN_CALLS = 24
@@ -326,8 +328,11 @@ class AskQuestions(Step):
     def _questions(self, doc: Document) -> Iterator[Question]:
         sample = any_sample_of(doc)
         if isinstance(sample, ProgramSample):
-            return other_questions_about(sample, observation_from(doc.metadata["observation"]), self.limits)
-        return questions_about(sample, observation_of(doc), self.limits)
+            yield from other_questions_about(sample, observation_from(doc.metadata["observation"]), self.limits)
+        else:
+            observation = observation_of(doc)
+            yield from questions_about(sample, observation, self.limits)
+            yield from variant_questions(sample, observation, variants_of(doc), self.limits)
 
 
 def _is_short(question: Question, sample: AnySample) -> bool:
@@ -374,6 +379,10 @@ def question_row(question: Question, sample: AnySample, doc: Document) -> dict[s
         "trace": question.trace,
         # Not a column: for LimitAnswers.
         "is_one_statement": _is_short(question, sample),
+        "mutants": question.mutants,
+        "num_killed": question.num_killed,
+        "rewrite": question.rewrite,
+        "num_compared_calls": question.num_compared_calls,
         "split": doc.metadata["split"],
     }
 

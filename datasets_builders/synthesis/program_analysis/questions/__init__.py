@@ -28,6 +28,7 @@ KINDS = (
     *("execution_prediction", "execution_rationale", "input_prediction", "counterexample", "argument_afterwards"),
     *("exception_prediction", "branch_prediction", "local_value"),
     *("code_repair", "repair_as_diff", "faulty_line"),
+    *("test_writing", "refactoring"),
     *("docstring_to_code", "code_to_docstring"),
 )
 

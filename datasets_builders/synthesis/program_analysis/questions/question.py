@@ -37,6 +37,7 @@ class QuestionLimits:
     max_rationale_chars: int = 3000
     max_repairs: int = 3
     max_wrong_answers: int = 3
+    max_rewrites: int = 3
     min_docstring_chars: int = 30
     max_docstring_chars: int = 800
     min_docstring_words: int = 5
@@ -53,7 +54,9 @@ class Question:
     `wrong_answers` were seen to be wrong: other values, or code that fails the check. `verified_by` says what stands
     for the answer: execution, replay (of a recorded run), doctest, or none. `call_from` says where the call is from,
     `trace` is the recorded run. Of a repair, `mutation` is the kind of fault, and the faulty code fails the asserts
-    `fail_to_pass` and passes `pass_to_pass`.
+    `fail_to_pass` and passes `pass_to_pass`. Of tests, `mutants` are faulty versions of the function, of which the
+    tests find `num_killed`. Of a refactoring, `rewrite` is its kind, and both versions did the same on
+    `num_compared_calls` calls.
     """
 
     kind: str
@@ -71,6 +74,10 @@ class Question:
     verified_by: str = "execution"
     call_from: str = ""
     trace: str = ""
+    mutants: list[str] = field(default_factory=list)
+    num_killed: int = 0
+    rewrite: str = ""
+    num_compared_calls: int = 0
 
     @property
     def text(self) -> str:

@@ -95,7 +95,7 @@ def _metadata(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str
         # The Hub takes an id: no blanks, brackets or capital letters.
         metadata["license_name"] = "several" if several else re.sub(r"[^a-z0-9.]+", "-", license_id).strip("-")
     total = sum(num_rows.values())
-    metadata["language"] = [dataset.language]
+    metadata["language"] = [language.strip() for language in dataset.language.split(",")]
     metadata["task_categories"] = parts.task_categories
     metadata["tags"] = [*parts.tags, "ling-coder-recipes"]
     metadata["size_categories"] = [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>1T")]

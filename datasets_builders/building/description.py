@@ -50,7 +50,7 @@ class DatasetDescription:
         features (`Features`): its columns.
         text_column (`str`, *optional*): whose bytes are counted.
         counted_column (`str`, *optional*): by which rows are counted.
-        language (`str`): natural language.
+        language (`str`): natural language, or several with commas between.
         inputs (list of `str`): a line per input.
         parts (`CardParts`): the builder's own words.
     """

@@ -143,6 +143,7 @@ class BottomUpBuilder(SynthesisBuilder[BottomUpConfig], DerivedBuilder[BottomUpC
             Stage(
                 "answer",
                 [
+                    *self.rating(),
                     AnswerInstructions(self.asking),
                     FilterAnswers(config.min_answer_chars, config.max_answer_chars),
                     CheckAnswerSyntax(config.requires_valid_syntax),

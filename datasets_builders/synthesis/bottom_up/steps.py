@@ -23,7 +23,8 @@ from datasets_builders.synthesis.bottom_up.knowledge import (
 )
 from datasets_builders.synthesis.instructions.answering import ASKED_OF
 from datasets_builders.synthesis.instructions.builder import language_name
-from datasets_builders.synthesis.instructions.statements import is_question, same_words
+from datasets_builders.synthesis.instructions.counting import counted, lenient
+from datasets_builders.synthesis.instructions.statements import is_question
 
 PROMPT_FOLDER = Path(__file__).with_name("prompts")
 # Variety is wanted of variations and problems, and of them alone.
@@ -161,15 +162,12 @@ class EvolveKnowledge(_OfSeed):
 
     def take(self, doc: Document, answer: Answer) -> Iterable[Outcome]:
         """Give a document per variation."""
-        seen = {same_words(doc.text)}
-        for number, value in enumerate(answer.json(self.form)["variations"]):
-            topic = Topic.of(value)
-            made = Document(
-                topic.as_text(), content_id(doc.id, str(number)), metadata=doc.metadata | {"topic": topic.name}
-            )
-            is_new = same_words(made.text) not in seen
-            seen.add(same_words(made.text))
-            yield made if is_new else Removed(made, "same_variation", topic.name)
+        topics = [Topic.of(value) for value in answer.json(lenient(self.form, "variations"))["variations"]]
+        made = [
+            Document(topic.as_text(), content_id(doc.id, str(number)), metadata=doc.metadata | {"topic": topic.name})
+            for number, topic in enumerate(topics)
+        ]
+        return counted(doc, made, self.expansion.num_variations, [doc.text])
 
 
 class WriteProblems(_OfSeed):
@@ -216,19 +214,19 @@ class WriteProblems(_OfSeed):
 
     def take(self, doc: Document, answer: Answer) -> Iterable[Outcome]:
         """Give a document per problem; `kind` says which of them ask instead of stating."""
-        seen: set[str] = set()
-        for number, text in enumerate(answer.json(self.form)["problems"]):
-            problem = text.strip()
-            if not problem:
-                raise MalformedAnswerError("a problem is blank")
-            known = doc.metadata | {
-                "kind": QUESTION if is_question(problem) else STATEMENT,
-                "instruction_teacher": answer.model,
-            }
-            made = Document(problem, content_id(doc.id, str(number)), metadata=known)
-            is_new = same_words(problem) not in seen
-            seen.add(same_words(problem))
-            yield made if is_new else Removed(made, "same_problem", problem[:80])
+        problems = [text.strip() for text in answer.json(lenient(self.form, "problems"))["problems"]]
+        if not all(problems):
+            raise MalformedAnswerError("a problem is blank")
+        known = doc.metadata | {"instruction_teacher": answer.model}
+        made = [
+            Document(
+                problem,
+                content_id(doc.id, str(number)),
+                metadata=known | {"kind": QUESTION if is_question(problem) else STATEMENT},
+            )
+            for number, problem in enumerate(problems)
+        ]
+        return counted(doc, made, self.expansion.problems_per_variation)
 
 
 class StateProblems(_OfSeed):

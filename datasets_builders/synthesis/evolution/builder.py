@@ -122,6 +122,7 @@ class EvolutionBuilder(SynthesisBuilder[EvolutionConfig], DerivedBuilder[Evoluti
             Stage(
                 "answer",
                 [
+                    *self.rating(),
                     AnswerInstructions(self.asking).only_for(UNANSWERED),
                     FilterAnswers(config.min_answer_chars, config.max_answer_chars),
                     CheckAnswerSyntax(config.requires_valid_syntax),

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from datasets_builders.asking import Ask, AskingBuilder, TeacherFields
+from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.description import DatasetDescription
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import digest
 from datasets_builders.building.stages import BuildResult
 from datasets_builders.curation.config import DecontaminationFields, NearDedupFields, ToxicityFields
 from datasets_builders.curation.pipeline import Curation
+from datasets_builders.synthesis.instructions.rating import RATING_PROMPT, RateInstructions
 from datasets_builders.synthesis.instructions.rows import instruction_features
 from datasets_builders.synthesis.instructions.samples import write_samples
 from datasets_builders.synthesis.instructions.steps import InstructionFields
@@ -70,7 +73,15 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
     @property
     def prompts(self) -> str:
         """Short hash of the prompts, which stands in every row."""
-        return digest({path.name: file_digest(path) for path in self.prompt_files})
+        return digest({path.name: file_digest(path) for path in self._all_prompts})
+
+    @property
+    def _all_prompts(self) -> list[Path]:
+        return [*self.prompt_files, *([RATING_PROMPT] if self.config.min_quality else [])]
+
+    def rating(self) -> list[RateInstructions]:
+        """Tag instructions, where the config asks for it."""
+        return [RateInstructions(self.asking, self.config.min_quality)] if self.config.min_quality else []
 
     def check(self) -> None:
         """Raise `ConfigError` when teachers or what the curation needs are missing."""
@@ -91,6 +102,11 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
         write_samples(self.output_folder)
         return result
 
+    def _description(self) -> DatasetDescription:
+        """Describe the dataset in the languages that its rows have."""
+        found = sorted(DatasetFolder(self.output_folder).counts("natural_language"))
+        return replace(super()._description(), language=", ".join(found))
+
     def sections(self) -> dict[str, str]:
         """Return the parts of the card that say what became of what was asked, and by which prompts."""
         return {
@@ -99,7 +115,7 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
                 ["| file | sha256 |", "| --- | --- |"]
                 + [
                     f"| `{path.parent.parent.name}/{path.name}` | `{file_digest(path)[:16]}` |"
-                    for path in self.prompt_files
+                    for path in self._all_prompts
                 ]
             ),
         }

@@ -36,10 +36,17 @@ COLUMNS = {
     "num_code_blocks": "fenced code blocks of the answer",
     "num_instruction_chars": "length of the first user turn, in characters",
     "num_answer_chars": "length of the assistant turns, in characters",
+    "difficulty": "very easy to very hard, as a teacher tagged the instruction; empty where none did",
+    "quality": "very poor to excellent, as a teacher tagged the instruction; empty where none did",
+    "category": "kind of request, as a teacher tagged the instruction; empty where none did",
     "min_neighbor_distance": "cosine distance of the TF-IDF vectors of this instruction and the nearest other one",
     "evolution": "method of Evol-Instruct by which the instruction was last made harder; empty for none",
 }
 _LISTS = ("tags", "languages", "knowledge_path", "parents")
+_TEXTS = (
+    *("topic", "seed", "seed_path", "repository", "license", "instruction_teacher", "teacher", "evolution"),
+    *("difficulty", "quality", "category"),
+)
 _NUMBERS = ("num_code_blocks", "num_instruction_chars", "num_answer_chars")
 
 
@@ -90,7 +97,7 @@ def as_row(doc: Document, kind: str, prompts: str) -> Document:
         "knowledge_path": list(known.get("knowledge_path") or []),
         "parents": list(known.get("parents") or []),
     }
-    for name in ("topic", "seed", "seed_path", "repository", "license", "instruction_teacher", "teacher", "evolution"):
+    for name in _TEXTS:
         row[name] = str(known.get(name) or "")
     row["tags"] = list(dict.fromkeys(filter(None, [row["kind"], scenario, *languages])))
     if "split" in known:

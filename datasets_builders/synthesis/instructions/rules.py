@@ -25,9 +25,17 @@ _UNFINISHED_WORD = re.compile(r"\b(?:the|a|an|of|to|and|or|with|for|in|that|whic
 
 @cache
 def _refusal_pattern() -> re.Pattern[str]:
-    lines = [line.strip() for line in REFUSALS.read_text(encoding="utf-8").splitlines()]
-    phrases = [re.escape(line.translate(_APOSTROPHES)) for line in lines if line and not line.startswith("#")]
-    return re.compile("|".join(_WILDCARD.sub(".{0,30}?", phrase) for phrase in dict.fromkeys(phrases)), re.I)
+    """Return what matches the head of a sentence that refuses: an apology with what it is for, or a plain refusal."""
+    sections: dict[str, list[str]] = {}
+    for line in REFUSALS.read_text(encoding="utf-8").splitlines():
+        line = line.strip()
+        if line.startswith("["):
+            phrases = sections.setdefault(line.strip("[]"), [])
+        elif line and not line.startswith("#"):
+            phrases.append(_WILDCARD.sub(".{0,30}?", re.escape(line)))
+    apology, behind, refusal = ("|".join(sections[name]) for name in ("apology", "behind an apology", "refusal"))
+    between = r"[\s,.，。;!！]{0,3}(?:but|however|and|但是|但|不过|，)?[\s,，]{0,2}"
+    return re.compile(rf"(?:(?:{apology}){between}(?:{behind}|{refusal})|{refusal})", re.I)
 
 
 def refuses(answer: str) -> bool:
@@ -40,8 +48,8 @@ def refuses(answer: str) -> bool:
     if any(block.text.strip() for block in blocks):
         return False
     head = prose.strip()[:HEAD_CHARACTERS].translate(_APOSTROPHES)
-    sentences = re.split(r"(?<=[.!?。！？\n])\s*", head)
-    return any(_refusal_pattern().match(sentence.lstrip("*_\"'# ")) for sentence in sentences)
+    starts = [0, *(found.end() for found in re.finditer(r"[.!?。！？\n]\s*", head))]
+    return any(_refusal_pattern().match(head[start:].lstrip("*_\"'# ")) for start in starts)
 
 
 def incomplete(text: str, *, is_instruction: bool) -> str:

@@ -17,6 +17,7 @@ from datasets_builders.curation.syntax.steps import SyntaxCheck
 from datasets_builders.languages.grammars import GRAMMARS
 from datasets_builders.synthesis.instructions.code_blocks import split_fences
 from datasets_builders.synthesis.instructions.natural_language import natural_language
+from datasets_builders.synthesis.instructions.rating import QUALITIES
 from datasets_builders.synthesis.instructions.rows import ANSWER, TURNS, as_row
 from datasets_builders.synthesis.instructions.rules import incomplete, refuses, repeats
 
@@ -35,6 +36,13 @@ class InstructionFields(BuilderConfig):
             "0 merges none"
         },
     )
+    min_quality: str = field(
+        default="",
+        metadata={
+            "help": "a teacher tags instructions (difficulty, quality, category), and those below are removed: very "
+            "poor, poor, average, good, excellent; empty: none is tagged"
+        },
+    )
     requires_valid_syntax: bool = field(
         default=False, metadata={"help": "whether answers whose code blocks do not parse are removed"}
     )
@@ -45,6 +53,8 @@ class InstructionFields(BuilderConfig):
         for name in ("max_instruction_chars", "min_answer_chars", "max_answer_chars"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        if self.min_quality and self.min_quality not in QUALITIES:
+            raise ConfigError(f"min_quality is {self.min_quality!r}; known: {', '.join(QUALITIES)}")
         if not 0 <= self.min_neighbor_distance < 1:
             raise ConfigError(f"min_neighbor_distance is {self.min_neighbor_distance}, but must be from 0 to below 1")
 

@@ -90,10 +90,15 @@ class MagpieBuilder(SynthesisBuilder[MagpieConfig]):
         Raises:
             ConfigError: a tokenizer cannot be loaded, or its template cannot be cut.
         """
-        known = {teacher.called: teacher.model for teacher in self.asking.teachers}
+        known = {teacher.called: teacher for teacher in self.asking.teachers}
         if unknown := sorted(set(self.config.tokenizers) - set(known)):
             raise ConfigError(f"tokenizers: no teacher is called {unknown[0]!r}; there are {', '.join(known)}")
-        return {name: ChatTemplate.of(self.config.tokenizers.get(name, model)) for name, model in known.items()}
+        return {
+            name: ChatTemplate.of(
+                self.config.tokenizers.get(name, teacher.model), bool(teacher.extra.get("add_special_tokens", True))
+            )
+            for name, teacher in known.items()
+        }
 
     def stages(self) -> list[Stage]:
         """Sample and filter instructions; keep one of equal and of similar ones; answer, check and decontaminate."""
@@ -117,6 +122,7 @@ class MagpieBuilder(SynthesisBuilder[MagpieConfig]):
             Stage(
                 "answer",
                 [
+                    *self.rating(),
                     AnswerInstructions(self.asking),
                     *self._further_turns(),
                     FilterAnswers(config.min_answer_chars, config.max_answer_chars),
@@ -153,7 +159,10 @@ class MagpieBuilder(SynthesisBuilder[MagpieConfig]):
 
     def input_fingerprint(self) -> dict[str, Any]:
         """Return the hashes of prompts, lists, benchmarks and chat templates."""
-        templates = {name: [found.text, found.special_tokens, found.adds_bos] for name, found in self.templates.items()}
+        templates = {
+            name: [found.text, found.special_tokens, found.adds_bos, found.adds_eos]
+            for name, found in self.templates.items()
+        }
         return super().input_fingerprint() | {"templates": digest(templates)}
 
     def card(self) -> CardParts:

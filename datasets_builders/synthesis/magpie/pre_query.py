@@ -56,6 +56,7 @@ class ChatTemplate:
         special_tokens (mapping): such as `bos_token`, by name.
         adds_bos (`bool`): whether the tokenizer puts the beginning-of-sequence token before every text by itself; the
             server does it then, and the prompt must not.
+        adds_eos (`bool`): whether it puts the end token behind every text by itself, behind which nothing comes.
     """
 
     def __init__(
@@ -64,12 +65,19 @@ class ChatTemplate:
         special_tokens: Mapping[str, str] | None = None,
         *,
         adds_bos: bool = False,
+        adds_eos: bool = False,
     ) -> None:
-        self.text, self.special_tokens, self.adds_bos = text, dict(special_tokens or {}), adds_bos
+        self.text, self.special_tokens = text, dict(special_tokens or {})
+        self.adds_bos, self.adds_eos = adds_bos, adds_eos
 
     @classmethod
-    def of(cls, name: str, revision: str | None = None) -> ChatTemplate:
+    def of(cls, name: str, adds_special_tokens: bool = True) -> ChatTemplate:
         """Return the template of a tokenizer, by folder or Hub id.
+
+        Args:
+            name: of the tokenizer.
+            adds_special_tokens: whether the server lets the tokenizer add tokens to a raw prompt, as most do; not where
+                a teacher's `extra` has `add_special_tokens: false`.
 
         Raises:
             ConfigError: there is no such tokenizer, or it has no chat template.
@@ -77,14 +85,15 @@ class ChatTemplate:
         from transformers import AutoTokenizer
 
         try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
+            tokenizer: Any = AutoTokenizer.from_pretrained(name)
             text = tokenizer.get_chat_template()
         except (OSError, ValueError) as error:
             raise ConfigError(f"tokenizer: {name} cannot be used: {error}") from None
         given = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
-        bos = tokenizer.bos_token_id
-        encoded = tokenizer("x").input_ids
-        return cls(text, given, adds_bos=bos is not None and encoded[:1] == [bos])
+        encoded = tokenizer("x", add_special_tokens=adds_special_tokens).input_ids
+        adds_bos = tokenizer.bos_token_id is not None and encoded[:1] == [tokenizer.bos_token_id]
+        adds_eos = tokenizer.eos_token_id is not None and encoded[-1:] == [tokenizer.eos_token_id]
+        return cls(text, given, adds_bos=adds_bos, adds_eos=adds_eos)
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = False) -> str:
         """Return a conversation as the model reads it, on a fixed date.
@@ -115,8 +124,13 @@ class ChatTemplate:
             turns: an earlier conversation, which ends with an answer.
 
         Raises:
-            ConfigError: the template shows no user message, or shows it twice.
+            ConfigError: the template shows no user message, or shows it twice; the tokenizer ends every text.
         """
+        if self.adds_eos:
+            raise ConfigError(
+                "the tokenizer puts the end token behind every text, so that nothing can come behind a prompt; give "
+                "the teacher extra: {add_special_tokens: false}, which vLLM and SGLang understand"
+            )
         place, head = "none", ""
         messages: list[Message] = [*turns, {"role": "user", "content": MARKER}]
         if system:

@@ -125,6 +125,7 @@ class TopDownBuilder(SynthesisBuilder[TopDownConfig]):
             Stage(
                 "answer",
                 [
+                    *self.rating(),
                     AnswerInstructions(self.asking),
                     FilterAnswers(config.min_answer_chars, config.max_answer_chars),
                     CheckAnswerSyntax(config.requires_valid_syntax),

@@ -17,6 +17,7 @@ from datasets_builders.building.json_lines import of_line, to_line
 from datasets_builders.building.steps import Arity, Generator, Outcome, Removed, Step
 from datasets_builders.synthesis.instructions.answering import ASKED_OF
 from datasets_builders.synthesis.instructions.builder import language_name
+from datasets_builders.synthesis.instructions.counting import counted, lenient
 from datasets_builders.synthesis.instructions.statements import same_words
 from datasets_builders.synthesis.top_down.titles import Title
 from datasets_builders.synthesis.top_down.tree import (
@@ -383,16 +384,12 @@ class WriteProblems(Ask):
 
     def take(self, doc: Document, answer: Answer) -> Iterable[Outcome]:
         """Give a document per problem."""
-        seen: set[str] = set()
-        for number, value in enumerate(answer.json(self.form)["problems"]):
+        made = []
+        for number, value in enumerate(answer.json(lenient(self.form, "problems"))["problems"]):
             problem = value["problem"].strip()
             if not problem:
                 raise MalformedAnswerError("a problem is blank")
-            extra = "; ".join(" ".join(topic.split()) for topic in value["extra_topics"])
-            known = doc.metadata | {"instruction_teacher": answer.model}
-            if extra:
-                known["topic"] = f"{doc.metadata['topic']}; {extra}"
-            made = Document(problem, content_id(doc.id, str(number)), metadata=known)
-            is_new = same_words(problem) not in seen
-            seen.add(same_words(problem))
-            yield made if is_new else Removed(made, "same_problem", problem[:80])
+            topics = [doc.metadata["topic"], *(" ".join(topic.split()) for topic in value["extra_topics"])]
+            known = doc.metadata | {"instruction_teacher": answer.model, "topic": "; ".join(topics)}
+            made.append(Document(problem, content_id(doc.id, str(number)), metadata=known))
+        return counted(doc, made, self.num_problems)

@@ -1,5 +1,6 @@
 """Bottom-up synthesis: knowledge, the arithmetic, and the builder with a teacher that answers by a rule."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_the_card_reports_the_arithmetic(built) -> None:
     card = (Path(config.output_dir) / "README.md").read_text()
     assert "(3 + 1) x 2 = 8 problems of a seed" in card
     assert f"| problems ((3 + 1) x 2 = 8 problems of a seed) | {8 * len(MODULES)} | {8 * len(MODULES)} |" in card
-    assert "license_name: psf-2.0" in card
+    assert "license_name: psf-2.0" in card and "language:\n- en\n" in card
 
 
 def test_only_problems_that_ask_are_asked_to_be_stated(built) -> None:
@@ -132,3 +133,19 @@ def test_a_look_ahead_shows_the_prompts_and_leaves_no_traces(seeds: Path, tmp_pa
         assert "prompts     those of extract_knowledge can be rendered" in builder.validate()
     assert "extract_knowledge, 1 of 3, user" in plan and "write_problems: 12 requests" in plan
     assert not server.asked and not (tmp_path / "new").exists()
+
+
+def test_a_model_that_miscounts_loses_what_is_missing_alone(seeds: Path, tmp_path: Path) -> None:
+    teacher = BottomUpTeacher()
+
+    def one_less(messages: list[dict[str, str]]) -> str | int:
+        said = teacher(messages)
+        if "problems" in str(said)[:12]:
+            said = json.dumps({"problems": json.loads(str(said))["problems"][:-1]})
+        return said
+
+    with RuleServer(one_less) as server:
+        ledger = BottomUpBuilder(config_of(tmp_path / "new", seeds, server.url)).run().ledger
+        assert len(server.asked) < 60
+    assert ledger.step("write_problems").reasons == {"not_written": 2 * len(MODULES)}
+    assert ledger.step("write_problems").output == 3 * 2 * len(MODULES)

@@ -3,10 +3,13 @@
 import pytest
 from datatrove.data import Document
 
-from datasets_builders.building import Merged
+from datasets_builders.asking import Answer, Asking, MalformedAnswerError
+from datasets_builders.building import Merged, Removed
 from datasets_builders.synthesis.instructions.code_blocks import fence_language, split_fences
+from datasets_builders.synthesis.instructions.counting import counted
 from datasets_builders.synthesis.instructions.natural_language import natural_language
 from datasets_builders.synthesis.instructions.neighbors import NeighborFilter, nearest
+from datasets_builders.synthesis.instructions.rating import RateInstructions
 from datasets_builders.synthesis.instructions.rules import incomplete, refuses, repeats
 from datasets_builders.synthesis.instructions.statements import is_question
 
@@ -26,6 +29,18 @@ CODE = "```python\nx = 1\n```"
         (f"Sorry, I can't see the whole file, but this mends it:\n\n{CODE}", False),
         ('The program prints "I am sorry, but I cannot do that" and ends.', False),
         ("The function returns 3.", False),
+        ("I'm sorry, I can't assist you.", True),  # without the "but" that lists of phrases have
+        ("I’m really sorry but I am unable to help.", True),
+        ("I am very sorry. I cannot see any code.", True),
+        ("My apologies, I can't open links.", True),
+        ("I must respectfully decline.", True),
+        ("不好意思，我不能提供这个。", True),
+        ("我很抱歉，但我无法完成。", True),
+        ("Sorry for the confusion earlier. The function returns 3.", False),
+        ("I'm sorry to hear that your build fails. The cause is a missing flag.", False),
+        ("Unfortunately, I can't run this code, but reading it, it prints 3.", False),
+        ("抱歉造成困扰，正确的输出是 3。", False),
+        ("无法在常数时间内完成，因为必须读取所有元素。", False),
         ("I can't think of a faster way than sorting: O(n log n).", False),
         ("An AI agent is a loop of a model and tools.", False),
         ("函数返回 3。", False),
@@ -176,3 +191,40 @@ def test_near_neighbors_are_merged_into_the_first_of_their_group() -> None:
     ]
     assert found[0].metadata["min_neighbor_distance"] < 0.3
     assert found[3].metadata["min_neighbor_distance"] == 1.0  # alone in its group
+
+
+def test_what_an_answer_has_too_many_too_few_or_twice_is_accounted_for_and_the_rest_stays() -> None:
+    parent = Document("knowledge", "p")
+    texts = ["first", "second", "First!", "third", "fourth"]
+    made = [Document(text, str(number)) for number, text in enumerate(texts)]
+    outcomes = list(counted(parent, made, 4))
+    assert [outcome.reason if isinstance(outcome, Removed) else outcome.text for outcome in outcomes] == [
+        *("first", "second", "same_as_another", "third", "more_than_asked")
+    ]
+    outcomes = list(counted(parent, made[:2], 4, known=["SECOND"]))
+    assert [outcome.reason if isinstance(outcome, Removed) else outcome.text for outcome in outcomes] == [
+        *("first", "same_as_another", "not_written", "not_written")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "tags"),
+    [
+        ('{"difficulty": "Easy", "quality": "GOOD", "category": "data_and_sql"}', ("easy", "good", "data and sql")),
+        ('{"difficulty": "very-hard", "quality": "poor", "category": "other"}', "low_quality"),
+        ('{"difficulty": "3", "quality": "good", "category": "other"}', "difficulty is '3'"),
+        ('{"difficulty": "easy", "quality": "good"}', "does not meet the schema"),
+    ],
+)
+def test_tags_of_an_instruction(said: str, tags: tuple[str, ...] | str) -> None:
+    step = RateInstructions(Asking([], ""), "good")
+    doc = Document("Write a parser.", "1")
+    try:
+        (outcome,) = step.take(doc, Answer(said))
+    except MalformedAnswerError as error:
+        assert str(tags) in str(error)
+        return
+    if isinstance(outcome, Removed):
+        assert outcome.reason == tags
+    else:
+        assert tuple(outcome.metadata[name] for name in ("difficulty", "quality", "category")) == tags

@@ -81,6 +81,7 @@ def test_instructions_are_sampled_hot_and_answers_are_greedy(built) -> None:
 def test_card_and_samples_say_who_was_asked_and_what_was_lost(built) -> None:
     config, *_ = built
     card = (Path(config.output_dir) / "README.md").read_text()
+    assert "language:\n- en\n- zh\n" in card
     assert "From asked to kept" in card and "no_instruction 2" in card and "text_to_code.zh.txt" in card
     assert "## Teachers" in card and "## What was asked" in card
     samples = (Path(config.output_dir) / "report.samples.html").read_text()

@@ -70,6 +70,21 @@ HARMONY = (
     "{{ '<|start|>' + role + '<|message|>' + message['content'] + '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
+# With a search from the end, and thoughts that only the last answer shows.
+QWEN_3 = (
+    "{%- if messages[0].role == 'system' %}{{- '<|im_start|>system\n' + messages[0].content + '<|im_end|>\n' }}"
+    "{%- endif %}{%- set found = namespace(last=messages | length - 1, searching=true) %}"
+    "{%- for message in messages[::-1] %}{%- if found.searching and message.role == 'user'"
+    " and message.content is string and not message.content.startswith('<tool_response>') %}{%- set found.searching = false %}"
+    "{%- set found.last = messages | length - 1 - loop.index0 %}{%- endif %}{%- endfor %}"
+    "{%- for message in messages %}{%- if message.role == 'user' %}"
+    "{{- '<|im_start|>user\n' + message.content + '<|im_end|>\n' }}{%- elif message.role == 'assistant' %}"
+    "{{- '<|im_start|>assistant\n' }}{%- if loop.index0 > found.last %}"
+    "{{- '<think>\n\n</think>\n\n' + message.content }}{%- else %}{{- message.content.split('</think>')[-1].lstrip() }}{%- endif %}{{- '<|im_end|>\n' }}{%- endif %}"
+    "{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}"
+    "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\n\n</think>\n\n' }}{%- endif %}"
+    "{%- endif %}"
+)
 LING = (Path(__file__).parents[4] / "modeling_ling" / "chat_template.jinja").read_text(encoding="utf-8")
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 SYSTEM = "Talk about code."
@@ -84,6 +99,8 @@ SYSTEM = "Talk about code."
             "<|im_start|>system\nYou are a helpful model of Acme.<|im_end|>\n<|im_start|>user\n",
             "<|im_end|>",
         ),
+        (QWEN_3, "<|im_start|>user\n", "<|im_end|>"),
+        (HARMONY, "<|start|>system<|message|>Current date: 2025-03-20<|end|><|start|>user<|message|>", "<|end|>"),
         (LLAMA_3, "<s><|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"),
         (MISTRAL, "<s>[INST] ", "[/INST]"),
         (GEMMA, "<s><start_of_turn>user\n", "<end_of_turn>"),
@@ -92,7 +109,19 @@ SYSTEM = "Talk about code."
         (ZEPHYR, "<|user|>\n", "</s>"),
         (LING, "<role>HUMAN</role>", "<role>"),
     ],
-    ids=["chatml", "chatml_default", "llama_3", "mistral", "gemma", "deepseek_v2", "deepseek_v3", "zephyr", "ling"],
+    ids=[
+        "chatml",
+        "chatml_default",
+        "qwen_3",
+        "harmony",
+        "llama_3",
+        "mistral",
+        "gemma",
+        "deepseek_v2",
+        "deepseek_v3",
+        "zephyr",
+        "ling",
+    ],
 )
 def test_the_head_of_a_users_turn(template: str, prompt: str, first_stop: str) -> None:
     found = ChatTemplate(template, TOKENS).pre_query()
@@ -167,4 +196,23 @@ def test_the_template_of_a_tokenizer_folder(tmp_path: Path) -> None:
     fast.save_pretrained(tmp_path / "chat")
     assert (
         ChatTemplate.of(str(tmp_path / "chat")).pre_query().prompt == "<s><|start_header_id|>user<|end_header_id|>\n\n"
+    )
+
+
+def test_a_tokenizer_that_ends_every_text_needs_a_server_that_adds_nothing(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "<s>": 1, "</s>": 2}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    fast = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", **TOKENS)
+    fast.chat_template = LLAMA_3
+    fast.save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match="add_special_tokens: false"):
+        ChatTemplate.of(str(tmp_path)).pre_query()
+    assert (
+        ChatTemplate.of(str(tmp_path), adds_special_tokens=False)
+        .pre_query()
+        .prompt.startswith("<s><|start_header_id|>")
     )

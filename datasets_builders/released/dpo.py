@@ -33,7 +33,7 @@ from datasets_builders.released.ranking import (
     RunAnswers,
     ScoreAnswers,
 )
-from datasets_builders.released.reward_fields import CLASSIFIER, ENDPOINT, EXECUTION, RewardFields
+from datasets_builders.released.reward_fields import ENDPOINT, EXECUTION, HEADS, RewardFields
 from datasets_builders.released.row_sources import ReadDatasets, RowSource, read_sources
 from datasets_builders.released.shares import PREFERENCE_FRACTION, KeepApart, ShareOfQuestions, TrainedPrompts
 from datasets_builders.synthesis.program_analysis.observation import DRIVER
@@ -82,7 +82,7 @@ class DPOConfig(DecontaminationFields, ToxicityFields):
     )
     reward: dict[str, Any] = field(
         default_factory=dict,
-        metadata={"help": "what ranks their answers: {kind: given, classifier, endpoint or execution, ...}"},
+        metadata={"help": "what ranks their answers: {kind: given, classifier, causal, endpoint or execution, ...}"},
     )
     rejected_policy: str = field(
         default=MIN, metadata={"help": "which of the worse answers is rejected: min, margin or random"}
@@ -239,7 +239,7 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
         ]
 
     def _scoring(self) -> list[Step]:
-        if self.reward.kind in (CLASSIFIER, ENDPOINT):
+        if self.reward.kind in (*HEADS, ENDPOINT):
             return [ScoreAnswers(self.reward, self.reward_source).only_for(RANKED_ANSWERS)]
         return [RunAnswers(self.config.isolation).only_for(RANKED_ANSWERS)] if self.reward.kind == EXECUTION else []
 

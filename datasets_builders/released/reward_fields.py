@@ -10,8 +10,9 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import checked_fields
 from datasets_builders.curation.quality.model_source import ModelSource, check_architecture, find_model
 
-GIVEN, CLASSIFIER, ENDPOINT, EXECUTION = KINDS = ("given", "classifier", "endpoint", "execution")
-HEADS = ("ForSequenceClassification",)
+GIVEN, CLASSIFIER, CAUSAL, ENDPOINT, EXECUTION = KINDS = ("given", "classifier", "causal", "endpoint", "execution")
+# Kinds whose model is loaded here, with the endings of the names of its architecture.
+HEADS = {CLASSIFIER: ("ForSequenceClassification",), CAUSAL: ("ForCausalLM", "LMHeadModel")}
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,17 @@ class RewardFields:
 
     Args:
         kind (`str`): given: the scores that the rows have; classifier: a sequence classifier of transformers, in this
-            process; endpoint: a classifier behind vLLM (`/classify`); execution: the share of the row's checks passed.
-        model (`str`): classifier: folder, or ORG/NAME on the Hub; endpoint: as the server names it.
+            process; causal: a language model whose reward is the logit of token 0 behind the answer, as of the paper's
+            Llama-3.1-Nemotron-70B-Reward-HF; endpoint: a classifier behind vLLM (`/classify`); execution: the share of
+            the row's checks passed.
+        model (`str`): classifier and causal: folder, or ORG/NAME on the Hub; endpoint: as the server names it.
         revision (`str`): of a model on the Hub.
         base_url (`str`): endpoint: such as http://127.0.0.1:8000/v1.
         api_key_variable (`str`): endpoint: environment variable that holds the key.
         concurrency (`int`): endpoint: requests at once.
-        max_tokens (`int`): classifier: question and answer together; an answer that is longer has no score.
-        batch_size (`int`): classifier: answers at once.
-        trust_remote_code (`bool`): classifier: run code that comes with the model.
+        max_tokens (`int`): classifier and causal: question and answer together; an answer that is longer has no score.
+        batch_size (`int`): classifier and causal: answers at once.
+        trust_remote_code (`bool`): classifier and causal: run code that comes with the model.
     """
 
     kind: str = GIVEN
@@ -51,7 +54,7 @@ class RewardFields:
         fields = cls(**checked_fields(cls, dict(entry), "reward"))
         if fields.kind not in KINDS:
             raise ConfigError(f"reward: kind is {fields.kind!r}; known: {', '.join(KINDS)}")
-        if fields.kind in (CLASSIFIER, ENDPOINT) and not fields.model:
+        if fields.kind in (*HEADS, ENDPOINT) and not fields.model:
             raise ConfigError(f"reward: {fields.kind} has no model")
         if fields.kind == ENDPOINT and not fields.base_url:
             raise ConfigError("reward: endpoint has no base_url, such as http://127.0.0.1:8000/v1")
@@ -60,13 +63,13 @@ class RewardFields:
         return fields
 
     def source(self) -> ModelSource | None:
-        """Return the classifier that is loaded here, None for other kinds.
+        """Return the model that is loaded here, None for other kinds.
 
         Raises:
-            ConfigError: it is nowhere, or no classifier.
+            ConfigError: it is nowhere, or has another head.
         """
-        if self.kind != CLASSIFIER:
+        if self.kind not in HEADS:
             return None
         source = find_model(self.model, self.revision, "reward")
-        check_architecture(source, HEADS, self.trust_remote_code, "reward")
+        check_architecture(source, HEADS[self.kind], self.trust_remote_code, "reward")
         return source

@@ -7,17 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 import modeling_ling  # noqa: F401  # registers bailing_moe
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.curation.quality.model_source import ModelSource
 from datasets_builders.curation.quality.scorer_models import DECIMALS, quiet
 from datasets_builders.curation.quality.scorers import CPU, device_kind
-from datasets_builders.released.reward_fields import RewardFields
+from datasets_builders.released.reward_fields import CAUSAL, CLASSIFIER, RewardFields
 
 Conversation = list[dict[str, str]]
 _SIGN = "\x02{}\x03"
+# Of a causal reward model, as the card of Llama-3.1-Nemotron-70B-Reward-HF reads it off: scores[0][0][0].
+REWARD_TOKEN = 0
+_AUTO_CLASSES: dict[str, Any] = {CLASSIFIER: AutoModelForSequenceClassification, CAUSAL: AutoModelForCausalLM}
 
 
 class RewardModel(Protocol):
@@ -30,8 +33,8 @@ class RewardModel(Protocol):
         """Give back what is held."""
 
 
-class ClassifierReward:
-    """A sequence classifier: its one value, else the probability of the last label.
+class LoadedReward:
+    """A model of transformers: a classifier's value, else the probability of its last label; or a causal one's logit.
 
     A conversation is rendered by the model's chat template, its contents as text in which no special token is parsed.
     Without a template it is the contents with a line end between, as `recipes/distill` trains reward models.
@@ -50,7 +53,7 @@ class ClassifierReward:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token or self.tokenizer.unk_token
         with quiet():
-            model, found = AutoModelForSequenceClassification.from_pretrained(
+            model, found = _AUTO_CLASSES[fields.kind].from_pretrained(
                 source.name,
                 dtype="float32" if kind == CPU else "bfloat16",
                 use_safetensors=True,
@@ -59,6 +62,7 @@ class ClassifierReward:
             )
         if missing := sorted(found["missing_keys"]):
             raise ConfigError(f"reward: the weights of {source.name} lack {missing[0]} and {len(missing) - 1} more")
+        self.is_causal = fields.kind == CAUSAL
         self.model = model.eval().to(self.device)
         if self.model.config.pad_token_id is None:
             self.model.config.pad_token_id = self.tokenizer.pad_token_id
@@ -78,11 +82,21 @@ class ClassifierReward:
         with torch.inference_mode():
             for at in range(0, len(order), self.batch_size):
                 numbers = order[at : at + self.batch_size]
-                logits = self.model(**self._padded([rows[number] for number in numbers])).logits.float()
-                values = logits[:, 0] if logits.shape[1] == 1 else logits.softmax(-1)[:, -1]
+                values = self._values([rows[number] for number in numbers])
                 for number, value in zip(numbers, values.tolist(), strict=True):
                     scores[number] = round(value, DECIMALS)
         return scores
+
+    def _values(self, rows: list[list[int]]) -> torch.Tensor:
+        batch = self._padded(rows)
+        if not self.is_causal:
+            logits = self.model(**batch).logits.float()
+            return logits[:, 0] if logits.shape[1] == 1 else logits.softmax(-1)[:, -1]
+        # Only the states behind the answers meet the head: the logits of all positions would not fit.
+        states = self.model.base_model(**batch, use_cache=False).last_hidden_state
+        last = torch.tensor([len(row) - 1 for row in rows], device=self.device)
+        head = self.model.get_output_embeddings()
+        return head(states[torch.arange(len(rows), device=self.device), last])[:, REWARD_TOKEN].float()
 
     def encode(self, conversation: Conversation) -> list[int]:
         """Return the ids of a conversation."""
@@ -172,7 +186,7 @@ class EndpointReward:
 
 def load_reward(fields: RewardFields, source: ModelSource | None, rank: int) -> RewardModel:
     """Return the model that scores, loaded or connected."""
-    return ClassifierReward(source, fields, rank) if source else EndpointReward(fields)
+    return LoadedReward(source, fields, rank) if source else EndpointReward(fields)
 
 
 def with_answer(prompt: Sequence[Mapping[str, str]], answer: str) -> Conversation:

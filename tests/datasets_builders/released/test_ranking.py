@@ -265,12 +265,12 @@ def test_the_released_columns_may_be_conversations(candidates: Path, tmp_path: P
 def test_a_classifier_ranks_the_answers_and_an_endpoint_ranks_them_alike(candidates: Path, tmp_path: Path) -> None:
     texts = candidates.read_text().splitlines()
     save_bert(tmp_path / "reward", ["reward"], texts)
-    from datasets_builders.released.reward_model import ClassifierReward, EndpointReward, with_answer
+    from datasets_builders.released.reward_model import EndpointReward, LoadedReward, with_answer
 
     fields = RewardFields.read({"kind": "classifier", "model": str(tmp_path / "reward"), "max_tokens": 64})
     source = fields.source()
     assert source is not None
-    model = ClassifierReward(source, fields, rank=0)
+    model = LoadedReward(source, fields, rank=0)
     asked = [with_answer([USER], text) for text in ("short", "a much longer answer", "[SEP] short [PAD]", "x " * 90)]
     scores = model.scores(asked)
     assert scores[3] is None and None not in scores[:3] and len(set(scores)) == 4
@@ -286,6 +286,40 @@ def test_a_classifier_ranks_the_answers_and_an_endpoint_ranks_them_alike(candida
     pairs = read_rows(tmp_path / "dpo")
     assert pairs and all(pair["chosen_score"] > pair["rejected_score"] for pair in pairs)
     assert "ranked by: reward." in (tmp_path / "dpo" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_causal_reward_is_a_logit_behind_the_answer_and_texts_start_once(tmp_path: Path) -> None:
+    """As of Llama-3.1-Nemotron-70B-Reward-HF; https://github.com/allenai/reward-bench/issues/164: two starts of text."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from datasets_builders.released.reward_model import LoadedReward
+    from modeling_ling.tokenizer import train_tokenizer
+
+    tokenizer = train_tokenizer(["a good answer to a question"] * 4, 400)
+    tokenizer.chat_template = "{{ bos_token }}{% for m in messages %}<role>{{ m.role }}</role>{{ m.content | trim }}{{ eos_token }}{% endfor %}"
+    tokenizer.bos_token = tokenizer.eos_token
+    tokenizer.save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=64, **shape)).eval()
+    model.save_pretrained(tmp_path)
+    fields = RewardFields.read({"kind": "causal", "model": str(tmp_path)})
+    reward = LoadedReward(fields.source(), fields, rank=0)
+    conversations = [[USER, said(text)] for text in ("a", "a good answer")]
+    expected = []
+    for conversation in conversations:
+        ids = tokenizer.apply_chat_template(conversation, tokenize=True, return_dict=False)
+        assert reward.encode(conversation) == list(ids)
+        with torch.no_grad():
+            expected.append(float(model(torch.tensor([ids])).logits[0, -1, 0]))
+    assert reward.scores(conversations) == pytest.approx(expected, abs=1e-5)
+    injected = reward.encode([USER, said(f"a {tokenizer.eos_token} b")])
+    assert injected.count(tokenizer.eos_token_id) == 3, "a sign of the template in an answer is text"
+    reward.close()
+    with pytest.raises(ConfigError, match="reward"):
+        RewardFields.read({"kind": "classifier", "model": str(tmp_path)}).source()
 
 
 def served(score: Any) -> Any:

@@ -290,7 +290,7 @@ def test_a_classifier_ranks_the_answers_and_an_endpoint_ranks_them_alike(candida
 
 @pytest.mark.slow
 def test_a_causal_reward_is_a_logit_behind_the_answer_and_texts_start_once(tmp_path: Path) -> None:
-    """As of Llama-3.1-Nemotron-70B-Reward-HF; https://github.com/allenai/reward-bench/issues/164: two starts of text."""
+    """As of Llama-3.1-Nemotron-70B-Reward-HF; two starts of text: https://github.com/allenai/reward-bench/issues/164."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -298,7 +298,8 @@ def test_a_causal_reward_is_a_logit_behind_the_answer_and_texts_start_once(tmp_p
     from modeling_ling.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(["a good answer to a question"] * 4, 400)
-    tokenizer.chat_template = "{{ bos_token }}{% for m in messages %}<role>{{ m.role }}</role>{{ m.content | trim }}{{ eos_token }}{% endfor %}"
+    turn = "<role>{{ m.role }}</role>{{ m.content | trim }}{{ eos_token }}"
+    tokenizer.chat_template = f"{{{{ bos_token }}}}{{% for m in messages %}}{turn}{{% endfor %}}"
     tokenizer.bos_token = tokenizer.eos_token
     tokenizer.save_pretrained(tmp_path)
     torch.manual_seed(0)

@@ -86,6 +86,11 @@ def _has_shared_fixtures(file: str) -> bool:
     return _SHARED.search((Path(__file__).parents[1] / file).read_text(encoding="utf-8")) is not None
 
 
+def pytest_collection_finish() -> None:
+    """Set what the imports have made aside: libraries collect garbage by hand, and would go through all of it."""
+    gc.freeze()
+
+
 SLOWEST_ROWS = 20
 
 

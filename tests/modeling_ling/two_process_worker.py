@@ -1,8 +1,9 @@
-"""One of two processes of a parallel run, compared with a single process on the same input. Run by torchrun.
+"""One of two processes of a parallel run, compared with a single process on the same input.
 
-    torchrun --nproc-per-node 2 two_process_worker.py MODE MODEL_FOLDER RESULT.json
+    python -m tests.forked_launch 2 tests/modeling_ling/two_process_worker.py FOLDER MODE ...
 
-Each process also computes the single-process result by itself; rank 0 writes the comparison.
+Each process also computes the single-process result of FOLDER/MODE/model by itself; rank 0 writes
+FOLDER/MODE/result.json.
 """
 
 import json
@@ -124,17 +125,13 @@ def train_with_fully_shard(folder: str, result: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    mode, folder, result = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    root, modes = Path(sys.argv[1]), sys.argv[2:]
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
-    report = train_with_fully_shard(folder, result) if mode == "fully_shard" else compare_sharded(mode, folder)
-    if dist.get_rank() == 0:
-        partial = result.with_suffix(".partial")
-        partial.write_text(json.dumps(report))
-        partial.replace(result)
-    dist.barrier()
+    for mode in modes:
+        folder, result = str(root / mode / "model"), root / mode / "result.json"
+        report = train_with_fully_shard(folder, result) if mode == "fully_shard" else compare_sharded(mode, folder)
+        if dist.get_rank() == 0:
+            result.write_text(json.dumps(report))
+        dist.barrier()
     dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main()

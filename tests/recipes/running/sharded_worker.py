@@ -24,7 +24,9 @@ from accelerate.utils import DistributedType
 
 from recipes.stages.course import run_recipe
 from recipes.stages.kinds import STAGES
+from tests.recipes.running.processes import import_once
 
+import_once()
 _initialize = AcceleratorState.__init__
 
 
@@ -34,7 +36,8 @@ def initialize(self: AcceleratorState, *args: Any, fsdp_plugin: Any = None, **kw
         self.distributed_type, self.fsdp_plugin = DistributedType.FSDP, fsdp_plugin
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the jobs of the file that is named."""
     AcceleratorState.__init__ = initialize
     for kind, arguments in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):
         run_recipe(STAGES[kind], arguments)

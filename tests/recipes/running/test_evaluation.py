@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import DROPS_FILE, EVALUATION_KIND, METRICS_FILE, RUN_FILE, read_events, read_metrics
 from recipes.running.trainer import TIMING_KEYS
 from tests.recipes.conftest import CODE, PROSE, RECIPES
+from tests.recipes.running.processes import SHARDED_WORKER, WORLDS_WORKER, launch_jobs
 
 SCRIPTS = {"stage1": pretrain, "sft": sft, "dpo": dpo}
 
@@ -212,10 +210,7 @@ def test_two_processes_measure_the_same_bits_as_one(
     fields = {"eval_every_steps": 4, "eval_rows": 7, "eval_batch_rows": 2, "train_tokens": 2048, "logging_steps": 1}
     alone = evaluations(train("stage1", tmp_path / "one", **fields))
     arguments = command_line("stage1", tmp_path / "two", eval_data=held_out["stage1"], **fields)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", pretrain.__file__]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launch, *arguments], capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
+    launch_jobs(WORLDS_WORKER, [("pretrain", arguments)], tmp_path)
     paired = evaluations(tmp_path / "two")
     assert paired[0] == alone[0], "of equal weights"
     # Gradients of two processes are added in another order.
@@ -233,14 +228,7 @@ def test_two_sharded_processes_measure_what_one_does(
         ("pretrain", command_line("stage1", tmp_path / "stage1", eval_data=held_out["stage1"], **stage1)),
         ("dpo", command_line("dpo", tmp_path / "dpo", eval_data=held_out["dpo"], **pairs)),
     ]
-    (tmp_path / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    worker = Path(__file__).with_name("sharded_worker.py")
-    root = str(Path(__file__).parents[3])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
-    command = [*launch, str(worker), str(tmp_path / "jobs.json")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
+    launch_jobs(SHARDED_WORKER, jobs, tmp_path)
     for stage, fields in (("stage1", stage1), ("dpo", pairs)):
         alone, sharded = evaluations(train(stage, **fields)), evaluations(tmp_path / stage)
         assert len(alone) == len(sharded) > 1

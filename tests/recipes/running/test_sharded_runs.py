@@ -12,11 +12,10 @@ from safetensors.torch import load_file
 from recipes import pretrain
 from recipes.reporting.average_command import average_checkpoints
 from recipes.running.run_folder import METRICS_FILE, RUN_FILE
-from tests.recipes.running.processes import launch
+from tests.recipes.running.processes import SHARDED_WORKER, launch_jobs
 
 pytestmark = pytest.mark.slow
 
-WORKER = Path(__file__).with_name("sharded_worker.py")
 # The balance loss is a statistic of each process's own tokens.
 STEPS = {
     "logging_steps": 1,
@@ -49,7 +48,7 @@ def test_a_sharded_run_equals_one_process_and_its_shards_serve_all_that_follows(
 
     pretrain.main(command_line("stage1", plain, **STEPS))
     pretrain.main(next_stage("plain-next", plain))
-    launch(WORKER, [("pretrain", command_line("stage1", sharded, **STEPS))], tmp_path)
+    launch_jobs(SHARDED_WORKER, [("pretrain", command_line("stage1", sharded, **STEPS))], tmp_path)
     assert not (sharded / "checkpoint-2" / "model.safetensors").exists()
     assert (sharded / "checkpoint-2" / "pytorch_model_fsdp_0").is_dir()
     assert losses(sharded) == pytest.approx(losses(plain), rel=1e-5)
@@ -72,7 +71,7 @@ def test_a_sharded_run_equals_one_process_and_its_shards_serve_all_that_follows(
         command_line("stage1", tmp_path / "by-two", resume_from="auto", **STEPS),
         next_stage("sharded-next", sharded),
     ]
-    launch(WORKER, [("pretrain", arguments) for arguments in jobs], tmp_path)
+    launch_jobs(SHARDED_WORKER, [("pretrain", arguments) for arguments in jobs], tmp_path)
     assert losses(tmp_path / "by-two") == losses(sharded)
     pretrain.main(command_line("stage1", tmp_path / "by-one", resume_from="auto", **STEPS))
     assert losses(tmp_path / "by-one") == pytest.approx(losses(sharded), rel=1e-5)

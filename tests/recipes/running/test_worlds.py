@@ -22,13 +22,13 @@ from recipes.running.run_folder import METRICS_FILE, find_checkpoints
 from recipes.running.trainer import TIMING_KEYS
 from recipes.stages.course import run_recipe
 from recipes.stages.kinds import STAGES
-from tests.recipes.running.processes import launch
+from tests.recipes.running.processes import WORLDS_WORKER, launch_jobs
 
 pytestmark = pytest.mark.slow
 
-WORKER = Path(__file__).with_name("worlds_worker.py")
 KINDS = {"stage1": "pretrain", "stage2": "pretrain", "annealing": "pretrain", "sft": "sft", "dpo": "dpo"}
 NUM_STEPS = 6
+ROOT = Path(__file__).parents[3]
 
 
 def figures(folder: Path) -> list[dict[str, Any]]:
@@ -70,7 +70,8 @@ def test_each_stage_goes_on_with_other_numbers_of_processes(
         assert last >= 5
         cuts[stage] = sorted(draws.sample(range(1, last), 2))
         keep_until(unbroken, tmp_path / "two" / stage, cuts[stage][0])
-    launch(WORKER, [(kind, arguments[stage](tmp_path / "two" / stage)) for stage, kind in KINDS.items()], tmp_path)
+    jobs = [(kind, arguments[stage](tmp_path / "two" / stage)) for stage, kind in KINDS.items()]
+    launch_jobs(WORLDS_WORKER, jobs, tmp_path)
     for stage, kind in KINDS.items():
         keep_until(tmp_path / "two" / stage, tmp_path / "one" / stage, cuts[stage][1])
         run_recipe(STAGES[kind], arguments[stage](tmp_path / "one" / stage))
@@ -91,12 +92,12 @@ def test_a_signal_to_one_process_stops_all_of_them_at_one_step(command_line: Cal
     path.write_text(json.dumps([["pretrain", arguments]]), encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*command, str(WORKER), str(path)],
+        [*command, str(WORLDS_WORKER), str(path)],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "STOP_RANK": "1"},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "STOP_RANK": "1"},
     )
     assert done.returncode != 0
     assert "exitcode  : 143" in done.stderr

@@ -15,6 +15,9 @@ from transformers import TrainerCallback
 from recipes.running import trainer
 from recipes.stages.course import run_door, run_recipe
 from recipes.stages.kinds import STAGES
+from tests.recipes.running.processes import import_once
+
+import_once()
 
 
 class _StopHere(TrainerCallback):
@@ -23,7 +26,8 @@ class _StopHere(TrainerCallback):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the jobs of the file that is named."""
     jobs = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     if "STOP_RANK" in os.environ:
         ((kind, arguments),) = jobs
@@ -33,3 +37,7 @@ if __name__ == "__main__":
         sys.exit(run_door(STAGES[kind], arguments))
     for kind, arguments in jobs:
         run_recipe(STAGES[kind], arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -38,10 +38,21 @@ def describe(value, max_chars):
     text = repr(value)
     if len(text) > max_chars:
         return "too_long", str(len(text))
+    if has_unordered_set(value):
+        return "not_literal", "order of a set"
     back = ast.literal_eval(text)
     if back != value or repr(back) != text:
         return "not_literal", "does not read back"
     return "ok", text
+
+
+def has_unordered_set(value):
+    """Return whether a literal holds a set of texts, whose order is the hash seed's."""
+    if type(value) is set:
+        return len(value) > 1 and not all(type(item) in (int, bool) for item in value)
+    if type(value) in (list, tuple):
+        return any(map(has_unordered_set, value))
+    return type(value) is dict and any(map(has_unordered_set, value.values()))
 
 
 def alarm(signum, frame):

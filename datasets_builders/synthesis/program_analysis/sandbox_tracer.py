@@ -135,7 +135,7 @@ def shown(value):
         return repr(value)
     if not is_literal(value):
         return f"<{kind.__name__}>"
-    text = repr(value)
+    text = ordered_text(value)
     if len(text) <= MAX_VALUE_CHARS:
         return text
     return f"<{kind.__name__} of length {len(value)}>" if hasattr(value, "__len__") else f"<{kind.__name__}>"
@@ -155,6 +155,20 @@ def is_literal(value, depth=0):
     if kind is dict:
         return all(is_literal(item, depth + 1) for pair in value.items() for item in pair)
     return False
+
+
+def ordered_text(value):
+    """Return the text of a literal; the items of sets stand in an order that no hash seed changes."""
+    kind = type(value)
+    if kind is set and value:
+        return "{" + ", ".join(sorted(map(ordered_text, value))) + "}"
+    if kind is list:
+        return "[" + ", ".join(map(ordered_text, value)) + "]"
+    if kind is tuple:
+        return "(" + ", ".join(map(ordered_text, value)) + (",)" if len(value) == 1 else ")")
+    if kind is dict:
+        return "{" + ", ".join(f"{ordered_text(key)}: {ordered_text(item)}" for key, item in value.items()) + "}"
+    return repr(value)
 
 
 def error_text(error):

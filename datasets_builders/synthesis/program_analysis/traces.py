@@ -54,12 +54,14 @@ class Statements:
     def __init__(self, code: str) -> None:
         lines = _without_comments(code)
         self._by_line: dict[int, Statement] = {}
-        # Outer statements come first, so that inner ones take their lines over.
+        # Outer statements come first, so that inner ones take their lines over, but for those on the line of a head.
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.stmt):
                 statement = Statement(node, _head_text(node, lines))
                 for line in range(_first_line(node), (node.end_lineno or node.lineno) + 1):
-                    self._by_line[line] = statement
+                    outer = self._by_line.get(line)
+                    if outer is None or not outer.is_inline or line > _first_line(outer.node):
+                        self._by_line[line] = statement
 
     def at(self, line: int) -> Statement | None:
         """Return the innermost statement that a line belongs to."""

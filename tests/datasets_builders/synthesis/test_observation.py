@@ -190,6 +190,8 @@ def test_mutants_fail_the_check_and_the_original_passes_in_a_run_of_its_own(
         ("    x = 'a'\n    return x * 1000", "too_long"),
         ("    x = float('nan')\n    return x", "not_literal"),
         ("    x = set()\n    return x", "not_literal"),
+        ("    x = {'a', 'b'}\n    return x", "not_literal"),
+        ("    x = {3, 4}\n    return x", "ok"),
         ("    import os\n    os._exit(0)", None),
     ],
 )

@@ -172,6 +172,22 @@ def test_branches_are_those_of_an_instrumented_program(asked: dict[str, list[Que
         assert question.verified_by == "replay"
 
 
+def test_of_an_object_the_asked_method_is_meant_and_recursion_is_left_out(executor: Executor) -> None:
+    sources = {
+        "Pot": "class Pot:\n    def __init__(self, n: int):\n        if n > 2:\n            n = 2\n        if n > 1:\n"
+        "            n = 1\n        self.n = n\n\n    def fill(self, m: int):\n        if m > 3:\n            m = 3\n"
+        "        if m > 2:\n            m = 2\n        return self.n * m\n",
+        "f": "def f(n: int):\n    if n > 2:\n        n = f(n // 2)\n    if n > 1:\n        n = 9\n    return n\n",
+    }
+    samples = [sample_from(source, name) for name, source in sources.items()]
+    pot, recursive = observe(executor, samples, ObservationSettings(num_candidates=24))
+    asked = [q for q in questions_about(samples[0], pot) if q.kind in ("branch_prediction", "local_value")]
+    assert asked and all("`fill`" in question.prompt for question in asked)
+    for question in questions_about(samples[1], recursive):
+        if question.kind in ("branch_prediction", "local_value"):
+            assert ast.literal_eval(question.call[2:-1]) <= 2
+
+
 def test_intermediate_values_are_those_of_an_instrumented_program(asked: dict[str, list[Question]]) -> None:
     times = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
     num_compared = 0

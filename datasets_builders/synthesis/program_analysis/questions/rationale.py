@@ -42,8 +42,12 @@ def _changes(step: Step) -> str:
 def _sentences(call: str, steps: Sequence[Step]) -> Iterator[tuple[int, str, dict[str, str]]]:
     """Yield for each step its depth, the name of its wording, and what stands in it."""
     started = False
+    # Statements that wait for what they called.
+    waiting: list[Step] = []
     for number, step in enumerate(steps):
         following = steps[number + 1] if number + 1 < len(steps) else None
+        while waiting and step.depth <= waiting[-1].depth:
+            yield from _line(waiting.pop(), step)
         if step.kind == "call":
             if not started:
                 yield 0, "start" if step.changes else "start_bare", {"call": call, "changes": _changes(step)}
@@ -51,6 +55,9 @@ def _sentences(call: str, steps: Sequence[Step]) -> Iterator[tuple[int, str, dic
             else:
                 name = "call" if step.changes else "call_bare"
                 yield step.depth, name, {"name": step.value, "changes": _changes(step)}
+        elif step.kind == "line" and step.statement and following and following.depth > step.depth:
+            yield step.depth, "begin", {"statement": step.statement.text}
+            waiting.append(step)
         elif step.kind == "line":
             yield from _line(step, following)
         elif step.kind == "return" and not _is_return(step):

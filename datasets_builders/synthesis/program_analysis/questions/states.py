@@ -27,15 +27,27 @@ def state_questions(sample: FunctionSample, observation: Observation, limits: Qu
     for _, call in asked_calls(sample, observation):
         if call.events is None:
             continue
-        # Of the frame of the asked function alone: others may run more than once.
-        steps = [step for step in steps_of(statements, call.events) if step.depth == 1 and step.kind != "call"]
-        function = str(call.events[0][3])
+        frame = _asked_frame(steps_of(statements, call.events))
+        if frame is None:
+            continue
+        function, steps = frame
         if num_branches < limits.max_branches and (branch := _branch(sample, function, call, steps)) is not None:
             num_branches += 1
             yield branch
         if num_locals < limits.max_locals and (value := _local(sample, function, call, steps)) is not None:
             num_locals += 1
             yield value
+
+
+def _asked_frame(steps: list[Step]) -> tuple[str, list[Step]] | None:
+    """Return the name of the asked function or method, and its steps; None if it also runs in other frames."""
+    calls = [number for number, step in enumerate(steps) if step.kind == "call"]
+    # Making an object is a frame of this depth too: the method's comes last.
+    asked = max(number for number in calls if steps[number].depth == 1)
+    name = steps[asked].value
+    if sum(steps[number].value == name for number in calls) > 1:
+        return None
+    return name, [step for step in steps[asked + 1 :] if step.depth == 1]
 
 
 def _branch(sample: FunctionSample, function: str, call: ObservedCall, steps: list[Step]) -> Question | None:

@@ -1,0 +1,257 @@
+"""Answer questions again with a program that shares no code with the one that made them; count what is false.
+
+`python tests/benchmarks/verify_questions.py FOLDER [--rows N] [--seed S]`: of a `synthetic_qa` dataset, Python's rows.
+Every program starts in a sandbox of its own.
+
+- values, arguments, inputs, counterexamples, exceptions, repairs, functions: run, and compared; wrong answers too;
+- branches: the program is rewritten so that its conditions report themselves;
+- variables, rationales and traces: `bdb` stops at every line, and what is claimed is compared with what is seen there.
+
+Exit status 1 if a row is false.
+"""
+
+import argparse
+import ast
+import json
+import random
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import pyarrow.parquet as pq
+
+from evals.execution import Executor, Program, Verdict
+
+Row = dict[str, Any]
+MARK = "\x01answer "
+
+# What every program below ends with.
+ANSWER = "\nimport sys as _sys\n_sys.__stdout__.write('\\n' + {mark!r} + {what} + '\\n')\n"
+
+STOPPER = '''
+import bdb as _bdb, json as _json
+
+class _Stopper(_bdb.Bdb):
+    """Notes the variables before every line and at every return, of the program's own frames."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.values = [], []
+
+    def note(self, frame, kind, value=None):
+        if frame.f_code.co_filename == "<asked>" and not frame.f_code.co_name.startswith("<"):
+            names = {}
+            for name, value_of in frame.f_locals.items():
+                names[name] = _text(value_of)
+                if type(value_of).__module__ == "asked" and hasattr(value_of, "__dict__"):
+                    for inner, held in vars(value_of).items():
+                        names[name + "." + inner] = _text(held)
+            self.seen.append([kind, frame.f_code.co_name, frame.f_lineno, id(frame), names])
+
+    def user_call(self, frame, arguments):
+        self.note(frame, "call")
+        self.set_step()
+
+    def user_line(self, frame):
+        self.note(frame, "line")
+        self.set_step()
+
+    def user_return(self, frame, value):
+        self.note(frame, "return")
+        self.set_step()
+
+    def user_exception(self, frame, info):
+        self.set_step()
+
+
+def _text(value):
+    try:
+        if type(value) is set and value:
+            return "{" + ", ".join(sorted(map(_text, value))) + "}"
+        return repr(value)[:400]
+    except Exception:
+        return "?"
+'''
+
+
+def read_rows(folder: str) -> list[Row]:
+    """Return the rows about Python of a dataset folder."""
+    paths = sorted(Path(folder, "data").glob("*.parquet"))
+    return [row for path in paths for row in pq.read_table(path).to_pylist() if row["languages"] == ["Python"]]
+
+
+# The words before the values of a step, then the values, which end the line.
+CLAIMS = re.compile(r".*(?: gives | takes | with | start |: | -> )((?:`[A-Za-z_][\w.]* = .*`)+)\.?$")
+
+
+def claims_of(line: str) -> list[tuple[str, str]]:
+    """Return the variables and values that a line of a rationale claims."""
+    found = CLAIMS.fullmatch(line)
+    parts = re.split(r"`, `(?=[A-Za-z_][\w.]* = )", found[1][1:-1]) if found else []
+    return [(name, value) for name, _, value in (part.partition(" = ") for part in parts)]
+
+
+class Judge:
+    """Runs programs and says what is false about rows.
+
+    Args:
+        executor (`Executor`): the sandbox.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+
+    def passes(self, program: str) -> bool:
+        """Return whether a program ends without an error."""
+        return self.executor.run(Program(program, hash_seed=4711)).verdict is Verdict.PASS
+
+    def printed(self, program: str, what: str) -> str:
+        """Return an expression's text after a program has run, empty where it failed."""
+        result = self.executor.run(Program(program + ANSWER.format(mark=MARK, what=what), hash_seed=4711))
+        return result.stdout.rpartition(MARK)[2].removesuffix("\n") if MARK in result.stdout else ""
+
+    def fault(self, row: Row) -> str:
+        """Return what is false about a row, or an empty text."""
+        kind = row["kind"]
+        if kind in ("execution_prediction", "argument_afterwards"):
+            return self.value_fault(row)
+        if kind == "execution_rationale":
+            return self.value_fault(row) or self.told_fault(row)
+        if kind == "local_value":
+            return self.variable_fault(row)
+        if kind == "branch_prediction":
+            return self.branch_fault(row)
+        if kind in ("input_prediction", "counterexample"):
+            return self.placed_fault(row)
+        if kind == "exception_prediction":
+            return "" if self.passes(f"{row['code']}\n\n\n{row['check']}\n") else "another exception"
+        if kind in ("code_repair", "docstring_to_code") and row["check"]:
+            return self.code_fault(row)
+        return ""
+
+    def value_fault(self, row: Row) -> str:
+        """Compare a value; and the value when it is computed again in the same process."""
+        found = self.printed(row["code"], f"repr({row['call']})")
+        again = self.printed(f"{row['code']}\n{row['call']}", f"repr({row['call']})")
+        if found != row["answer"] or again != row["answer"]:
+            return f"{row['call']} is {found}, again {again}, not {row['answer']}"
+        if any(ast.literal_eval(wrong) == ast.literal_eval(found) for wrong in row["wrong_answers"]):
+            return "a wrong answer is right"
+        last = row["messages"][1]["content"].splitlines()[-1]
+        return "" if last.removeprefix("Answer: ") == found else f"the text ends with {last}"
+
+    def placed_fault(self, row: Row) -> str:
+        """Run the check with the answer, then with the wrong ones."""
+        checks = [row["check"].replace("???", answer) for answer in (row["answer"], *row["wrong_answers"])]
+        verdicts = [self.passes(f"{row['code']}\n\n\n{check}\n") for check in checks]
+        return "the answer fails" if not verdicts[0] else "a wrong answer passes" if any(verdicts[1:]) else ""
+
+    def code_fault(self, row: Row) -> str:
+        """Run the check on the answer, then on wrong ones."""
+        right = row["messages"][1]["content"].removeprefix("```python\n").removesuffix("\n```")
+        programs = [f"{row['context']}\n\n\n{code}\n\n\n{row['check']}\n" for code in (right, *row["wrong_answers"])]
+        verdicts = [self.passes(program) for program in programs]
+        return "the answer fails" if not verdicts[0] else "a wrong answer passes" if any(verdicts[1:]) else ""
+
+    def stops(self, row: Row) -> list[list[Any]]:
+        """Return what a debugger sees: kind, function, line, frame and variables."""
+        program = (
+            f"{STOPPER}\n_names = {{'__name__': 'asked'}}\nexec(compile({row['code']!r}, '<asked>', 'exec'), _names)\n"
+            f"_stopper = _Stopper()\n_call = compile({row['call']!r}, '<call>', 'eval')\n"
+            "_stopper.runeval(_call, _names, _names)\n"
+        )
+        printed = self.printed(program, "_json.dumps(_stopper.seen)")
+        return json.loads(printed) if printed else []
+
+    def variable_fault(self, row: Row) -> str:
+        """Find a value among those of the wanted statement's stops."""
+        prompt = row["messages"][0]["content"]
+        line = int(re.findall(r"line (\d+)", prompt)[0])
+        stops = [stop for stop in self.stops(row) if stop[0] in ("line", "return", "call")]
+        tree = ast.parse(row["code"])
+        # The innermost statement that begins there; of a loop, its head.
+        node = next(node for node in ast.walk(tree) if isinstance(node, ast.stmt) and node.lineno == line)
+        for place, (_, _, where, frame, names) in enumerate(stops):
+            if where != line:
+                continue
+            after = [stop for stop in stops[place + 1 :] if stop[3] == frame]
+            if after and any(after[0][4].get(name) == row["answer"] for name in after[0][4]):
+                return ""
+            inside = range(line, (node.end_lineno or line) + 1)
+            if any(stop[2] not in inside and row["answer"] in stop[4].values() for stop in after[:20]):
+                return ""
+            _ = names
+        return f"no stop behind line {line} shows {row['answer']}"
+
+    def branch_fault(self, row: Row) -> str:
+        """Let the conditions of the function report themselves."""
+        prompt = row["messages"][0]["content"]
+        lines = [int(found) for found in re.findall(r"on line (\d+) (?:of|in)", prompt)]
+        function = re.findall(r"(?:of|in) `(\w+)`", prompt)[0]
+        tree = ast.parse(row["code"])
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name == function:
+                for part in ast.walk(node):
+                    if isinstance(part, ast.If | ast.While):
+                        test = ast.parse(f"_report({part.lineno}, None)", mode="eval").body
+                        assert isinstance(test, ast.Call)
+                        test.args[1] = part.test
+                        part.test = test
+        report = "_told = []\ndef _report(line, value):\n    _told.append((line, bool(value)))\n    return value\n"
+        text = ast.unparse(ast.fix_missing_locations(tree))
+        future = [line for line in text.splitlines() if line.startswith("from __future__")]
+        text = "\n".join(line for line in text.splitlines() if not line.startswith("from __future__"))
+        program = "\n".join([*future, report, text, row["call"]])
+        told = self.printed(program, "repr(_told)")
+        wanted = [value for line, value in ast.literal_eval(told or "[]") if not lines or line in lines]
+        return "" if str(wanted) == row["answer"] else f"the conditions say {wanted}"
+
+    def told_fault(self, row: Row) -> str:
+        """Find every value of a rationale, in order, among those that a debugger sees."""
+        text = row["messages"][1]["content"]
+        claims = [claim for line in text.splitlines() for claim in claims_of(line)]
+        states = [stop[4] for stop in self.stops(row)]
+        if not states:
+            return "nothing was seen"
+        place = 0
+        for name, value in claims:
+            if value.startswith("<"):
+                continue
+            found = next((at for at in range(place, len(states)) if states[at].get(name) == value), None)
+            if found is None:
+                return f"{name} = {value} was not seen in this order"
+            place = max(place, found - 1)
+        return ""
+
+
+def main() -> int:
+    """Judge rows and print the counts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", help="of a synthetic_qa dataset")
+    parser.add_argument("--rows", type=int, default=500, help="judge so many, chosen at random; 0: all")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice")
+    options = parser.parse_args()
+    rows = read_rows(options.folder)
+    if options.rows:
+        rows = random.Random(options.seed).sample(rows, min(options.rows, len(rows)))
+    counts: Counter[tuple[str, bool]] = Counter()
+    with Executor(workers=2) as executor:
+        judge = Judge(executor)
+        for row in rows:
+            fault = judge.fault(row)
+            counts[row["kind"], bool(fault)] += 1
+            if fault:
+                print(f"{row['mid']} {row['kind']} {row['call'][:80]}: {fault[:300]}")
+    for kind in sorted({kind for kind, _ in counts}):
+        print(f"| {kind} | {counts[kind, False] + counts[kind, True]} | {counts[kind, True]} false |")
+    num_false = sum(count for (_, is_false), count in counts.items() if is_false)
+    print(f"{len(rows)} rows judged, {num_false} false")
+    return int(num_false > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -26,6 +26,10 @@ BUILDERS = {
         "datasets_builders.code_related.web_pages.builder:WebPagesBuilder",
         "pages of WARC files as Markdown with exact code (section 2.3.1)",
     ),
+    "code_comment_pairs": (
+        "datasets_builders.code_related.code_comment_pairs.builder:CodeCommentPairsBuilder",
+        "functions, methods and classes with the comment that belongs to them (section 2.3.2)",
+    ),
     "notebooks": (
         "datasets_builders.code_related.notebooks.builder:NotebooksBuilder",
         "Jupyter notebooks as scripts, or as text, code and output in turn (section 2.3.3)",

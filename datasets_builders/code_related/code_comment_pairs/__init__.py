@@ -1,0 +1,1 @@
+"""Section 2.3.2: code-comment pairs."""

@@ -25,7 +25,7 @@ from tests.openai_server import MODEL, RuleServer
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
-# Builds each dataset, pushes it, and loads it from the Hub as anybody would.
+# Builds each dataset, pushes it, and loads it from the Hub as anybody would; the SFT builder takes them from there too.
 PUSH_AND_PULL = """
 import json, sys
 from datasets import load_dataset
@@ -34,6 +34,9 @@ for builder, fields in json.loads(sys.argv[1]).items():
     assert main([builder, *fields, "--push-to", f"acme/{builder}"]) == 0
     rows = load_dataset(f"acme/{builder}", split="train")
     rows.to_parquet(f"{sys.argv[2]}/{builder}.parquet")
+sources = ", ".join(f"{{dataset: acme/{builder}, category: code}}" for builder in json.loads(sys.argv[1]))
+fields = ["decontaminate=[]", "ratio={}", f"output_dir={sys.argv[2]}/sft"]
+assert main(["sft", f"sources=[{sources}]", *fields]) == 0
 """
 CONCURRENCY = 4
 
@@ -78,6 +81,8 @@ def test_each_builder_is_pushed_and_pulled_and_read_by_a_stranger(tmp_path: Path
         assert pulled.to_pylist() == built.to_pylist()
         assert pulled.column_names[:4] == ["mid", "messages", "tags", "languages"]
         assert pulled.num_rows >= 10
+    tuned = [row for path in (tmp_path / "sft" / "data").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    assert {row["source"] for row in tuned} == {f"acme/{builder}" for builder in builders}
     paths = {path.name for path in (tmp_path / "hub").rglob("*") if path.is_file()}
     assert not {name for name in paths if "report" in name or name.endswith(".jsonl")}
 

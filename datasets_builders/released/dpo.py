@@ -46,7 +46,8 @@ COLUMNS = {
     "prompt": "the question",
     "chosen": "the answer that running showed to be right, or that was ranked first",
     "rejected": "an answer that running showed to be wrong, or that was ranked lower",
-    "kind": "execution_prediction, code_repair, docstring_to_code, or ranked_answers for pairs of candidates",
+    "kind": "kind of question, or ranked_answers for pairs of candidates",
+    "verified_by": "execution (both answers were run once more), replay (read off a recorded run), or none",
     "function": "name of the function asked about, where it is about one",
     "module": "its module",
     "cluster": "functions that are near-duplicates or parts of one another's programs share this id",
@@ -349,8 +350,11 @@ Preference pairs in the schema of Ling-Coder-DPO. But for `ranked_answers`, the 
 the rejected one to be wrong, by running both in a sandbox when the questions were made and once more when the pairs
 were.
 
-- `execution_prediction`: chosen is the value that the call returned; rejected is what a faulty version of the function
-  returned for the same call, or another value that this function returns for other arguments.
+- `execution_prediction`, `argument_afterwards`, `local_value`, `branch_prediction`: chosen is the value that was seen;
+  rejected is what a faulty version of the function gave for the same call, or a value that this function has for other
+  arguments or at another place.
+- `input_prediction`, `counterexample`: chosen is a call that gives what is asked for, rejected one that does not.
+- `exception_prediction`, `faulty_line`: chosen is the exception or the line, rejected another one.
 - `ranked_answers`: chosen has the highest score of a question's answers, rejected a lower one.
 - `code_repair` and `docstring_to_code`: chosen is the author's function, which passes the check; rejected is a faulty
   version, which fails it.

@@ -27,8 +27,16 @@ from datasets_builders.synthesis.program_analysis.observation import (
 from datasets_builders.synthesis.program_analysis.questions.question import as_code_block
 
 EXECUTION = "execution_prediction"
-# Kinds whose right and wrong answers running tells apart.
-VERIFIABLE_KINDS = (EXECUTION, "code_repair", "docstring_to_code")
+# Kinds whose right and wrong answers are told apart once more by running: values of an expression, calls that must
+# give a result, the name of an exception, code that must pass a check.
+VALUE_KINDS = (EXECUTION, "argument_afterwards")
+CALL_KINDS = ("input_prediction", "counterexample")
+EXCEPTION = "exception_prediction"
+CODE_KINDS = ("code_repair", "docstring_to_code")
+VERIFIABLE_KINDS = (*VALUE_KINDS, *CALL_KINDS, EXCEPTION, *CODE_KINDS)
+# Kinds whose answers were read off a recorded run or a change that was made: there is nothing to run again.
+RECORDED_KINDS = ("branch_prediction", "local_value", "faulty_line")
+PLACE = "???"  # of the answer, in a check
 _FENCE_START, _FENCE_END = "```python\n", "\n```"
 
 
@@ -71,30 +79,28 @@ class MakePairs(Step):
         if row["kind"] == RANKED_ANSWERS:
             yield doc
             return
-        if row["kind"] not in VERIFIABLE_KINDS:
-            yield Removed(doc, "nothing_to_verify_with", row["kind"])
+        kind = row["kind"]
+        if kind not in (*VERIFIABLE_KINDS, *RECORDED_KINDS) or (kind in CODE_KINDS and not row["check"]):
+            yield Removed(doc, "nothing_to_verify_with", kind)
             return
         if row.get("languages", ["Python"]) != ["Python"]:  # whose pairs are verified by running Python
             yield Removed(doc, "other_language", ", ".join(row["languages"]))
-            return
-        by_value = row["kind"] == EXECUTION
-        if not by_value and not row["check"]:
-            yield Removed(doc, "nothing_to_verify_with", row["kind"])
             return
         if not row["wrong_answers"]:
             yield Removed(doc, "no_wrong_answer_known", row["kind"])
             return
         prompt, chosen = (message["content"] for message in row["messages"])
-        wrong_answers = self._of_type(row, chosen) if by_value else row["wrong_answers"]
+        is_code = kind in CODE_KINDS
+        wrong_answers = row["wrong_answers"] if is_code else self._of_type(row, chosen)
         if not wrong_answers:
-            yield Removed(doc, "wrong_answers_of_another_type", row["kind"])
+            yield Removed(doc, "wrong_answers_of_another_type", kind)
             return
-        far = self._far_enough(chosen if by_value else code_of(chosen), wrong_answers)
+        far = self._far_enough(code_of(chosen) if is_code else chosen, wrong_answers)
         if not far:
             yield Removed(doc, "wrong_answers_too_near", row["kind"])
             return
         for wrong, similarity in far[: self.max_pairs_per_question]:
-            rejected = wrong if by_value else as_code_block(wrong)
+            rejected = as_code_block(wrong) if is_code else wrong
             pair = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
             identifier = content_id(json.dumps(pair, sort_keys=True))
             made = Document(
@@ -102,8 +108,9 @@ class MakePairs(Step):
                 identifier,
                 metadata={
                     **{name: row[name] for name in ("kind", "function", "module", "cluster", "license", "split")},
-                    **{name: row[name] for name in ("code", "call", "context", "check")},
+                    **{name: row[name] for name in ("code", "call", "answer", "context", "check")},
                     **pair,
+                    "verified_by": "execution" if kind in VERIFIABLE_KINDS else row["verified_by"],
                     "mid": identifier,
                     "chosen_chars": len(chosen),
                     "rejected_chars": len(rejected),
@@ -118,7 +125,7 @@ class MakePairs(Step):
         """Return the wrong values of the right one's type; where it is not plain, the others behind them."""
         wanted = value_type(chosen)
         same = [wrong for wrong in row["wrong_answers"] if value_type(wrong) == wanted]
-        if plain_type(row["code"], row["function"]) == wanted:
+        if row["kind"] == EXECUTION and plain_type(row["code"], row["function"]) == wanted:
             return same
         return same + [wrong for wrong in row["wrong_answers"] if wrong not in same]
 
@@ -156,10 +163,15 @@ class VerifyPairs(SandboxStep):
 def pair_checks(doc: Document) -> list[tuple[str, str]]:
     """Return program and check for the chosen and for the rejected side of a pair."""
     row = doc.metadata
-    if row["kind"] == EXECUTION:
+    sides = [row["chosen"], row["rejected"]]
+    if row["kind"] in VALUE_KINDS:
         # Texts are compared, so that 1, 1.0 and True are three answers.
-        return [(row["code"], f"assert repr({row['call']}) == {row[side]!r}") for side in ("chosen", "rejected")]
-    programs = [code_of(row[side]) for side in ("chosen", "rejected")]
+        return [(row["code"], f"assert repr({row['call']}) == {side!r}") for side in sides]
+    if row["kind"] in CALL_KINDS:
+        return [(row["code"], row["check"].replace(PLACE, side)) for side in sides]
+    if row["kind"] == EXCEPTION:
+        return [(row["code"], row["check"].replace(repr(row["answer"]), repr(side))) for side in sides]
+    programs = [code_of(side) for side in sides]
     if row["context"]:
         programs = [f"{row['context']}\n\n\n{program}" for program in programs]
     return [(program, row["check"]) for program in programs]

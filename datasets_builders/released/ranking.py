@@ -331,4 +331,5 @@ EMPTY: Mapping[str, Any] = {
     "chosen_score": None,
     "rejected_score": None,
     "on_policy": "none",
+    "verified_by": "none",
 }

@@ -13,7 +13,14 @@ from datasets_builders.building import ConfigError, Removed
 from datasets_builders.released.dpo import DPOBuilder, DPOConfig
 from datasets_builders.released.length_bias import BalanceLengths
 from datasets_builders.released.pair_checks import edit_similarity, plain_type, value_type
-from datasets_builders.released.preferences import VERIFIABLE_KINDS, MakePairs, VerifyPairs, code_of
+from datasets_builders.released.preferences import (
+    CODE_KINDS,
+    RECORDED_KINDS,
+    VERIFIABLE_KINDS,
+    MakePairs,
+    VerifyPairs,
+    code_of,
+)
 from evals.execution import Executor, Program, Verdict
 from tests.datasets_builders.released.conftest import read_rows
 
@@ -26,7 +33,8 @@ def test_the_released_columns_come_first(pairs) -> None:
 
 def test_pairs_are_of_verifiable_kinds_and_what_cannot_be_told_says_why(pairs) -> None:
     kinds = Counter(row["kind"] for row in pairs.rows)
-    assert set(kinds) <= set(VERIFIABLE_KINDS) and kinds["execution_prediction"] > 100
+    assert set(kinds) <= {*VERIFIABLE_KINDS, *RECORDED_KINDS} and kinds["execution_prediction"] > 50
+    assert len(kinds) >= 5
     assert all(row["chosen"] != row["rejected"] for row in pairs.rows)
     reasons = pairs.result.ledger.step("make_pairs").reasons
     assert reasons["nothing_to_verify_with"] > 0 and reasons["wrong_answers_too_near"] > 0
@@ -35,7 +43,7 @@ def test_pairs_are_of_verifiable_kinds_and_what_cannot_be_told_says_why(pairs) -
 def test_no_two_answers_are_nearly_the_same(pairs) -> None:
     for row in pairs.rows:
         sides = [row["chosen"], row["rejected"]]
-        if row["kind"] != "execution_prediction":
+        if row["kind"] in CODE_KINDS:
             sides = [code_of(side) for side in sides]
         assert edit_similarity(*sides) == pytest.approx(row["similarity"], abs=1e-4) and row["similarity"] < 0.9
         assert difflib.SequenceMatcher(None, *sides, autojunk=False).ratio() < 0.97
@@ -66,19 +74,42 @@ def test_a_dataset_that_is_trained_on_is_kept_apart(questions, chats, tmp_path: 
     assert not trained & {row["cluster"] for row in read_rows(tmp_path / "dpo")}
 
 
+def program_of(question: dict, kind: str, side: str) -> str:
+    """Return a program that ends well where an answer is right, written anew from the question's row."""
+    if kind in ("code_repair", "docstring_to_code"):
+        return f"{question['context']}\n\n{code_of(side)}\n\n{question['check']}\n"
+    if kind in ("input_prediction", "counterexample"):
+        return f"{question['code']}\n\n{question['check'].replace('???', side)}\n"
+    if kind == "exception_prediction":
+        return (
+            f"{question['code']}\n\ntry:\n    {question['call']}\nexcept BaseException as error:\n"
+            f"    assert type(error).__name__ == {side!r}\nelse:\n    raise AssertionError\n"
+        )
+    return f"{question['code']}\n\nassert repr({question['call']}) == {side!r}\n"
+
+
 def test_chosen_is_right_and_rejected_is_wrong_in_a_fresh_sandbox(questions, pairs) -> None:
     question_of = {row["mid"]: row for row in questions.rows}
+    rows = [row for row in pairs.rows if row["verified_by"] == "execution" and row["kind"] not in RECORDED_KINDS]
+    chosen = random.Random(3).sample(rows, 16)
+    programs = [
+        Program(program_of(question_of[row["parents"][0]], row["kind"], row[side]), hash_seed=11)
+        for row in chosen
+        for side in ("chosen", "rejected")
+    ]
     with Executor() as executor:
-        for row in random.Random(3).sample(pairs.rows, 12):
-            question = question_of[row["parents"][0]]
-            if row["kind"] == "execution_prediction":
-                texts = [f"{question['code']}\n\nassert repr({question['call']}) == {row[side]!r}\n"
-                         for side in ("chosen", "rejected")]  # fmt: skip
-            else:
-                texts = [f"{question['context']}\n\n{code_of(row[side])}\n\n{question['check']}\n"
-                         for side in ("chosen", "rejected")]  # fmt: skip
-            verdicts = [executor.run(Program(text, hash_seed=11)).verdict for text in texts]
-            assert verdicts == [Verdict.PASS, Verdict.FAIL], row
+        verdicts = [result.verdict for result in executor.run_batch(programs)]
+    assert verdicts == [Verdict.PASS, Verdict.FAIL] * len(chosen)
+
+
+def test_answers_of_recorded_runs_are_those_of_the_question_and_say_so(questions, pairs) -> None:
+    question_of = {row["mid"]: row for row in questions.rows}
+    rows = [row for row in pairs.rows if row["kind"] in RECORDED_KINDS]
+    assert rows
+    for row in rows:
+        question = question_of[row["parents"][0]]
+        assert row["verified_by"] == question["verified_by"] != "none"
+        assert row["chosen"] == question["answer"] and row["rejected"] in question["wrong_answers"]
 
 
 def test_pairs_keep_the_splits_of_their_questions(questions, pairs) -> None:
@@ -126,7 +157,8 @@ def question(kind: str, answer: str, wrong_answers: list[str], code: str = "", c
         "code": code,
         "check": check,
         "function": "f",
-        **dict.fromkeys(("module", "cluster", "license", "call", "context"), ""),
+        "verified_by": "execution",
+        **dict.fromkeys(("module", "cluster", "license", "call", "context", "answer"), ""),
         "split": "train",
     }
     return Document(text="", id="question", metadata=metadata)

@@ -87,7 +87,8 @@ class AnswersConfig(TeacherFields, DecontaminationFields):
         default_factory=list, metadata={"help": "names of the teachers that make questions; empty: all"}
     )
     answer_teachers: list[str] = field(
-        default_factory=list, metadata={"help": "names of the models that answer, one's own among them; empty: all"}
+        default_factory=list,
+        metadata={"help": "names of the models that answer, one's own among them; empty: all but the judge"},
     )
     answers_per_teacher: int = field(default=1, metadata={"help": "number of answers of each model to a question"})
     answer_temperature: float = field(default=0.8, metadata={"help": "temperature at which questions are answered"})

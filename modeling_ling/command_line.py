@@ -20,6 +20,7 @@ import difflib
 import gc
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -183,14 +184,15 @@ def load_command(command: str | Command) -> Command:
 def with_hyphens(arguments: Iterable[str]) -> list[str]:
     """Return arguments with every flag written with hyphens: flags are accepted with underscores too.
 
-    Only the name of a flag changes: what follows "=", other arguments, and all behind a bare "--" stay as they are.
+    Only the name of a flag changes: what follows "=", other arguments (a text with flags of another program, say), and
+    all behind a bare "--" stay as they are.
     """
     result = []
     rest_is_literal = False
     for argument in arguments:
         rest_is_literal |= argument == "--"
-        if argument.startswith("--") and not rest_is_literal:
-            flag, separator, value = argument.partition("=")
+        flag, separator, value = argument.partition("=")
+        if flag.startswith("--") and not rest_is_literal and not re.search(r"\s", flag):
             argument = flag.replace("_", "-") + separator + value
         result.append(argument)
     return result

@@ -13,7 +13,7 @@ COMMANDS = {
     "plan": "recipes.reporting.plan_command",
     "memory": "recipes.reporting.memory_command",
     "average": "recipes.reporting.average_command",
-    "ablation": "recipes.ablation",
+    "ablation": "recipes.ablation_gate.command",
     "card": "recipes.reporting.card_command",
     "verify": "recipes.reporting.verify_command",
     "adapt": "recipes.adapting.command",

@@ -86,6 +86,8 @@ def test_options_may_stand_between_positional_arguments() -> None:
 def test_only_names_of_flags_get_hyphens() -> None:
     given = ["--push_to=my_org/a_b", "--dry_run", "a_b=c_d", "-x_y", "--", "--not_a_flag"]
     assert with_hyphens(given) == ["--push-to=my_org/a_b", "--dry-run", "a_b=c_d", "-x_y", "--", "--not_a_flag"]
+    # Flags of another program, handed on as one text.
+    assert with_hyphens(["--evals_options", "--base --data-dir a_b"]) == ["--evals-options", "--base --data-dir a_b"]
 
 
 def test_help_shows_defaults_that_say_something(capsys: pytest.CaptureFixture[str]) -> None:

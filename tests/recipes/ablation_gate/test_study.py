@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 
 from datasets_builders.tokenized.token_files import write_token_store
 from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
@@ -103,6 +104,40 @@ def test_a_run_that_is_there_is_not_repeated(study, record, capsys) -> None:
 def test_another_study_in_the_same_folder_is_refused(study, record, capsys) -> None:
     assert main([*study[0], "--tokens", "2048"]) == 2
     assert "holds another study: keys, train_tokens differ" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_tasks_are_asked_of_every_run_and_added_to_a_study(study, record, tmp_path, capsys) -> None:
+    questions = tmp_path / "questions"
+    (questions / "data").mkdir(parents=True)
+    rows = [
+        {
+            "mid": str(number),
+            "kind": "execution_prediction",
+            "code": f"def f():\n    return {number}",
+            "call": "f()",
+            "answer": str(number),
+            "messages": [{"role": "user", "content": "f()?"}, {"role": "assistant", "content": str(number)}],
+        }
+        for number in range(2)
+    ]
+    for split in ("train", "validation"):
+        Dataset.from_list(rows).to_parquet(questions / "data" / f"{split}_00000_of_00001.parquet")
+    tasks = ["--tasks", "held_out_execution", "--evals-options", f"--base --max-new-tokens 4 --held-out {questions}"]
+    assert main([*study[0], *tasks]) in (0, 1)
+    found = json.loads((study[1] / "ablation_verdict.json").read_text())
+    assert found["tasks"] == "held_out_execution"
+    assert [measure["name"] for measure in found["measures"]] == ["held-out loss, code", "held_out_execution"]
+    assert found["measures"][1]["num_pairs"] == 2
+    runs = {path.parent.name for path in (study[1] / "benchmarks").glob("*/results.json")}
+    assert runs == {"control-0", "control-1", "experiment-0", "experiment-1"}
+    assert "held_out_execution" in (study[1] / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_task_that_cannot_be_asked_ends_the_study_in_a_line(study, record, capsys) -> None:
+    assert main([*study[0], "--tasks", "no_such_task"]) == 1
+    assert "`evals run` of " in capsys.readouterr().err
 
 
 def test_nothing_to_measure_is_refused() -> None:

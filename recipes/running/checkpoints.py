@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from recipes.running.causal_models import LING_TYPE, is_ling, load_any_config, load_other_model
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import find_checkpoints, require_finished
-from recipes.running.sharded_checkpoints import is_sharded, read_moments
+from recipes.running.sharded_checkpoints import is_sharded, read_moments, shard_as
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +53,8 @@ def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path, model
             f"init_optimizer: true, but {folder} holds no whole checkpoint with optimizer.pt. Keep the last checkpoint "
             "of the stage before (save_total_limit), or set init_optimizer: false."
         )
-    saved = torch.load(checkpoints[-1] / "optimizer.pt", map_location="cpu", weights_only=True)
+    # Mapped: where this stage is sharded, every process reads its share of it alone.
+    saved = torch.load(checkpoints[-1] / "optimizer.pt", map_location="cpu", weights_only=True, mmap=True)
     current = optimizer.state_dict()
     sizes = [[len(group["params"]) for group in state["param_groups"]] for state in (saved, current)]
     if sizes[0] != sizes[1]:
@@ -61,13 +62,10 @@ def load_optimizer_moments(optimizer: torch.optim.Optimizer, folder: Path, model
             f"init_optimizer: the optimizer in {checkpoints[-1]} has groups of {sizes[0]} tensors, this model "
             f"has {sizes[1]}. Set init_optimizer: false."
         )
-    if any(hasattr(tensor, "full_tensor") for group in optimizer.param_groups for tensor in group["params"]):
-        raise RecipeError(
-            f"init_optimizer: the moments in {checkpoints[-1]} are not in shards, but this stage is sharded. Run the "
-            "stage before sharded too, or set init_optimizer: false."
-        )
-    optimizer.load_state_dict({"state": saved["state"], "param_groups": current["param_groups"]})
-    return len(saved["state"])
+    parameters = [tensor for group in optimizer.param_groups for tensor in group["params"]]
+    states = {place: shard_as(parameters[place], state) for place, state in saved["state"].items()}
+    optimizer.load_state_dict({"state": states, "param_groups": current["param_groups"]})
+    return len(states)
 
 
 def split_revision(name: str) -> tuple[str, str | None]:

@@ -57,6 +57,28 @@ def read_moments(model: nn.Module, optimizer: torch.optim.Optimizer, checkpoint:
     return len(moments["optimizer"]["state"])
 
 
+def shard_as(parameter: torch.Tensor, state: dict[str, Any]) -> dict[str, Any]:
+    """Return whole moments as a parameter is sharded; as they are where it is not.
+
+    Args:
+        parameter: sharded or not.
+        state: of the whole parameter, as an unsharded run saved it; the same in every process.
+    """
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    if not isinstance(parameter, DTensor):
+        return state
+    # Each process has all of it and takes its share: nothing is sent.
+    return {
+        name: distribute_tensor(
+            value.to(parameter.device), parameter.device_mesh, parameter.placements, src_data_rank=None
+        )
+        if hasattr(value, "shape") and value.shape == parameter.shape
+        else value
+        for name, value in state.items()
+    }
+
+
 def settings_of(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
     """Return what the groups of an optimizer say besides their parameters."""
     return [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
@@ -68,4 +90,4 @@ def restore_settings(optimizer: torch.optim.Optimizer, settings: list[dict[str, 
         group.update(own)
 
 
-__all__ = ["is_sharded", "read_moments", "read_weights", "restore_settings", "settings_of"]
+__all__ = ["is_sharded", "read_moments", "read_weights", "restore_settings", "settings_of", "shard_as"]

@@ -70,13 +70,14 @@ def test_a_sharded_run_equals_one_process_and_its_shards_serve_all_that_follows(
     jobs = [
         command_line("stage1", tmp_path / "by-two", resume_from="auto", **STEPS),
         next_stage("sharded-next", sharded),
+        next_stage("sharded-after-one", plain),
     ]
     launch_jobs(SHARDED_WORKER, [("pretrain", arguments) for arguments in jobs], tmp_path)
     assert losses(tmp_path / "by-two") == losses(sharded)
     pretrain.main(command_line("stage1", tmp_path / "by-one", resume_from="auto", **STEPS))
     assert losses(tmp_path / "by-one") == pytest.approx(losses(sharded), rel=1e-5)
     pretrain.main(next_stage("one-after-shards", sharded))
-    for name in ("sharded-next", "one-after-shards"):
+    for name in ("sharded-next", "sharded-after-one", "one-after-shards"):
         assert losses(tmp_path / name) == pytest.approx(losses(tmp_path / "plain-next"), rel=1e-4)
     # Without the moments the losses are others: what was compared was more than the weights.
     pretrain.main([*next_stage("without-moments", sharded), "--init_optimizer", "false"])

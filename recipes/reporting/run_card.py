@@ -65,8 +65,10 @@ def collect_run(
     from recipes.reporting.devices import current_device_name
 
     seconds = sum(line["seconds"] for line in metrics)
-    # Of pre-training, whose token files do not say which datasets they are of, there are none.
-    dataset_names = list(getattr(arguments, "shares_of_datasets", dict)())
+    # Token files do not say which datasets they are of.
+    dataset_names = getattr(arguments, "source_datasets", None) or list(
+        getattr(arguments, "shares_of_datasets", dict)()
+    )
     tokens = metrics[-1]["tokens_seen"] if metrics else 0
     return {
         "stage": plan.stage,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -33,6 +34,10 @@ class PretrainKeys(StageArguments):
     )
     tokenized: str = field(
         default="{data_root}/datasets/tokenized", metadata={"help": "folder that `datasets_builders tokenized` wrote"}
+    )
+    source_datasets: list[str] = field(
+        default_factory=list,
+        metadata={"help": "datasets of the Hub, org/name, that the token files were made of: the card names them"},
     )
     max_epochs: float = field(
         default=4.0, metadata={"help": "stop before the first step if a source would be repeated more often"}
@@ -107,6 +112,9 @@ class PretrainKeys(StageArguments):
             self.refuse("fim_layouts", wrong, "{psm: 0.5, spm: 0.5} is usual.")
         if self.mixture_block_rows is not None and self.mixture_block_rows < 1:
             self.refuse("mixture_block_rows", "a block has at least one row", "null takes the rows of a step.")
+        for name in self.source_datasets:
+            if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+                self.refuse("source_datasets", f"{name} is no org/name of the Hub", "Leave out what is not there.")
         if self.max_epochs <= 0:
             self.refuse("max_epochs", "it must be above 0", "1 forbids any repetition.")
         self.derive_accumulation("global_batch_tokens", self.global_batch_tokens // self.sequence_length)

@@ -88,7 +88,7 @@ def test_a_command_names_no_folder_of_the_machine() -> None:
 def runs(small_world, command_line: Callable, tmp_path_factory) -> dict[str, Path]:
     """A stage 1, the same again with another seed, and a fine-tuning that goes on with the first."""
     root = tmp_path_factory.mktemp("cards")
-    run_recipe(PretrainStage, command_line("stage1", root / "first", train_tokens=1536))
+    run_recipe(PretrainStage, command_line("stage1", root / "first", train_tokens=1536, source_datasets="acme/code"))
     run_recipe(PretrainStage, command_line("stage1", root / "again", train_tokens=1536))
     run_recipe(PretrainStage, command_line("stage1", root / "other", train_tokens=1536, data_seed=7))
     fields = {"init_from": root / "first", "max_samples": 8, "num_train_epochs": 1}
@@ -107,7 +107,8 @@ def test_the_head_of_a_card_is_what_the_hub_takes(runs: dict[str, Path]) -> None
         head = front_matter(runs[name])
         ModelCardData(**head)
         assert "base_model" not in head  # it began with a folder: a path is refused by the Hub
-        assert "datasets" not in head
+        assert head["datasets"] == ["acme/code"], "and what goes on with it has them too"
+    assert "datasets" not in front_matter(runs["again"])
 
 
 @pytest.mark.parametrize("name", ["first", "sft"])

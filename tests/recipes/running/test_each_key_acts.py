@@ -175,6 +175,7 @@ ELSEWHERE = {
     "precompute_ref_log_probs": "stages/test_losses.py",
     "plateau_factor": "running/test_schedules.py",
     "recorded_drops": "running/test_plateau.py",
+    "source_datasets": "reporting/test_cards.py",
     "corpus_tokens": "configs/test_shipped_recipes.py",
     "packed_dir": "data/test_chat_rows.py",
     "packing_workers": "data/test_chat_rows.py",

@@ -70,6 +70,10 @@ BUILDERS = {
         "datasets_builders.synthesis.evolution.builder:EvolutionBuilder",
         "problems by domain, composed of fragments of code and made harder, with answers (section 3.2.3)",
     ),
+    "rl_tasks": (
+        "datasets_builders.synthesis.verification.builder:TasksBuilder",
+        "prompts with verifiers that run the answer, for reinforcement learning (section 2.4)",
+    ),
     "sft": (
         "datasets_builders.released.sft:SFTBuilder",
         "chat examples with a held-out split (section 3.2.3)",

@@ -30,6 +30,10 @@ BUILDERS = {
         "datasets_builders.code_related.code_comment_pairs.builder:CodeCommentPairsBuilder",
         "functions, methods and classes with the comment that belongs to them (section 2.3.2)",
     ),
+    "pair_judgements": (
+        "datasets_builders.code_related.code_comment_pairs.judgement:PairJudgementsBuilder",
+        "a teacher's reasoning and verdict on code-comment pairs (section 2.3.2)",
+    ),
     "notebooks": (
         "datasets_builders.code_related.notebooks.builder:NotebooksBuilder",
         "Jupyter notebooks as scripts, or as text, code and output in turn (section 2.3.3)",

@@ -38,6 +38,8 @@ COLUMNS = {
     "comment_start": "first byte of the comment in the file",
     "comment_end": "byte behind its last",
     "num_code_lines": "lines of the code",
+    "unknown_claims": "parameters that the comment documents and the code does not mention",
+    "num_unknown_claims": "how many",
     "consistent": "whether a model found that the comment says what the code does; null without one",
     "license": "licence of the file, else of its repository (SPDX name)",
     "license_type": "permissive, non_permissive or no_license",
@@ -55,7 +57,7 @@ COLUMNS = {
 }
 _NUMBERS = (
     *("start_line", "end_line", "comment_start", "comment_end", "num_code_lines", "stars", "forks", "num_bytes"),
-    *("num_placeholders", "cluster_size"),
+    *("num_unknown_claims", "num_placeholders", "cluster_size"),
 )
 
 
@@ -71,7 +73,7 @@ class CodeCommentPairsConfig(
 ):
     """Fields of `code_comment_pairs`."""
 
-    limited_columns: ClassVar[tuple[str, ...]] = ("num_bytes", "num_code_lines", "stars", "forks")
+    limited_columns: ClassVar[tuple[str, ...]] = ("num_bytes", "num_code_lines", "num_unknown_claims", "stars", "forks")
 
 
 class CodeCommentPairsBuilder(Builder[CodeCommentPairsConfig]):
@@ -140,7 +142,7 @@ class CodeCommentPairsBuilder(Builder[CodeCommentPairsConfig]):
 
         types = dict.fromkeys(_NUMBERS, "int64") | {"quality": "float64", "is_fork": "bool", "consistent": "bool"}
         columns: dict[str, Any] = {name: Value(types.get(name, "string")) for name in COLUMNS}
-        columns["parents"] = List(Value("string"))
+        columns |= dict.fromkeys(("parents", "unknown_claims"), List(Value("string")))
         return Features(columns | dict.fromkeys(self.config.score_columns, Value("float64")))
 
     def card(self) -> CardParts:

@@ -8,6 +8,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.steps import Arity, Outcome, Removed, Step
+from datasets_builders.code_related.code_comment_pairs.claims import unknown_claims
 from datasets_builders.code_related.code_comment_pairs.definitions import DEFINITIONS
 from datasets_builders.code_related.code_comment_pairs.rules import first_broken_pair_rule
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
@@ -94,5 +95,7 @@ class FillPairs(Step):
             "code": code,
             "num_bytes": len(doc.text.encode("utf-8", "replace")),
             "num_code_lines": len(code.splitlines()),
+            "unknown_claims": (unknown := unknown_claims(code, comment, doc.metadata["language"])),
+            "num_unknown_claims": len(unknown),
         }
         yield doc

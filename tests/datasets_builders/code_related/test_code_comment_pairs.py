@@ -7,6 +7,7 @@ import pytest
 from datasets import load_dataset
 
 from datasets_builders.code_related.code_comment_pairs.builder import CodeCommentPairsBuilder, CodeCommentPairsConfig
+from datasets_builders.code_related.code_comment_pairs.claims import unknown_claims
 from datasets_builders.code_related.code_comment_pairs.comment_text import comment_text
 from datasets_builders.code_related.code_comment_pairs.definitions import DEFINITIONS
 from datasets_builders.code_related.code_comment_pairs.extraction import pairs
@@ -196,6 +197,33 @@ def test_code_has_no_docstring_and_no_indentation_of_its_place() -> None:
 )
 def test_signs_of_comments_go_and_what_they_say_stays(raw: str, text: str) -> None:
     assert comment_text(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "comment", "unknown"),
+    [
+        ("Java", "@param a it\n@param b gone\n@throws IOException never", ["b"]),
+        ("JavaScript", "@param {Array<string>} [a=1] it\n@param {*} target gone", ["target"]),
+        ("PHP", "@param string|null $a it\n@param array<int, X>|false $gone", ["gone"]),
+        ("C++", "\\param[in] a it\n\\param [out] b gone\n@tparam T the type", ["b"]),
+        ("Lua", "@tparam string a it\n@tparam[opt] int gone", ["gone"]),
+        ("C#", '<param name="a">it</param><param name="gone">x</param>', ["gone"]),
+        ("Python", ":param int a: it\n:param b: gone\n:raises ValueError: never", ["b"]),
+        (
+            "Python",
+            "Say.\n\nArgs:\n    a (int): it\n        more: of it\n    *b: gone\n\nRaises:\n    Error: no",
+            ["b"],
+        ),
+        (
+            "Python",
+            "Say.\n\nParameters\n----------\na : int\n    It.\nb : str, optional\n    Gone.\n\nReturns\n-------\nc : int",
+            ["b"],
+        ),
+        ("Python", "Say it: a and b. Parameters of the model are not here.", []),
+    ],
+)
+def test_parameters_that_the_code_does_not_have_are_told(language: str, comment: str, unknown: list[str]) -> None:
+    assert unknown_claims("def f(a): return T(a)", comment, language) == unknown
 
 
 GOOD = (

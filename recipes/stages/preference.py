@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from recipes.running.trainer import LingTrainerMixin
 
 Pair = dict[str, list[int]]
+REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
 
 
 def _as_table(rows: Dataset[Pair], folder: Path) -> TableDataset:
@@ -74,7 +76,13 @@ def make_dpo_trainer(
     """
     import copy
 
+    import numpy as np
+    import torch
+    from accelerate.utils import broadcast_object_list
     from datasets import Dataset as TableDataset
+    from datasets import concatenate_datasets
+    from torch.utils.data import DataLoader
+    from tqdm import tqdm
     from trl import DPOTrainer
     from trl.trainer import dpo_trainer
 
@@ -119,6 +127,36 @@ def make_dpo_trainer(
             accuracy, margin = (count * metrics[name][-1] for name in ("rewards/accuracies", "rewards/margins"))
             metrics.clear()
             return {"loss": loss * count, "accuracy": accuracy, "margin": margin, "count": count}
+
+        def _precompute_ref_logps(self, dataset: TableDataset, name: str, batch_size: int) -> TableDataset:
+            """Add the reference's log-probabilities of the answers; a run that goes on reads those that were kept.
+
+            Every process gets all of them, so that none waits in a barrier while another writes a table of TRL's.
+            """
+            known = sha256(f"{dataset._fingerprint}|{self._precompute_model_hash}".encode()).hexdigest()[:24]
+            path = Path(settings.packed_dir) / "tables" / f"reference_{known}.npz"
+            # As the first process sees it: the others could look while it is being written.
+            found: list[Any] = [(str(path), path.is_file())]
+            broadcast_object_list(found, from_process=0)
+            path, is_kept = Path(found[0][0]), found[0][1]
+            if is_kept:
+                with np.load(path) as kept:
+                    columns = {key: kept[key] for key in REFERENCE_COLUMNS}
+            else:
+                columns = self._reference_columns(dataset, batch_size)
+                if self.is_world_process_zero():
+                    temporary = path.with_suffix(".tmp.npz")
+                    np.savez(temporary, **columns)
+                    temporary.replace(path)
+            return concatenate_datasets([dataset, TableDataset.from_dict(columns)], axis=1)
+
+        def _reference_columns(self, dataset: TableDataset, batch_size: int) -> dict[str, Any]:
+            loader = DataLoader(cast(Any, dataset), batch_size=batch_size, collate_fn=self.data_collator)
+            model, parts = self.ref_model or self.model, []
+            for batch in tqdm(self.accelerator.prepare(loader), desc="reference", disable=self.args.disable_tqdm):
+                parts.append(self.accelerator.gather_for_metrics(self.compute_ref_log_probs(model, batch)))
+            sides = (torch.cat([part[side].cpu() for part in parts]).numpy() for side in range(2))
+            return dict(zip(REFERENCE_COLUMNS, sides, strict=True))
 
         def _extra_record(self) -> dict[str, Any]:
             wanted = ("rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies")

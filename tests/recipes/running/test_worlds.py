@@ -104,3 +104,15 @@ def test_a_signal_to_one_process_stops_all_of_them_at_one_step(command_line: Cal
     (checkpoint,) = find_checkpoints(run)
     assert checkpoint.name == "checkpoint-3"  # seen before the next update
     assert not (run / "model.safetensors").exists()
+
+
+def test_two_processes_have_the_reference_s_figures_of_one(command_line: Callable, small_world, tmp_path: Path) -> None:
+    def arguments(name: str) -> list[str]:
+        fields = {"max_samples": 12, "num_train_epochs": 1, "logging_steps": 1, "init_from": small_world.model}
+        fields |= {"precompute_ref_log_probs": True, "packed_dir": tmp_path / f"packed-{name}", "beta": 0.5}
+        return command_line("dpo", tmp_path / name, **{**fields, "warmup_steps": 0})
+
+    run_recipe(STAGES["dpo"], arguments("one"))
+    launch_jobs(WORLDS_WORKER, [("dpo", arguments("two"))], tmp_path)
+    losses = [[line["loss"] for line in figures(tmp_path / name)] for name in ("one", "two")]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -194,6 +195,27 @@ def test_the_dpo_loss_uses_norm_head_on_both_sides_and_adds_the_router_losses(
     loss.backward()
     assert all(parameter.grad is None for parameter in reference.parameters())
     assert model.lm_head.weight.grad.abs().sum() > 0
+
+
+def test_what_the_reference_says_is_kept_for_a_run_that_goes_on(
+    pairs: list, tokenizer: Any, model: Any, command_line: Callable, tmp_path: Path
+) -> None:
+    flags = command_line("dpo", tmp_path / "run", precompute_ref_log_probs=True, packed_dir=tmp_path / "packed")
+    arguments = parse_recipe(DPOArguments, flags)
+    first = make_dpo_trainer(copy.deepcopy(model), arguments, pairs, tokenizer, **OURS).train_dataset
+    (kept,) = (tmp_path / "packed" / "tables").glob("reference_*.npz")
+    columns = dict(np.load(kept))
+    for number, pair in enumerate(pairs):
+        for side in ("chosen", "rejected"):
+            expected = sequence_log_probability(model, pair, side)
+            assert first[number][f"ref_{side}_logps"] == pytest.approx(expected, abs=1e-3)
+    np.savez(kept, **{name: values + 1 for name, values in columns.items()})
+    again = make_dpo_trainer(copy.deepcopy(model), arguments, pairs, tokenizer, **OURS).train_dataset
+    assert again[0]["ref_chosen_logps"] == pytest.approx(first[0]["ref_chosen_logps"] + 1), "read, not computed"
+    with torch.no_grad():
+        model.lm_head.weight.add_(0.1)
+    make_dpo_trainer(model, arguments, pairs, tokenizer, **OURS)
+    assert len(list((tmp_path / "packed" / "tables").glob("reference_*.npz"))) == 2, "of another reference"
 
 
 def test_an_untrained_policy_has_the_dpo_loss_of_a_coin(

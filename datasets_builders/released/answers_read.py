@@ -35,13 +35,14 @@ class ReadAnswers(Step):
 
     Args:
         sources: by the number that a row's document has.
+        finds_prose (`bool`): whether what is no code is kept apart, for the step that judges it and drops it.
     """
 
     name = "read_answers"
 
-    def __init__(self, sources: Sequence[RowSource]) -> None:
+    def __init__(self, sources: Sequence[RowSource], finds_prose: bool) -> None:
         super().__init__()
-        self.sources = list(sources)
+        self.sources, self.finds_prose = list(sources), finds_prose
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Give a question with its answers, or the reason why the row is none."""
@@ -66,8 +67,9 @@ class ReadAnswers(Step):
             "license": _text(row, "license") or source.license_of_dataset,
             "parents": parents,
             "split": DEFAULT_SPLIT,
-            PROSE: prose_of(text),
         }
+        if self.finds_prose:
+            doc.metadata[PROSE] = prose_of(text)
         return [doc]
 
 

@@ -88,16 +88,22 @@ class ReadConversations(Step):
         empty: columns of questions, with what they hold in rows that are none.
         validation_fraction (`float`): part of the rows that is held out.
         seed (`int`): chooses which.
+        finds_prose (`bool`): whether what is no code is kept apart, for the step that judges it and drops it.
     """
 
     name = "read_conversations"
 
     def __init__(
-        self, sources: Sequence[RowSource], empty: Mapping[str, Any], validation_fraction: float, seed: int
+        self,
+        sources: Sequence[RowSource],
+        empty: Mapping[str, Any],
+        validation_fraction: float,
+        seed: int,
+        finds_prose: bool,
     ) -> None:
         super().__init__()
         self.sources, self.empty = list(sources), dict(empty)
-        self.validation_fraction, self.seed = validation_fraction, seed
+        self.validation_fraction, self.seed, self.finds_prose = validation_fraction, seed, finds_prose
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Give a conversation, or the reason why the row is none."""
@@ -125,9 +131,10 @@ class ReadConversations(Step):
             "category": source.category,
             "license": row["license"] if isinstance(row.get("license"), str) else source.license_of_dataset,
             "parents": parents,
-            PROSE: prose_of(text),
             "split": self._split(doc.id),
         }
+        if self.finds_prose:
+            doc.metadata[PROSE] = prose_of(text)
         if any(not message["content"] for message in messages):
             return [Removed(doc, "an empty message")]
         return [doc]

@@ -215,7 +215,7 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
                 "pairs",
                 [
                     ReadDatasets(self.input_paths, self.sources, RANKED_ANSWERS),
-                    ReadAnswers(self.sources).only_for(RANKED_ANSWERS),
+                    ReadAnswers(self.sources, config.judges_toxicity).only_for(RANKED_ANSWERS),
                     ShareOfQuestions("dpo", config.preference_fraction, config.seed),
                     *curation.toxicity(),
                     *curation.decontamination(),

@@ -182,14 +182,15 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
         config = self.config
         curation = self.curation.of(CONVERSATION)
         empty = {name: empty_value(kind) for name, kind in question_features().items()}
+        held_out, finds_prose = config.source_validation_fraction, config.judges_toxicity
+        reads = ReadConversations(self.sources, empty, held_out, config.seed, finds_prose)
+        empty |= dict.fromkeys(config.score_columns)  # questions are not scored
         return [
             Stage(
                 "read",
                 [
                     ReadDatasets(self.input_paths, self.sources, CONVERSATION, _Complete(config.input, empty)),
-                    ReadConversations(self.sources, empty, config.source_validation_fraction, config.seed).only_for(
-                        CONVERSATION
-                    ),
+                    reads.only_for(CONVERSATION),
                     SelectRows(config.kinds, config.max_chars),
                     ShareOfQuestions("sft", config.preference_fraction, config.seed),
                     *curation.toxicity(),

@@ -53,6 +53,8 @@ def run(folder: Path, num_rows: int, workers: int, tasks: int) -> None:
         workers=workers,
     )
     builder = SFTBuilder(config)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_before = before.ru_utime + before.ru_stime  # rows were made with it
     started = last = time.monotonic()
 
     def report(line: str) -> None:
@@ -68,9 +70,12 @@ def run(folder: Path, num_rows: int, workers: int, tasks: int) -> None:
         name: sum(result.ledger.step(name).reasons.values())
         for name in ("exact_dedup", "near_dedup", "decontamination")
     }
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu_seconds = sum(usage.ru_utime + usage.ru_stime for usage in used) - cpu_before
     own, worker = (resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(f"gone: {reasons}; rows kept: {result.num_rows}")
     print(f"{num_rows / seconds:,.0f} rows/s, {num_bytes / 1e6 / seconds:.2f} MB/s, {seconds:.0f} s, {workers} workers")
+    print(f"{num_rows / cpu_seconds:,.0f} rows per second of processor time, {cpu_seconds:.0f} s")
     print(
         f"memory: {own / GIB:.2f} GiB the driver, {worker / GIB:.2f} GiB the largest worker, at most "
         f"{(own + workers * worker) / GIB:.2f} GiB in all"

@@ -340,13 +340,43 @@ def test_three_sources_become_one_dataset_in_the_released_schema(sources: Path, 
 
 
 @pytest.mark.slow
-def test_rows_of_one_meaning_are_merged_by_an_encoder_of_ones_own(sources: Path, tmp_path: Path) -> None:
+def test_rows_of_one_meaning_are_merged_by_an_encoder_of_ones_own(questions, sources: Path, tmp_path: Path) -> None:
     save_bert(tmp_path / "bert", ["a"], ["Write number in Go who was sets x to", "0123456789 * ?"])
-    config = config_of(sources, tmp_path / "sft", semantic_encoder=str(tmp_path / "bert"), semantic_threshold=0.999)
+    bert = str(tmp_path / "bert")
+    config = config_of(
+        sources,
+        tmp_path / "sft",
+        input=str(questions.folder),
+        semantic_encoder=bert,
+        semantic_threshold=0.999,
+        scorers=[{"kind": "classifier", "model": bert, "max_tokens": 32}],
+        ratio={},
+    )
     result = SFTBuilder(config).run()
     assert result.ledger.step("semantic_dedup").reasons["same_meaning"] > 0
+    for row in read_rows(tmp_path / "sft"):
+        assert (row["score_classifier"] is not None) == (row["kind"] == "conversation")
     with pytest.raises(ConfigError, match="semantic_encoder"):
         SFTBuilder(config_of(sources, tmp_path / "none", semantic_encoder=str(tmp_path / "nothing"))).run()
+
+
+def test_toxic_words_count_in_prose_and_not_in_code(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("kill\n", encoding="utf-8")
+    texts = ("I will kill you.", "```python\nos.kill(1, 9)\n```\nThis ends it.", "All is well.")
+    rows = [{"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": text}]}
+            for n, text in enumerate(texts)]  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    config = SFTConfig(
+        output_dir=str(tmp_path / "sft"),
+        sources=[{"dataset": str(tmp_path / "rows.jsonl")}],
+        toxicity_words=[str(tmp_path / "words.txt")],
+        toxicity_limits={"hits": 1, "fraction": 0},
+        decontaminate=[],
+        num_tasks=1,
+    )
+    result = SFTBuilder(config).run()
+    assert result.ledger.step("toxicity").reasons == {"toxic_words": 1}
+    assert {row["messages"][1]["content"] for row in read_rows(tmp_path / "sft")} == set(texts[1:])
 
 
 def test_questions_and_sources_go_together_and_questions_stay_what_they_are(questions, sources, tmp_path: Path) -> None:

@@ -5,16 +5,18 @@ python tests/benchmarks/bench_released.py --rows 200000      # where the machine
 
 The rows are questions and answers of some hundred words each, drawn from a vocabulary by a seed. One in twenty is an
 exact copy of one before it, one in twenty a copy with a few words changed, one in a hundred holds a protected text.
-What must go is counted beside what went. Memory is the largest resident size: of the process that drives the build, and
-of the largest of its workers; their sum, with as many workers as there are, is what the machine needs.
+What must go is counted beside what went. Memory is resident and looked at every half second: of all processes of a
+build together, and of the largest of them. Processor time, which other load of the machine changes little, is theirs
+too.
 """
 
 import argparse
 import json
+import os
 import random
-import resource
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from datasets_builders.released.sft import SFTBuilder, SFTConfig
 NUM_WORDS, WORDS_OF_A_ROW, FILES = 40_000, range(60, 160), 8
 EXACT, NEAR, PROTECTED = 20, 20, 100
 GIB = 1 << 30
+LOOK_SECONDS = 0.5
 
 
 def main() -> None:
@@ -53,8 +56,6 @@ def run(folder: Path, num_rows: int, workers: int, tasks: int) -> None:
         workers=workers,
     )
     builder = SFTBuilder(config)
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    cpu_before = before.ru_utime + before.ru_stime  # rows were made with it
     started = last = time.monotonic()
 
     def report(line: str) -> None:
@@ -64,22 +65,64 @@ def run(folder: Path, num_rows: int, workers: int, tasks: int) -> None:
         last = now
 
     builder.report = report
-    result = builder.run()
+    with Watch() as watch:
+        result = builder.run()
     seconds = time.monotonic() - started
     reasons = {
         name: sum(result.ledger.step(name).reasons.values())
         for name in ("exact_dedup", "near_dedup", "decontamination")
     }
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu_seconds = sum(usage.ru_utime + usage.ru_stime for usage in used) - cpu_before
-    own, worker = (resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(f"gone: {reasons}; rows kept: {result.num_rows}")
     print(f"{num_rows / seconds:,.0f} rows/s, {num_bytes / 1e6 / seconds:.2f} MB/s, {seconds:.0f} s, {workers} workers")
+    cpu_seconds = watch.cpu_seconds
     print(f"{num_rows / cpu_seconds:,.0f} rows per second of processor time, {cpu_seconds:.0f} s")
-    print(
-        f"memory: {own / GIB:.2f} GiB the driver, {worker / GIB:.2f} GiB the largest worker, at most "
-        f"{(own + workers * worker) / GIB:.2f} GiB in all"
-    )
+    print(f"memory: {watch.total_bytes / GIB:.2f} GiB in all, {watch.largest_bytes / GIB:.2f} GiB the largest process")
+
+
+class Watch:
+    """Looks at this process and all that descend from it, as /proc tells them, while it is open."""
+
+    def __init__(self) -> None:
+        self.total_bytes = self.largest_bytes = 0
+        self._seconds: dict[int, float] = {}
+        self._before = sum(self._look().values())
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of all processes seen."""
+        return sum(self._seconds.values()) - self._before
+
+    def _watch(self) -> None:
+        while not self._end.wait(LOOK_SECONDS):
+            self._seconds |= self._look()
+
+    def _look(self) -> dict[int, float]:
+        parents, sizes, seconds = {}, {}, {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except OSError:  # it has ended
+                continue
+            number = int(path.parent.name)
+            parents[number] = int(fields[1])
+            seconds[number] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            sizes[number] = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+        ours = {os.getpid()}
+        while more := {number for number, parent in parents.items() if parent in ours} - ours:
+            ours |= more
+        self.total_bytes = max(self.total_bytes, sum(sizes.get(number, 0) for number in ours))
+        self.largest_bytes = max(self.largest_bytes, *(sizes.get(number, 0) for number in ours))
+        return {number: seconds[number] for number in ours if number in seconds}
 
 
 def write_rows(folder: Path, num_rows: int) -> tuple[int, dict[str, int]]:

@@ -135,6 +135,7 @@ class EvolveKnowledge(_OfSeed):
 
     name = "evolve_knowledge"
     arity: Arity = "1:n"
+    expected_prompt_tokens = 450
     expected_answer_tokens = 900
     template = prompt("evolve_knowledge")
 
@@ -182,6 +183,7 @@ class WriteProblems(_OfSeed):
 
     name = "write_problems"
     arity: Arity = "1:n"
+    expected_prompt_tokens = 450
     expected_answer_tokens = 1500
     template = prompt("write_problems")
     base_clause = prompt("base_clause")
@@ -236,6 +238,7 @@ class StateProblems(_OfSeed):
     """
 
     name = "state_problems"
+    expected_prompt_tokens = 250
     expected_answer_tokens = 150
     template = prompt("state_problem")
 

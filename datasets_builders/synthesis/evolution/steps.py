@@ -206,6 +206,7 @@ class EvolveProblems(Ask):
     name = "evolve"
     arity: Arity = "1:n"
     expected_outputs = 2.0
+    expected_prompt_tokens = 300
     expected_answer_tokens = 250
 
     def __init__(self, asking: Asking, generation: int, seed: int) -> None:

@@ -21,6 +21,7 @@ class AnswerInstructions(Ask):
     """
 
     name = "answer"
+    expected_prompt_tokens = 150
     expected_answer_tokens = 800
 
     def teacher_key(self, doc: Document) -> str:

@@ -23,7 +23,7 @@ from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.steps import Arity, Merged, Outcome, Step
 
 NUM_FEATURES = 1 << 20
-BLOCK_ROWS = 512
+MAX_BLOCK_ROWS, MAX_BLOCK_VALUES = 512, 20_000_000  # of the products of some texts with all: some 240 MB
 MAX_DOCUMENT_FRACTION = 0.2  # a feature of more texts than this, where there are many, tells nothing apart
 MIN_TEXTS_OF_FREQUENT = 200
 _TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
@@ -79,8 +79,9 @@ def nearest(texts: Sequence[str], threshold: float) -> tuple[NDArray[np.float64]
         return distances, pairs
     vectors = _vectors(texts)
     transposed = vectors.T.tocsc()
-    for start in range(0, len(texts), BLOCK_ROWS):
-        similar = (vectors[start : start + BLOCK_ROWS] @ transposed).tocoo()
+    block_rows = max(1, min(MAX_BLOCK_ROWS, MAX_BLOCK_VALUES // len(texts)))
+    for start in range(0, len(texts), block_rows):
+        similar = (vectors[start : start + block_rows] @ transposed).tocoo()
         rows, others = similar.row + start, similar.col
         apart = rows != others
         rows, others, similarity = rows[apart], others[apart], similar.data[apart]
@@ -94,10 +95,10 @@ class NeighborFilter(Step):
     """Merge an instruction into an earlier one that is nearer than a distance; note the distance to the nearest.
 
     Instructions of one group are compared, in the order of their ids: give its stage a key by which a group meets in
-    one rank. A group is held in memory.
+    one rank. A group is held in memory, and the time grows with its square.
 
     Args:
-        min_distance (`float`): least cosine distance; 0 merges none.
+        min_distance (`float`): least cosine distance; 0 compares none, and the distance stays unknown.
         group_columns: of the metadata; instructions that differ in them are not compared.
 
     Source: Magpie's minimum neighbor distance; vectors and order are ours.
@@ -128,6 +129,9 @@ class NeighborFilter(Step):
         """Give the documents of each group."""
         for _, members in groupby(self._documents, itemgetter(0)):
             docs = [document_of(values) for _, _, values in members]
+            if not self.min_distance:
+                yield from docs
+                continue
             distances, pairs = nearest([doc.text for doc in docs], self.min_distance)
             earlier: dict[int, list[int]] = {}
             for later, other in pairs:

@@ -45,6 +45,7 @@ class RateInstructions(Ask):
     """
 
     name = "rate_instructions"
+    expected_prompt_tokens = 400
     expected_answer_tokens = 30
     template = Template(RATING_PROMPT.read_text(encoding="utf-8").strip())
 

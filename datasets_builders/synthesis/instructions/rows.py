@@ -39,7 +39,8 @@ COLUMNS = {
     "difficulty": "very easy to very hard, as a teacher tagged the instruction; empty where none did",
     "quality": "very poor to excellent, as a teacher tagged the instruction; empty where none did",
     "category": "kind of request, as a teacher tagged the instruction; empty where none did",
-    "min_neighbor_distance": "cosine distance of the TF-IDF vectors of this instruction and the nearest other one",
+    "min_neighbor_distance": "cosine distance of the TF-IDF vectors of this instruction and the nearest other one of "
+    "its group; null where none were compared",
     "evolution": "method of Evol-Instruct by which the instruction was last made harder; empty for none",
 }
 _LISTS = ("tags", "languages", "knowledge_path", "parents")

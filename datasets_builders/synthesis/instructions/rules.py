@@ -17,10 +17,10 @@ LOOP_LENGTHS = range(1, 61)
 MIN_LOOPS = 12
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "＇": "'"})
 _WILDCARD = re.compile(r"\\\*")
-# A request for the impossible is one only where the answer says nothing else: code behind it is an answer.
 _ENDS_OPEN = (":", "：", ",", "，", "、", "(", "（", "[", "{", "+", "=", "->")
 _OPEN_THOUGHT = re.compile(r"<think>(?!.*</think>)", re.DOTALL)
-_UNFINISHED_WORD = re.compile(r"\b(?:the|a|an|of|to|and|or|with|for|in|that|which|is|are|by|from|if|as)\s*$", re.I)
+# Words that end no sentence, without those that are names of variables or words of programming languages.
+_UNFINISHED_WORD = re.compile(r"\b(?:the|an|of|to|that|which|whose|should|must|will|between)\s*$", re.I)
 
 
 @cache
@@ -70,7 +70,7 @@ def incomplete(text: str, *, is_instruction: bool) -> str:
         return ""
     if last.endswith(_ENDS_OPEN if is_instruction else (":", "：", ",", "，", "、")):
         return "ends_open"
-    if last.count("`") % 2:
+    if is_instruction and last.count("`") % 2:
         return "open_inline_code"
     if is_instruction and _UNFINISHED_WORD.search(prose):
         return "ends_in_a_sentence"

@@ -33,7 +33,7 @@ class InstructionFields(BuilderConfig):
         default=0.1,
         metadata={
             "help": "cosine distance of TF-IDF vectors below which an instruction is merged into an earlier one; "
-            "0 merges none"
+            "0 compares none, for groups of many hundred thousands"
         },
     )
     min_quality: str = field(

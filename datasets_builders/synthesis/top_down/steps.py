@@ -129,6 +129,7 @@ class WriteSections(_OfBook):
     name = "write_sections"
     arity: Arity = "1:n"
     expected_outputs = 16
+    expected_prompt_tokens = 300
     expected_answer_tokens = 350
     template = prompt("write_sections")
     form = sections_form(1, 2 * NUM_SECTIONS[1])
@@ -176,12 +177,14 @@ class WriteKnowledge(_OfBook):
     """
 
     name = "write_knowledge"
+    expected_prompt_tokens = 220
     expected_answer_tokens = 300
     template = prompt("write_knowledge")
 
     def __init__(self, asking: Asking, max_points: int) -> None:
         super().__init__(asking)
         self.max_points = max_points
+        self.expected_outputs = max_points  # paths
         self.form = knowledge_form(max_points)
 
     def request(self, doc: Document) -> Request:
@@ -351,6 +354,7 @@ class WriteProblems(Ask):
 
     name = "write_problems"
     arity: Arity = "1:n"
+    expected_prompt_tokens = 350
     expected_answer_tokens = 500
     template = prompt("write_problems")
     clauses: Mapping[bool, Template] = {True: prompt("extra_topics"), False: prompt("no_extra_topics")}

@@ -81,6 +81,7 @@ def test_rows_are_statements_that_name_their_seed(built, seeds: Path) -> None:
     for row in dataset:
         assert known[row["seed"]] == row["seed_path"]
         assert (row["license"], row["repository"], row["kind"]) == ("PSF-2.0", "cpython", "bottom_up")
+        assert row["min_neighbor_distance"] is None  # 0 compares none
         assert row["topic"].startswith("variation ") and row["languages"] == ["Python"]
         assert "?" not in row["messages"][0]["content"] and row["messages"][1]["content"] == ANSWER
 

@@ -47,40 +47,51 @@ def fence_language(info: str) -> str | None:
     return _MORE_NAMES.get(word) or language_named(word)
 
 
-def split_fences(text: str) -> tuple[str, list[CodeBlock]]:
-    """Return (prose, blocks): the text without its fenced blocks, and the blocks.
+def fenced_spans(text: str) -> list[tuple[int, int, bool]]:
+    """Return (start, end, closed) of each fenced block, its fences included.
 
-    A fence is closed by one of the same sign that is at least as long and has nothing behind it, as CommonMark has it:
-    a block that shows Markdown with fences of its own stays whole.
+    A fence is closed by one of the same sign that is at least as long and has nothing behind it, as CommonMark has it,
+    but for fences inside: one that names a language opens a block within the block. Models write code with Markdown in
+    its strings so, which a renderer would break.
     """
+    spans: list[tuple[int, int, bool]] = []
+    opened: re.Match[str] | None = None
+    start = depth = at = 0
+    for line in text.splitlines(keepends=True):
+        found = _FENCE.match(line.rstrip("\r\n"))
+        if found and opened is None:
+            opened, start, depth = found, at, 1
+        elif found and opened and found["fence"][0] == opened["fence"][0]:
+            if found["info"].strip():
+                depth += len(found["fence"]) == len(opened["fence"])
+            elif len(found["fence"]) >= len(opened["fence"]):
+                depth -= 1
+        at += len(line)
+        if opened and depth == 0:
+            spans.append((start, at, True))
+            opened = None
+    if opened:
+        spans.append((start, len(text), False))
+    return spans
+
+
+def split_fences(text: str) -> tuple[str, list[CodeBlock]]:
+    """Return (prose, blocks): the text without its fenced blocks, and the blocks; see `fenced_spans`."""
     prose: list[str] = []
     blocks: list[CodeBlock] = []
-    lines: list[str] = []
-    opened: re.Match[str] | None = None
-    for line in text.splitlines():
-        found = _FENCE.match(line)
-        if opened is None:
-            if found:
-                opened, lines = found, []
-            else:
-                prose.append(line)
-        elif (
-            found
-            and not found["info"].strip()
-            and found["fence"][0] == opened["fence"][0]
-            and len(found["fence"]) >= len(opened["fence"])
-        ):
-            blocks.append(_block(opened, lines, closed=True))
-            opened = None
-        else:
-            lines.append(line)
-    if opened is not None:
-        blocks.append(_block(opened, lines, closed=False))
-    return "\n".join(prose), blocks
+    at = 0
+    for start, end, closed in fenced_spans(text):
+        prose.append(text[at:start])
+        first, *lines = text[start:end].splitlines()
+        blocks.append(_block(first, lines[:-1] if closed else lines, closed=closed))
+        at = end
+    prose.append(text[at:])
+    return "".join(prose), blocks
 
 
-def _block(opened: re.Match[str], lines: list[str], *, closed: bool) -> CodeBlock:
-    indent = opened["indent"]
-    bare = [line.removeprefix(indent) for line in lines]
+def _block(first: str, lines: list[str], *, closed: bool) -> CodeBlock:
+    opened = _FENCE.match(first)
+    assert opened is not None
+    bare = [line.removeprefix(opened["indent"]) for line in lines]
     word = opened["info"].strip().split(" ")[0].split(",")[0].strip("{}.").lower()
     return CodeBlock(word, "\n".join(bare), closed)

@@ -15,6 +15,8 @@ MAX_REPEATED_FRACTION = 0.5
 MIN_REPEATED_LINES = 10
 LOOP_LENGTHS = range(1, 61)
 MIN_LOOPS = 12
+# A sign that a model cannot stop, wherever; rules, tables and numbers repeat theirs by right.
+_RUN = re.compile(r"([^\s\d\-=*#_.~|+/\\<>^])\1{79,}")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "＇": "'"})
 _WILDCARD = re.compile(r"\\\*")
 _ENDS_OPEN = (":", "：", ",", "，", "、", "(", "（", "[", "{", "+", "=", "->")
@@ -84,6 +86,8 @@ def repeats(text: str) -> str:
         line, count = Counter(lines).most_common(1)[0]
         if count > MAX_REPEATED_FRACTION * len(lines):
             return f"{count} of {len(lines)} lines are {line[:40]!r}"
+    if run := _RUN.search(text):
+        return f"{len(run[0])} times {run[1]!r}"
     tail = text.rstrip()[-4000:]
     for length in LOOP_LENGTHS:
         unit = tail[-length:]

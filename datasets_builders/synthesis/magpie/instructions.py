@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from datasets_builders.asking import MalformedAnswerError
-from datasets_builders.synthesis.instructions.code_blocks import split_fences
+from datasets_builders.synthesis.instructions.code_blocks import fenced_spans, split_fences
 
 MIN_CHARACTERS = 12
 # Marks between turns, whatever the template: models print those of others, and a server that leaves out special tokens
@@ -52,7 +52,7 @@ def parse_instruction(text: str, stops: Sequence[str] = ()) -> str:
     ends = [found.find(stop) for stop in stops if stop.strip()]
     ends += [match.start() for pattern in (_TURN_MARKS, _ROLE_LINE, _GLUED_ROLE, _ANSWER_TURN)
              for match in pattern.finditer(found)]  # fmt: skip
-    fenced = _fenced_spans(found)
+    fenced = [(start, end) for start, end, closed in fenced_spans(found) if closed]  # an open fence protects nothing
     outside = [end for end in ends if end >= 0 and not any(start < end < stop for start, stop in fenced)]
     found = found[: min(outside, default=len(found))].strip()
     found = _unquoted(_ROLE_PREFIX.sub("", found, count=1)).strip()
@@ -76,23 +76,6 @@ def _without_heads(text: str) -> str:
         if head := re.match(r"(?:user|HUMAN|User)\s*(?:<\|end_header_id\|>|</role>|\n)", text):
             text = text[head.end() :].lstrip()
     return text
-
-
-def _fenced_spans(text: str) -> list[tuple[int, int]]:
-    """Return the places of closed fenced blocks; an open one protects nothing."""
-    spans: list[tuple[int, int]] = []
-    opened: tuple[int, str] | None = None
-    at = 0
-    for line in text.splitlines(keepends=True):
-        bare = line.strip()
-        fence = re.match(r"`{3,}|~{3,}", bare)
-        if fence and opened is None:
-            opened = (at, fence[0])
-        elif fence and opened and bare == fence[0] and fence[0].startswith(opened[1]):
-            spans.append((opened[0], at + len(line)))
-            opened = None
-        at += len(line)
-    return spans
 
 
 def _unquoted(text: str) -> str:

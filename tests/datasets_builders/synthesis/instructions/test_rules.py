@@ -84,6 +84,8 @@ def test_cut_texts(text: str, is_instruction: bool, fault: str) -> None:
         ("\n".join(f"case {number}: return {number};" for number in range(60)), False),
         ("| a | b |\n" + "|---|---|\n" + "\n".join(f"| {n} | {n * n} |" for n in range(20)), False),
         ("Title\n" + "=" * 80, False),
+        ("1." + "!" * 400 + "\nThat is the title.", True),  # what enforced forms make of some models
+        ("mask = 0b" + "0" * 200 + "1\nis wide.", False),
         ("def f():\n    return 1\n" * 3, False),
     ],
 )

@@ -136,6 +136,80 @@ class ScriptedServer(RuleServer):
         return await said if inspect.isawaitable(said) else said
 
 
+class BatchServer(ScriptedServer):
+    """The batch API over files: a batch is done at its second look, its lines answered by the script.
+
+    `made` holds the batches by id. `asked` holds the requests of batches when they are answered. `before_answer` is
+    called with a batch before it is done, and may give it another end.
+    """
+
+    def __init__(self, script: Callable[[dict[str, Any]], Response]) -> None:
+        super().__init__(script)
+        self.files: dict[str, bytes] = {}
+        self.made: dict[str, dict[str, Any]] = {}
+        self.looks: dict[str, int] = {}
+        self.before_answer: Callable[[dict[str, Any]], None] = lambda batch: None
+        self.after_making: Callable[[dict[str, Any]], Response | None] = lambda batch: None
+
+    def _routes(self) -> list[Route]:
+        return [
+            *super()._routes(),
+            Route("/v1/files", self._upload, methods=["POST"]),
+            Route("/v1/files/{name}/content", self._content),
+            Route("/v1/batches", self._make, methods=["POST"]),
+            Route("/v1/batches", self._list),
+            Route("/v1/batches/{name}", self._look),
+        ]
+
+    async def _upload(self, request: Request) -> Response:
+        content = await request.body()
+        boundary = request.headers["content-type"].partition("boundary=")[2].encode()
+        file = next(part for part in content.split(b"--" + boundary) if b"filename=" in part)
+        name = f"file-{len(self.files)}"
+        self.files[name] = file.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+        return JSONResponse({"id": name, "object": "file", "purpose": "batch"})
+
+    async def _content(self, request: Request) -> Response:
+        return Response(self.files[request.path_params["name"]])
+
+    async def _make(self, request: Request) -> Response:
+        asked = json.loads(await request.body())
+        batch = {"id": f"batch_{len(self.made)}", "object": "batch", "status": "in_progress", "errors": None}
+        self.made[batch["id"]] = batch | asked | {"output_file_id": None, "error_file_id": None}
+        return self.after_making(self.made[batch["id"]]) or JSONResponse(self.made[batch["id"]])
+
+    async def _list(self, request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": list(self.made.values())[::-1], "has_more": False})
+
+    async def _look(self, request: Request) -> Response:
+        batch = self.made.get(request.path_params["name"])
+        if batch is None:
+            return JSONResponse({"error": {"message": "no such batch"}}, 404)
+        self.looks[batch["id"]] = self.looks.get(batch["id"], 0) + 1
+        if batch["status"] == "in_progress" and self.looks[batch["id"]] > 1:
+            batch["status"] = "completed"
+            self.before_answer(batch)
+            if batch["status"] != "failed":
+                self._answer(batch)
+        return JSONResponse(batch)
+
+    def _answer(self, batch: dict[str, Any]) -> None:
+        good, bad = [], []
+        for line in self.files[batch["input_file_id"]].splitlines():
+            request = json.loads(line)
+            self.asked.append(request["body"])
+            response = self.script(request["body"])
+            if response is None:  # never came to it
+                continue
+            told = {"status_code": response.status_code, "body": json.loads(bytes(response.body))}
+            line = json.dumps({"custom_id": request["custom_id"], "response": told, "error": None})
+            (good if response.status_code == 200 else bad).append(line)
+        for kind, lines in (("output", good), ("error", bad)):
+            if lines:
+                batch[f"{kind}_file_id"] = f"{batch['id']}-{kind}"
+                self.files[batch[f"{kind}_file_id"]] = "\n".join(lines).encode()
+
+
 def chat_answer(text: str, finish_reason: str = "stop", **more: Any) -> Response:
     """Return a good answer to a chat."""
     choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", "content": text}}

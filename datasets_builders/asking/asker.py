@@ -11,11 +11,13 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from datasets_builders.asking.answers import Answer, RefusedError
+from datasets_builders.asking.batches import BATCHES_SUFFIX, BatchClient
 from datasets_builders.asking.budget import (
     BYTES_PER_TOKEN,
     SPENT_SUFFIX,
@@ -97,6 +99,7 @@ class Asker:
         self.teachers = asking.teachers_of(step)
         self._chosen = asking.chosen(step)
         self._clients: dict[str, Client] = {}
+        self._batch_clients: dict[str, BatchClient] = {}
         self._asked: dict[str, asyncio.Future[Answer]] = {}
         self._failed: BaseException | None = None
 
@@ -107,11 +110,16 @@ class Asker:
         self.account = Account(
             self.asking.budget, Path(self.asking.folder), spent_file, spent_of(self.store.own_lines())
         )
+        for teacher in self.teachers:  # whose batches of an earlier run are out is asked first how they are
+            if teacher.batch_requests:
+                self._batches_of(teacher)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        for batch_client in self._batch_clients.values():
+            await batch_client.close()
         for client in self._clients.values():
             await client.close()
         self.account.tell()
@@ -158,25 +166,41 @@ class Asker:
         prompt_tokens = math.ceil(len(body) / BYTES_PER_TOKEN)
         worst = Spent(1, prompt_tokens, max_tokens, teacher.cost(prompt_tokens, max_tokens))
         await self.account.reserve(worst)
-        cost = None
         try:
+            if teacher.batch_requests:
+                return await self._batches_of(teacher).complete(path, body, key)
             answer = await self._client(teacher).complete(path, body)
-            dollars = teacher.cost(answer.prompt_tokens, answer.completion_tokens)
-            cost = Spent(1, answer.prompt_tokens, answer.completion_tokens, dollars)
-            self.store.put(key, values_of(answer) | ({"dollars": dollars} if dollars else {}))
+            self._keep(teacher, key, answer)
+            return answer
         except RefusedError as error:
-            if error.is_answer:
-                cost = Spent(1)
-                self.store.put(key, {"refused": error.reason, "detail": str(error)})
+            if not teacher.batch_requests:
+                self._keep(teacher, key, error)
             raise
         finally:
-            self.account.settle(worst, cost)
-        return answer
+            self.account.release(worst)
+
+    def _keep(self, teacher: Teacher, key: str, found: Answer | RefusedError) -> None:
+        """Write an answer, or that the model gives none, and count what it cost."""
+        if isinstance(found, Answer):
+            dollars = teacher.cost(found.prompt_tokens, found.completion_tokens)
+            self.store.put(key, values_of(found) | ({"dollars": dollars} if dollars else {}))
+            self.account.spend(Spent(1, found.prompt_tokens, found.completion_tokens, dollars))
+        elif found.is_answer:
+            self.store.put(key, {"refused": found.reason, "detail": str(found)})
+            self.account.spend(Spent(1))
 
     def _client(self, teacher: Teacher) -> Client:
         if teacher.called not in self._clients:
             self._clients[teacher.called] = Client(teacher, self.asking.concurrency(teacher))
         return self._clients[teacher.called]
+
+    def _batches_of(self, teacher: Teacher) -> BatchClient:
+        if teacher.called not in self._batch_clients:
+            number = [known.called for known in self.asking.teachers].index(teacher.called)
+            file = Path(self.asking.folder) / self.step / f"{self.rank:05d}-{number}{BATCHES_SUFFIX}"
+            client, keep = self._client(teacher), partial(self._keep, teacher)
+            self._batch_clients[teacher.called] = BatchClient(client, file, keep, teacher.batch_requests)
+        return self._batch_clients[teacher.called]
 
 
 def _ends_the_run(error: BaseException) -> bool:

@@ -141,13 +141,15 @@ class Account:
             await self._freed.wait()
         self._out.add(worst)
 
-    def settle(self, worst: Spent, spent: Spent | None) -> None:
-        """Put what a request cost, if it was answered, in place of what was reserved for it."""
+    def release(self, worst: Spent) -> None:
+        """Give back what was reserved for a request that is over."""
         for described in fields(worst):
             setattr(self._out, described.name, getattr(self._out, described.name) - getattr(worst, described.name))
-        if spent is not None:
-            self.spent.add(spent)
         self._freed.set()
+
+    def spend(self, spent: Spent) -> None:
+        """Count what an answer cost."""
+        self.spent.add(spent)
         if time.monotonic() - self._told_at > TELL_SECONDS:
             self.tell()
 

@@ -188,8 +188,11 @@ class Ask(Step):
     @property
     def window(self) -> int:
         """Documents that are under way at once."""
-        places = sum(self.asking.concurrency(teacher) for teacher in self._asker.teachers)
-        return max(MIN_WINDOW, DOCUMENTS_PER_PLACE * places)
+        places = sum(
+            teacher.batch_requests or DOCUMENTS_PER_PLACE * self.asking.concurrency(teacher)
+            for teacher in self._asker.teachers
+        )
+        return max(MIN_WINDOW, places)
 
     def _outcomes(
         self, data: Iterable[Document] | None, counts: StepCounts, rank: int, world_size: int

@@ -16,6 +16,7 @@ from datasets_builders.building.strict_fields import checked_fields
 from evals.models.openai_server import TRIES, EndpointError, api_key, check_server
 
 OPERATIONS = ("/chat/completions", "/completions", "/models")
+MAX_BATCH_REQUESTS = 50_000  # of OpenAI
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 # What decides what is answered; where the server stands, how fast it is and what it costs does not.
 FIELDS_OF_ANSWERS = ("model", "name", "weight", "temperature", "top_p", "max_tokens", "extra")
@@ -39,6 +40,8 @@ class Teacher:
         tries (`int`): of a request that the server fails.
         price_input (`float`), price_output (`float`): dollars for a million tokens.
         extra (dict): further parameters of each request, such as {top_k: 20}.
+        batch_requests (`int`): requests of a batch of the provider's batch API (half the price, within a day); 0 asks
+            one by one.
     """
 
     model: str
@@ -55,6 +58,7 @@ class Teacher:
     price_input: float = 0.0
     price_output: float = 0.0
     extra: dict[str, Any] = field(default_factory=dict)
+    batch_requests: int = 0
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_tokens", "timeout_seconds", "tries", "weight"):
@@ -64,6 +68,8 @@ class Teacher:
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 raise ConfigError(f"{_flag(name)} is {value}, but must be 0 or more")
+        if not 0 <= self.batch_requests <= MAX_BATCH_REQUESTS:
+            raise ConfigError(f"--batch-requests is {self.batch_requests}, but must be 0 to {MAX_BATCH_REQUESTS}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ConfigError(f"--top-p is {self.top_p}, but must be above 0 and at most 1")
         if not self.model:

@@ -25,11 +25,12 @@ from datasets_builders.asking.answers import (
 from datasets_builders.asking.asker import Asker, Asking
 from datasets_builders.asking.budget import Budget, BudgetSpentError
 from datasets_builders.asking.builder import AskingBuilder
+from datasets_builders.asking.checks import check_teacher
 from datasets_builders.asking.client import AskingError
 from datasets_builders.asking.config import TeacherFields
 from datasets_builders.asking.request import Request, encodable, json_schema
 from datasets_builders.asking.step import Ask, Conversation
-from datasets_builders.asking.teacher import Teacher, add_teacher_arguments, check_teacher, teacher_of
+from datasets_builders.asking.teacher import Teacher, add_teacher_arguments, teacher_of
 
 __all__ = [
     "Answer",

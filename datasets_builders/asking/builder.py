@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from datasets_builders.asking.asker import Asking
 from datasets_builders.asking.budget import spent_in_step
+from datasets_builders.asking.checks import check_teacher
 from datasets_builders.asking.config import TeacherFields
 from datasets_builders.asking.estimate import asking_steps, estimate_lines, first_questions
 from datasets_builders.asking.preview import first_documents, rows_of, write_preview
-from datasets_builders.asking.teacher import check_teacher
 from datasets_builders.building.builder import Builder
 from datasets_builders.building.description import DatasetDescription
 from datasets_builders.building.errors import ConfigError

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,6 +31,7 @@ from datasets_builders.asking.answers import (
 from datasets_builders.asking.asker import Asker, Asking
 from datasets_builders.asking.budget import Spent, spent_in_step
 from datasets_builders.asking.request import Request
+from datasets_builders.asking.spawned import with_server
 from datasets_builders.asking.teacher import Teacher
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.ledger import StepCounts
@@ -39,7 +40,6 @@ from datasets_builders.building.steps import Outcome, Removed, Step, one_line
 # Documents whose questions are out or whose answers wait for those before them, for each request at once.
 DOCUMENTS_PER_PLACE = 4
 MIN_WINDOW = 64
-START_SECONDS = 60
 
 
 class Conversation:
@@ -142,14 +142,23 @@ class Ask(Step):
         """Open the answers of this rank."""
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection for each request that is out
+        teachers = {teacher.called for teacher in self.asking.teachers_of(self.name)}
+        logs = Path(self.asking.folder) / "servers"
+        asking = replace(
+            self.asking,
+            teachers=[
+                with_server(teacher, logs) if teacher.called in teachers else teacher
+                for teacher in self.asking.teachers
+            ],
+        )
         self._loop = asyncio.new_event_loop()
         # Of tasks whose errors nobody fetches, since the first one ends the run, nothing is printed.
         self._loop.set_exception_handler(lambda loop, context: None)
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"{self.name} asks", daemon=True)
         self._thread.start()
-        self._asker = Asker(self.asking, self.name, rank)
+        self._asker = Asker(asking, self.name, rank)
         self._opened = False
-        self._soon(self._asker.__aenter__()).result(START_SECONDS)
+        self._soon(self._asker.__aenter__()).result()
         self._opened = True
 
     def end(self) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import checked_fields
-from evals.models.openai_server import TRIES, EndpointError, api_key, check_server
+from evals.models.openai_server import TRIES
 
 OPERATIONS = ("/chat/completions", "/completions", "/models")
 MAX_BATCH_REQUESTS = 50_000  # of OpenAI
@@ -42,10 +42,12 @@ class Teacher:
         extra (dict): further parameters of each request, such as {top_k: 20}.
         batch_requests (`int`): requests of a batch of the provider's batch API (half the price, within a day); 0 asks
             one by one.
+        spawn (dict): instead of base_url, the server that each process starts: {server: vllm, tp: 2, max_model_len:
+            16384, ...}; what is not tp, dp, pp or max_model_len is a flag of its command.
     """
 
     model: str
-    base_url: str
+    base_url: str = ""
     name: str = ""
     weight: float = 1.0
     api_key_variable: str = "OPENAI_API_KEY"
@@ -59,6 +61,7 @@ class Teacher:
     price_output: float = 0.0
     extra: dict[str, Any] = field(default_factory=dict)
     batch_requests: int = 0
+    spawn: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_tokens", "timeout_seconds", "tries", "weight"):
@@ -80,7 +83,10 @@ class Teacher:
                 "--api-key-variable names an environment variable, such as OPENAI_API_KEY; what was given is no name "
                 "of one (the key itself belongs into the environment only)"
             )
-        _check_url(self.base_url)
+        if self.base_url and self.spawn:
+            raise ConfigError("base_url and spawn both say where the model is; leave one out")
+        if not self.spawn:
+            _check_url(self.base_url)
 
     @property
     def called(self) -> str:
@@ -129,9 +135,9 @@ def read_teachers(given: Sequence[Mapping[str, Any]]) -> tuple[Teacher, ...]:
     teachers = []
     for number, values in enumerate(given, start=1):
         checked = checked_fields(Teacher, dict(values), f"teacher {number}")
-        missing = {"model", "base_url"} - checked.keys()
-        if missing:
-            raise ConfigError(f"teacher {number} has no {min(missing)}; it needs model and base_url")
+        if "model" not in checked or not {"base_url", "spawn"} & checked.keys():
+            missing = "model" if "model" not in checked else "base_url"
+            raise ConfigError(f"teacher {number} has no {missing}; it needs model, and base_url or spawn")
         try:
             teachers.append(Teacher(**checked))
         except ConfigError as error:
@@ -202,14 +208,3 @@ def teacher_of(flags: Mapping[str, Any]) -> Teacher:
         raise ConfigError("--base-url and --model name the LLM together; one of them is missing")
     known = [described.name for described in fields(Teacher) if described.name in flags]
     return Teacher(**{name: flags[name] for name in known})
-
-
-def check_teacher(teacher: Teacher) -> None:
-    """Raise `ConfigError` when the server is not there, wants another key, or has other models."""
-    import openai
-
-    client = openai.OpenAI(base_url=teacher.base_url, api_key=api_key(teacher.api_key_variable))
-    try:
-        check_server(client, teacher.model, teacher.api_key_variable)
-    except EndpointError as error:
-        raise ConfigError(str(error)) from None

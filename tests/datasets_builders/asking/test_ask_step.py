@@ -1,6 +1,7 @@
 """Teachers are asked by a step of a builder: through the ledger, in order, from disk where they were asked before."""
 
 import json
+from collections import Counter
 
 from datasets_builders.building.dataset_folder import DatasetFolder
 from tests.datasets_builders.asking.builders import TopicsBuilder, TopicsConfig, topics_and_explanations
@@ -56,6 +57,28 @@ def test_what_a_teacher_does_not_answer_in_form_is_removed_with_a_reason(tmp_pat
     talk = next(body["messages"] for body in server.asked if len(body.get("messages", ())) == 3)
     assert "could not be used: it is not one JSON value" in talk[2]["content"]
     assert json.loads((result.output_dir / "ledger.json").read_text())
+
+
+def test_several_teachers_share_the_documents_by_weight_and_a_step_may_ask_some_alone(tmp_path):
+    teachers = [
+        {"model": MODEL, "name": "large", "base_url": "", "weight": 3, "temperature": 0.5},
+        {"model": MODEL, "name": "small", "base_url": "", "extra": {"top_k": 5}},
+    ]
+    with RuleServer(topics_and_explanations) as large, RuleServer(topics_and_explanations) as small:
+        teachers[0]["base_url"], teachers[1]["base_url"] = large.url, small.url
+        steps = {"explain": {"teachers": ["small"], "temperature": 0.25, "max_tokens": 7}}
+        fields = {"teachers": teachers, "steps": steps, "num_lines": 60}
+        rows = rows_of(TopicsBuilder(config(large, tmp_path, **fields)).run())
+        again = rows_of(
+            TopicsBuilder(config(large, tmp_path, output_dir=str(tmp_path / "again"), num_tasks=5, **fields)).run()
+        )
+    assert again == rows, "who is asked hangs on neither ranks nor time"
+    names = Counter(row["teachers"][0] for row in rows)
+    assert 0.6 < names["large"] / len(rows) < 0.9 and set(names) == {"large", "small"}
+    assert all(row["teachers"][1] == "small" for row in rows)
+    assert {body["temperature"] for body in large.asked} == {0.5} and all("messages" in body for body in large.asked)
+    explained = [body for body in small.asked if "prompt" in body]
+    assert {(body["temperature"], body["max_tokens"], body["top_k"]) for body in explained} == {(0.25, 7, 5)}
 
 
 def test_workers_give_the_same_bytes(tmp_path):

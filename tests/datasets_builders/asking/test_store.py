@@ -132,6 +132,9 @@ SECRET = "sk-very-secret-1234"
     ("teachers", "message"),
     [
         ([{"model": "m"}], "teacher 1 has no base_url"),
+        ([{"base_url": "http://h/v1"}], "teacher 1 has no model"),
+        ([{"model": "m", "base_url": "http://h/v1", "spawn": {"server": "vllm"}}], "leave one out"),
+        ([{"model": "m", "base_url": "http://h/v1", "batch_requests": -1}], "batch-requests is -1"),
         ([{"model": "m", "base_url": "http://h/v1", "temprature": 1}], "did you mean 'temperature'"),
         ([{"model": "m", "base_url": "http://h/v1", "api_key_variable": SECRET}], "names an environment variable"),
         ([{"model": "m", "base_url": f"http://user:{SECRET}@h/v1"}], "holds a user, a password"),

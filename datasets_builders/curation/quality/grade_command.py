@@ -142,8 +142,8 @@ def sampled_rows(
             left_out["same_id"] += 1
             continue
         seen.add(identifier)
-        known = {name: row.get(name) for name in ("path", "language", *score_columns(row))}
-        sample.offer({"id": identifier, "text": text} | known)
+        known = {name: row.get(name) for name in ("language", *score_columns(row), *filter(row.get, ["site"]))}
+        sample.offer({"id": identifier, "text": text, "path": row.get("path") or row.get("url")} | known)
     rows = sample.rows()
     if not rows:
         raise ConfigError(f"--input {source} has no file to grade ({dict(left_out) or 'it has no rows'})")

@@ -17,7 +17,7 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
 from datasets_builders.building.steps import Outcome, Removed, Step
 
-MODEL_FILE, DESCRIPTION_FILE = "model.bin", "quality_model.json"
+MODEL_FILE, DESCRIPTION_FILE, TOKENIZER_FILE = "model.bin", "quality_model.json", "tokenizer.json"
 POSITIVE, NEGATIVE = "__label__high", "__label__low"
 LINE_END = "<nl>"
 # Of a longer file the beginning is judged: fastText averages over all words.
@@ -36,6 +36,7 @@ class QualityDescription:
         positive_at (`float`): labels from here on count as high quality.
         training (dict): data, sizes, parameters and versions.
         held_out (dict): what was measured on files that were not trained on.
+        tokenizer_sha256 (`str`): of tokenizer.json beside it, whose tokens are the words; empty: names and signs.
     """
 
     sha256: str
@@ -44,12 +45,47 @@ class QualityDescription:
     positive_at: float
     training: dict[str, Any] = field(default_factory=dict)
     held_out: dict[str, Any] = field(default_factory=dict)
+    tokenizer_sha256: str = ""
 
 
 def model_text(content: str) -> str:
     """Return a file as fastText is given it: a line of names, numbers and single signs, its line ends as words."""
     tokens = _TOKEN.findall(content[:MAX_CHARACTERS])
     return " ".join(LINE_END if token[0] == "\n" else token for token in tokens)
+
+
+class ModelWords:
+    """The words that fastText is given of files: names, numbers and signs, or the tokens of a tokenizer.
+
+    Args:
+        tokenizer (`Path`, *optional*): a tokenizer.json.
+
+    Raises:
+        ConfigError: it is none.
+
+    Source: paper 2.3.1 has fastText learn from BPE tokens by changing its source code; tokens with blanks between them
+    are the same to it.
+    """
+
+    def __init__(self, tokenizer: Path | None = None) -> None:
+        self._tokenizer: Any = None
+        if tokenizer is not None:
+            from tokenizers import Tokenizer
+
+            try:
+                self._tokenizer = Tokenizer.from_file(str(tokenizer))
+            except Exception as error:  # what the library raises has no class of its own
+                raise ConfigError(f"{tokenizer} is no tokenizer.json: {error}") from None
+
+    def texts(self, contents: Sequence[str]) -> list[str]:
+        """Return each file as a line of words, of its first 20,000 characters."""
+        if self._tokenizer is None:
+            return [model_text(content) for content in contents]
+        encodings = self._tokenizer.encode_batch(
+            [content[:MAX_CHARACTERS] for content in contents], add_special_tokens=False
+        )
+        # Tokens of byte-level BPE hold no blanks; those of others may.
+        return [" ".join("_".join(token.split()) for token in encoding.tokens) for encoding in encodings]
 
 
 class QualityModel:
@@ -60,6 +96,7 @@ class QualityModel:
 
     def __init__(self, folder: Path) -> None:
         self.description = read_description(folder)
+        self.words = ModelWords(folder / TOKENIZER_FILE if self.description.tokenizer_sha256 else None)
         self._model = load_fasttext(folder / MODEL_FILE, "quality_model")
         if set(self._model.get_labels()) != {POSITIVE, NEGATIVE}:
             raise ConfigError(f"{folder / MODEL_FILE} has other labels than {POSITIVE} and {NEGATIVE}")
@@ -72,7 +109,7 @@ class QualityModel:
         """Return fastText's own probabilities."""
         if not contents:
             return []
-        labels, probabilities = self._model.predict([model_text(content) for content in contents], k=2)
+        labels, probabilities = self._model.predict(self.words.texts(contents), k=2)
         return [
             float(dict(zip(names, values, strict=True)).get(POSITIVE, 0.0))
             for names, values in zip(labels, probabilities, strict=True)
@@ -133,6 +170,11 @@ def read_description(folder: Path) -> QualityDescription:
         raise ConfigError(f"quality_model: {folder / DESCRIPTION_FILE} is not as expected: {error}") from None
     if file_sha256(model) != description.sha256:
         raise ConfigError(f"quality_model: {model} is not the model that {DESCRIPTION_FILE} describes (sha256)")
+    tokenizer = folder / TOKENIZER_FILE
+    if description.tokenizer_sha256 and (
+        not tokenizer.is_file() or file_sha256(tokenizer) != description.tokenizer_sha256
+    ):
+        raise ConfigError(f"quality_model: {tokenizer} is not the tokenizer that {DESCRIPTION_FILE} describes (sha256)")
     return description
 
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import importlib.metadata
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
@@ -16,44 +17,89 @@ from datasets_builders.curation.quality.quality_model import (
     MODEL_FILE,
     NEGATIVE,
     POSITIVE,
+    TOKENIZER_FILE,
+    ModelWords,
     QualityDescription,
     QualityModel,
     logit,
-    model_text,
     write_description,
 )
 
 SPLITS = ("test", "calibration", *("train",) * 8)
 BATCH = 256
 NUM_BINS = 10
+RECALLS = (0.9, 0.95, 0.99)
 MIN_CLASS_FILES = 5
 TRAINING_FILE = "train.txt"
 
 
 @dataclass(frozen=True)
+class LabelledFile:
+    """A file, whether it is of high quality, and what it must not be torn from when some are held out."""
+
+    content: str
+    is_high: bool
+    group: str
+
+
+@dataclass(frozen=True)
 class LabelledFiles:
-    """What is learned from.
+    """What is learned from: one source with labels, or sources of files of high and of low quality.
 
     Args:
-        source (`str`): see `rows_of`.
+        source (`str`): see `rows_of`; empty where the other two are given.
         content_column, label_column (`str`): of the code, and of numbers or of true and false.
         positive_at (`float`): labels from here on are high quality.
+        positives, negatives (tuple of `str`): sources without labels, see `rows_of`.
+        group_column (`str`): of files that stay on one side, such as the site of pages; empty: the content itself.
     """
 
-    source: str
+    source: str = ""
     content_column: str = "content"
     label_column: str = "label"
     positive_at: float = 1.0
+    positives: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()
+    group_column: str = ""
 
-    def __iter__(self) -> Iterator[tuple[str, bool]]:
-        """Give (content, is it of high quality) of each row."""
-        for row in rows_of(self.source):
-            for column in (self.content_column, self.label_column):
+    def __post_init__(self) -> None:
+        if bool(self.source) == bool(self.positives or self.negatives):
+            raise ConfigError("give --input with labels, or --positives and --negatives without, not both")
+        if bool(self.positives) != bool(self.negatives):
+            raise ConfigError("--positives and --negatives belong together; one of them is missing")
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """What is read, for the description of the model."""
+        if self.source:
+            return {"labelled": [self.source]}
+        return {"positives": list(self.positives), "negatives": list(self.negatives)}
+
+    def __iter__(self) -> Iterator[LabelledFile]:
+        """Give each file that has a content and, where they are wanted, a label and a group."""
+        if self.source:
+            for row in self._rows(self.source, self.label_column):
+                label = row[self.label_column]
+                if isinstance(label, bool | int | float):
+                    yield self._file(row, float(label) >= self.positive_at)
+        for sources, is_high in ((self.positives, True), (self.negatives, False)):
+            for source in sources:
+                for row in self._rows(source):
+                    yield self._file(row, is_high)
+
+    def _rows(self, source: str, *more_columns: str) -> Iterator[dict[str, Any]]:
+        needed = [self.content_column, *more_columns, *filter(None, [self.group_column])]
+        for row in rows_of(source):
+            for column in needed:
                 if column not in row:
-                    raise ConfigError(f"{self.source} has no column {column!r}; it has {', '.join(row)}")
-            content, label = row[self.content_column], row[self.label_column]
-            if isinstance(content, str) and content.strip() and isinstance(label, bool | int | float):
-                yield content, float(label) >= self.positive_at
+                    raise ConfigError(f"{source} has no column {column!r}; it has {', '.join(row)}")
+            content = row[self.content_column]
+            if isinstance(content, str) and content.strip():
+                yield row
+
+    def _file(self, row: dict[str, Any], is_high: bool) -> LabelledFile:
+        content = row[self.content_column]
+        return LabelledFile(content, is_high, str(row[self.group_column]) if self.group_column else content)
 
 
 @dataclass(frozen=True)
@@ -79,13 +125,16 @@ class TrainingOptions:
     threads: int = 1
 
 
-def train(files: LabelledFiles, output: Path, options: TrainingOptions) -> QualityDescription:
+def train(
+    files: LabelledFiles, output: Path, options: TrainingOptions, tokenizer: Path | None = None
+) -> QualityDescription:
     """Train, calibrate, measure and write a model.
 
     Args:
         files (`LabelledFiles`): what is learned from.
         output (`Path`): folder of the model; replaced when it holds one.
         options (`TrainingOptions`): of fastText.
+        tokenizer (`Path`, *optional*): a tokenizer.json, or a folder with one, whose tokens are the words.
 
     Raises:
         ConfigError: the data cannot be read, lack a column, or have too few files of a class.
@@ -95,7 +144,8 @@ def train(files: LabelledFiles, output: Path, options: TrainingOptions) -> Quali
     temporary = output.with_name(f"{output.name}.incomplete")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    held_out, counts = _split(files, temporary / TRAINING_FILE)
+    words, tokenizer_sha256 = _words_of(tokenizer, temporary)
+    held_out, counts = _split(files, temporary / TRAINING_FILE, words)
     try:
         train_in_process(
             temporary / TRAINING_FILE,
@@ -114,12 +164,14 @@ def train(files: LabelledFiles, output: Path, options: TrainingOptions) -> Quali
         raise ConfigError(f"fastText: {error}; where it met NaN, give a smaller --learning-rate") from None
     (temporary / TRAINING_FILE).unlink()
     training = {
-        "input": files.source,
+        "input": files.sources,
         **counts,
         "parameters": {name: value for name, value in asdict(options).items() if name != "threads"},
         "fasttext": importlib.metadata.version("fasttext-numpy2-wheel"),
     }
-    description = QualityDescription(file_sha256(temporary / MODEL_FILE), 1.0, 0.0, files.positive_at, training)
+    description = QualityDescription(
+        file_sha256(temporary / MODEL_FILE), 1.0, 0.0, files.positive_at, training, tokenizer_sha256=tokenizer_sha256
+    )
     write_description(temporary, description)
     trained = QualityModel(temporary)
     raw, answers = _scores(trained, held_out["calibration"])
@@ -134,24 +186,44 @@ def train(files: LabelledFiles, output: Path, options: TrainingOptions) -> Quali
     return description
 
 
-def _split(files: LabelledFiles, training_file: Path) -> tuple[dict[str, list[tuple[str, bool]]], dict[str, Any]]:
+def _words_of(tokenizer: Path | None, folder: Path) -> tuple[ModelWords, str]:
+    """Return the words that are learned from; a tokenizer is copied into the model's folder."""
+    if tokenizer is None:
+        return ModelWords(), ""
+    source = tokenizer / TOKENIZER_FILE if tokenizer.is_dir() else tokenizer
+    if not source.is_file():
+        raise ConfigError(f"--tokenizer {tokenizer} holds no {TOKENIZER_FILE}")
+    copy = folder / TOKENIZER_FILE
+    shutil.copyfile(source, copy)
+    return ModelWords(copy), file_sha256(copy)
+
+
+def _split(
+    files: LabelledFiles, training_file: Path, words: ModelWords
+) -> tuple[dict[str, list[tuple[str, bool]]], dict[str, Any]]:
     """Write the files to train on; return those that are held out, and how many there were."""
     held_out: dict[str, list[tuple[str, bool]]] = {"test": [], "calibration": []}
     counts = {split: [0, 0] for split in ("train", "calibration", "test")}
-    seen, num_equal = set(), 0
+    seen: set[bytes] = set()
+    num_equal = 0
     with training_file.open("w", encoding="utf-8") as lines:
-        for content, is_high in files:
-            digest = hashlib.sha256(content.encode("utf-8", "replace")).digest()
-            if digest[:16] in seen:
+        batch: list[LabelledFile] = []
+        for file in files:
+            digest = _digest(file.content)[:16]
+            if digest in seen:
                 num_equal += 1
                 continue
-            seen.add(digest[:16])
-            split = SPLITS[int.from_bytes(digest[16:24], "big") % len(SPLITS)]
-            counts[split][is_high] += 1
-            if split == "train":
-                lines.write(f"{POSITIVE if is_high else NEGATIVE} {model_text(content)}\n")
-            else:
-                held_out[split].append((content, is_high))
+            seen.add(digest)
+            split = SPLITS[int.from_bytes(_digest(file.group)[16:24], "big") % len(SPLITS)]
+            counts[split][file.is_high] += 1
+            if split != "train":
+                held_out[split].append((file.content, file.is_high))
+                continue
+            batch.append(file)
+            if len(batch) == BATCH:
+                _write_lines(lines, batch, words)
+                batch = []
+        _write_lines(lines, batch, words)
     for split, (low, high) in counts.items():
         if min(low, high) < MIN_CLASS_FILES:
             raise ConfigError(
@@ -162,6 +234,15 @@ def _split(files: LabelledFiles, training_file: Path) -> tuple[dict[str, list[tu
         "files": {split: {"low": low, "high": high} for split, (low, high) in counts.items()},
         "left_out_as_equal": num_equal,
     }
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+def _write_lines(lines: IO[str], files: Sequence[LabelledFile], words: ModelWords) -> None:
+    for file, text in zip(files, words.texts([file.content for file in files]), strict=True):
+        lines.write(f"{POSITIVE if file.is_high else NEGATIVE} {text}\n")
 
 
 def _scores(model: QualityModel, files: list[tuple[str, bool]]) -> tuple[list[float], list[bool]]:
@@ -210,7 +291,29 @@ def measure(scores: Sequence[float], answers: Sequence[bool]) -> dict[str, float
         "f1": 2 * precision * recall / max(precision + recall, 1e-9),
         "roc_auc": float(area),
         "calibration_error": calibration_error(scores, answers),
+        **operating_points(scores, answers),
     }
+
+
+def operating_points(scores: Sequence[float], answers: Sequence[bool]) -> dict[str, float]:
+    """Return, for each of `RECALLS`, the largest limit that reaches it, and the precision there.
+
+    Args:
+        scores: of files.
+        answers: whether each is of high quality.
+    """
+    ranked = sorted(zip(scores, answers, strict=True), reverse=True)
+    num_high = sum(answers)
+    points: dict[str, float] = {}
+    for recall in RECALLS:
+        needed, found = math.ceil(recall * num_high), 0
+        for number, (score, is_high) in enumerate(ranked, 1):
+            found += is_high
+            # Files with the same score are taken together.
+            if found >= needed and (number == len(ranked) or ranked[number][0] < score):
+                points |= {f"limit_at_recall_{recall}": score, f"precision_at_recall_{recall}": found / number}
+                break
+    return points
 
 
 def calibration_error(scores: Sequence[float], answers: Sequence[bool]) -> float:

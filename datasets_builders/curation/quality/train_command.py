@@ -1,8 +1,9 @@
-"""Section 2.2.1: train the fastText quality model from labelled files.
+"""Sections 2.2.1 and 2.3.1: train a fastText model from labelled files, or from files of high and of low quality.
 
 The input is a Parquet or JSON Lines file, a dataset folder, or a dataset on the Hub with a column of code and one of
-labels, a teacher LLM's scores say. A tenth of the files is held out to calibrate and a tenth to measure, by the hash of
-the content, so that equal files never stand on both sides.
+labels, a teacher LLM's scores say; or --positives and --negatives name such without labels. A tenth of the files is
+held out to calibrate and a tenth to measure, by the hash of the content or of --group-column, so that equal files, or
+pages of a site, never stand on both sides.
 """
 
 import argparse
@@ -20,7 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from datasets_builders.curation.quality.quality_training import TrainingOptions
 
     default = TrainingOptions()
-    parser.add_argument("--input", required=True, help=".parquet or .jsonl file, dataset folder, or ORG/NAME")
+    sources = ".parquet or .jsonl file, dataset folder, or ORG/NAME"
+    parser.add_argument("--input", default="", help=f"{sources}, with labels")
+    parser.add_argument("--positives", nargs="+", default=(), help=f"files of high quality, without labels: {sources}")
+    parser.add_argument("--negatives", nargs="+", default=(), help="files of low quality, as --positives")
+    parser.add_argument(
+        "--group-column", default="", help="column of what stays on one side of the split, such as the site of pages"
+    )
+    parser.add_argument(
+        "--tokenizer", type=Path, help="tokenizer.json, or its folder, whose tokens are learned from (section 2.3.1)"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder of the model; replaced when it holds one")
     parser.add_argument("--content-column", default="content", help="column of the code")
     parser.add_argument("--label-column", default="label", help="column of numbers, or of true and false")
@@ -43,7 +53,15 @@ def run(options: argparse.Namespace) -> int:
     from datasets_builders.curation.quality.quality_training import LabelledFiles, TrainingOptions, summary, train
 
     description = train(
-        LabelledFiles(options.input, options.content_column, options.label_column, options.positive_at),
+        LabelledFiles(
+            options.input,
+            options.content_column,
+            options.label_column,
+            options.positive_at,
+            tuple(options.positives),
+            tuple(options.negatives),
+            options.group_column,
+        ),
         options.output,
         TrainingOptions(
             dim=options.dim,
@@ -54,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             threads=options.threads,
         ),
+        options.tokenizer,
     )
     print(summary(description))
     print(f"{options.output}: use it with quality_model={options.output} min_quality=0.5")

@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 from datatrove.data import Document
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from datasets_builders.__main__ import main
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Removed
 from datasets_builders.curation.quality.limits import QualityLimits
 from datasets_builders.curation.quality.quality_model import QualityModel, QualityScore, model_text, read_description
-from datasets_builders.curation.quality.quality_training import calibration_error, fit_platt, measure
+from datasets_builders.curation.quality.quality_training import (
+    LabelledFiles,
+    TrainingOptions,
+    calibration_error,
+    fit_platt,
+    measure,
+    operating_points,
+    train,
+)
 from datasets_builders.source_code.config import SourceCodeConfig
 
 
@@ -136,3 +145,59 @@ def test_wrong_settings_stop_before_the_build():
     ):
         with pytest.raises(ConfigError, match=message):
             SourceCodeConfig(output_dir="x", **fields)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    learned = Tokenizer(models.BPE())
+    learned.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    learned.train_from_iterator(["how to sort a list in python", "def sort(values):\n    return sorted(values)"] * 9)
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    learned.save(str(path))
+    return path
+
+
+def page_rows(folder: Path, name: str, words: str) -> str:
+    rows = [
+        {"text": f"{words} {number} {words} {number * 7}", "site": f"{name}{number % 40}.org"} for number in range(400)
+    ]
+    (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(folder / f"{name}.jsonl")
+
+
+def test_pages_are_told_apart_by_tokens_and_sites_are_held_out_whole(tmp_path, tokenizer):
+    files = LabelledFiles(
+        content_column="text",
+        positives=(page_rows(tmp_path, "code", "def sort(values):\n    return sorted(values)"),),
+        negatives=(page_rows(tmp_path, "shop", "buy shoes, free shipping, add to cart"),),
+        group_column="site",
+    )
+    description = train(files, tmp_path / "model", TrainingOptions(dim=8, buckets=1000, epochs=5), tokenizer.parent)
+    assert description.held_out["precision_at_recall_0.99"] == 1.0
+    model = QualityModel(tmp_path / "model")
+    assert model.words.texts(["return sorted"]) != [model_text("return sorted")]
+    assert model.scores(["def sort(values):\n    return sorted(values)"])[0] > 0.5 > model.scores(["buy shoes"])[0]
+    counts = description.training["files"]
+    assert all(sum(counts[split].values()) % 10 == 0 for split in counts), "ten pages of a site, all on one side"
+    (tmp_path / "model" / "tokenizer.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"tokenizer\.json is not the tokenizer"):
+        QualityModel(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "not both"),
+        ({"source": "a", "positives": ("b",)}, "not both"),
+        ({"positives": ("b",)}, "belong together"),
+    ],
+)
+def test_what_is_learned_from_is_named_in_one_way(fields, words):
+    with pytest.raises(ConfigError, match=words):
+        LabelledFiles(**fields)
+
+
+def test_operating_points_take_equal_scores_together():
+    points = operating_points([0.9, 0.8, 0.5, 0.5, 0.1], [True, True, True, False, False])
+    assert points["limit_at_recall_0.99"] == 0.5 and points["precision_at_recall_0.99"] == 0.75
+    assert operating_points([0.3, 0.2], [True, False])["precision_at_recall_0.9"] == 1.0

@@ -17,6 +17,7 @@ from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.curation.config import DecontaminationFields
 from datasets_builders.curation.pipeline import Curation
 from datasets_builders.released.figures import figures_section, held_out_functions
+from datasets_builders.released.repair_figures import repair_figures
 from datasets_builders.synthesis.program_analysis.extraction import ExtractionLimits
 from datasets_builders.synthesis.program_analysis.observation import DRIVER, ObservationSettings
 from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
@@ -53,7 +54,7 @@ COLUMNS = {
     "license": "licence of the file, as the input states it",
     "cluster": "functions that are near-duplicates or parts of one another's programs share this id",
     "parents": "id of the function, id of the file's row in the input",
-    "code": "kinds about a run: the program; repair_as_diff and faulty_line: the faulty program; otherwise empty",
+    "code": "kinds about a run: the program; repairs: the faulty program; otherwise empty",
     "call": "kinds about a run: the expression that runs after it; otherwise empty",
     "answer": "kinds about a run, faulty_line: the answer itself, without the words around it; otherwise empty",
     "context": "what the function needs beside itself, where the answer is code",
@@ -248,6 +249,7 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
             tags=["code", "synthetic"],
             sections={
                 "Figures": figures_section(self.output_folder),
+                "Repairs, tests and refactorings": repair_figures(self.output_folder),
                 "Splits and what is held out": _HELD_OUT,
             },
         )

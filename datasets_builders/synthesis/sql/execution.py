@@ -25,18 +25,31 @@ class SqlJob:
 
 @dataclass(frozen=True)
 class SqlResult:
-    """The rows of a query, or what went wrong."""
+    """The rows of a query, or what went wrong.
+
+    `reversed_rows` are those of a second run, in which SQLite gives what no ORDER BY settles the other way round; equal
+    to `rows` where the query settles all.
+    """
 
     rows: list[list[Any]] | None
     error: str = ""
+    reversed_rows: list[list[Any]] | None = None
+
+    def is_settled(self, ordered: bool) -> bool:
+        """Return whether both runs gave the same rows: no LIMIT cuts through a tie, no order is left to chance."""
+        return self.rows is not None and _same_rows(self.rows, self.reversed_rows, ordered)
 
     def equals(self, other: SqlResult, ordered: bool) -> bool:
-        """Return whether both have rows and the same ones; in the same order where that counts."""
-        if self.rows is None or other.rows is None:
-            return False
-        if ordered:
-            return self.rows == other.rows
-        return sorted(self.rows, key=repr) == sorted(other.rows, key=repr)
+        """Return whether both have rows, and the same ones in both runs; in the same order where that counts."""
+        return _same_rows(self.rows, other.rows, ordered) and _same_rows(
+            self.reversed_rows, other.reversed_rows, ordered
+        )
+
+
+def _same_rows(first: list[list[Any]] | None, second: list[list[Any]] | None, ordered: bool) -> bool:
+    if first is None or second is None:
+        return False
+    return first == second if ordered else sorted(first, key=repr) == sorted(second, key=repr)
 
 
 def run_queries(executor: Executor, jobs: Sequence[SqlJob]) -> list[list[list[SqlResult]]]:
@@ -71,7 +84,10 @@ def run_queries(executor: Executor, jobs: Sequence[SqlJob]) -> list[list[list[Sq
         for line in execution.stdout.splitlines():
             row = json.loads(line)
             answers[group[row["job"]]] = [
-                [SqlResult(found.get("rows"), found.get("error", "")) for found in results]
+                [
+                    SqlResult(found.get("rows"), found.get("error", ""), found.get("reversed_rows", found.get("rows")))
+                    for found in results
+                ]
                 for results in row["results"]
             ]
     return answers

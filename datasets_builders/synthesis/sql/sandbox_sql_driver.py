@@ -60,9 +60,18 @@ def main():
         for setup in job["setups"]:
             connection = sqlite3.connect(":memory:")
             connection.executescript(setup)
-            connection.set_authorizer(authorize)
-            results.append([ask(connection, query) for query in job["queries"]])
+            found = []
+            for is_reversed in (0, 1):
+                # What no ORDER BY settles comes the other way round the second time.
+                connection.execute(f"PRAGMA reverse_unordered_selects = {is_reversed}")
+                connection.set_authorizer(authorize)
+                found.append([ask(connection, query) for query in job["queries"]])
+                connection.set_authorizer(None)
             connection.close()
+            for first, second in zip(*found, strict=True):
+                if first != second:
+                    first["reversed_rows"] = second.get("rows")
+            results.append(found[0])
         print(json.dumps({"job": number, "results": results}), flush=True)
 
 

@@ -101,6 +101,8 @@ class RunQueries(SandboxStep):
         for (right, same, *_), which in zip(results, ("first", "second"), strict=True):
             if right.rows is None or same.rows is None:
                 return Removed(doc, "query_fails", f"{which} database: {right.error or same.error}")
+            if not right.is_settled(ordered):
+                return Removed(doc, "order_not_settled", f"{which} database")
             if not right.equals(same, ordered):
                 return Removed(doc, "ways_of_writing_disagree", f"{which} database")
             if not right.rows:

@@ -1,7 +1,8 @@
 """Section 2.4: equality that an answer has no say in: an object that claims to equal everything passes no test.
 
 `assert f(3) == 6` asks whatever f returns. So where the right value is a literal, the comparison is made by the
-literal's type, all the way down. A subclass (a named tuple, a Counter) is still the value that it holds.
+literal's type, all the way down, floats to nine digits. A subclass (a named tuple, a Counter) is still the value that
+it holds.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 import ast
 
 NAME = "_ling_same"
+TOLERANCE = 1e-9
 # Runs in the sandbox, with the builtins as they were before the answer.
 HARNESS = f"""
 def {NAME}(found, right, _numbers=(bool, int, float, complex)):
     kind = type(right)
     if kind in _numbers:
         other = type(found)
+        if kind is float and other in (int, float):
+            # Another order of the same operations.
+            return abs(found - right) <= {TOLERANCE} * max(1.0, abs(right))
         return kind.__eq__(right, found) is True or (other in _numbers and other.__eq__(found, right) is True)
     if kind in (list, tuple):
         if not isinstance(found, kind) or kind.__len__(found) != len(right):

@@ -16,6 +16,7 @@ from datatrove.data import Document
 
 from datasets_builders.building import BuildError, ConfigError
 from datasets_builders.building.config import load_config
+from datasets_builders.released.repair_figures import measure_tells, repair_figures
 from datasets_builders.released.synthetic_qa import SyntheticQABuilder, SyntheticQAConfig
 from datasets_builders.synthesis.program_analysis.clusters import code_ngrams
 from datasets_builders.synthesis.program_analysis.questions import KINDS, Question
@@ -39,6 +40,15 @@ def test_there_are_questions_of_every_kind_from_many_functions(questions) -> Non
     assert kinds["execution_prediction"] > 400 and kinds["code_repair"] > 100
     assert len({(row["path"], row["function"]) for row in questions.rows}) > 100
     assert len({row["module"] for row in questions.rows}) > 20
+
+
+def test_repairs_show_their_failure_and_bear_no_mark(questions) -> None:
+    figures = repair_figures(questions.folder)
+    assert "100.0% show what the code returns or raises instead" in figures
+    assert "wrong variable" in figures or "others" in figures
+    repairs = [row for row in questions.rows if row["kind"] == "code_repair"]
+    assert measure_tells(repairs).num_faults > 50 and measure_tells(repairs).found_fraction < 0.2
+    assert figures in (questions.folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_no_answer_makes_up_more_than_a_tenth_of_a_kind(questions) -> None:

@@ -171,6 +171,25 @@ def test_strings_over_lines_stay_when_their_statement_moves() -> None:
     assert 'def f(a):\n    a = """x\n        y"""\n    a += "z"\n    return a\n' in moved
 
 
+def test_words_for_people_are_no_place_for_a_fault() -> None:
+    """Messages, docstrings and other texts: nobody's test would find them changed, and no user either."""
+    function = (
+        'def f(a):\n    """Take 2 of a."""\n    if not a:\n        raise ValueError("give 1 or 2 of them")\n'
+        '    print("left: 3", f"{len(a)} of 4")\n    return a[:2]\n'
+    )
+    mutants = mutate(function, 200)
+    assert mutants
+    for text in ("Take 2 of a.", "give 1 or 2 of them", "left: 3", "of 4"):
+        kept = [mutant for mutant in mutants if text in mutant.function]
+        # Whole statements may go, with their texts.
+        assert all(mutant.operator.startswith(("removed", "combined")) for mutant in mutants if mutant not in kept)
+
+
+def test_removing_a_loop_leaves_no_name_without_a_value() -> None:
+    function = "def f(n):\n    for i in range(n):\n        n -= 1\n    return i + n\n"
+    assert "removed loop" not in changes(function)
+
+
 def test_no_fault_is_one_that_a_linter_names() -> None:
     original = smells(ast.parse(FUNCTION))
     for mutant in mutate(FUNCTION, 500):

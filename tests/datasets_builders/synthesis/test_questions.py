@@ -54,7 +54,7 @@ def test_every_kind_is_asked_and_answered(sample_of: Callable[..., FunctionSampl
             assert all(ast.literal_eval(wrong) != ast.literal_eval(question.answer) for wrong in question.wrong_answers)
             assert question.wrong_answers
         elif question.kind not in ("repair_as_diff", "faulty_line") and not question.call_from:
-            assert question.code == question.call == question.answer == ""
+            assert question.call == question.answer == ""
 
 
 def test_docstring_questions_do_not_give_their_answers_away(sample_of: Callable[..., FunctionSample]) -> None:

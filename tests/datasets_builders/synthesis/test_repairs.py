@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, extract_functions
+from datasets_builders.synthesis.program_analysis.mutation import mutate
 from datasets_builders.synthesis.program_analysis.observation import Observation, ObservationSettings, observe
 from datasets_builders.synthesis.program_analysis.questions import QuestionLimits
 from datasets_builders.synthesis.program_analysis.questions.repairs import code_repairs
@@ -119,3 +120,19 @@ def test_a_fault_whose_failure_is_not_known_is_no_question(observed: tuple[Funct
     sample, observation = observed
     unknown = [replace(found, values=("",) * len(found.values), errors=()) for found in observation.mutants]
     assert not list(code_repairs(sample, replace(observation, mutants=unknown), QuestionLimits()))
+
+
+def test_faults_that_never_end_or_die_are_no_repairs(executor: Executor) -> None:
+    """A loop that does not stop is not told from a slow machine; deep recursion ends as deep as the stack is."""
+    source = (
+        "def digits(number: int):\n    total = 0\n    while number > 0:\n        total += number % 10\n"
+        "        number //= 10\n    return total\n"
+    )
+    (sample,) = extract_functions(source, "pkg/mod.py")
+    assert isinstance(sample, FunctionSample)
+    (observation,) = observe(executor, [sample], ObservationSettings(num_mutants=60))
+    endless = source.replace("        number //= 10\n", "").rstrip()
+    assert endless in {mutant.function for mutant in mutate(sample.function, 60)}
+    assert observation.mutants and endless not in {found.mutant.function for found in observation.mutants}
+    for question in code_repairs(sample, observation, QuestionLimits(max_repairs=60)):
+        assert "RecursionError" not in question.prompt and question.fail_to_pass

@@ -86,6 +86,36 @@ def test_results_are_compared_as_the_question_asks(executor):
     assert not SqlResult(None, "x").equals(SqlResult(None, "x"), ordered=False)
 
 
+@pytest.mark.parametrize(
+    ("answer", "ordered", "is_right"),
+    [
+        ("SELECT b FROM u ORDER BY a, b", True, True),
+        ("SELECT b FROM u ORDER BY b", True, False),  # the same rows in another order
+        ("SELECT b FROM u ORDER BY b", False, True),
+        ("SELECT DISTINCT b FROM u ORDER BY a, b", True, False),  # sets of rows would be equal
+        ("SELECT DISTINCT b FROM u", False, False),
+        ("SELECT b FROM u", True, False),  # right by the luck of how rows are stored
+        ("SELECT b, b FROM u ORDER BY a, b", True, False),
+        ("SELECT b * 1.0 FROM u ORDER BY a, b", True, True),
+        ("SELECT CAST(b AS TEXT) FROM u ORDER BY a, b", True, False),
+        ("SELECT b FROM u ORDER BY count(*)", True, False),
+        ("SELECT b FROM u ORDER BY a UNION SELECT b FROM u", True, False),  # does not run
+    ],
+)
+def test_answers_are_judged_by_their_rows(executor: Executor, answer: str, ordered: bool, is_right: bool) -> None:
+    """Cases that evaluations of others got wrong: sets for bags, order by chance, columns that look alike."""
+    setup = "CREATE TABLE u (a INTEGER, b INTEGER); INSERT INTO u VALUES (1, 7), (1, 9), (2, 7), (3, 2);"
+    ((right, given),) = run_queries(executor, [SqlJob((setup,), ("SELECT b FROM u ORDER BY a, b", answer))])[0]
+    assert right.equals(given, ordered) == is_right
+
+
+def test_a_limit_that_cuts_through_a_tie_settles_nothing(executor: Executor) -> None:
+    setup = "CREATE TABLE u (a INTEGER, b INTEGER); INSERT INTO u VALUES (1, 7), (1, 9), (2, 7), (3, NULL);"
+    queries = ("SELECT a FROM u LIMIT 2", "SELECT a, b FROM u ORDER BY a, b LIMIT 2", "SELECT max(b) FROM u")
+    (found,) = run_queries(executor, [SqlJob((setup,), queries)])[0]
+    assert [result.is_settled(ordered=True) for result in found] == [False, True, True]
+
+
 def test_clauses_stand_on_lines_of_their_own():
     assert in_lines("SELECT a FROM t WHERE a IN (SELECT b FROM u) ORDER BY a") == (
         "SELECT a\nFROM t\nWHERE a IN (SELECT b FROM u)\nORDER BY a"

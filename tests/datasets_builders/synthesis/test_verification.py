@@ -18,6 +18,12 @@ from evals.execution import Executor
 LIMITS = VerifierLimits(wall_seconds=3.0)
 DOUBLE = Verifier("code", "FACTOR = 2", "double", "assert double(3) == 6\nassert double('a') == 'aa'", limits=LIMITS)
 LISTS = Verifier("code", entry_point="pair", tests="assert pair(0) == [1, 1]\nassert {'k': {1, 2}} == pair(1)")
+FLOAT = Verifier("code", entry_point="mean", tests="assert mean([0.1, 0.7, 0.3]) == 0.3666666666666667")
+BIG = Verifier(
+    "code",
+    entry_point="squares",
+    tests=f"assert squares(3000001) == {sum(i * i for i in range(3000002))}\nassert squares(0) == []",
+)
 RIGHT = "def double(x):\n    return x * FACTOR\n"
 BROKEN = "FACTOR = 2\n\n\ndef double(x):\n    return x + FACTOR\n"
 PATCH = "@@ -4,2 +4,2 @@\n def double(x):\n-    return x + FACTOR\n+    return x * FACTOR"
@@ -48,6 +54,13 @@ CASES = [
     (LISTS, "class L(list): pass\ndef pair(x):\n    return {'k': {1, 2.0}} if x else L([True, 1.0])\n", True),
     (LISTS, "def pair(x):\n    return {'k': {2, 1}} if x else (1, 1)\n", False),
     (DOUBLE, "import builtins\nbuiltins.AssertionError = KeyError\ndef double(x):\n    return 0\n", False),
+    (FLOAT, "def mean(x):\n    return (x[0] + x[1] + x[2]) / 3\n", True),
+    (FLOAT, "def mean(x):\n    return x[0] / 3 + x[1] / 3 + x[2] / 3\n", True),  # other rounding
+    (FLOAT, "def mean(x):\n    return round((x[0] + x[1] + x[2]) / 3, 4)\n", False),
+    (FLOAT, "def mean(x):\n    return [(x[0] + x[1] + x[2]) / 3]\n", False),
+    (BIG, "def squares(n):\n    return n * (n + 1) * (2 * n + 1) // 6 if n else []\n", True),
+    (BIG, "def squares(n):\n    return n * (n + 1) * (2 * n + 1) / 6 if n else []\n", False),  # a float near by
+    (BIG, "def squares(n):\n    return n * (n + 1) * (2 * n + 1) // 6 if n else [0]\n", False),
     (Verifier("diff", BROKEN, "double", DOUBLE.tests), f"```diff\n--- a/p.py\n+++ b/p.py\n{PATCH}\n```", True),
     (Verifier("diff", BROKEN, "double", DOUBLE.tests), PATCH, True),
     (Verifier("diff", BROKEN, "double", DOUBLE.tests), PATCH.replace("-    return x + F", "-    return x - F"), False),

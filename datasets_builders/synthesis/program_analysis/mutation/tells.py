@@ -99,8 +99,9 @@ def _choose_rules(faults: list[_Lines]) -> set[str]:
 
 
 def _first_body_line(function: str) -> int:
-    node = ast.parse(function).body[0]
-    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
+    node = ast.parse(function).body[-1]  # what a function needs stands before it
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return 1
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1 else node.body
     return body[0].lineno
 

@@ -135,6 +135,7 @@ def _whole_repair(
             failure=fault.failure,
         ),
         content=as_code_block(sample.function),
+        code=with_function(sample, faulty),
         context=sample.context,
         check=observation.check,
         # Leaving the bug in is wrong too, and what a careless answer does.

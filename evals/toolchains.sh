@@ -27,8 +27,8 @@ for name in "${names[@]}"; do
     case "$name" in
         java) need javac default-jdk-headless ;;
         javascript) need node nodejs npm; need_module js-md5 js-md5@0.8.3; need_module lodash lodash@4.17.21 ;;
-        typescript) need node nodejs npm; need_module typescript typescript@7.0.2 ;;
-        cpp) need g++ g++; need_files /usr/include/boost/any.hpp libboost-dev; need_files /usr/include/openssl/md5.h libssl-dev ;;
+        typescript|typescript_unchecked) need node nodejs npm; need_module typescript typescript@7.0.2 ;;
+        cpp|cpp_trapping) need g++ g++; need_files /usr/include/boost/any.hpp libboost-dev; need_files /usr/include/openssl/md5.h libssl-dev ;;
         csharp) need mcs mono-mcs; need mono mono-runtime libmono-system-core4.0-cil
             need_files /usr/lib/mono/4.5/System.Numerics.dll libmono-system-numerics4.0-cil ;;
         php) need php php-cli php-mbstring ;;

@@ -56,6 +56,24 @@ _TYPESCRIPT = Language(
     num_processes=128,
     out_of_memory=("JavaScript heap out of memory", "Array buffer allocation failed"),
 )
+_CPP = Language(
+    "cpp",
+    "main.cpp",
+    tools=("g++",),
+    compile=(
+        (
+            *("{g++}", "-std=c++17", "-w", "-I", "{cache}", "-include", "everything.h"),
+            *("main.cpp", "-o", "main", "-lcrypto", "-lpthread"),
+        ),
+    ),
+    run=("./main",),
+    out_of_memory=("std::bad_alloc",),
+)
+# Undefined behavior ends the program instead of giving whatever the compiler makes of it.
+CPP_TRAPS = (
+    *("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-D_GLIBCXX_ASSERTIONS"),
+    "-ftrivial-auto-var-init=pattern",
+)
 LANGUAGES = {
     language.name: language
     for language in (
@@ -95,19 +113,9 @@ LANGUAGES = {
             name="typescript_unchecked",
             compile=(("{tsc}", "--target", "esnext", "--module", "commonjs", "--noCheck", "main.ts"),),
         ),
-        Language(
-            "cpp",
-            "main.cpp",
-            tools=("g++",),
-            compile=(
-                (
-                    *("{g++}", "-std=c++17", "-w", "-I", "{cache}", "-include", "everything.h"),
-                    *("main.cpp", "-o", "main", "-lcrypto", "-lpthread"),
-                ),
-            ),
-            run=("./main",),
-            out_of_memory=("std::bad_alloc",),
-        ),
+        _CPP,
+        # For programs whose values are to be kept as true.
+        replace(_CPP, name="cpp_trapping", compile=((_CPP.compile[0][0], *CPP_TRAPS, *_CPP.compile[0][1:]),)),
         Language(
             "csharp",
             "main.cs",
@@ -165,7 +173,7 @@ LANGUAGES = {
                 "GO111MODULE": "off",
                 "GOPATH": "/usr/share/gocode",
                 "GOCACHE": "{tmp}/go-build",
-                "GOFLAGS": "-p=1",
+                "GOFLAGS": "-p=1 -gcflags=-e",  # all errors of a program, not the first ten
                 "GOMAXPROCS": "2",
                 "GOTOOLCHAIN": "local",
                 "CGO_ENABLED": "0",

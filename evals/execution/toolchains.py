@@ -20,7 +20,7 @@ from pathlib import Path
 
 from evals.execution.environments import PREFIX, environment_language
 from evals.execution.java_tuples import tuple_sources
-from evals.execution.languages import JVM, LANGUAGES, Language
+from evals.execution.languages import CPP_TRAPS, JVM, LANGUAGES, Language
 
 FOLDER_VARIABLE = "LING_TOOLCHAINS_DIR"
 RUNTIME = Path(__file__).with_name("runtime")
@@ -188,10 +188,15 @@ def _prepare(
             work.rename(cache)
 
 
-def _prepare_cpp(folder: Path, tools: dict[str, str]) -> None:
+def _prepare_cpp(folder: Path, tools: dict[str, str], flags: tuple[str, ...] = ()) -> None:
     header = folder / "everything.h"
     header.write_text("#include <bits/stdc++.h>\n")
-    _output([tools["g++"], "-std=c++17", "-w", str(header), "-o", f"{header}.gch"], "cpp")
+    _output([tools["g++"], *flags, "-std=c++17", "-w", str(header), "-o", f"{header}.gch"], "cpp")
+
+
+def _prepare_cpp_trapping(folder: Path, tools: dict[str, str]) -> None:
+    # A precompiled header is of use only under the flags that it was compiled with.
+    _prepare_cpp(folder, tools, CPP_TRAPS)
 
 
 def _prepare_java(folder: Path, tools: dict[str, str]) -> None:
@@ -278,6 +283,7 @@ def _prepare_rust(folder: Path, tools: dict[str, str]) -> None:
 
 PREPARATIONS: dict[str, Callable[[Path, dict[str, str]], None]] = {
     "cpp": _prepare_cpp,
+    "cpp_trapping": _prepare_cpp_trapping,
     "java": _prepare_java,
     "csharp": _prepare_csharp,
     "go": _prepare_go,

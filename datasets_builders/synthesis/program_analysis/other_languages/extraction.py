@@ -43,6 +43,9 @@ class Definition:
         parameters, result, docstring: of a function.
         is_asked_about (`bool`): whether questions are asked about it.
         owner (`str`): the class around it, where programs have one.
+        soft_uses: names that it may read, or that are names of fields: they count where the file defines them.
+        receiver, method (`str`): of a method that stands outside of its type.
+        selects: names behind dots.
     """
 
     names: tuple[str, ...]
@@ -56,6 +59,10 @@ class Definition:
     docstring: str = ""
     is_asked_about: bool = False
     owner: str = ""
+    soft_uses: frozenset[str] = frozenset()
+    receiver: str = ""
+    method: str = ""
+    selects: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -74,6 +81,7 @@ class Dialect(ABC):
     fence: ClassVar[str]
     literal_nodes: ClassVar[frozenset[str]]
     argument_node: ClassVar[str] = "arguments"
+    allows_overloads: ClassVar[bool] = False
     known_names: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
@@ -87,6 +95,10 @@ class Dialect(ABC):
     def called(self, target: Definition) -> str:
         """Return what stands before the brackets of a call."""
         return target.names[0]
+
+    def is_known(self, name: str, file: SourceFile) -> bool:
+        """Return whether a file may read a name that it does not define: one that it imports."""
+        return False
 
     def is_literal(self, node: Node) -> bool:
         """Return whether an argument is a literal, nested ones included."""
@@ -151,9 +163,9 @@ def _extract(
         raise Unusable("too_short", f"{num_lines} lines")
     if num_lines > limits.max_function_lines:
         raise Unusable("too_long", f"{num_lines} lines")
-    if len([other for other in bindings[target.names[0]] if other.owner == target.owner]) > 1:
+    if not dialect.allows_overloads and len(bindings[target.names[0]]) > 1:
         raise Unusable("bound_more_than_once", target.names[0])
-    context = closure(dialect, bindings, target)
+    context = closure(dialect, file, bindings, target)
     before, function, after = dialect.program(file, context, target)
     called = dialect.called(target)
     sample = ProgramSample(
@@ -176,7 +188,9 @@ def _extract(
     return sample
 
 
-def closure(dialect: Dialect, bindings: dict[str, list[Definition]], target: Definition) -> list[Definition]:
+def closure(
+    dialect: Dialect, file: SourceFile, bindings: dict[str, list[Definition]], target: Definition
+) -> list[Definition]:
     """Return the definitions that a function needs, in source order, itself left out.
 
     Raises:
@@ -188,18 +202,35 @@ def closure(dialect: Dialect, bindings: dict[str, list[Definition]], target: Def
         definition = queue.pop()
         if definition.refusal:
             raise Unusable(*definition.refusal)
-        for name in sorted(definition.uses):
+        for name in sorted(definition.uses | definition.soft_uses):
             others = bindings.get(name)
             if others is None:
-                if name not in dialect.known_names:
+                if name in definition.soft_uses:
+                    continue
+                if name not in dialect.known_names and not dialect.is_known(name, file):
                     raise Unusable("unresolved_name", name)
                 continue
             for other in others:
-                if id(other) not in found:
+                if id(other) not in found and other.owner == target.owner:
                     found[id(other)] = other
                     queue.append(other)
+        if not queue:
+            queue.extend(_methods_in_use(file, found))
     del found[id(target)]
     return sorted(found.values(), key=lambda definition: definition.node.start_byte)
+
+
+def _methods_in_use(file: SourceFile, found: dict[int, Definition]) -> list[Definition]:
+    """Return, and note, the methods of types in use that something in use may call."""
+    names = {name for definition in found.values() for name in definition.names}
+    selected = {name for definition in found.values() for name in definition.selects}
+    methods = [
+        definition
+        for definition in file.definitions
+        if id(definition) not in found and definition.receiver in names and definition.method in selected
+    ]
+    found.update({id(method): method for method in methods})
+    return methods
 
 
 def comment_text(comments: Sequence[str]) -> str:

@@ -27,6 +27,8 @@ class JavaScriptRunner(Runner):
 
     sandbox_language: ClassVar[str] = "javascript"
     units_per_program: ClassVar[int] = 256
+    max_candidates: ClassVar[int] = 64
+    max_mutants: ClassVar[int] = 16
 
     def assemble(self, units: Sequence[Unit], max_steps: int, max_chars: int) -> Assembly:
         """Return the driver with the units beside it."""

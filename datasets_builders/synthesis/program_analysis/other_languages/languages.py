@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from datasets_builders.synthesis.program_analysis.other_languages.calls import ValueSyntax
+from datasets_builders.synthesis.program_analysis.other_languages.cpp import Cpp
+from datasets_builders.synthesis.program_analysis.other_languages.cpp_running import CppRunner
+from datasets_builders.synthesis.program_analysis.other_languages.cpp_values import CppValues
 from datasets_builders.synthesis.program_analysis.other_languages.extraction import Dialect
+from datasets_builders.synthesis.program_analysis.other_languages.go import Go
+from datasets_builders.synthesis.program_analysis.other_languages.go_running import GoRunner
+from datasets_builders.synthesis.program_analysis.other_languages.go_values import GoValues
+from datasets_builders.synthesis.program_analysis.other_languages.java import Java
+from datasets_builders.synthesis.program_analysis.other_languages.java_running import JavaRunner
+from datasets_builders.synthesis.program_analysis.other_languages.java_values import JavaValues
 from datasets_builders.synthesis.program_analysis.other_languages.javascript import JavaScript, TypeScript
 from datasets_builders.synthesis.program_analysis.other_languages.javascript_running import (
     TYPESCRIPT_REQUIRE,
@@ -65,10 +75,110 @@ def typescript_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> 
     return TYPESCRIPT_REQUIRE + javascript_check(sample, calls)
 
 
+_JAVA_PRIMITIVES = frozenset(("int", "long", "short", "byte", "char", "boolean", "double", "float"))
+
+
+def java_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> str:
+    """Return asserts, as they stand in a method of a program that is run with -ea."""
+    return "\n".join(f"assert {_java_condition(sample, call.call, call.answer)};" for call in calls)
+
+
+def _java_condition(sample: ProgramSample, call: str, answer: str) -> str:
+    if answer.startswith("new ") and "BigInteger" not in answer:
+        return f"Arrays.{'deepEquals' if '[][]' in answer else 'equals'}({call}, {answer})"
+    if answer in ("Double.NaN", "Float.NaN") and sample.result in _JAVA_PRIMITIVES:
+        return f"{answer.partition('.')[0]}.isNaN({call})"
+    if sample.result in _JAVA_PRIMITIVES or answer == "null":
+        return f"{call} == {answer}"
+    return f"Objects.equals({call}, {answer})"
+
+
+def go_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> str:
+    """Return a test in a file of its own, beside that of the program."""
+    lines = [line for call in calls for line in _go_condition(call.call, call.answer)]
+    text = "\n".join(lines)
+    imports = ["testing", *(name for name in ("errors", "fmt", "math", "reflect") if f"{name}." in _unquoted(text))]
+    head = ["package main", "", "import (", *(f'\t"{name}"' for name in sorted(imports)), ")", ""]
+    name = sample.name[0].upper() + sample.name[1:]
+    return "\n".join([*head, f"func Test{name}(t *testing.T) {{", *lines, "}"])
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r'"(?:[^"\\\n]|\\.)*"', "", text)
+
+
+def _go_condition(call: str, answer: str) -> list[str]:
+    parts = _go_parts(answer)
+    names = ["got"] if len(parts) == 1 else [f"got{index}" for index in range(len(parts))]
+    conditions = []
+    for name, part in zip(names, parts, strict=True):
+        if part.startswith("errors.New("):
+            conditions.append(f"fmt.Sprint({name}) != fmt.Sprint({part})")
+        elif part == "math.NaN()":
+            conditions.append(f"!math.IsNaN(float64({name}))")
+        elif re.match(r"[\[&]|map\[|[A-Za-z_]\w*\{", part):
+            conditions.append(f"!reflect.DeepEqual({name}, {part})")
+        else:
+            conditions.append(f"{name} != {part}")
+    # Braces around it: a composite literal may not stand bare between `if` and its block.
+    condition = " || ".join(conditions)
+    said = f't.Errorf("got %v", {names[0]})' if len(names) == 1 else f't.Errorf("got %v", []any{{{", ".join(names)}}})'
+    return ["\t{", f"\t\t{', '.join(names)} := {call}", f"\t\tif {condition} {{", f"\t\t\t{said}", "\t\t}", "\t}"]
+
+
+def _go_parts(answer: str) -> list[str]:
+    """Return the values of a call that returns several."""
+    parts, depth, at, quote = [], 0, 0, False
+    index = 0
+    while index < len(answer):
+        char = answer[index]
+        if quote:
+            if char == "\\":
+                index += 1
+            elif char == '"':
+                quote = False
+        elif char == '"':
+            quote = True
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            parts.append(answer[at:index].strip())
+            at = index + 1
+        index += 1
+    return [*parts, answer[at:].strip()]
+
+
+def cpp_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> str:
+    """Return a main function of asserts."""
+    lines = []
+    for call in calls:
+        if call.answer in ("NAN", "-NAN"):
+            condition = f"std::isnan({call.call})"
+        elif call.answer.startswith("{"):
+            condition = f"{call.call} == decltype({call.call}){call.answer}"
+        elif call.answer.startswith('"'):
+            condition = f"std::string({call.call}) == {_cpp_string(call.answer)}"
+        else:
+            condition = f"{call.call} == {call.answer}"
+        lines.append(f"    assert(({condition}));" if "," in condition else f"    assert({condition});")
+    head = ["#include <cassert>", "#include <cmath>", "#include <string>", "", "int main() {"]
+    return "\n".join([*head, *lines, "}"])
+
+
+def _cpp_string(answer: str) -> str:
+    """Return a text that may hold a zero character, behind which a plain literal would end."""
+    return f"std::string({answer}, sizeof({answer}) - 1)" if "\\000" in answer else answer
+
+
 PROGRAM_LANGUAGES = {
     language.name: language
     for language in (
         ProgramLanguage(JavaScript(), JavaScriptValues(), JavaScriptRunner(), javascript_check),
         ProgramLanguage(TypeScript(), JavaScriptValues(), TypeScriptRunner(), typescript_check),
+        ProgramLanguage(Java(), JavaValues(), JavaRunner(), java_check),
+        ProgramLanguage(Go(), GoValues(), GoRunner(), go_check),
+        ProgramLanguage(Cpp(), CppValues(), CppRunner(), cpp_check),
     )
 }

@@ -105,9 +105,17 @@ def observe(
 
 
 def _candidates(sample: ProgramSample, language: ProgramLanguage, settings: ObservationSettings) -> tuple[str, ...]:
+    if not sample.parameters:  # a constant
+        return ()
     try:
         return tuple(
-            candidate_calls(sample, language.values, settings.seed, settings.num_candidates, settings.max_call_chars)
+            candidate_calls(
+                sample,
+                language.values,
+                settings.seed,
+                min(settings.num_candidates, language.runner.max_candidates),
+                settings.max_call_chars,
+            )
         )
     except Unusable:
         return ()
@@ -158,8 +166,8 @@ def choose_calls(answers: dict[str, Seen], num_calls: int) -> list[ObservedCall]
         chosen.append(ObservedCall(call, seen.value, seen.steps))
         covered.update(seen.hits)
         counts[seen.value] += 1
-    if len(counts) == 1 and len(answers) > MAX_REPEATS:
-        return []  # whatever it is called with, it says the same: nothing to predict
+    if len(counts) < 2 or all(call.answer in call.call for call in chosen):
+        return []  # whatever it is called with, it says the same, or gives back what it is given: nothing to predict
     return chosen
 
 
@@ -180,7 +188,7 @@ def _second_stage(
         texts = tuple(call.call for call in calls)
         units.append(Unit(sample, texts, checks[index], is_counted=False))
         owners.append((index, None))
-        for changed in mutate(sample, settings.num_mutants, settings.seed):
+        for changed in mutate(sample, min(settings.num_mutants, language.runner.max_mutants), settings.seed):
             units.append(Unit(sample.with_function(changed.function), texts, checks[index], variant_of=index))
             owners.append((index, changed))
     results = run_units(executor, language.runner, units, settings.max_steps, settings.max_answer_chars)

@@ -91,6 +91,9 @@ class Runner(ABC):
     sandbox_language: ClassVar[str]
     units_per_program: ClassVar[int] = 64
     memory_bytes: ClassVar[int] = 1 << 30
+    # Of a function: more of them cost a compiler more time than they bring.
+    max_candidates: ClassVar[int] = 32
+    max_mutants: ClassVar[int] = 8
 
     @abstractmethod
     def assemble(self, units: Sequence[Unit], max_steps: int, max_chars: int) -> Assembly:

@@ -138,6 +138,10 @@ def _any(draw: Draw, kind: ValueType, name: str) -> object:
     return draw.value(draw.rng.choice(draw.any_types), name)
 
 
+def _named(draw: Draw, kind: ValueType, name: str) -> object:
+    return draw.value(kind.items[0], name)
+
+
 _DRAWERS: dict[str, Callable[[Draw, ValueType, str], object]] = {
     "int": _integer,
     "float": _floating,
@@ -152,4 +156,5 @@ _DRAWERS: dict[str, Callable[[Draw, ValueType, str], object]] = {
     "object": _object,
     "choice": _choice,
     "union": _union,
+    "named": _named,
 }

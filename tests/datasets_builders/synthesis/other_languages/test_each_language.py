@@ -1,0 +1,78 @@
+"""The same in each language: cutting out, observing, asking; and that a program of its own finds the rows true."""
+
+import re
+from dataclasses import asdict
+
+import pytest
+
+from datasets_builders.synthesis.program_analysis.extraction import Refusal
+from datasets_builders.synthesis.program_analysis.other_languages.documents import observation_from, sample_from
+from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
+from datasets_builders.synthesis.program_analysis.other_languages.questions import questions_about
+from evals.execution import Executor, MissingToolchainError, toolchain
+from tests.datasets_builders.synthesis.other_languages.row_verification import false_claims
+from tests.datasets_builders.synthesis.other_languages.sources import SOURCES
+
+pytestmark = pytest.mark.slow
+LANGUAGES = sorted(PROGRAM_LANGUAGES)
+STATEFUL = {"C++": "product"}  # whose overflow is undefined; the others count their calls
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    try:
+        toolchain(PROGRAM_LANGUAGES[request.param].runner.sandbox_language)
+    except MissingToolchainError as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+def test_functions_are_asked_about_and_all_that_is_said_of_them_is_true(
+    language: str, observed, executor: Executor
+) -> None:
+    seen = observed(language, SOURCES[language])
+    rows = []
+    for sample, observation in seen.values():
+        # As the pipeline's documents carry them from stage to stage.
+        sample = sample_from(asdict(sample))
+        observation = observation_from(asdict(observation)) if not observation.impurity else observation
+        for question in questions_about(sample, observation):
+            rows.append(
+                {
+                    "kind": question.kind,
+                    "function": sample.name,
+                    "languages": [language],
+                    "messages": [{"content": question.prompt}, {"content": question.content}],
+                    "code": question.code,
+                    "call": question.call,
+                    "answer": question.answer,
+                    "context": question.context,
+                    "check": question.check,
+                    "wrong_answers": question.wrong_answers,
+                }
+            )
+    kinds = {row["kind"] for row in rows}
+    assert kinds >= {"execution_prediction", "input_prediction", "code_repair"}
+    assert {row["function"] for row in rows} >= {"initials"}
+    assert len({row["function"] for row in rows}) >= 2
+    assert not [row for row in rows if row["function"] == "stateful"]
+    # A few of each kind: every claim is a program that is compiled.
+    sample_of_rows = [row for kind in sorted(kinds) for row in [row for row in rows if row["kind"] == kind][:2]]
+    assert false_claims(executor, sample_of_rows) == []
+
+
+def test_what_depends_on_more_than_its_arguments_goes(language: str, observed) -> None:
+    name = STATEFUL.get(language, "stateful")
+    _, observation = observed(language, SOURCES[language])[name]
+    if language == "C++":
+        assert observation.statuses["raised"] > 0, "overflow is trapped"
+        for call in observation.calls:
+            first, second = map(int, re.findall(r"-?\d+", call.call))
+            assert int(call.answer) == first * 1_000_000 * second
+    else:
+        assert observation.impurity and not observation.calls
+
+
+def test_what_needs_more_than_the_standard_library_is_refused(functions_of) -> None:
+    assert functions_of("Go", SOURCES["Go"])["now"] == Refusal("now", "import_not_pure", "time")
+    assert "prints" not in functions_of("Java", SOURCES["Java"]), "nothing comes back"

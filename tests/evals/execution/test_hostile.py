@@ -37,7 +37,7 @@ RUNS = [*itertools.product(RUNGS[:1], PROGRAMS), *itertools.product(RUNGS[1:], (
 
 
 def test_there_are_over_a_hundred_in_ten_languages():
-    assert set(PROGRAMS) == {"python", *LANGUAGES} - {"typescript_unchecked"} == set(HONEST)
+    assert set(PROGRAMS) == {"python", *LANGUAGES} - {"typescript_unchecked", "cpp_trapping"} == set(HONEST)
     assert sum(map(len, PROGRAMS.values())) >= 150 and len(REPORTED) >= 25
 
 

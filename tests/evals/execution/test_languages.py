@@ -15,6 +15,11 @@ LIMITS = Limits(wall_seconds=5, cpu_seconds=5, memory_bytes=1 << 30, disk_bytes=
 RUNGS = [name for name in LADDER if probe_isolation(name)[0]]
 # Prints 42; does not compile; ends with an error.
 TYPESCRIPT = ("const x: number = 6; console.log(x * 7)", "let a: number = ;", "throw new Error('asserted')")
+CPP = (
+    "#include <iostream>\nint main() { std::cout << 6 * 7 << std::endl; }",
+    "int main() { return x; }",
+    '#include <cassert>\nint main() { assert(1 == 2 && "asserted"); }',
+)
 PROGRAMS = {
     "java": (
         "public class Main { public static void main(String[] a) { System.out.println(6 * 7); } }",
@@ -24,11 +29,8 @@ PROGRAMS = {
     "javascript": ("console.log(6 * 7)", "let a = ;", "throw new Error('asserted')"),
     "typescript": (TYPESCRIPT[0], "let a: number = 'b'", TYPESCRIPT[2]),
     "typescript_unchecked": TYPESCRIPT,
-    "cpp": (
-        "#include <iostream>\nint main() { std::cout << 6 * 7 << std::endl; }",
-        "int main() { return x; }",
-        '#include <cassert>\nint main() { assert(1 == 2 && "asserted"); }',
-    ),
+    "cpp": CPP,
+    "cpp_trapping": CPP,
     "csharp": (
         "using System; class P { static void Main() { Console.WriteLine(6 * 7); } }",
         "class P {",
@@ -43,6 +45,21 @@ PROGRAMS = {
     ),
     "bash": ("echo $((6 * 7))", "if then", "echo asserted >&2; exit 1"),
 }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "int big = 2147483647; big += count;",
+        "std::vector<int> none; count = none[count];",
+        "count = 1 << (31 + count);",
+    ],
+)
+def test_undefined_behavior_ends_a_program_that_is_to_trap(statement):
+    needs("cpp_trapping")
+    source = f"#include <vector>\nint main(int count, char**) {{ {statement} return count == 77; }}"
+    with Executor(LIMITS) as executor:
+        assert executor.run(Program(source, "cpp_trapping")).exit_code in (132, 133, 134)
 
 
 def test_every_language_is_tested():

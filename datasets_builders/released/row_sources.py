@@ -63,13 +63,13 @@ class RowSource:
     max_rows: int = 0
     tags: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What the rows say of where they are from: a dataset's name, never the folders above it."""
         is_path = Path(self.dataset).expanduser().exists() or not _HUB_NAME.fullmatch(self.dataset)
         return Path(self.dataset).name if is_path else "/".join(self.dataset.split("@")[0].split("/")[:2])
 
-    @property
+    @cached_property
     def row_format(self) -> RowFormat:
         """Its names of columns and roles."""
         return RowFormat(self.columns, self.roles)
@@ -133,7 +133,7 @@ class RowSource:
             raise ConfigError(f"sources: {self.dataset} has no split {self.split!r}; its files tell {told}")
         return [file for _, file in named]
 
-    @property
+    @cached_property
     def license_of_dataset(self) -> str:
         """The licence that the config gives, else what the card of a folder states."""
         if self.license:

@@ -18,7 +18,7 @@ from datasets_builders.released.answers_read import question_of
 from datasets_builders.released.dpo import DPOBuilder, DPOConfig
 from datasets_builders.released.ranking import BestScorePercentile, ChoosePairs, PairPolicy, code_in, on_policy
 from datasets_builders.released.reward_fields import RewardFields
-from datasets_builders.tokenized.conversations import RowFormat
+from datasets_builders.tokenized.conversations import RowFormat, read_preference
 from datasets_builders.tokenized.tokenization import UnusableRowError
 from tests.datasets_builders.released.conftest import read_rows
 from tests.small_bert import save_bert
@@ -257,6 +257,8 @@ def test_the_released_columns_may_be_conversations(candidates: Path, tmp_path: P
     assert len(dataset) == 14
     for row in dataset:
         assert [message["role"] for message in row["chosen"]] == ["assistant"] and row["prompt"][-1]["role"] == "user"
+        prompt, chosen, _ = read_preference(row, RowFormat())
+        assert (prompt.contents[-1], chosen) == (row["prompt"][-1]["content"], row["chosen"][0]["content"])
     (merged,) = (row for row in dataset if row["source"] == "open.jsonl")
     assert len(merged["prompt"]) == 3 and merged["chosen"] == [said(GOOD)] and merged["rejected"] == [said(BAD)]
 

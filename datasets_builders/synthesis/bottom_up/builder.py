@@ -144,6 +144,7 @@ class BottomUpBuilder(SynthesisBuilder[BottomUpConfig], DerivedBuilder[BottomUpC
                 "answer",
                 [
                     *self.rating(),
+                    *self.verified_answers(),
                     AnswerInstructions(self.asking),
                     FilterAnswers(config.min_answer_chars, config.max_answer_chars),
                     CheckAnswerSyntax(config.requires_valid_syntax),
@@ -236,5 +237,6 @@ Problems that grow from seeds, which are pieces of code and text about code: a t
 their key points, writes variations of that knowledge, writes problems about each variation, puts questions as
 statements, and answers. Every row names its seed, the topic and the teachers.
 
-Nobody checked that the answers are right. Their code was parsed where its language has a grammar (`syntax`).
+What an answer was checked by stands in `verified_by`: tests that a teacher wrote without seeing it, where the config
+asks for attempts, or the syntax of its code, or nothing. None of it proves that an answer is right.
 """

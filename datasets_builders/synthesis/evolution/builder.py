@@ -12,7 +12,6 @@ from datasets_builders.building import BuilderConfig, CardParts, ConfigError, St
 from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.synthesis.evolution.methods import DOMAINS, PROMPT_FOLDER
 from datasets_builders.synthesis.evolution.steps import (
-    UNANSWERED,
     ComposeProblems,
     DropSeeds,
     EvolveProblems,
@@ -123,7 +122,8 @@ class EvolutionBuilder(SynthesisBuilder[EvolutionConfig], DerivedBuilder[Evoluti
                 "answer",
                 [
                     *self.rating(),
-                    AnswerInstructions(self.asking).only_for(UNANSWERED),
+                    *self.verified_answers(),
+                    AnswerInstructions(self.asking),
                     FilterAnswers(config.min_answer_chars, config.max_answer_chars),
                     CheckAnswerSyntax(config.requires_valid_syntax),
                     MakeRows(self.name, self.prompts),
@@ -164,5 +164,6 @@ Problems for programmers in four domains (code from a description, reasoning abo
 a teacher composes them, with their solutions, inspired by fragments of code (`oss_instruct`), or makes problems harder
 by one of five methods, round by round (`evol_instruct`, with the method in `evolution`), and answers them.
 
-Nobody checked that the answers are right. Their code was parsed where its language has a grammar (`syntax`).
+What an answer was checked by stands in `verified_by`: tests that a teacher wrote without seeing it, where the config
+asks for attempts, or the syntax of its code, or nothing. None of it proves that an answer is right.
 """

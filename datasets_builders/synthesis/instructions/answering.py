@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from datatrove.data import Document
 
-from datasets_builders.asking import Answer, Ask, MalformedAnswerError, Request
+from datasets_builders.asking import Answer, Ask, Conversation, MalformedAnswerError, Request
 from datasets_builders.building.steps import Outcome
 from datasets_builders.synthesis.instructions.rows import ANSWER
 
@@ -15,7 +15,7 @@ ASKED_OF = "asked_of"  # key of the metadata: what binds the steps of one docume
 
 
 class AnswerInstructions(Ask):
-    """Let a teacher answer each instruction, greedily.
+    """Let a teacher answer each instruction that has no answer yet, greedily.
 
     Source: paper 2.4.1: greedy decoding or a low temperature for responses; 4,096 tokens: Magpie.
     """
@@ -31,6 +31,10 @@ class AnswerInstructions(Ask):
     def request(self, doc: Document) -> Request:
         """Ask the instruction, as a user would."""
         return Request.of_user(doc.text, temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
+
+    async def converse(self, doc: Document, teacher: Conversation) -> list[Outcome]:
+        """Ask about instructions that have no answer yet."""
+        return [doc] if ANSWER in doc.metadata else await super().converse(doc, teacher)
 
     def take(self, doc: Document, answer: Answer) -> Iterable[Outcome]:
         """Keep the answer without reasoning before it."""

@@ -15,12 +15,20 @@ from datasets_builders.building.description import DatasetDescription
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import digest
 from datasets_builders.building.stages import BuildResult
+from datasets_builders.building.steps import Step
 from datasets_builders.curation.config import DecontaminationFields, NearDedupFields, ToxicityFields
 from datasets_builders.curation.pipeline import Curation
 from datasets_builders.synthesis.instructions.rating import RATING_PROMPT, RateInstructions
 from datasets_builders.synthesis.instructions.rows import instruction_features
 from datasets_builders.synthesis.instructions.samples import write_samples
 from datasets_builders.synthesis.instructions.steps import InstructionFields
+from datasets_builders.synthesis.instructions.verified_answers import (
+    TESTABLE,
+    TESTS_PROMPT,
+    AttemptAnswers,
+    WriteTests,
+)
+from datasets_builders.synthesis.verification.steps import VerifyAnswers
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -65,6 +73,18 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
         super().__init__(config)
         self.curation = Curation(config, self.output_folder)
 
+    def verified_answers(self) -> list[Step]:
+        """Answer what can be tested by several attempts that tests judge, where the config asks for it."""
+        config = self.config
+        if not config.num_attempts:
+            return []
+        verify = VerifyAnswers(config.min_pass_share, config.max_pass_share, isolation=config.isolation)
+        return [
+            WriteTests(self.asking),
+            AttemptAnswers(self.asking, config.num_attempts),
+            verify.only_for(TESTABLE),
+        ]
+
     @property
     def features(self) -> Features:
         """Columns of the dataset."""
@@ -77,7 +97,8 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
 
     @property
     def _all_prompts(self) -> list[Path]:
-        return [*self.prompt_files, *([RATING_PROMPT] if self.config.min_quality else [])]
+        rating = [RATING_PROMPT] if self.config.min_quality else []
+        return [*self.prompt_files, *rating, *([TESTS_PROMPT] if self.config.num_attempts else [])]
 
     def rating(self) -> list[RateInstructions]:
         """Tag instructions, where the config asks for it."""

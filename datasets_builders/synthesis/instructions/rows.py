@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from datatrove.data import Document
@@ -31,7 +32,12 @@ COLUMNS = {
     "instruction_teacher": "model that wrote the instruction",
     "teacher": "model that wrote the answer",
     "prompts": "short hash of the prompts of this kind",
-    "verified_by": "what the answer was checked by: syntax (its code parses) or none; no code was run",
+    "verified_by": "what the answer was checked by: teacher_tests (it passes tests that a teacher wrote without seeing "
+    "it), syntax (its code parses) or none",
+    "pass_share": "share of the attempts at the problem that pass the teacher's tests; null without tests",
+    "agreement": "share of the attempts that are the commonest answer; null without tests",
+    "num_attempts": "attempts that were judged; 0 without tests",
+    "verifier": "the tests, as JSON that datasets_builders.synthesis.verification reads; empty without tests",
     "syntax": "of the code blocks of the answer: valid, invalid, or unchecked where no grammar is known",
     "num_code_blocks": "fenced code blocks of the answer",
     "num_instruction_chars": "length of the first user turn, in characters",
@@ -46,9 +52,9 @@ COLUMNS = {
 _LISTS = ("tags", "languages", "knowledge_path", "parents")
 _TEXTS = (
     *("topic", "seed", "seed_path", "repository", "license", "instruction_teacher", "teacher", "evolution"),
-    *("difficulty", "quality", "category"),
+    *("difficulty", "quality", "category", "verifier"),
 )
-_NUMBERS = ("num_code_blocks", "num_instruction_chars", "num_answer_chars")
+_NUMBERS = ("num_attempts", "num_code_blocks", "num_instruction_chars", "num_answer_chars")
 
 
 def instruction_features() -> Features:
@@ -62,7 +68,7 @@ def instruction_features() -> Features:
     columns: dict[str, Any] = {name: List(text) if name in _LISTS else text for name in COLUMNS}
     columns["messages"] = List({"role": text, "content": text})
     columns |= dict.fromkeys(_NUMBERS, Value("int64"))
-    columns["min_neighbor_distance"] = Value("float64")
+    columns |= dict.fromkeys(("min_neighbor_distance", "pass_share", "agreement"), Value("float64"))
     return Features(columns)
 
 
@@ -89,7 +95,10 @@ def as_row(doc: Document, kind: str, prompts: str) -> Document:
         "scenario": scenario,
         "natural_language": str(known.get("natural_language") or ""),
         "prompts": prompts,
-        "verified_by": "syntax" if known.get("syntax") == "valid" else "none",
+        "verified_by": _verified_by(known),
+        "pass_share": known.get("pass_share"),
+        "agreement": known.get("agreement"),
+        "num_attempts": int(known.get("num_attempts") or 0),
         "syntax": str(known.get("syntax") or "unchecked"),
         "num_code_blocks": int(known.get("num_code_blocks") or 0),
         "num_instruction_chars": len(doc.text),
@@ -105,3 +114,9 @@ def as_row(doc: Document, kind: str, prompts: str) -> Document:
         row["split"] = known["split"]
     text = "\n\n".join(message["content"] for message in messages)
     return Document(text=text, id=content_id(*(message["content"] for message in messages)), metadata=row)
+
+
+def _verified_by(known: Mapping[str, Any]) -> str:
+    if known.get("pass_share"):  # the answer is the first attempt that passes
+        return "teacher_tests"
+    return "syntax" if known.get("syntax") == "valid" else "none"

@@ -43,6 +43,20 @@ class InstructionFields(BuilderConfig):
             "poor, poor, average, good, excellent; empty: none is tagged"
         },
     )
+    num_attempts: int = field(
+        default=0,
+        metadata={
+            "help": "answers to a problem in Python for which a teacher can write tests, which judge them in the "
+            "sandbox; 0: no code is run"
+        },
+    )
+    min_pass_share: float = field(
+        default=0.0, metadata={"help": "share of the attempts that must pass; 0 keeps problems that none passes"}
+    )
+    max_pass_share: float = field(
+        default=1.0, metadata={"help": "share of the attempts that may pass; below 1, problems that all pass go"}
+    )
+    isolation: str = field(default="auto", metadata={"help": "sandbox: auto, bubblewrap, namespaces or rlimits"})
     requires_valid_syntax: bool = field(
         default=False, metadata={"help": "whether answers whose code blocks do not parse are removed"}
     )
@@ -53,6 +67,13 @@ class InstructionFields(BuilderConfig):
         for name in ("max_instruction_chars", "min_answer_chars", "max_answer_chars"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        if self.num_attempts < 0:
+            raise ConfigError(f"num_attempts is {self.num_attempts}, but must be 0 (no code is run) or more")
+        if not 0 <= self.min_pass_share <= self.max_pass_share <= 1:
+            raise ConfigError(
+                f"min_pass_share is {self.min_pass_share} and max_pass_share {self.max_pass_share}, but they must be "
+                "from 0 to 1, the first at most the second"
+            )
         if self.min_quality and self.min_quality not in QUALITIES:
             raise ConfigError(f"min_quality is {self.min_quality!r}; known: {', '.join(QUALITIES)}")
         if not 0 <= self.min_neighbor_distance < 1:

@@ -123,6 +123,7 @@ class MagpieBuilder(SynthesisBuilder[MagpieConfig]):
                 "answer",
                 [
                     *self.rating(),
+                    *self.verified_answers(),
                     AnswerInstructions(self.asking),
                     *self._further_turns(),
                     FilterAnswers(config.min_answer_chars, config.max_answer_chars),
@@ -183,5 +184,6 @@ model is given the head of a user's turn in its own chat template, behind a syst
 of conversations (code from a description, tests, explanation, repair, refactoring, execution predicted), and goes on
 with the user's message; then it answers that message, greedily.
 
-Nobody checked that the answers are right. Their code was parsed where its language has a grammar (`syntax`).
+What an answer was checked by stands in `verified_by`: tests that a teacher wrote without seeing it, where the config
+asks for attempts, or the syntax of its code, or nothing. None of it proves that an answer is right.
 """

@@ -126,6 +126,7 @@ class TopDownBuilder(SynthesisBuilder[TopDownConfig]):
                 "answer",
                 [
                     *self.rating(),
+                    *self.verified_answers(),
                     AnswerInstructions(self.asking),
                     FilterAnswers(config.min_answer_chars, config.max_answer_chars),
                     CheckAnswerSyntax(config.requires_valid_syntax),
@@ -196,5 +197,6 @@ Problems from trees of knowledge: for each title of a book, which need not exist
 and subsections, then the knowledge of each leaf with its whole path in view, then problems about each path from a
 subtopic up to the book, some of which draw on further topics, and answers. No text of a book is reproduced.
 
-Nobody checked that the answers are right. Their code was parsed where its language has a grammar (`syntax`).
+What an answer was checked by stands in `verified_by`: tests that a teacher wrote without seeing it, where the config
+asks for attempts, or the syntax of its code, or nothing. None of it proves that an answer is right.
 """

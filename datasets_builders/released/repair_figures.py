@@ -73,7 +73,7 @@ def measure_tells(repairs: Iterable[Mapping[str, Any]]) -> TellReport:
 
 def _right_program(row: Mapping[str, Any]) -> str | None:
     """Return the program as it should be, where the row tells it as code."""
-    if row["kind"] != "code_repair":
+    if row["kind"] != "code_repair" or not row["code"]:
         return None
     function = row["messages"][-1]["content"].removeprefix("```python\n").removesuffix("\n```")
     program = f"{row['context']}\n\n\n{function}" if row["context"] else function

@@ -42,13 +42,21 @@ def code_ngrams(function: str, name_blind: bool = False) -> NDArray[np.uint64]:
 
     Source: StarCoder2 2.1 for the 5-grams; leaving out name and docstring is ours.
     """
+    return _hashed(_tokens(function), name_blind)
+
+
+def _tokens(function: str) -> list[str]:
+    """Return the tokens of a function; its own name is `_`."""
     node = ast.parse(function).body[0]
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)
     name = node.name
     for part in ast.walk(node):
         if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part) is not None:
             part.body = part.body[1:] or [ast.Pass()]
-    tokens = [token if token != name else "_" for token in re.findall(r"\w+|[^\w\s]", ast.unparse(node))]
+    return [token if token != name else "_" for token in re.findall(r"\w+|[^\w\s]", ast.unparse(node))]
+
+
+def _hashed(tokens: Sequence[str], name_blind: bool) -> NDArray[np.uint64]:
     if name_blind:
         numbers: dict[str, str] = {}
         tokens = [
@@ -78,20 +86,19 @@ def cluster_functions(samples: Sequence[FunctionSample | ProgramSample]) -> list
         for helper in sample.helpers
         if (sample.path, helper) in places
     ]
+    # The tokens of other languages are blind to names in any case.
+    tokens = [
+        (_tokens(sample.function), True) if isinstance(sample, FunctionSample) else (normalized(sample).split(), False)
+        for sample in samples
+    ]
     alike = [
         pair
         for name_blind in (False, True)
-        for pair in _similar_pairs([_ngrams(sample, name_blind) for sample in samples])
+        for pair in _similar_pairs([_hashed(parts, name_blind and has_names) for parts, has_names in tokens])
     ]
     labels = components(len(samples), [*alike, *with_helpers])
     first_of_label = np.unique(labels, return_index=True)[1]
     return first_of_label[labels].tolist()
-
-
-def _ngrams(sample: FunctionSample | ProgramSample, name_blind: bool) -> NDArray[np.uint64]:
-    if isinstance(sample, FunctionSample):
-        return code_ngrams(sample.function, name_blind)
-    return ngram_hashes(normalized(sample).encode())  # blind to names in any case
 
 
 def _similar_pairs(ngrams: Sequence[NDArray[np.uint64]]) -> Iterator[tuple[int, int]]:

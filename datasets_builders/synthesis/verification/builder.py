@@ -42,6 +42,9 @@ class TasksConfig(BuilderConfig):
     )
     wall_seconds: float = field(default=10.0, metadata={"help": "longest run of an answer with its tests, in seconds"})
     memory_mib: int = field(default=512, metadata={"help": "memory that an answer may use, in MiB"})
+    tried_fraction: float = field(
+        default=1.0, metadata={"help": "part of the tasks whose verifier is tried on a right and on wrong answers"}
+    )
     json_lines: bool = field(default=False, metadata={"help": "write the tasks as tasks_SPLIT.jsonl too"})
     isolation: str = field(default="auto", metadata={"help": "sandbox: auto, bubblewrap, namespaces or rlimits"})
 
@@ -51,6 +54,8 @@ class TasksConfig(BuilderConfig):
         for name in ("wall_seconds", "memory_mib"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be above 0")
+        if not 0 <= self.tried_fraction <= 1:
+            raise ConfigError(f"tried_fraction is {self.tried_fraction}, but must be from 0 to 1")
 
 
 class TasksBuilder(DerivedBuilder[TasksConfig]):
@@ -84,7 +89,7 @@ class TasksBuilder(DerivedBuilder[TasksConfig]):
                 [
                     ReadRows(self.input_paths, id_column="mid", text_column=None),
                     MakeTasks(limits),
-                    CheckTasks(config.isolation),
+                    CheckTasks(config.tried_fraction, config.isolation),
                 ],
                 tasks=config.num_tasks,
             )
@@ -107,11 +112,16 @@ class TasksBuilder(DerivedBuilder[TasksConfig]):
                         file.write(json.dumps({**row, "verifier": verifier}, ensure_ascii=False) + "\n")
         return result
 
+    @property
+    def _tried(self) -> str:
+        fraction = self.config.tried_fraction
+        return "Every verifier was" if fraction == 1 else f"Of the verifiers {fraction:.0%} were"
+
     def card(self) -> CardParts:
         """Return the card's text."""
         return CardParts(
             title="Tasks with verifiers",
-            description=_DESCRIPTION,
+            description=_DESCRIPTION.format(verifiers=self._tried),
             license=self.license,
             columns=COLUMNS,
             tags=["code", "reinforcement-learning", "synthetic"],
@@ -119,8 +129,8 @@ class TasksBuilder(DerivedBuilder[TasksConfig]):
 
 
 _DESCRIPTION = """
-Prompts with what judges an answer, for learning from rewards. Every verifier was tried: the reference passes, an empty
-answer does not, nor does a wrong answer where one is known.
+Prompts with what judges an answer, for learning from rewards. {verifiers} tried: the reference passes, an empty answer
+does not, nor does a wrong answer where one is known.
 
 Answers are hostile: run them in a sandbox. `datasets_builders.synthesis.verification.judge` runs them in that of
 `evals.execution`, where leaving early or printing "passed" does not pass.

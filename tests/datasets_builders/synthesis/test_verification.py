@@ -11,7 +11,7 @@ from datasets_builders.building.steps import Removed
 from datasets_builders.synthesis.sql.builder import SqlQABuilder, SqlQAConfig
 from datasets_builders.synthesis.verification import Verifier, judge, verifier_of_row
 from datasets_builders.synthesis.verification.builder import TasksBuilder, TasksConfig
-from datasets_builders.synthesis.verification.steps import VerifyAnswers
+from datasets_builders.synthesis.verification.steps import CheckTasks, VerifyAnswers
 from datasets_builders.synthesis.verification.verifiers import VerifierLimits
 from evals.execution import Executor
 
@@ -168,7 +168,8 @@ def test_what_nothing_judges_has_no_verifier() -> None:
 def test_tasks_are_made_of_questions_and_written_as_json_lines(tmp_path: Path) -> None:
     questions, output = tmp_path / "sql", tmp_path / "tasks"
     SqlQABuilder(SqlQAConfig(output_dir=str(questions), num_questions=25, decontaminate=[], num_tasks=1)).run()
-    TasksBuilder(TasksConfig(output_dir=str(output), inputs=[str(questions)], json_lines=True, num_tasks=1)).run()
+    config = TasksConfig(output_dir=str(output), inputs=[str(questions)], json_lines=True, num_tasks=1)
+    TasksBuilder(config).run()
     rows = [row for split in ("train", "validation") for row in DatasetFolder(output).rows(None, split)]
     asked = [row for split in ("train", "validation") for row in DatasetFolder(questions).rows(None, split)]
     assert {row["mid"] for row in rows} == {row["mid"] for row in asked} and len(rows) > 15
@@ -176,3 +177,20 @@ def test_tasks_are_made_of_questions_and_written_as_json_lines(tmp_path: Path) -
     lines = [json.loads(line) for path in output.glob("tasks_*.jsonl") for line in path.read_text().splitlines()]
     assert {line["mid"] for line in lines} == {row["mid"] for row in rows}
     assert all(line["verifier"]["limits"]["wall_seconds"] == 10.0 for line in lines)
+
+
+def test_a_verifier_that_wrong_answers_pass_is_no_task_and_a_part_may_stay_untried() -> None:
+    def task(number: int, wrong: str) -> Document:
+        values = {"verifier": DOUBLE.to_json(), "reference": RIGHT, "wrong": [wrong]}
+        return Document("q", f"{number:08x}", metadata=values)
+
+    step = CheckTasks(fraction=0.5)
+    step.begin(0, 1)
+    try:
+        docs = [task(1, RIGHT), task(2, "def double(x):\n    return x\n"), task(16**8 - 1, RIGHT)]
+        found = [outcome for outcomes in step.process_batch(docs) for outcome in outcomes]
+    finally:
+        step.end()
+    assert [outcome.reason if isinstance(outcome, Removed) else "kept" for outcome in found] == [
+        "wrong_answer_passes", "kept", "kept",
+    ]  # fmt: skip

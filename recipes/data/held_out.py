@@ -19,9 +19,9 @@ import numpy as np
 from recipes.data.built_once import built_once
 from recipes.data.chat_rows import ChatStore
 from recipes.data.chat_sources import ChatSource, rows_of
-from recipes.data.mixture import window_row
 from recipes.data.packing import pack_documents
 from recipes.data.token_store import TokenStore
+from recipes.data.window_batches import window_row
 from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:

@@ -24,13 +24,13 @@ from torch.utils.data import Dataset
 from recipes.data.mixture_ratios import MixtureSource, global_ratios
 from recipes.data.packing import PackedWindows, pack_documents
 from recipes.data.token_store import TokenStore
-from recipes.data.window_order import BlockOrder, permuted
+from recipes.data.window_batches import Located, Lookahead, window_batch, window_row
+from recipes.data.window_order import BlockOrder, permuted, permuted_all
 from recipes.objectives.fim import FimConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-IGNORED_LABEL = -100
 PACKED_MARGIN = 1.25
 # Of the order alone; a stage takes the windows of a step.
 DEFAULT_BLOCK_WINDOWS = 2000
@@ -96,26 +96,6 @@ class PlanRow:
     padding_fraction: float
 
 
-def window_row(windows: PackedWindows, number: int) -> dict[str, Any]:
-    """Return one packed window as the collator takes it: see `MixtureDataset.__getitem__`."""
-    input_ids = windows.ids(number).astype(np.int64)
-    ends = windows.boundaries(number)
-    starts = np.concatenate([[0], ends])
-    # The padding after the last chunk counts as a chunk: nothing attends to it or is predicted from it.
-    starts = starts[starts < windows.seq_length]
-    lengths = np.diff(np.append(starts, windows.seq_length))
-    position_ids = np.arange(windows.seq_length) - np.repeat(starts, lengths)
-    labels = input_ids.copy()
-    labels[starts] = IGNORED_LABEL
-    labels[ends[-1] :] = IGNORED_LABEL
-    return {
-        "input_ids": torch.from_numpy(input_ids),
-        "position_ids": torch.from_numpy(position_ids),
-        "labels": torch.from_numpy(labels),
-        "token_mask": torch.arange(windows.seq_length) < int(ends[-1]),
-    }
-
-
 class MixtureDataset(Dataset):
     """The windows of a stage in their order: a map-style dataset that any sequential sampler reads.
 
@@ -156,6 +136,14 @@ class MixtureDataset(Dataset):
         self.order = BlockOrder([weight / sum(weights) for weight in weights], num_windows, block_size, seed)
         self._starts = [[0, *accumulate(len(windows) for windows in packed.windows)] for packed in self.sources]
         self._check_supply()
+        self._lookahead = Lookahead(self._locate_all, len(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_lookahead"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lookahead = Lookahead(self._locate_all, len(self))
 
     def _check_supply(self) -> None:
         """Stop before the first step where a source would be repeated too often, naming every such source."""
@@ -194,8 +182,7 @@ class MixtureDataset(Dataset):
         """Return the packed windows and the window number behind an ordinal: each epoch in its own order."""
         epoch, rank = divmod(ordinal, self.sources[source].num_windows)
         number = permuted(rank, self.sources[source].num_windows, self.seed + 1_000_003 * source, epoch)
-        store = bisect_right(self._starts[source], number) - 1
-        return self.sources[source].windows[store], number - self._starts[source][store]
+        return self._of_store(source, number)
 
     def tokens_before(self, place: int) -> list[int]:
         """Count the real tokens per source of the windows before a place.
@@ -226,15 +213,38 @@ class MixtureDataset(Dataset):
 
         Returns:
             `input_ids`, `position_ids` (from 0 in every chunk, and in the padding) and `labels`, each (seq_length,)
-            int64; labels equal the ids, -100 on padding and on every chunk's first token, since the model shifts them
-            and a chunk must not be predicted from the one before it. `token_mask`: (seq_length,) bool, false on
-            padding. `source`: the source's number.
+            int64, and `token_mask`: (seq_length,) bool: a row of `window_batch`. `source`: the source's number.
 
         Raises:
             IndexError: no such place.
         """
         source, ordinal = self.locate(place)
         return {**window_row(*self.window_of(source, ordinal)), "source": source}
+
+    def __getitems__(self, places: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Return the windows of a batch, which torch's loaders ask for at once; see `window_batch`.
+
+        Raises:
+            IndexError: no such place.
+        """
+        if not 0 <= min(places) <= max(places) < len(self):
+            raise IndexError(f"The plan has {len(self)} windows: {min(places)} to {max(places)} are asked for.")
+        return window_batch(self._lookahead(places))
+
+    def _locate_all(self, places: np.ndarray) -> list[Located]:
+        sources, ordinals = self.order.locate_all(places)
+        numbers = np.empty(len(sources), dtype=np.int64)
+        for source in np.unique(sources).tolist():
+            num_windows, seed = self.sources[source].num_windows, self.seed + 1_000_003 * source
+            epochs, ranks = np.divmod(ordinals, num_windows)
+            for epoch in np.unique(epochs[sources == source]).tolist():
+                chosen = (sources == source) & (epochs == epoch)
+                numbers[chosen] = permuted_all(ranks[chosen], num_windows, seed, epoch)
+        return [self._of_store(*pair) for pair in zip(sources.tolist(), numbers.tolist(), strict=True)]
+
+    def _of_store(self, source: int, number: int) -> Located:
+        store = bisect_right(self._starts[source], number) - 1
+        return self.sources[source].windows[store], number - self._starts[source][store]
 
     def plan(self) -> list[PlanRow]:
         """Return what the stage takes from each source, in windows and in real tokens."""

@@ -63,9 +63,10 @@ class PackedWindows:
 
     def _open(self) -> None:
         shape = (self.num_windows, self.seq_length)
-        self._ids = np.memmap(self.folder / "windows.bin", dtype="<u4", mode="r", shape=shape)
-        self._ends = np.memmap(self.folder / "chunk_ends.bin", dtype="<u4", mode="r")
-        self._first_chunk = np.memmap(self.folder / "window_index.bin", dtype="<u8", mode="r")
+        # Plain arrays over the maps: each slice of a memmap costs more than what is read.
+        self._ids = np.asarray(np.memmap(self.folder / "windows.bin", dtype="<u4", mode="r", shape=shape))
+        self._ends = np.asarray(np.memmap(self.folder / "chunk_ends.bin", dtype="<u4", mode="r"))
+        self._first_chunk = np.asarray(np.memmap(self.folder / "window_index.bin", dtype="<u8", mode="r"))
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled memmap is a full copy: a data loader's worker maps the files again instead.
@@ -89,8 +90,11 @@ class PackedWindows:
 
     def boundaries(self, window: int) -> np.ndarray:
         """Return where each chunk of one window ends, the last being the number of real tokens: int64 (chunks,)."""
-        first, last = int(self._first_chunk[window]), int(self._first_chunk[window + 1])
-        return self._ends[first:last].astype(np.int64)
+        return self.chunk_ends(window).astype(np.int64)
+
+    def chunk_ends(self, window: int) -> np.ndarray:
+        """Return `boundaries` as they are mapped: uint32."""
+        return self._ends[self._first_chunk.item(window) : self._first_chunk.item(window + 1)]
 
 
 @dataclass

@@ -132,6 +132,36 @@ def permuted(index: int, size: int, seed: int, epoch: int) -> int:
             return index
 
 
+def permuted_all(indices: np.ndarray, size: int, seed: int, epoch: int) -> np.ndarray:
+    """Return `permuted` of many indices at once.
+
+    Args:
+        indices: int64, each 0 to size - 1.
+        size, seed, epoch: as there.
+    """
+    half_bits = max((size - 1).bit_length() + 1, 2) // 2
+    half_mask = np.uint64((1 << half_bits) - 1)
+    key = _mix(_mix(seed & _MASK) ^ epoch)
+    found = indices.astype(np.uint64)
+    walking = np.arange(len(found))
+    while len(walking):
+        left, right = found[walking] >> np.uint64(half_bits), found[walking] & half_mask
+        for round_number in range(_FEISTEL_ROUNDS):
+            mixed = _mix_all(np.uint64(key ^ (round_number << 56)) ^ right)
+            left, right = right, left ^ (mixed & half_mask)
+        found[walking] = (left << np.uint64(half_bits)) | right
+        walking = walking[found[walking] >= size]
+    return found.astype(np.int64)
+
+
+def _mix_all(values: np.ndarray) -> np.ndarray:
+    """Return `_mix` of many values: products of uint64 keep their low bits, as there."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
 class BlockOrder:
     """Places 0..num_windows - 1: at the end of every block each source is within one window of its share.
 
@@ -189,6 +219,17 @@ class BlockOrder:
         sources, ranks = self._span(span)
         source = int(sources[offset])
         return source, self._given[span][source] + int(ranks[offset])
+
+    def locate_all(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return `locate` of many places: sources, and how many places before each its source has had."""
+        spans, offsets = np.divmod(places, self.span_size)
+        sources, ordinals = np.empty(len(places), dtype=np.int64), np.empty(len(places), dtype=np.int64)
+        for span in np.unique(spans).tolist():
+            chosen = spans == span
+            of_span, ranks = self._span(span)
+            sources[chosen] = of_span[offsets[chosen]]
+            ordinals[chosen] = np.array(self._given[span])[sources[chosen]] + ranks[offsets[chosen]]
+        return sources, ordinals
 
     def windows_before(self, place: int) -> list[int]:
         """Return how many of the places before one each source has.

@@ -13,10 +13,11 @@ from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 from transformers import PreTrainedTokenizerFast
 
 from recipes.data.collator import collate_windows
-from recipes.data.mixture import IGNORED_LABEL, MixtureDataset, MixtureSource, build_mixture
+from recipes.data.mixture import MixtureDataset, MixtureSource, build_mixture
 from recipes.data.mixture_ratios import global_ratios
 from recipes.data.mixture_recipe import plan_sources, read_mixture
 from recipes.data.token_store import TokenStore
+from recipes.data.window_batches import IGNORED_LABEL
 from recipes.objectives.fim import FimConfig
 from recipes.reporting.planning import describe_sources
 from recipes.running.recipe_loading import RecipeError
@@ -200,6 +201,35 @@ def test_data_loader_workers_and_the_collator_give_model_inputs(build_stage: Bui
     assert bool(token_mask[batch["labels"] != IGNORED_LABEL].all()), "what is predicted is no padding"
     assert torch.equal(batch["input_ids"][3], dataset[3]["input_ids"])
     assert len(pickle.dumps(dataset)) < 20_000
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [range(start, start + 4) for start in range(0, 2500, 4)],
+        [range(start, start + 3) for start in range(6, 2500 - 3, 12)],  # one of four processes, from a later step on
+        [[0, 1, 2], [3, 4, 5], [6, 7, 8], [700, 3, 700], [9, 10, 11], [12, 13, 14]],
+        [[number] for number in (2499, 2498, 0, 1, 2, 3, 1000)],
+    ],
+)
+def test_a_batch_is_its_windows(build_stage: BuildStage, batches: list) -> None:
+    dataset = build_stage()
+    assert max(row.epochs for row in dataset.plan()) > 2, "some are read again"
+    for places in batches[:40] + batches[-3:]:
+        batch = collate_windows(dataset.__getitems__(list(places)))
+        alone = collate_windows([dataset[place] for place in places])
+        assert batch.keys() == alone.keys()
+        for name, values in alone.items():
+            assert batch[name].dtype == values.dtype
+            assert torch.equal(batch[name], values)
+    again = pickle.loads(pickle.dumps(dataset))
+    assert torch.equal(again.__getitems__([5])["input_ids"], dataset.__getitems__([5])["input_ids"])
+
+
+@pytest.mark.parametrize("places", [[0, 2500], [-1, 0]])
+def test_a_batch_beyond_the_stage_does_not_exist(build_stage: BuildStage, places: list[int]) -> None:
+    with pytest.raises(IndexError):
+        build_stage().__getitems__(places)
 
 
 def test_a_source_too_small_for_its_share_stops_with_the_numbers(build_stage: BuildStage) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recipes.data.window_order import BlockOrder, permuted, share_out_cumulated, spread_evenly
+from recipes.data.window_order import BlockOrder, permuted, permuted_all, share_out_cumulated, spread_evenly
 
 SHARES = st.lists(st.one_of(st.integers(1, 100), st.floats(0.001, 1.0)), min_size=1, max_size=12)
 HAIR = 1e-6  # of floating point
@@ -103,6 +103,24 @@ def test_a_stage_of_the_papers_size_is_laid_out_at_any_place() -> None:
 @given(size=st.integers(1, 700), seed=st.integers(0, 2**63), epoch=st.integers(0, 9))
 def test_the_permutation_without_an_array_is_one(size: int, seed: int, epoch: int) -> None:
     assert sorted(permuted(index, size, seed, epoch) for index in range(size)) == list(range(size))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5000), st.integers(0, 2**70), st.integers(0, 2**31))
+def test_many_places_are_permuted_as_each_alone(size: int, seed: int, epoch: int) -> None:
+    indices = np.arange(0, size, max(1, size // 50))
+    expected = [permuted(index, size, seed, epoch) for index in indices.tolist()]
+    assert permuted_all(indices, size, seed, epoch).tolist() == expected
+
+
+@settings(max_examples=30, deadline=None)
+@given(SHARES, st.integers(1, 3000), st.integers(1, 70), st.integers(0, 2**40))
+def test_many_places_are_located_as_each_alone(weights: list[float], windows: int, block: int, seed: int) -> None:
+    order = BlockOrder(normalized(weights), windows, block, seed)
+    places = np.arange(0, windows, 7)
+    sources, ordinals = order.locate_all(places)
+    expected = [order.locate(place) for place in places.tolist()]
+    assert list(zip(sources.tolist(), ordinals.tolist(), strict=True)) == expected
 
 
 def test_places_out_of_the_plan_do_not_exist() -> None:

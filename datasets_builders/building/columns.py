@@ -64,15 +64,19 @@ def largest_clusters(folder: DatasetFolder) -> list[tuple[int, str, str]]:
     """Return a row of `CLUSTERS_HEADER` for each of the rows that stand for most near-duplicates.
 
     Args:
-        folder (`DatasetFolder`): the dataset, which has `cluster_size` and `repository`.
+        folder (`DatasetFolder`): the dataset, with `cluster_size`, and `repository` and `path`, or `site` and `url`.
     """
     import pyarrow.compute as pc
 
     largest: list[tuple[int, str, str]] = []
-    columns = [name for name in ("cluster_size", "repository", "path") if name in folder.columns]
+    columns = [name for name in ("cluster_size", "repository", "site", "path", "url") if name in folder.columns]
     for batch in folder.batches(columns, batch_rows=NUMBERS_PER_BATCH):
         found = (
-            (int(row["cluster_size"]), row["repository"], row.get("path", ""))
+            (
+                int(row["cluster_size"]),
+                row.get("repository") or row.get("site", ""),
+                row.get("path") or row.get("url", ""),
+            )
             for row in batch.filter(pc.greater(batch.column("cluster_size"), 1)).to_pylist()
         )
         largest = sorted([*largest, *found], key=lambda row: (-row[0], row[1:]))[:NUM_CLUSTERS]

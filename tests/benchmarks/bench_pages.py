@@ -4,11 +4,13 @@
 
 Lines: the pages of tests/datasets_builders/code_related/test_code_elements.py, each a form in which code is written, of
 eight lines; a line counts when the text has it byte for byte as a line of its own, tabs that the form itself writes as
-spaces apart. What each writes beside the code (numbers, buttons) is counted too. Speed: the HTML files of a folder, in
-processor time of this process; Lynx, a program, is left out. What is not installed is left out.
+spaces apart. What each writes beside the code (numbers, buttons) is counted too. Of the HTML
+files of a folder: lines in `pre` elements as lxml has them, numbers of lines apart, that are lines of the text; and the
+speed in processor time of this process. Lynx, a program, is left out there; so is what is not installed.
 """
 
 import argparse
+import random
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import lxml.html
 from resiliparse.extract.html2text import extract_plain_text
 
 from datasets_builders.code_related.web_pages.extraction import PageError, extract_page
@@ -64,6 +67,28 @@ def extra_lines(extract: Extractor) -> int:
     return sum(line.strip().isdigit() or line.strip() == "Copy" for text in texts for line in text.split("\n"))
 
 
+def lines_of_pre(html: str) -> list[str]:
+    """Return the lines in a page's `pre` elements that are not empty, without numbers and links to headings."""
+    document = lxml.html.fromstring(html.encode("utf-8", "replace"))
+    lines: list[str] = []
+    for element in document.iter("pre"):
+        for beside in element.xpath('.//span[contains(@class, "lineno")] | .//a[@class="headerlink"]'):
+            beside.drop_tree()
+        lines += element.text_content().replace("\xa0", " ").split("\n")
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def real_lines(extract: Extractor, pages: list[str]) -> tuple[int, int]:
+    """Return how many lines in `pre` elements are lines of the text, and how many there are."""
+    found = total = 0
+    for html in pages:
+        wanted = lines_of_pre(html)
+        lines = {line.rstrip() for line in extract(html).split("\n")} if wanted else set()
+        found += sum(line in lines for line in wanted)
+        total += len(wanted)
+    return found, total
+
+
 def speed(extract: Extractor, pages: list[str]) -> float:
     """Return MB of HTML per second of processor time."""
     start = time.process_time()
@@ -96,10 +121,15 @@ def main() -> int:
         exact, extra = exact_lines(extract) - empty, extra_lines(extract)
         print(f"{extract.__name__}: {exact} of {total} lines as they were, {extra} lines that are no code")
     if options.pages:
-        paths = sorted(options.pages.rglob("*.html"))[: options.max_pages]
+        paths = sorted(options.pages.rglob("*.html"))
+        paths = random.Random(0).sample(paths, min(options.max_pages, len(paths)))
         pages = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
         print(f"{len(pages)} pages, {sum(map(len, pages)) / max(len(pages), 1) / 1000:.0f} kB on average")
         speeds = {extract.__name__: speed(extract, pages) for extract in extractors if extract is not lynx}
+        for extract in extractors:
+            if extract is not lynx:
+                found, of = real_lines(extract, pages)
+                print(f"{extract.__name__}: {found} of {of} lines in pre, {found / max(of, 1):.2%}")
         for name, value in speeds.items():
             print(f"{name}: {value:.1f} MB/s, {value / speeds['resiliparse']:.2f} times Resiliparse")
     return 0

@@ -254,7 +254,7 @@ def without_numbers(text: str) -> str:
     for index, line in enumerate(lines):
         found = _NUMBERED.fullmatch(line)
         start = int(found[1]) if found and not index else start
-        if found is None or int(found[1]) != start + index:
+        if found is None or not start or int(found[1]) != start + index:
             return text
         rest.append(found[2])
     if all(line.startswith((".", ")")) for line in rest):

@@ -27,6 +27,9 @@ _FLAT = frozenset((
 ))  # fmt: skip
 _NEVER_NESTED = ("<br", "<img", "<input", "<link", "<meta", "<hr", "<!")
 CHUNK_CHARS = 32_768
+# Named after their titles, such as `related-objects`: no sign of what Resiliparse looks for in names.
+_SECTIONS = "section[id], div.section[id]"
+_KEPT = "data-kept"
 _CODE_NAMES = ("code", "kbd", "samp", "tt")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HEADING_TAG = re.compile(r"<h([1-6])(?:\s[^>]*)?>")
@@ -85,6 +88,8 @@ def extract_page(html: str, main_content: bool = True) -> Page:
         raise PageError("not_html", "the page has no body")
     parts = _Parts(tree)
     parts.take(FORMULAS, formula_of, is_block=False)
+    for section in tree.body.query_selector_all(_SECTIONS).values():
+        section.delattr("id")
     parts.take(CONTAINERS, _code_block, is_block=True)
     if _has_bare_code(html):
         parts.take(BARE_CODE, _code_block, is_block=True)
@@ -149,12 +154,30 @@ class _Parts:
             self.texts.append(text)
             if code_chars:
                 self.code_chars[len(self.texts) - 1] = code_chars
+                self._keep_around(element)
             if is_block:
                 block = self.tree.create_element("p")
                 block.append_child(mark)
                 mark = block
             element.parent.replace_child(mark, element)
             last = element
+
+    def _keep_around(self, element: Any) -> None:
+        """Take names and kinds from what stands around code, for which Resiliparse would leave it out."""
+        around = element.parent
+        while around is not None and around.tag not in ("body", "html") and not around.hasattr(_KEPT):
+            outer = around.parent
+            if around.tag == "aside" and outer is not None:
+                block = self.tree.create_element("div")
+                while around.first_child is not None:
+                    block.append_child(around.first_child)
+                outer.replace_child(block, around)
+                around = block
+            for name in ("id", "class"):
+                if around.hasattr(name):
+                    around.delattr(name)
+            around.setattr(_KEPT, "")
+            around = outer
 
     def page(self, title: str, text: str) -> Page:
         """Return the text with the parts put back."""

@@ -130,6 +130,7 @@ def test_the_language_is_the_one_that_the_page_names(element: str, language: str
         ("1) first\n2) second\n3) third", None),
         ("10 PRINT 1\n20 PRINT 2\n30 GOTO 10", None),
         ("1 a\n2 b", None),
+        ("0 no answer\n1 an answer\n2 an error", None),
         ("1 a\n2 b\n3 c\nd", None),
     ],
 )

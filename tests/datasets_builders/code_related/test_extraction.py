@@ -67,6 +67,19 @@ def test_code_in_a_table_of_data_and_in_a_list_stays_code() -> None:
     assert "```\na\n  b\n```" in text and "```\nc\n  d\n```" in text
 
 
+def test_code_stays_wherever_it_stands_and_sections_whatever_their_name() -> None:
+    around = (
+        "<aside class=sidebar>{}</aside>",
+        "<section id=related-posts><div class=share>{}</div></section>",
+        "<div id=comments>{}</div>",
+    )
+    for place in around:
+        assert "```\na\n  b\n```" in text_of(place.format("<pre>a\n  b</pre>")), place
+    assert "what stands there" in text_of(
+        "<section id='select-related'><h2>Related</h2><p>what stands there</p></section>"
+    )
+
+
 def test_what_the_page_writes_is_no_mark_of_ours() -> None:
     text = text_of("<pre>code of it</pre><p>" + "&#1;0&#2;" * 50 + "&#1;7&#2; \x010\x02 \x03 end of it</p>")
     assert text.count("code of it") == 1

@@ -170,6 +170,16 @@ def test_a_crawl_becomes_rows_and_every_other_page_has_its_reason(tmp_path: Path
     }
 
 
+def test_the_card_names_the_largest_clusters_by_site(tmp_path: Path) -> None:
+    body = " ".join(f"word{number}" for number in range(200))
+    records = [record(f"https://a{n}.org/", f"<html><body><p>{body} {n}</p></body></html>".encode()) for n in (1, 2)]
+    (tmp_path / "a.warc").write_bytes(b"".join(records))
+    config = WebPagesConfig(output_dir=str(tmp_path / "out"), crawl=[str(tmp_path / "a.warc")], decontaminate=[])
+    result = WebPagesBuilder(config).run()
+    assert result.num_rows == {"train": 1}
+    assert "| 2 | a1.org | `https://a1.org/` |" in (result.output_dir / "README.md").read_text()
+
+
 def test_without_a_crawl_the_error_names_the_key(tmp_path: Path) -> None:
     for crawl, words in (([], "crawl=\\[crawl"), ([str(tmp_path / "*.gz")], "no file matches")):
         builder = WebPagesBuilder(WebPagesConfig(output_dir=str(tmp_path / "out"), crawl=crawl, decontaminate=[]))

@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
     from recipes.adapting.infilling import Filler, gaps_of, save_fillings
     from recipes.running.checkpoints import load_model, load_tokenizer, split_revision
 
-    rows = [json.loads(line) for line in options.held_out.read_text(encoding="utf-8").splitlines() if line]
+    with options.held_out.open(encoding="utf-8") as lines:  # not splitlines(): a text in JSON may hold U+2028
+        rows = [json.loads(line) for line in lines if line.strip()]
     gaps = gaps_of(rows, options.per_file, options.seed)[: options.limit]
     if not gaps:
         raise ValueError(f"--held-out {options.held_out} has no file with a gap to ask for")

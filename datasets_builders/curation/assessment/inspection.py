@@ -24,7 +24,7 @@ from datasets_builders.curation.rules.text_rules import first_broken_text_rule
 from datasets_builders.curation.sanitization.personal_data import find_personal_data
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax.parsing import ParseTooCostly, max_error_fraction
-from evals.report.statistics import bootstrap_interval
+from evals.report.statistics import rate_interval
 
 THRESHOLD = 85.0
 WEIGHTS = {"rules": 0.4, "llm": 0.3, "human": 0.3}
@@ -162,9 +162,12 @@ class Sample:
 
 
 def part_of_scores(scores: Sequence[float]) -> Part:
-    """Return the mean of sample scores (0 to 100) with its 95 % bootstrap interval."""
-    low, high = bootstrap_interval(scores, [str(number) for number in range(len(scores))])
-    return Part(sum(scores) / len(scores), low, high, len(scores))
+    """Return the mean of sample scores (0 to 100) with its 95 % interval.
+
+    It is the bootstrap's. Where all scores are equal that has no width: then it is Wilson's of the same share.
+    """
+    low, high = rate_interval([score / 100 for score in scores], [str(number) for number in range(len(scores))])
+    return Part(sum(scores) / len(scores), 100 * low, 100 * high, len(scores))
 
 
 def composite(parts: Mapping[str, Part], weights: Mapping[str, float]) -> tuple[float, str]:

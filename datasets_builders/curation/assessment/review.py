@@ -147,4 +147,5 @@ def _rows_of_scores(path: Path) -> list[dict[str, Any]]:
         import pyarrow.parquet as pq
 
         return pq.read_table(path, columns=["id", "score"]).to_pylist()
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(encoding="utf-8") as lines:  # not splitlines(): a text in JSON may hold U+2028
+        return [json.loads(line) for line in lines]

@@ -240,7 +240,8 @@ def test_inspection_asks_for_its_sample(files, capsys):
         assert len(server.asked) == 10
         assert main([*words, "--llm-scores", "x"]) == 2
     verdict = json.loads((folder / "inspection.json").read_text())
-    assert verdict["parts"]["llm"] == {"score": 93.75, "low": 93.75, "high": 93.75, "n": 10}
+    llm = verdict["parts"]["llm"]
+    assert (llm["score"], llm["n"]) == (93.75, 10) and llm["low"] < 70 and llm["high"] > 97
     assert len(lines(folder / "review.llm.jsonl")) == 10
     assert "quality and score_teacher: Spearman +1.000, 95 % +1.000 to +1.000, n=20" in capsys.readouterr().out
 

@@ -11,7 +11,7 @@ from datasets_builders.__main__ import main
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.verdicts import publish_dataset, refusal_of_inspection
-from datasets_builders.curation.assessment.inspection import Part, Sample, composite
+from datasets_builders.curation.assessment.inspection import Part, Sample, composite, part_of_scores
 from datasets_builders.curation.assessment.review import read_llm_scores, read_review, review_page
 from modeling_ling.publishing import PublishError
 
@@ -119,7 +119,9 @@ def test_people_fill_in_the_page_and_are_read_back(good):
     scores = good.parent / "scores.jsonl"
     scores.write_text("".join(json.dumps({"id": name, "score": 90}) + "\n" for name in ids))
     code, verdict = inspect(good, "--review", review, "--llm-scores", scores)
-    assert verdict["parts"]["human"] == {"score": 25.0, "low": 25.0, "high": 25.0, "n": 5}
+    human = verdict["parts"]["human"]
+    assert (human["score"], human["n"]) == (25.0, 5)
+    assert human["low"] < 15 and human["high"] > 50, "five equal grades are no certainty"
     assert verdict["score"] == pytest.approx(0.4 * 100 + 0.3 * 90 + 0.3 * 25) and code == 1
     assert inspect(good, "--review", review, "--weights", 1, 0, 0)[1]["score"] == 100
 
@@ -139,6 +141,20 @@ def test_a_review_of_other_rows_or_with_wrong_grades_is_refused(tmp_path):
     path.write_text('{"id": "1", "score": 101}\n{"id": "9", "score": 50}\n')
     with pytest.raises(ConfigError, match="no score between 0 and 100"):
         read_llm_scores(path, ["1"])
+
+
+def test_scores_beside_a_text_with_any_line_separator_are_read(tmp_path):
+    path = tmp_path / "scores.jsonl"
+    rows = [{"id": "1", "score": 80, "why": "a\u2028b\u0085c"}, {"id": "2", "score": 60}]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    assert read_llm_scores(path, ["1", "2"]) == [80, 60]
+
+
+@pytest.mark.parametrize(("score", "low", "high"), [(100, 82, 100), (0, 0, 18), (75, 55, 91)])
+def test_equal_scores_have_an_interval_with_a_width(score, low, high):
+    part = part_of_scores([score] * 18)
+    assert part.score == score
+    assert (part.low, part.high) == (pytest.approx(low, abs=2), pytest.approx(high, abs=2))
 
 
 def test_samples_cannot_break_out_of_the_page():

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from datatrove.data import Document
 
+from datasets_builders.building.steps import Removed
 from datasets_builders.curation.syntax.metrics import measure
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax.parsing import ParseTooCostly
+from datasets_builders.curation.syntax.steps import SyntaxCheck
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 
@@ -31,6 +34,26 @@ def test_a_file_that_kills_the_parser_is_named_and_the_next_is_measured():
         with pytest.raises(ParserLost, match="ended with signal"):
             parser.read("Java", "a<" * 50_000)
         assert parser.read("Java", GOOD)["num_functions"] == 1
+
+
+def test_files_that_end_their_parser_are_counted_and_the_others_pass():
+    texts = {
+        "Java": ["a<" * 10_000, "x => " * 4_000, GOOD],
+        "C#": ["a<" * 10_000, GOOD],
+        "C": ["x => " * 4_000, "int a;\n"],
+    }
+    step = SyntaxCheck()
+    step.begin(0, 1)
+    outcomes = [
+        outcome
+        for language, files in texts.items()
+        for number, text in enumerate(files)
+        for outcome in step.process(Document(text=text, id=f"{language}/{number}", metadata={"language": language}))
+    ]
+    step.end()
+    lost = {outcome.doc.id: outcome.reason for outcome in outcomes if isinstance(outcome, Removed)}
+    assert lost == dict.fromkeys(("Java/0", "Java/1", "C#/0", "C/0"), "parser_lost")
+    assert [outcome.id for outcome in outcomes if isinstance(outcome, Document)] == ["Java/2", "C#/1", "C/1"]
 
 
 def test_a_child_that_was_killed_is_told_apart_from_an_answer():

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-from datasets import Features, Value
 from datatrove.data import Document
 
 from datasets_builders.building import (
@@ -45,6 +44,8 @@ class LinesBuilder(Builder):
 
     @property
     def features(self):
+        from datasets import Features, Value  # here: the tasks of an array each import this module, and need neither
+
         return Features({"id": Value("string"), "text": Value("string"), "path": Value("string")})
 
     def stages(self):

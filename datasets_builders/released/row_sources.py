@@ -33,6 +33,7 @@ READ_COLUMNS = frozenset(
         *("mid", "id", "tags", "languages", "language", "license", "check", "test", "function", "source", "scores"),
     )
 )
+_NOTES = frozenset({"dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json", "config.json"})
 ROW = "row"  # key under which a row travels to the step that reads it
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w.-]+)?(/.+)?")
 
@@ -124,6 +125,9 @@ class RowSource:
 
     def _of_split(self, named: Sequence[tuple[str, TableFile]]) -> list[TableFile]:
         """Keep the files whose path tells the split; all where no path tells any."""
+        # Beside tables, JSON is a note about them: dataset_infos.json and the like.
+        tables = [(name, file) for name, file in named if is_table(name)]
+        named = tables or [(name, file) for name, file in named if PurePosixPath(name).name not in _NOTES]
         splits = [_split_of(name) for name, _ in named]
         wanted = [file for split, (_, file) in zip(splits, named, strict=True) if split == self.split]
         if wanted:

@@ -276,6 +276,12 @@ def test_files_are_those_of_the_split(tmp_path: Path) -> None:
         files(split="dev")
     with pytest.raises(ConfigError, match="nothing lies at"):
         _ = RowSource("./nowhere").files
+    (tmp_path / "all" / "data" / "dataset_infos.json").write_text("{}")
+    assert files() == [names[0]]
+    (tmp_path / "json").mkdir()
+    for name in ("rows.json", "dataset_infos.json"):
+        (tmp_path / "json" / name).write_text("[]")
+    assert [Path(file.name).name for file in RowSource(str(tmp_path / "json")).files] == ["rows.json"]
 
 
 @pytest.fixture(scope="module")

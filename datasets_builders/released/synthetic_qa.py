@@ -57,7 +57,8 @@ COLUMNS = {
     "code": "kinds about a run: the program; repairs: the faulty program; otherwise empty",
     "call": "kinds about a run: the expression that runs after it; otherwise empty",
     "answer": "kinds about a run, faulty_line: the answer itself, without the words around it; otherwise empty",
-    "context": "what the function needs beside itself, where the answer is code",
+    "context": "what the function needs beside itself, where the answer is code; in a program that goes on behind the "
+    "function, a comment marks its place",
     "check": "asserts of observed calls, which the right code passes; or a program to run after `code`, with ??? "
     "for the answer, where several are right; empty where nothing could be observed",
     "wrong_answers": "values or code that running showed to be wrong",
@@ -271,7 +272,7 @@ def question_features() -> Features:
 
 
 _DESCRIPTION = """
-Questions about Python functions and classes, taken from real code together with the constants, helpers and imports that
+Questions about functions and classes, taken from real code together with the constants, helpers and imports that
 they need. No language model was asked. What stands for an answer is in the column `verified_by`: `execution` (the
 program ran and gave it), `replay` (a run was recorded twice, and the records are equal), `doctest` (the examples in it
 hold), or `none` (the author's words, which nothing checks).
@@ -300,6 +301,12 @@ generated ones.
 - `docstring_to_code` and `code_to_docstring`: the author's own words and the author's own code. The docstring is prose,
   and its examples were run; that its words are true is the author's word alone, and where the code could not be called,
   nothing checks the code either.
+
+Functions in JavaScript, TypeScript, Java, Go and C++ (`program_languages`) run in their own toolchains: candidate calls
+in a program that counts the blocks it enters, then the chosen ones in the program as it is shown; each in two
+processes, the second in reverse order under another time zone and environment (and clock, in JavaScript), every call
+twice in each. C++ is first compiled so that undefined behavior traps. Their kinds are `execution_prediction`,
+`input_prediction`, `code_repair` and `docstring_to_code`, the last only with a check that was passed.
 """
 
 _HELD_OUT = f"""

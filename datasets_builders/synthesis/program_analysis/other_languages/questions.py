@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from string import Template
@@ -24,6 +25,7 @@ from datasets_builders.synthesis.program_analysis.other_languages.sample import 
 from datasets_builders.synthesis.program_analysis.questions.question import Question, QuestionLimits
 
 PROMPT_FOLDER = Path(__file__).with_name("prompts")
+ANSWER = "???"  # in a check of answers of which several are right
 MAX_INPUTS = 2  # questions of a function that ask for a call
 # Answers that so many calls give that asking for one of them tests nothing.
 _EASY_ANSWERS = frozenset(
@@ -92,7 +94,12 @@ def _execution_prediction(
         answer=call.answer,
         check=PROGRAM_LANGUAGES[sample.language].check(sample, [call]),
         wrong_answers=wrong[: limits.max_wrong_answers],
+        call_from=_origin(sample, call),
     )
+
+
+def _origin(sample: ProgramSample, call: ObservedCall) -> str:
+    return "call_site" if call.call in sample.seen_calls else "generated"
 
 
 def _input_predictions(sample: ProgramSample, observation: Observation, limits: QuestionLimits) -> Iterator[Question]:
@@ -112,8 +119,9 @@ def _input_predictions(sample: ProgramSample, observation: Observation, limits: 
             code=sample.code,
             call=call.call,
             answer=call.answer,
-            check=PROGRAM_LANGUAGES[sample.language].check(sample, [call]),
+            check=PROGRAM_LANGUAGES[sample.language].check(sample, [replace(call, call=ANSWER)]),
             wrong_answers=others[: limits.max_wrong_answers],
+            call_from=_origin(sample, call),
         )
 
 
@@ -137,6 +145,7 @@ def _code_repairs(sample: ProgramSample, observation: Observation, limits: Quest
             continue
         num_repairs += 1
         faulty = failing.mutant.function
+        asserts = _asserts(sample, failing, observation.calls)
         others = [other.mutant.function for index, other in enumerate(observation.mutants) if index != number]
         yield Question(
             kind="code_repair",
@@ -152,7 +161,20 @@ def _code_repairs(sample: ProgramSample, observation: Observation, limits: Quest
             check=observation.check,
             # Leaving the fault in is wrong too, and what a careless answer does.
             wrong_answers=[faulty, *others][: limits.max_wrong_answers],
+            mutation=failing.mutant.operator,
+            fail_to_pass=asserts["fail_to_pass"],
+            pass_to_pass=asserts["pass_to_pass"],
         )
+
+
+def _asserts(sample: ProgramSample, failing: FailingMutant, calls: list[ObservedCall]) -> dict[str, list[str]]:
+    """Return the check of each call by itself, by whether the faulty code passes it."""
+    asserts: dict[str, list[str]] = {"fail_to_pass": [], "pass_to_pass": []}
+    for call, value, error in zip(calls, failing.values, failing.errors, strict=True):
+        if value or error:
+            kind = "pass_to_pass" if value == call.answer else "fail_to_pass"
+            asserts[kind].append(PROGRAM_LANGUAGES[sample.language].check(sample, [call]))
+    return asserts
 
 
 def _docstring_to_code(sample: ProgramSample, observation: Observation, limits: QuestionLimits) -> Iterator[Question]:

@@ -35,7 +35,7 @@ def with_function(context: str, function: str) -> str:
 
 def claims(row: dict[str, Any]) -> Iterator[tuple[str, Program, bool]]:
     """Yield what a row claims: in words, a program, and whether it passes."""
-    language, check = row["languages"][0], row["check"]
+    language, check = row["languages"][0], row["check"].replace("???", row["call"])
     if row["kind"] in ("execution_prediction", "input_prediction"):
         yield "the answer is right", program_of(language, row["code"], check), True
         if row["kind"] == "execution_prediction":
@@ -45,12 +45,15 @@ def claims(row: dict[str, Any]) -> Iterator[tuple[str, Program, bool]]:
                     yield f"{wrong} is wrong", program_of(language, row["code"], changed), False
         else:
             for wrong in row["wrong_answers"][:1]:
-                changed = check.replace(row["call"], wrong)
+                changed = row["check"].replace("???", wrong)
                 yield f"{wrong} is wrong", program_of(language, row["code"], changed), False
     else:
         function = re.fullmatch(r"```\w+\n(.*)\n```", row["messages"][1]["content"], re.DOTALL)
         assert function, row["messages"][1]["content"]
         yield "the answer passes", program_of(language, with_function(row["context"], function[1]), check), True
+        for alone in row.get("pass_to_pass", [])[:1]:
+            faulty = with_function(row["context"], row["wrong_answers"][0])
+            yield "the faulty one passes some", program_of(language, faulty, alone), True
         for wrong in row["wrong_answers"][:1]:
             yield "the faulty one fails", program_of(language, with_function(row["context"], wrong), check), False
 

@@ -49,6 +49,7 @@ def test_functions_are_asked_about_and_all_that_is_said_of_them_is_true(
                     "context": question.context,
                     "check": question.check,
                     "wrong_answers": question.wrong_answers,
+                    "pass_to_pass": question.pass_to_pass,
                 }
             )
     kinds = {row["kind"] for row in rows}

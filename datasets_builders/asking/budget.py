@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,10 @@ class Spent:
 
     def add(self, other: Spent) -> None:
         """Add another's."""
-        for described in fields(self):
-            setattr(self, described.name, getattr(self, described.name) + getattr(other, described.name))
+        self.requests += other.requests
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.dollars += other.dollars
 
     @property
     def tokens(self) -> int:
@@ -114,16 +116,11 @@ class Account:
 
     def __init__(self, budget: Budget, folder: Path, file: Path, spent: Spent) -> None:
         self.budget, self.folder, self.file, self.spent = budget, folder, file, spent
-        self.before = Spent(**asdict(spent))
-        self._others = spent_in(folder, file)
+        self.is_bounded = any(asdict(budget).values())
+        self._others = spent_in(folder, file) if self.is_bounded else Spent()
         self._out = Spent()
         self._told_at = -math.inf
         self._freed: asyncio.Event = asyncio.Event()
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether there is a budget at all."""
-        return any(asdict(self.budget).values())
 
     async def reserve(self, worst: Spent) -> None:
         """Wait until a request fits.
@@ -143,8 +140,7 @@ class Account:
 
     def release(self, worst: Spent) -> None:
         """Give back what was reserved for a request that is over."""
-        for described in fields(worst):
-            setattr(self._out, described.name, getattr(self._out, described.name) - getattr(worst, described.name))
+        self._out.add(Spent(-worst.requests, -worst.prompt_tokens, -worst.completion_tokens, -worst.dollars))
         self._freed.set()
 
     def spend(self, spent: Spent) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from datasets_builders.asking.asker import Asking
 from datasets_builders.asking.budget import spent_in_step
-from datasets_builders.asking.checks import check_teacher
+from datasets_builders.asking.checks import check_form, check_teacher
 from datasets_builders.asking.config import TeacherFields
 from datasets_builders.asking.estimate import asking_steps, estimate_lines, first_questions
 from datasets_builders.asking.preview import first_documents, rows_of, write_preview
@@ -62,6 +62,8 @@ class AskingBuilder(Builder[AskingConfig]):
         if not found.num_documents:
             raise ConfigError(f"nothing comes to {found.step.name}, the first step that asks; check the input")
         lines.append(f"prompts     those of {found.step.name} can be rendered")
+        for request in found.requests:
+            check_form(request)
         lines.append(f"columns     {', '.join(self.features.arrow_schema.names)}")
         return lines
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import urllib.request
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -76,7 +78,8 @@ class Client:
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
             headers={"Authorization": f"Bearer {self._key}"},
             timeout=aiohttp.ClientTimeout(total=teacher.timeout_seconds, sock_connect=CONNECT_SECONDS),
-            trust_env=True,
+            # Found once: aiohttp's own trust_env reads environment and ~/.netrc again for each request.
+            proxy=proxy_of(self._base),
         )
         self._enforces_form = True
         self._names_max_tokens = "max_tokens"
@@ -271,3 +274,11 @@ class Client:
     def masked(self, text: str) -> str:
         """Return a text without the key, which some servers repeat in what they tell."""
         return text.replace(self._key, "***") if len(self._key) > 6 else text
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the proxy that the environment names for an address, or None."""
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)

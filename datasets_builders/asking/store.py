@@ -12,7 +12,6 @@ import fcntl
 import os
 from array import array
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -171,7 +170,7 @@ def line_of(key: str, values: dict[str, Any]) -> bytes:
 
 def values_of(answer: Answer) -> dict[str, Any]:
     """Return what is kept of an answer."""
-    return asdict(answer)
+    return dict(vars(answer))  # asdict would copy deeply
 
 
 def answer_of(values: dict[str, Any]) -> Answer:

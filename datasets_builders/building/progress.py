@@ -12,7 +12,7 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 REFRESH_SECONDS = 0.3
-LINE_SECONDS = 60.0
+WORDS_SECONDS, LINE_SECONDS = 3.0, 60.0
 
 
 class ProgressMarker(PipelineStep):
@@ -63,9 +63,12 @@ def progress_bar(
         return "; ".join(filter(None, (tell() for tell in told)))
 
     def follow_bar() -> None:
+        due = 0.0
         while not stop.wait(REFRESH_SECONDS):
             bar.n = _done(folder)
-            bar.set_postfix_str(words(), refresh=False)
+            if time.monotonic() > due:
+                bar.set_postfix_str(words(), refresh=False)
+                due = time.monotonic() + WORDS_SECONDS
             bar.refresh()
 
     def follow_in_lines() -> None:

@@ -9,6 +9,7 @@ from datatrove.data import Document
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from datasets_builders.asking import Ask, Asker, Asking, AskingError, RefusedError, Request, Teacher
+from datasets_builders.asking.client import proxy_of
 from datasets_builders.building.steps import Removed
 from tests.openai_server import MODEL, ScriptedServer, chat_answer, cut_connection
 
@@ -243,3 +244,18 @@ def test_two_documents_that_ask_the_same_ask_once(tmp_path):
     with ScriptedServer(script) as server:
         assert outcomes(server, tmp_path, ["same"] * 5) == ["good"] * 5
         assert len(server.asked) == 1
+
+
+def test_the_proxy_of_the_environment_is_asked_and_none_for_hosts_that_are_left_out(tmp_path, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "left-out.example")
+    with ScriptedServer(lambda body: chat_answer("by the proxy")) as server:
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, server.url.removesuffix("/v1"))
+        teacher = Teacher(MODEL, "http://teacher.example/v1", tries=1)
+        assert proxy_of(teacher.base_url) == server.url.removesuffix("/v1")
+        assert proxy_of("http://left-out.example/v1") is None
+        assert proxy_of("https://teacher.example/v1") != server.url.removesuffix("/v1")
+        # No such host is known: it is the stand-in for a proxy that says that it has no such page.
+        with pytest.raises(AskingError, match="status 404"):
+            list(Repeat(Asking([teacher], str(tmp_path))).outcomes_of([Document("text", "1")]))

@@ -2,8 +2,11 @@
 
 import pytest
 
+from datasets_builders.asking import Request, json_schema
+from datasets_builders.asking.checks import check_form
 from datasets_builders.building.command_line import BuilderCommand
 from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.errors import ConfigError
 from modeling_ling.command_line import run_program
 from tests.datasets_builders.asking.builders import TopicsBuilder, topics_and_explanations
 from tests.openai_server import MODEL, RuleServer
@@ -71,3 +74,9 @@ def test_validation_checks_teachers_prompts_and_columns_and_asks_nothing(server,
         assert command(server, tmp_path, "--validate", word) == 2
         assert fault in capsys.readouterr().err
     assert not server.asked
+
+
+def test_a_form_that_is_no_schema_is_found_before_it_is_paid_for():
+    check_form(Request.of_user("x", response_format=json_schema("topics", {"type": "object"})))
+    with pytest.raises(ConfigError, match="the form 'topics' is no JSON schema: 'objekt' is not valid"):
+        check_form(Request.of_user("x", response_format=json_schema("topics", {"type": "objekt"})))

@@ -47,8 +47,8 @@ class _Stopper(_bdb.Bdb):
             names = {}
             for name, value_of in frame.f_locals.items():
                 names[name] = _text(value_of)
-                if type(value_of).__module__ == "asked" and hasattr(value_of, "__dict__"):
-                    for inner, held in vars(value_of).items():
+                if type(value_of).__module__ == "asked" and "__dict__" in dir(type(value_of)):
+                    for inner, held in object.__getattribute__(value_of, "__dict__").items():
                         names[name + "." + inner] = _text(held)
             self.seen.append([kind, frame.f_code.co_name, frame.f_lineno, id(frame), names])
 

@@ -15,7 +15,7 @@ An event is a list: its kind, the depth of its frame, a line number, and what th
 
 import dis
 
-PROGRAM = "<program>"
+PROGRAM, PROGRAM_MODULE = "<program>", "program"
 LITERALS = (int, float, str, bytes, bool, type(None))
 MAX_VALUE_CHARS = 100
 MAX_ATTRIBUTES = 8
@@ -120,12 +120,24 @@ def snapshot(frame):
     for name, value in frame.f_locals.items():
         if name.startswith((".", "__")):
             continue
-        if type(value).__module__ == "program" and isinstance(getattr(value, "__dict__", None), dict):
-            for attribute, inner in list(vars(value).items())[:MAX_ATTRIBUTES]:
-                texts[f"{name}.{attribute}"] = shown(inner)
-        else:
+        attributes = attributes_of(value)
+        if attributes is None:
             texts[name] = shown(value)
+        else:
+            for attribute, inner in list(attributes.items())[:MAX_ATTRIBUTES]:
+                texts[f"{name}.{attribute}"] = shown(inner)
     return texts
+
+
+def attributes_of(value):
+    """Return the attributes of an object of the program; None of anything else."""
+    if type(value).__module__ != PROGRAM_MODULE:
+        return None
+    try:
+        # As they are, whatever the class makes of looking them up.
+        return dict(object.__getattribute__(value, "__dict__"))
+    except (AttributeError, TypeError):
+        return None
 
 
 def shown(value):
@@ -135,7 +147,10 @@ def shown(value):
         return repr(value)
     if not is_literal(value):
         return f"<{kind.__name__}>"
-    text = ordered_text(value)
+    try:
+        text = ordered_text(value)
+    except ValueError:  # a number of more digits than the interpreter writes
+        return f"<{kind.__name__}>"
     if len(text) <= MAX_VALUE_CHARS:
         return text
     return f"<{kind.__name__} of length {len(value)}>" if hasattr(value, "__len__") else f"<{kind.__name__}>"

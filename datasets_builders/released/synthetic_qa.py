@@ -287,6 +287,8 @@ generated ones.
 - `execution_rationale`: the same, told step by step from the recorded run; the record is in `trace`.
 - `input_prediction`: a result is given, a call is wanted; any that gives the result is right, which `check` tells.
 - `counterexample`: a call on which a function and a changed version differ; `check` tells.
+- `equivalence`: the same where the two may be equal. `equal` are a function and a rewrite of it that keeps its meaning
+  by construction and did the same on `num_compared_calls` calls; a call answers where a version was seen to differ.
 - `argument_afterwards`: what a call leaves of an argument that it changes.
 - `exception_prediction`: how a call fails: type and message if the program itself raises, else the type.
 - `branch_prediction` and `local_value`: which way conditions go, and what a variable holds at a line.

@@ -28,6 +28,13 @@ from evals.execution import Executor, Program, Verdict
 
 Row = dict[str, Any]
 MARK = "\x01answer "
+JUDGED = frozenset(
+    {
+        *("execution_prediction", "execution_rationale", "argument_afterwards", "local_value", "branch_prediction"),
+        *("input_prediction", "counterexample", "equivalence", "exception_prediction", "code_repair"),
+        "docstring_to_code",
+    }
+)
 
 # What every program below ends with.
 ANSWER = "\nimport sys as _sys\n_sys.__stdout__.write('\\n' + {mark!r} + {what} + '\\n')\n"
@@ -125,8 +132,10 @@ class Judge:
             return self.variable_fault(row)
         if kind == "branch_prediction":
             return self.branch_fault(row)
-        if kind in ("input_prediction", "counterexample"):
+        if kind in ("input_prediction", "counterexample") or (kind == "equivalence" and row["check"]):
             return self.placed_fault(row)
+        if kind == "equivalence":
+            return self.equality_fault(row)
         if kind == "exception_prediction":
             return "" if self.passes(f"{row['code']}\n\n\n{row['check']}\n") else "another exception"
         if kind in ("code_repair", "docstring_to_code") and row["check"]:
@@ -149,6 +158,17 @@ class Judge:
         checks = [row["check"].replace("???", answer) for answer in (row["answer"], *row["wrong_answers"])]
         verdicts = [self.passes(f"{row['code']}\n\n\n{check}\n") for check in checks]
         return "the answer fails" if not verdicts[0] else "a wrong answer passes" if any(verdicts[1:]) else ""
+
+    def equality_fault(self, row: Row) -> str:
+        """Compare two versions on the calls that do not tell them apart."""
+        name, changed = re.findall(r"^def (\w+)\(", row["code"], flags=re.MULTILINE)[-2:]
+        if changed != f"{name}_rewritten":
+            return f"{changed} is no version of {name}"
+        for call in row["wrong_answers"]:
+            check = f"def value_of({name}):\n    return repr({call})\nassert value_of({name}) == value_of({changed})\n"
+            if not self.passes(f"{row['code']}\n\n\n{check}"):
+                return f"{call} tells them apart"
+        return ""
 
     def code_fault(self, row: Row) -> str:
         """Run the check on the answer, then on wrong ones."""
@@ -238,6 +258,8 @@ def main() -> int:
     rows = read_rows(options.folder)
     if options.rows:
         rows = random.Random(options.seed).sample(rows, min(options.rows, len(rows)))
+    others = [row for row in rows if row["kind"] not in JUDGED]
+    rows = [row for row in rows if row["kind"] in JUDGED]
     counts: Counter[tuple[str, bool]] = Counter()
     with Executor(workers=2) as executor:
         judge = Judge(executor)
@@ -249,7 +271,7 @@ def main() -> int:
     for kind in sorted({kind for kind, _ in counts}):
         print(f"| {kind} | {counts[kind, False] + counts[kind, True]} | {counts[kind, True]} false |")
     num_false = sum(count for (_, is_false), count in counts.items() if is_false)
-    print(f"{len(rows)} rows judged, {num_false} false")
+    print(f"{len(rows)} rows judged, {num_false} false; {len(others)} of kinds that nothing here judges")
     return int(num_false > 0)
 
 

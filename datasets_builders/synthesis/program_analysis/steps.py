@@ -48,6 +48,7 @@ from datasets_builders.synthesis.program_analysis.other_languages.questions impo
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
 from datasets_builders.synthesis.program_analysis.questions.execution import asked_calls
+from datasets_builders.synthesis.program_analysis.questions.inputs import equivalences
 from datasets_builders.synthesis.program_analysis.questions.question import is_one_statement, stands_in_call
 from datasets_builders.synthesis.program_analysis.questions.variants import variant_questions
 from datasets_builders.synthesis.program_analysis.rewriting.variants import variants_of
@@ -55,7 +56,7 @@ from datasets_builders.synthesis.program_analysis.rewriting.variants import vari
 CALLS_KIND = "calls"
 MAX_KNOWN_CALLS = 24
 # Kinds whose answers are few by nature: one may have three times the part that it may have elsewhere.
-FEW_ANSWERS = frozenset({"exception_prediction", "branch_prediction"})
+FEW_ANSWERS = frozenset({"exception_prediction", "branch_prediction", "equivalence"})
 
 AnySample = FunctionSample | ProgramSample
 
@@ -333,6 +334,7 @@ class AskQuestions(Step):
             observation = observation_of(doc)
             yield from questions_about(sample, observation, self.limits)
             yield from variant_questions(sample, observation, variants_of(doc), self.limits)
+            yield from equivalences(sample, observation, variants_of(doc), self.limits)
 
 
 def _is_short(question: Question, sample: AnySample) -> bool:

@@ -8,7 +8,13 @@ from datasets_builders.synthesis.program_analysis.mutation import Mutant
 from datasets_builders.synthesis.program_analysis.observation import FailingMutant, Observation, ObservedCall
 from datasets_builders.synthesis.program_analysis.questions import KINDS, Question, questions_about
 from datasets_builders.synthesis.program_analysis.questions.docstrings import is_prose, split_docstring
-from datasets_builders.synthesis.program_analysis.questions.question import filled_check, prompt_templates
+from datasets_builders.synthesis.program_analysis.questions.inputs import equivalences
+from datasets_builders.synthesis.program_analysis.questions.question import (
+    QuestionLimits,
+    filled_check,
+    prompt_templates,
+)
+from datasets_builders.synthesis.program_analysis.rewriting.variants import Variants, VerifiedRewrite
 
 SOURCE = '''\
 STEP = 2
@@ -28,7 +34,11 @@ FAULTY = [
 
 
 def asked(sample: FunctionSample, impurity: str = "") -> list[Question]:
-    observation = Observation(
+    return list(questions_about(sample, observed(impurity)))
+
+
+def observed(impurity: str = "") -> Observation:
+    return Observation(
         calls=[ObservedCall("climb(2)", "[0, 2]", 4), ObservedCall("climb(1, 5)", "[5]", 3)],
         check="assert climb(2) == [0, 2]\nassert climb(1, 5) == [5]",
         mutants=[
@@ -37,7 +47,6 @@ def asked(sample: FunctionSample, impurity: str = "") -> list[Question]:
         ],
         impurity=impurity,
     )
-    return list(questions_about(sample, observation))
 
 
 def test_every_kind_is_asked_and_answered(sample_of: Callable[..., FunctionSample]) -> None:
@@ -170,3 +179,20 @@ def test_calls_with_literals_are_put_into_checks(answer: str) -> None:
 def test_other_answers_are_not_put_into_checks(answer: str) -> None:
     with pytest.raises(ValueError, match="no call"):
         filled_check("assert ??? == 3", answer)
+
+
+def test_versions_may_be_equal_or_differ(sample_of: Callable[..., FunctionSample]) -> None:
+    sample = sample_of(SOURCE)
+    same = sample.function.replace("heights", "found")
+    variants = Variants(rewrites=(VerifiedRewrite("rename", same, {}, 7),))
+    observation = observed()
+    differing, equal = equivalences(sample, observation, variants, QuestionLimits(max_counterexamples=0))
+    assert equal.answer == "equal" and equal.num_compared_calls == 7 and "def climb_rewritten(n" in equal.code
+    assert "equal" in differing.wrong_answers and differing.answer in ("climb(2)", "climb(1, 5)")
+    for question in (differing, equal):
+        namespace: dict[str, object] = {}
+        exec(question.code, namespace)
+        calls = [call.call for call in observation.calls]
+        changed = [call.replace("climb", "climb_rewritten") for call in calls]
+        are_same = [eval(call, namespace) == eval(other, namespace) for call, other in zip(calls, changed, strict=True)]
+        assert all(are_same) is (question is equal)

@@ -1,10 +1,11 @@
 """Section 2.4: questions whose answers are known because they were computed, a module for each kind.
 
 What a call returns (execution_prediction), and how (execution_rationale); which call gives a result (input_prediction)
-or shows a fault (counterexample); what a call does to its arguments (argument_afterwards) and how it fails
-(exception_prediction); which way a condition goes (branch_prediction), what a variable holds on the way (local_value);
-how to mend a broken function (code_repair, repair_as_diff, faulty_line); a function from its docstring
-(docstring_to_code) and a docstring from its function (code_to_docstring).
+or shows a fault (counterexample), where there may be none (equivalence); what a call does to its arguments
+(argument_afterwards) and how it fails (exception_prediction); which way a condition goes (branch_prediction), what a
+variable holds on the way (local_value); how to mend a broken function (code_repair, repair_as_diff, faulty_line); a
+function's tests (test_writing) and another form of it (refactoring); a function from its docstring (docstring_to_code)
+and a docstring from its function (code_to_docstring).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from datasets_builders.synthesis.program_analysis.questions.states import state_
 
 KINDS = (
     *("execution_prediction", "execution_rationale", "input_prediction", "counterexample", "argument_afterwards"),
-    *("exception_prediction", "branch_prediction", "local_value"),
+    *("exception_prediction", "branch_prediction", "local_value", "equivalence"),
     *("code_repair", "repair_as_diff", "faulty_line"),
     *("test_writing", "refactoring"),
     *("docstring_to_code", "code_to_docstring"),

@@ -1,6 +1,7 @@
-"""Section 2.4: which arguments give a result (input_prediction), which tell two functions apart (counterexample)?
+"""Section 2.4: which arguments give a result (input_prediction), which tell two functions apart?
 
-Many answers may be right, so each question has a check to run with the answer in it.
+That they differ is known (counterexample) or asked too (equivalence). Many answers may be right, so each question has a
+check to run with the answer in it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from datasets_builders.synthesis.program_analysis.questions.question import (
     same_value,
     stands_in_call,
 )
+from datasets_builders.synthesis.program_analysis.rewriting.variants import Variants
 
+# The answer where no call tells two versions apart.
+EQUAL = "equal"
 # Results that nearly any arguments give.
 _COMMON = frozenset({"None", "True", "False"})
 
@@ -64,39 +68,79 @@ def _shape(call: str) -> str:
 
 def counterexamples(sample: FunctionSample, observation: Observation, limits: QuestionLimits) -> Iterator[Question]:
     """Yield faulty versions, to which a call is to be found that shows the fault."""
-    num_asked = 0
+    yield from list(_differing_versions(sample, observation, limits, "counterexample"))[: limits.max_counterexamples]
+
+
+def equivalences(
+    sample: FunctionSample, observation: Observation, variants: Variants, limits: QuestionLimits
+) -> Iterator[Question]:
+    """Yield pairs of versions that may be equal: some are, to others a call is to be found.
+
+    Args:
+        sample (`FunctionSample`): the function.
+        observation (`Observation`): what running it and its mutants showed.
+        variants (`Variants`): rewrites that did the same on all calls that were tried.
+        limits (`QuestionLimits`): how many of either.
+    """
+    # The mutants that `counterexamples` shows are known to differ.
+    differing = list(_differing_versions(sample, observation, limits, "equivalence"))[limits.max_counterexamples :]
+    yield from differing[: limits.max_equivalences]
+    for rewrite in variants.rewrites[: limits.max_equivalences]:
+        code = _with_version(sample, rewrite.function)
+        if code is not None:
+            yield Question(
+                kind="equivalence",
+                prompt=render("equivalence", sample, code=code, changed=_changed_name(sample)),
+                content=EQUAL,
+                code=code,
+                answer=EQUAL,
+                wrong_answers=[call.call for call in observation.calls][: limits.max_wrong_answers],
+                num_compared_calls=rewrite.num_calls,
+            )
+
+
+def _differing_versions(
+    sample: FunctionSample, observation: Observation, limits: QuestionLimits, kind: str
+) -> Iterator[Question]:
     for failing in observation.mutants:
-        if num_asked == limits.max_counterexamples:
-            return
         telling = _telling_calls(observation, failing)
-        if not telling:
+        code = _with_version(sample, failing.mutant.function)
+        if not telling or code is None:
             continue
-        changed = f"{sample.name}_rewritten"
-        rewritten = _renamed(failing.mutant.function, sample.name, changed)
-        if rewritten is None or changed in sample.code:
-            continue
-        num_asked += 1
-        code = f"{sample.code}\n\n\n{rewritten}"
         call = telling[0]
-        same = [
+        wrong = [
             other.call
             for number, other in enumerate(observation.calls)
             if failing.values[number] and same_value(failing.values[number], other.answer)
         ]
+        wrong = [EQUAL, *wrong] if kind == "equivalence" else wrong
+        name, changed = sample.name, _changed_name(sample)
         yield Question(
-            kind="counterexample",
-            prompt=render("counterexample", sample, code=code, changed=changed),
+            kind=kind,
+            prompt=render(kind, sample, code=code, changed=changed),
             content=call.call,
             code=code,
             call=call.call,
             answer=call.call,
             check=(
-                f"def value_of({sample.name}):\n    return repr({PLACEHOLDER})\n\n\n"
-                f"assert value_of({sample.name}) != value_of({changed})"
+                f"def value_of({name}):\n    return repr({PLACEHOLDER})\n\n\n"
+                f"assert value_of({name}) != value_of({changed})"
             ),
-            wrong_answers=same[: limits.max_wrong_answers],
+            wrong_answers=wrong[: limits.max_wrong_answers],
             call_from=call.origin,
         )
+
+
+def _changed_name(sample: FunctionSample) -> str:
+    return f"{sample.name}_rewritten"
+
+
+def _with_version(sample: FunctionSample, function: str) -> str | None:
+    """Return the program with another version of its function behind it; None if that cannot be named."""
+    rewritten = _renamed(function, sample.name, _changed_name(sample))
+    if rewritten is None or _changed_name(sample) in sample.code:
+        return None
+    return f"{sample.code}\n\n\n{rewritten}"
 
 
 def _telling_calls(observation: Observation, failing: FailingMutant) -> list[ObservedCall]:

@@ -32,6 +32,7 @@ class QuestionLimits:
     max_branches: int = 2
     max_locals: int = 2
     max_counterexamples: int = 1
+    max_equivalences: int = 1
     min_steps: int = 2
     max_steps: int = 50
     max_rationale_chars: int = 3000

@@ -102,6 +102,11 @@ def claims_of(line: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (part.partition(" = ") for part in parts)]
 
 
+def is_judged(row: Row) -> bool:
+    """Return whether there is something to hold a row against."""
+    return row["kind"] in JUDGED and (row["kind"] != "docstring_to_code" or bool(row["check"]))
+
+
 class Judge:
     """Runs programs and says what is false about rows.
 
@@ -258,8 +263,8 @@ def main() -> int:
     rows = read_rows(options.folder)
     if options.rows:
         rows = random.Random(options.seed).sample(rows, min(options.rows, len(rows)))
-    others = [row for row in rows if row["kind"] not in JUDGED]
-    rows = [row for row in rows if row["kind"] in JUDGED]
+    others = [row for row in rows if not is_judged(row)]
+    rows = [row for row in rows if is_judged(row)]
     counts: Counter[tuple[str, bool]] = Counter()
     with Executor(workers=2) as executor:
         judge = Judge(executor)

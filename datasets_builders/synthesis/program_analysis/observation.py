@@ -371,7 +371,7 @@ def observe(
 
 
 def _mutants(sample: FunctionSample, settings: ObservationSettings) -> list[Mutant]:
-    if sample.is_class or _CHANGEABLE.search(sample.code):
+    if _CHANGEABLE.search(sample.code):
         return []
     return mutate(sample.function, settings.num_mutants, settings.seed)
 

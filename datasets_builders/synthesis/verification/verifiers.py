@@ -29,6 +29,7 @@ _KINDS = {
     "local_value": LITERAL,
     "faulty_line": TEXT,
     "branch_prediction": TEXT,
+    "exception_prediction": TEXT,
     "sql_query": SQL,
 }
 

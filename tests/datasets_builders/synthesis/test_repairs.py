@@ -136,3 +136,20 @@ def test_faults_that_never_end_or_die_are_no_repairs(executor: Executor) -> None
     assert observation.mutants and endless not in {found.mutant.function for found in observation.mutants}
     for question in code_repairs(sample, observation, QuestionLimits(max_repairs=60)):
         assert "RecursionError" not in question.prompt and question.fail_to_pass
+
+
+def test_classes_are_broken_and_repaired_too(executor: Executor) -> None:
+    source = (
+        "class Counter:\n    def __init__(self, start: int = 0):\n        self.value = start\n\n"
+        "    def add(self, n: int):\n        self.value += n\n        return self.value\n\n"
+        "    def shown(self, width: int = 4):\n        return str(self.value).rjust(width, '0')\n"
+    )
+    (sample,) = [found for found in extract_functions(source, "pkg/mod.py") if isinstance(found, FunctionSample)]
+    (observation,) = observe(executor, [sample], ObservationSettings(num_mutants=40))
+    questions = list(code_repairs(sample, observation, QuestionLimits(max_repairs=40)))
+    assert questions and all("Counter(" in question.fail_to_pass[0] for question in questions)
+    for question in questions:
+        for text in question.fail_to_pass:
+            exec(f"{sample.code}\n{text}", {})
+            with pytest.raises(Exception):  # noqa: B017 (any failure is one)
+                exec(f"{question.code}\n{text}", {})

@@ -50,10 +50,19 @@ sys.dont_write_bytecode = False
 gc.set_threshold(*gc.get_threshold()[:2], 1000)
 
 
+SLOWEST = Path(__file__).with_name("SLOWEST.md")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first: the longest shall not be the last to start."""
+    """Put the costliest files first, then those with slow tests: the longest shall not be the last to start."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    seconds = seconds_of_files(SLOWEST.read_text(encoding="utf-8"))
+    items.sort(key=lambda item: (-seconds.get(item.nodeid.partition("::")[0], 0.0), item.path not in slow))
+
+
+def seconds_of_files(table: str) -> dict[str, float]:
+    """Return what the costliest files take, as `--slowest` wrote it."""
+    return {name: float(spent) for spent, name in re.findall(r"^\| ([\d.]+) \| `([^`:]+)` \|$", table, re.M)}
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling":

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SLOWEST, SLOWEST_ROWS, seconds_of_files
+
 ROOT = Path(__file__).parents[1]
 LAYERS = ["modeling_ling", "evals", "datasets_builders", "recipes"]  # each may import those before it
 
@@ -163,3 +165,10 @@ def test_names_are_the_field_s(layer):
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and _SUPERLATIVE.match(node.id):
                 wrong.append(f"{path}:{node.lineno}: {node.id}")
     assert not wrong
+
+
+def test_the_table_of_costly_tests_names_files_that_there_are():
+    """Their order among all tests is read from it."""
+    seconds = seconds_of_files(SLOWEST.read_text(encoding="utf-8"))
+    assert len(seconds) == SLOWEST_ROWS
+    assert [name for name in seconds if not (ROOT / name).is_file()] == []

@@ -42,6 +42,8 @@ JOB_SECONDS = 30.0
 FAILED_CHECK = frozenset({"assertion", "raised"})
 # Exceptions that say that a call was none of those the function is for, or that a bound was met.
 _MISUSE = frozenset({"TypeError", "AttributeError", "NameError", "RecursionError", "MemoryError", "UnboundLocalError"})
+# So many calls are tried on a function that none of them got through.
+PATIENCE = 24
 # Of a function that gave one and the same answer to this many calls there is nothing to predict.
 MIN_CALLS_OF_CONSTANT = 2
 
@@ -109,7 +111,8 @@ class Job:
     """One function's work inside the sandbox: programs, calls made on each, checks run on programs.
 
     `repeat` makes the calls of the first program again in one namespace, `record` their traces, `with_lines` notes
-    which lines they reached; `docstring` is one whose examples are run.
+    which lines they reached; `docstring` is one whose examples are run. After `patience` calls none of which came to an
+    end the others are not made (0: all are).
     """
 
     units: list[str]
@@ -121,6 +124,7 @@ class Job:
     record: bool = False
     with_lines: bool = False
     docstring: str = ""
+    patience: int = 0
 
 
 @dataclass
@@ -358,7 +362,10 @@ def observe(
         ]
         for sample in samples
     ]
-    jobs = [Job([sample.code], calls, with_lines=True) for sample, calls in zip(samples, candidates, strict=True)]
+    jobs = [
+        Job([sample.code], calls, with_lines=True, patience=PATIENCE)
+        for sample, calls in zip(samples, candidates, strict=True)
+    ]
     first = run_jobs(executor, jobs, settings, on_seconds=on_seconds)
     for work, calls, result in zip(works, candidates, first, strict=True):
         _choose(work, calls, result, settings)

@@ -18,7 +18,7 @@ import sys
 import time
 
 import sandbox_world
-from sandbox_tracer import PROGRAM, LineCounter, Recorder, TooManyLines, error_text, is_literal
+from sandbox_tracer import LITERALS, PROGRAM, LineCounter, Recorder, TooManyLines, error_text, is_literal
 
 CALL_SECONDS = 2.0  # of processor time: a backstop for calls stuck in C code; the bound on lines comes first
 MAX_SLOW_CALLS = 2
@@ -40,9 +40,10 @@ def describe(value, max_chars):
         return "too_long", str(len(text))
     if has_unordered_set(value):
         return "not_literal", "order of a set"
-    back = ast.literal_eval(text)
-    if back != value or repr(back) != text:
-        return "not_literal", "does not read back"
+    if type(value) not in LITERALS:
+        back = ast.literal_eval(text)
+        if back != value or repr(back) != text:
+            return "not_literal", "does not read back"
     return "ok", text
 
 
@@ -89,8 +90,11 @@ class Call:
     """
 
     def __init__(self, expression):
-        tree = ast.parse(expression, mode="eval")
         self.arguments = []  # name in the namespace, position or keyword, code of its value
+        if "[" not in expression and "{" not in expression:
+            self.code = compile(expression, "<call>", "eval")
+            return
+        tree = ast.parse(expression, mode="eval")
         call = tree.body
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "list":
             call = call.args[0]
@@ -99,7 +103,7 @@ class Call:
                 call.args[position] = self.bound(argument, position)
             for keyword in call.keywords:
                 keyword.value = self.bound(keyword.value, keyword.arg)
-        self.code = compile(ast.fix_missing_locations(tree), "<call>", "eval")
+        self.code = compile(tree, "<call>", "eval")
 
     def bound(self, argument, label):
         """Return the argument, or a name for it if it can be changed."""
@@ -107,7 +111,7 @@ class Call:
             return argument
         name = f"_argument_{len(self.arguments)}"
         self.arguments.append((name, label, compile(ast.Expression(argument), "<argument>", "eval")))
-        return ast.Name(name, ast.Load())
+        return ast.copy_location(ast.Name(name, ast.Load()), argument)
 
     def bind(self, namespace):
         """Put fresh arguments into a namespace; return their texts."""
@@ -250,14 +254,16 @@ def work(job, emit):
         except (SyntaxError, ValueError):
             continue
         order = range(len(calls))
-        results = {}
+        results, num_right = {}, 0
         for number in reversed(order) if job["reverse"] else order:
             first = unit == 0
             result = observe_fresh(program, calls[number], job, job["record"] and first, job["with_lines"] and first)
             emit({"unit": unit, "call": number, **result})
             results[number] = result
             slow += result["status"] == "too_slow"
-            if slow > MAX_SLOW_CALLS or result["status"] == "broken":
+            num_right += result["status"] in ("ok", "prints", "not_literal")
+            is_hopeless = job["patience"] and len(results) >= job["patience"] and not num_right
+            if slow > MAX_SLOW_CALLS or result["status"] == "broken" or is_hopeless:
                 break
         if unit == 0 and job["repeat"] and slow <= MAX_SLOW_CALLS:
             emit({"stateful": observe_again(program, calls, job, results)})

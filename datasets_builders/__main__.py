@@ -34,6 +34,10 @@ BUILDERS = {
         "datasets_builders.code_related.code_comment_pairs.judgement:PairJudgementsBuilder",
         "a teacher's reasoning and verdict on code-comment pairs (section 2.3.2)",
     ),
+    "commits": (
+        "datasets_builders.code_related.commits.builder:CommitsBuilder",
+        "commits of git repositories as tasks: from message and repository to edits (section 2.3)",
+    ),
     "notebooks": (
         "datasets_builders.code_related.notebooks.builder:NotebooksBuilder",
         "Jupyter notebooks as scripts, or as text, code and output in turn (section 2.3.3)",

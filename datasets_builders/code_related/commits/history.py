@@ -1,0 +1,117 @@
+"""Section 2.3: the commits of a git repository and what they changed, from its objects: no checkout, no git program."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from datasets_builders.sources.encodings import decode
+
+if TYPE_CHECKING:
+    from dulwich.repo import Repo
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file that a commit changed; `before` is None for a new file, `after` for one that was deleted.
+
+    Args:
+        path (`str`): after the commit, or before it where it was deleted.
+        before, after (`str`, *optional*): contents.
+        problem (`str`): binary, too_large or missing_object: why there are no contents; or empty.
+    """
+
+    path: str
+    before: str | None = None
+    after: str | None = None
+    problem: str = ""
+
+
+class History:
+    """The commits of a repository behind a revision, newest first, following first parents.
+
+    Args:
+        repo: open.
+        revision (`str`): branch, tag or commit.
+        max_file_bytes (`int`): contents of larger files are not read.
+    """
+
+    def __init__(self, repo: Repo, revision: str, max_file_bytes: int) -> None:
+        from dulwich.objectspec import parse_commit
+
+        self.repo, self.max_file_bytes = repo, max_file_bytes
+        self.head = parse_commit(repo, revision)
+
+    def commits(self) -> Iterator[Any]:
+        """Give the commits; one whose object is missing, as in a shallow clone, ends them."""
+        current: Any = self.head
+        while current is not None:
+            yield current
+            parent = current.parents[0] if current.parents else None
+            current = (
+                self.repo.object_store[parent] if parent is not None and parent in self.repo.object_store else None
+            )
+
+    def changes(self, commit: Any) -> list[Change]:
+        """Return what a commit changed against its first parent, by path.
+
+        Raises:
+            KeyError: a tree is missing.
+        """
+        from dulwich.diff_tree import tree_changes
+
+        store: Any = self.repo.object_store
+        found = []
+        for change in tree_changes(store, self.tree_before(commit), commit.tree):
+            old, new = change.old, change.new
+            side = new if new is not None and new.path else old
+            name = (side.path if side is not None and side.path else b"").decode("utf-8", "backslashreplace")
+            before, problem_before = self._text(old)
+            after, problem_after = self._text(new)
+            found.append(Change(name, before, after, problem_before or problem_after))
+        return sorted(found, key=lambda each: each.path)
+
+    def _text(self, side: Any) -> tuple[str | None, str]:
+        """Return the text of one side of a change, or why there is none; a side that does not exist has neither."""
+        if side is None or not side.sha:
+            return None, ""
+        if not stat.S_ISREG(side.mode):
+            return None, "no_regular_file"
+        try:
+            raw = self.repo.object_store[side.sha].as_raw_string()
+        except KeyError:
+            return None, "missing_object"
+        if len(raw) > self.max_file_bytes:
+            return None, "too_large"
+        decoded = decode(raw) if b"\0" not in raw else None
+        return (decoded[0], "") if decoded else (None, "binary")
+
+    def tree_before(self, commit: Any) -> Any:
+        """Return the id of the tree before a commit.
+
+        Raises:
+            KeyError: its parent is missing.
+        """
+        store: Any = self.repo.object_store
+        return store[commit.parents[0]].tree
+
+    def files(self, tree: Any) -> dict[str, bytes]:
+        """Return the regular files of a tree: path to the id of its content."""
+        from dulwich.object_store import iter_tree_contents
+
+        items = iter_tree_contents(self.repo.object_store, tree)
+        return {item.path.decode("utf-8", "backslashreplace"): item.sha for item in items if stat.S_ISREG(item.mode)}
+
+    def text_of(self, sha: bytes) -> str | None:
+        """Return a file's text, or None where it is binary, too large or missing."""
+        store: Any = self.repo.object_store
+        try:
+            raw: bytes = store[sha].as_raw_string()
+        except KeyError:
+            return None
+        if len(raw) > self.max_file_bytes or b"\0" in raw:
+            return None
+        decoded = decode(raw)
+        return decoded[0] if decoded else None

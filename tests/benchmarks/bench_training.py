@@ -16,6 +16,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from recipes.objectives.fim import FimConfig
 from recipes.stages.fine_tuning import collate_rows
 
 SEQ_LENGTHS = (512, 4096)
+BATCH_ROWS = (4, 16, 32)
 BATCHES = 400
 # What a GPU trains on in a second at best: Moonlight-16B-A3B on H100s, by Megatron-Bridge's card.
 GPU_TOKENS_PER_SECOND = 22_528
@@ -120,14 +122,16 @@ def bench_packing(tokenizer: PreTrainedTokenizerFast, texts: list[str], folder: 
             clock.line(name, tokens=store.num_tokens)
             print(f"{'':58s} {windows.padding_fraction:.2%} padding")
         source = PackedSource(MixtureSource("code", (path,), "code", 1.0), (windows,))
-        dataset = MixtureDataset([source], {"code": 1.0}, 4 * BATCHES, 0, max_epochs=1e9)
-        report_loading(f"batches of 4 windows of {seq_length}", dataset, collate_windows, 4 * seq_length)
+        for rows in BATCH_ROWS:
+            dataset = MixtureDataset([source], {"code": 1.0}, rows * BATCHES, 0, max_epochs=1e9)
+            name = f"batches of {rows} windows of {seq_length}"
+            report_loading(name, dataset, collate_windows, rows, rows * seq_length)
 
 
-def report_loading(name: str, dataset: Any, collate: Any, batch_tokens: int) -> None:
+def report_loading(name: str, dataset: Any, collate: Any, rows: int, batch_tokens: int) -> None:
     from torch.utils.data import DataLoader
 
-    loader = DataLoader(dataset, batch_size=4, collate_fn=collate)
+    loader = DataLoader(dataset, batch_size=rows, collate_fn=collate)
     num_tokens = batches = 0
     with Clock() as clock:
         for batch in loader:
@@ -150,9 +154,8 @@ def bench_chat(tokenizer: PreTrainedTokenizerFast, texts: list[str], number: int
     clock.line("conversations read, encoded and packed to 4096", conversations=kept, tokens=num_tokens)
     print(f"{'':58s} {num_tokens / kept:.0f} tokens a conversation, {1 - num_tokens / (len(store) * 4096):.2%} padding")
     rows = ChatDataset([store], None, 1 + 4 * BATCHES // len(store), 4, 0)
-    report_loading(
-        "batches of 4 rows of 4096", rows, lambda batch: collate_rows(batch, tokenizer.pad_token_id), 4 * 4096
-    )
+    collate = partial(collate_rows, pad_token_id=tokenizer.pad_token_id)
+    report_loading("batches of 4 rows of 4096", rows, collate, 4, 4 * 4096)
     return kept
 
 

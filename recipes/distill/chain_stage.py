@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from recipes.running.trainer import LingTrainerMixin
 
 PARTS = ("validation", "held out")
+ASKED_AT_ONCE = 32  # no gradients, and logits of the last tokens alone: more than fit into a step of training
 
 
 class ChainStage(DistillStage):
@@ -135,7 +136,7 @@ class ChainStage(DistillStage):
         for name, examples in parts.items():
             own = range(settings.process_index, len(examples), settings.world_size)
             prompts = [examples[number].prompt.tolist() for number in own]
-            said = judge.judge(prompts, settings.per_device_train_batch_size)
+            said = judge.judge(prompts, ASKED_AT_ONCE)
             found = dict(gather_object(list(zip(own, said, strict=True))))
             self.judgements[name] = [found[number] for number in range(len(examples))]
 

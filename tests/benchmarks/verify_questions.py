@@ -5,6 +5,8 @@ Every program starts in a sandbox of its own.
 
 - values, arguments, inputs, counterexamples, exceptions, repairs, functions: run, and compared; wrong answers too;
 - branches: the program is rewritten so that its conditions report themselves;
+- faults: the faulty program fails `fail_to_pass` and passes `pass_to_pass`; diffs are applied by git;
+- tests: run on the function and on every mutant; refactorings: compared with the function on the calls of the check;
 - variables, rationales and traces: `bdb` stops at every line, and what is claimed is compared with what is seen there.
 
 Exit status 1 if a row is false.
@@ -15,7 +17,9 @@ import ast
 import json
 import random
 import re
+import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -32,12 +36,28 @@ JUDGED = frozenset(
     {
         *("execution_prediction", "execution_rationale", "argument_afterwards", "local_value", "branch_prediction"),
         *("input_prediction", "counterexample", "equivalence", "exception_prediction", "code_repair"),
-        "docstring_to_code",
+        *("docstring_to_code", "repair_as_diff", "faulty_line", "test_writing", "refactoring"),
     }
 )
 
 # What every program below ends with.
 ANSWER = "\nimport sys as _sys\n_sys.__stdout__.write('\\n' + {mark!r} + {what} + '\\n')\n"
+
+RUN_TESTS = """
+import unittest as _unittest
+for _name, _case in list(globals().items()):
+    if isinstance(_case, type) and issubclass(_case, _unittest.TestCase):
+        _result = _unittest.TestResult()
+        _unittest.defaultTestLoader.loadTestsFromTestCase(_case).run(_result)
+        assert _result.wasSuccessful()
+    elif _name.startswith("test_"):
+        _case()
+"""
+RUN_EXAMPLES = """
+import doctest as _doctest
+_test = _doctest.DocTestParser().get_doctest(_text, globals(), "examples", None, None)
+assert not _doctest.DocTestRunner().run(_test, out=len).failed
+"""
 
 STOPPER = '''
 import bdb as _bdb, json as _json
@@ -102,6 +122,19 @@ def claims_of(line: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (part.partition(" = ") for part in parts)]
 
 
+def without_fence(answer: str) -> str:
+    """Return the text inside an answer's code fence."""
+    return answer.partition("\n")[2].removesuffix("\n```")
+
+
+def asked_call(text: str) -> ast.expr:
+    """Return the left side of an assert."""
+    (statement,) = ast.parse(text).body
+    assert isinstance(statement, ast.Assert)
+    assert isinstance(statement.test, ast.Compare)
+    return statement.test.left
+
+
 def is_judged(row: Row) -> bool:
     """Return whether there is something to hold a row against."""
     return row["kind"] in JUDGED and (row["kind"] != "docstring_to_code" or bool(row["check"]))
@@ -143,9 +176,62 @@ class Judge:
             return self.equality_fault(row)
         if kind == "exception_prediction":
             return "" if self.passes(f"{row['code']}\n\n\n{row['check']}\n") else "another exception"
-        if kind in ("code_repair", "docstring_to_code") and row["check"]:
+        if kind == "code_repair":
+            return self.code_fault(row) or self.repair_fault(row)
+        if kind in ("repair_as_diff", "faulty_line"):
+            return self.repair_fault(row)
+        if kind == "test_writing":
+            return self.test_fault(row)
+        if kind == "refactoring":
+            return self.code_fault(row) or self.difference_fault(row)
+        if kind == "docstring_to_code" and row["check"]:
             return self.code_fault(row)
         return ""
+
+    def repair_fault(self, row: Row) -> str:
+        """Run the asserts on the faulty program and, where it is told, on the mended one."""
+        faulty, answer = row["code"], row["messages"][1]["content"]
+        failing, passing = row["fail_to_pass"], row["pass_to_pass"]
+        every = (
+            f"for _text in {failing!r}:\n    try:\n        exec(_text, globals())\n    except Exception:\n"
+            "        continue\n    raise SystemExit(1)\n"
+        )
+        if not failing or not self.passes(f"{faulty}\n{every}"):
+            return "the faulty program passes what it should fail"
+        if not self.passes("\n".join([faulty, *passing])):
+            return "the faulty program fails what it should pass"
+        if row["kind"] == "faulty_line":
+            num_lines = sum(line.strip() == answer for line in faulty.splitlines())
+            return "" if num_lines == 1 else f"{num_lines} lines read like the answer"
+        mended = f"{row['context']}\n\n\n{without_fence(answer)}"
+        if row["kind"] == "repair_as_diff":
+            with tempfile.TemporaryDirectory() as folder:
+                Path(folder, "program.py").write_text(faulty + "\n")
+                git = subprocess.run(["git", "apply", "-"], cwd=folder, input=without_fence(answer) + "\n", text=True)
+                mended = Path(folder, "program.py").read_text()
+            if git.returncode:
+                return "git does not apply the diff"
+        return "" if self.passes("\n".join([mended, row["check"], *failing, *passing])) else "the mended program fails"
+
+    def test_fault(self, row: Row) -> str:
+        """Run the tests on the function and on every mutant."""
+        text = without_fence(row["messages"][1]["content"])
+        tests = f"{text}\n{RUN_TESTS}"
+        if text.startswith(">>>"):
+            tests = f"_text = {text!r}\n{RUN_EXAMPLES}"
+        if not self.passes(f"{row['code']}\n\n\n{tests}"):
+            return "the tests fail"
+        mutants = [f"{row['context']}\n\n\n{mutant}\n\n\n{tests}" for mutant in row["mutants"]]
+        killed = sum(not self.passes(mutant) for mutant in mutants)
+        return "" if killed == row["num_killed"] else f"{killed} mutants are found, not {row['num_killed']}"
+
+    def difference_fault(self, row: Row) -> str:
+        """Compare both versions on the calls of the check."""
+        calls = [ast.unparse(asked_call(line)) for line in row["check"].splitlines()]
+        values = f"repr([{', '.join(calls)}])"
+        rewritten = f"{row['context']}\n\n\n{without_fence(row['messages'][1]['content'])}"
+        found = [self.printed(program, values) for program in (row["code"], rewritten)]
+        return "" if found[0] and found[0] == found[1] else f"{found[0]} became {found[1]}"
 
     def value_fault(self, row: Row) -> str:
         """Compare a value; and the value when it is computed again in the same process."""

@@ -23,6 +23,7 @@ from sandbox_tracer import LITERALS, PROGRAM, LineCounter, Recorder, TooManyLine
 CALL_SECONDS = 2.0  # of processor time: a backstop for calls stuck in C code; the bound on lines comes first
 MAX_SLOW_CALLS = 2
 MAX_ERROR_CHARS = 200
+MAX_SLEEP_SECONDS = 0.1  # who checks an answer has to wait as long as the call does
 
 
 class TooSlow(BaseException):
@@ -82,6 +83,27 @@ def guarded(action, counter):
     return "returned", result, None
 
 
+class Sleep:
+    """Stands for `time.sleep`: takes no time, which the backstop would not see, and notes how much was asked for."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self, seconds):
+        """Note a wait."""
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        self.seconds += seconds
+
+    def take(self):
+        """Return the seconds noted so far, and begin anew."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+
+SLEEP = Sleep()
+
+
 class Call:
     """A call whose arguments that can be changed are bound to names, so that they can be looked at afterwards.
 
@@ -134,7 +156,10 @@ class Call:
 def observe_call(namespace, call, job, counter):
     """Run one call in a namespace; return what came of it."""
     before = call.bind(namespace)
+    SLEEP.take()
     status, value, error = guarded(lambda: eval(call.code, namespace), counter)
+    if SLEEP.take() > MAX_SLEEP_SECONDS:
+        return {"status": "sleeps", "value": "", "steps": counter.count}
     seen = {}
     if error is not None:
         seen["error"] = seen_error(error)
@@ -244,7 +269,7 @@ def work(job, emit):
         sandbox_world.skew()
     # Another seed in every run, the same in every build: chance shows, and shows reproducibly.
     random.seed(job["seed"])
-    time.sleep = lambda seconds: None  # waiting takes no processor time, so the backstop would not end it
+    time.sleep = SLEEP
     signal.signal(signal.SIGPROF, alarm)
     calls = [Call(text) for text in job["calls"]]
     slow = 0

@@ -107,9 +107,9 @@ class Asker:
         folder = Path(self.asking.folder) / self.step
         self.store = AnswerStore(folder, f"{self.rank:05d}").__enter__()
         spent_file = folder / f"{self.rank:05d}{SPENT_SUFFIX}"
-        self.account = Account(
-            self.asking.budget, Path(self.asking.folder), spent_file, spent_of(self.store.own_lines())
-        )
+        spent = spent_of(self.store.own_lines())
+        root, ranks = Path(self.asking.folder), self.asking.ranks_at_once
+        self.account = Account(self.asking.budget, root, spent_file, spent, ranks)
         for teacher in self.teachers:  # whose batches of an earlier run are out is asked first how they are
             if teacher.batch_requests:
                 self._batches_of(teacher)

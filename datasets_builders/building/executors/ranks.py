@@ -92,6 +92,8 @@ def told_of(error: Exception) -> tuple[int | None, str, str]:
     Exceptions of a step need not survive the way. Of a long message the start is kept, of a long trace the end.
     """
     message = str(error)[:MAX_MESSAGE_CHARACTERS]
+    if isinstance(error, BuildError):  # its message says what to do
+        return None, message, ""
     trace = traceback.format_exc().replace(str(error), message)
     return getattr(error, "errno", None), message, trace[-MAX_TRACE_CHARACTERS:]
 
@@ -104,7 +106,7 @@ def error_of_rank(rank: int, number: int | None, message: str, trace: str) -> Ex
     """
     if number in MACHINE_ERRNOS:
         return OSError(number, message)
-    return BuildError(f"rank {rank}: {message}\n{trace}")
+    return BuildError(f"rank {rank}: {message}\n{trace}".rstrip())
 
 
 def error_of_silent_rank(rank: int, how: str) -> BuildError:

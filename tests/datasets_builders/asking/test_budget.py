@@ -1,11 +1,14 @@
 """A budget stops a build before a request that might not fit, and a raised one lets it go on."""
 
+import asyncio
+import random
+
 import pytest
 from datatrove.data import Document
 
 from datasets_builders.asking import Asking, Budget, BudgetSpentError, Teacher
 from datasets_builders.asking.budget import spent_in
-from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.errors import BuildError, ConfigError
 from tests.datasets_builders.asking.builders import TopicsBuilder, TopicsConfig, topics_and_explanations
 from tests.datasets_builders.asking.test_client import Repeat
 from tests.openai_server import MODEL, RuleServer, ScriptedServer, chat_answer
@@ -58,6 +61,22 @@ def test_the_budget_is_of_all_steps_and_ranks_of_a_build_and_decides_no_row(tmp_
         free = TopicsBuilder(config("free")).run()
     shards = [next((result.output_dir / "data").iterdir()).read_bytes() for result in (raised, free)]
     assert shards[0] == shards[1]
+
+
+def test_a_budget_that_ends_in_one_of_several_ranks_loses_no_answer(tmp_path):
+    async def slow(body):
+        await asyncio.sleep(random.Random(str(body)).uniform(0.05, 0.6))
+        return chat_answer(topics_and_explanations(body["messages"]))
+
+    with ScriptedServer(slow) as server:
+        teachers = [{"model": MODEL, "base_url": server.url, "concurrency": 12}]
+        fields = {"teachers": teachers, "num_lines": 200, "num_tasks": 2, "workers": 2, "budget_requests": 60}
+        with pytest.raises(BuildError, match="the budget is spent: budget_requests is 60") as told:
+            TopicsBuilder(TopicsConfig(output_dir=str(tmp_path / "topics"), **fields)).run()
+        assert "Traceback" not in str(told.value)
+        lines = [line for path in tmp_path.glob("topics.answers/*/*.jsonl") for line in path.read_bytes().splitlines()]
+        assert len(lines) == len(server.asked), "what was asked was waited for"
+        assert len(lines) == 60
 
 
 def test_dollars_need_prices():

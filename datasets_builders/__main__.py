@@ -38,6 +38,10 @@ BUILDERS = {
         "datasets_builders.code_related.commits.builder:CommitsBuilder",
         "commits of git repositories as tasks: from message and repository to edits (section 2.3)",
     ),
+    "github_threads": (
+        "datasets_builders.code_related.github_threads.builder:GithubThreadsBuilder",
+        "pull requests and issues from GH Archive (section 2.3.3)",
+    ),
     "notebooks": (
         "datasets_builders.code_related.notebooks.builder:NotebooksBuilder",
         "Jupyter notebooks as scripts, or as text, code and output in turn (section 2.3.3)",

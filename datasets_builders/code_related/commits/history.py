@@ -60,11 +60,31 @@ class History:
         Raises:
             KeyError: a tree is missing.
         """
+        return self._between(self.tree_before(commit), commit.tree)
+
+    def changes_since(self, base: str) -> list[Change]:
+        """Return what the newest commit changed against where it left the history of another one, by path.
+
+        Args:
+            base (`str`): the other commit.
+
+        Raises:
+            KeyError: a commit or a tree is missing, or they have no history in common.
+        """
+        from dulwich.graph import find_merge_base
+
+        store: Any = self.repo.object_store
+        common = find_merge_base(self.repo, [store[base.encode()].id, self.head.id])
+        if not common:
+            raise KeyError(base)
+        return self._between(store[common[0]].tree, self.head.tree)
+
+    def _between(self, before_tree: Any, after_tree: Any) -> list[Change]:
         from dulwich.diff_tree import tree_changes
 
         store: Any = self.repo.object_store
         found = []
-        for change in tree_changes(store, self.tree_before(commit), commit.tree):
+        for change in tree_changes(store, before_tree, after_tree):
             old, new = change.old, change.new
             side = new if new is not None and new.path else old
             name = (side.path if side is not None and side.path else b"").decode("utf-8", "backslashreplace")

@@ -56,6 +56,16 @@ def render_task(
     return Task("\n\n".join(parts) + "\n\n# Edits\n\n", "\n\n".join(map(_edit, changes)) + "\n")
 
 
+def render_edits(changes: Sequence[Change]) -> str:
+    """Return the files of a pull request as they were, whole, and what was changed in each.
+
+    Args:
+        changes (sequence of `Change`): with contents.
+    """
+    bases = [f"## {change.path}\n\n{_fenced(change.before.rstrip(chr(10)), '')}" for change in changes if change.before]
+    return "\n\n".join([*bases, "# Edits", *map(_edit, changes)])
+
+
 def _edit(change: Change) -> str:
     if change.after is None:
         return f"## {change.path}\n\nDeleted."

@@ -12,7 +12,7 @@ from huggingface_hub import HfApi
 
 from datasets_builders.building.verdicts import publish_dataset
 from datasets_builders.released.dpo import DPOBuilder, DPOConfig
-from datasets_builders.released.sft import SFTBuilder, SFTConfig
+from datasets_builders.released.sft import SFTBuilder, SFTConfig, empty_value
 from modeling_ling.publishing import publish_folder
 from modeling_ling.tokenizer import train_tokenizer
 from tests.hub_server import HubServer
@@ -38,11 +38,11 @@ def questions(folder: Path) -> Path:
     """Write a synthetic_qa dataset of execution predictions."""
     from datasets_builders.released.synthetic_qa import question_features
 
-    names = list(question_features())
+    empty = {name: empty_value(kind) for name, kind in question_features().items()}
     rows = []
     for number in range(40):
         question, answer = f"{PROGRAM}\nWhat does `add({number}, 1)` return?", str(number + 1)
-        row: dict[str, Any] = dict.fromkeys(names, "") | {"parents": [], "wrong_answers": [str(number * 7 - 5)]}
+        row: dict[str, Any] = empty | {"wrong_answers": [str(number * 7 - 5)]}
         rows.append(
             row
             | {

@@ -127,3 +127,10 @@ def test_what_running_shows(observed) -> None:
     assert all(call.answer.startswith("new Map(") for call in seen["index"].calls) and seen["index"].check
     assert {call.answer for call in seen["negate"].calls} >= {"0", "-0"}, "the two zeros are told apart"
     assert "evaluates" not in seen, "code out of text is refused on sight"
+
+
+def test_values_with_any_line_separator_are_read_whole(observed) -> None:
+    source = 'export function framed(text) {\n  return "\\u2028" + text + "\\u0085" + text.length;\n}\n'
+    _, seen = observed("JavaScript", source)["framed"]
+    assert seen.calls
+    assert all("\u2028" in call.answer for call in seen.calls)

@@ -356,8 +356,8 @@ were.
 - `input_prediction`, `counterexample`: chosen is a call that gives what is asked for, rejected one that does not.
 - `exception_prediction`, `faulty_line`: chosen is the exception or the line, rejected another one.
 - `ranked_answers`: chosen has the highest score of a question's answers, rejected a lower one.
-- `code_repair` and `docstring_to_code`: chosen is the author's function, which passes the check; rejected is a faulty
-  version, which fails it.
+- `code_repair`, `docstring_to_code`, `refactoring`: chosen is the author's function, or the same written another way,
+  which passes the check; rejected is a faulty version, which fails it.
 
 Two answers as near as `max_pair_similarity` are no pair, nor is a value of another type where the code makes the type
 plain. The splits are those of the input: functions and their near-duplicates are never on both sides. The training

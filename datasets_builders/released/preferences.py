@@ -32,7 +32,7 @@ EXECUTION = "execution_prediction"
 VALUE_KINDS = (EXECUTION, "argument_afterwards")
 CALL_KINDS = ("input_prediction", "counterexample")
 EXCEPTION = "exception_prediction"
-CODE_KINDS = ("code_repair", "docstring_to_code")
+CODE_KINDS = ("code_repair", "docstring_to_code", "refactoring")
 VERIFIABLE_KINDS = (*VALUE_KINDS, *CALL_KINDS, EXCEPTION, *CODE_KINDS)
 # Kinds whose answers were read off a recorded run or a change that was made: there is nothing to run again.
 RECORDED_KINDS = ("branch_prediction", "local_value", "faulty_line")

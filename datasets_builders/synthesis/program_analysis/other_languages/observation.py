@@ -186,7 +186,8 @@ def _second_stage(
         sample = samples[index]
         checks[index] = language.check(sample, calls[: settings.num_check_calls])
         texts = tuple(call.call for call in calls)
-        units.append(Unit(sample, texts, checks[index], is_counted=False))
+        # The check of every call, since rows bring their own; that of some is what changed versions fail.
+        units.append(Unit(sample, texts, language.check(sample, calls), is_counted=False))
         owners.append((index, None))
         for changed in mutate(sample, min(settings.num_mutants, language.runner.max_mutants), settings.seed):
             units.append(Unit(sample.with_function(changed.function), texts, checks[index], variant_of=index))
@@ -196,10 +197,10 @@ def _second_stage(
         observation, calls = observations[index], chosen[index]
         if mutant is None:
             observation.impurity = _difference(calls, pair)
+            if not observation.impurity and any(result.check != "passed" for result in pair):
+                observation.impurity = "a literal is not equal to what was returned"
             if not observation.impurity:
-                observation.calls = calls
-                if all(result.check == "passed" for result in pair):
-                    observation.check = checks[index]
+                observation.calls, observation.check = calls, checks[index]
         elif observation.check and _fails_alike(pair):
             seen = [_same(pair, number) for number in range(len(calls))]
             values = tuple(call.value if call.status == "ok" else "" for call in seen)

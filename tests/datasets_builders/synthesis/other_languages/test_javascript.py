@@ -110,6 +110,11 @@ function index(text) {
   for (const part of text.split("")) found.set(part, (found.get(part) || 0) + 1);
   return found;
 }
+function marked(time) {
+  const date = new Date(Number(time) || 0);
+  date.note = time;
+  return date;
+}
 function evaluates(text) {
   return new Function("return " + text)();
 }
@@ -126,6 +131,7 @@ def test_what_running_shows(observed) -> None:
     assert seen["grades"].mutants and all(any(mutant.values) for mutant in seen["grades"].mutants)
     assert all(call.answer.startswith("new Map(") for call in seen["index"].calls) and seen["index"].check
     assert {call.answer for call in seen["negate"].calls} >= {"0", "-0"}, "the two zeros are told apart"
+    assert not seen["marked"].calls, "a literal would leave out the note"
     assert "evaluates" not in seen, "code out of text is refused on sight"
 
 

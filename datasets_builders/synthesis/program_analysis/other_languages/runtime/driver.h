@@ -3,6 +3,7 @@
 #include <csignal>
 #include <charconv>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +102,12 @@ struct Unit {
 };
 struct Seen { std::string status, value; long long steps = 0; std::string hits; };
 
+// Of processor time: a backstop for what the count of blocks does not see.
+inline void limit_seconds(int seconds) {
+    itimerval timer{{0, 0}, {seconds, 0}};
+    setitimer(ITIMER_PROF, &timer, nullptr);
+}
+
 inline sigjmp_buf crashed;
 inline void on_signal(int number) { siglongjmp(crashed, number); }
 
@@ -118,10 +125,10 @@ inline Seen observe(const Unit& unit, int call, long long max_steps, std::size_t
     static Seen seen;
     seen = Seen{};
     reset(max_steps);
-    alarm(2);
+    limit_seconds(2);
     if (int number = sigsetjmp(crashed, 1)) {
-        alarm(0);
-        return Seen{"raised", number == SIGFPE ? "SIGFPE" : number == SIGALRM ? "timeout" : "a crash"};
+        limit_seconds(0);
+        return Seen{"raised", number == SIGFPE ? "SIGFPE" : number == SIGPROF ? "timeout" : "a crash"};
     }
     try { seen.value = unit.call(call); seen.status = "ok"; }
     catch (const TooManySteps&) { seen.status = "too_many_steps"; }
@@ -130,7 +137,7 @@ inline Seen observe(const Unit& unit, int call, long long max_steps, std::size_t
     catch (const std::invalid_argument&) { seen.status = "raised"; seen.value = "std::invalid_argument"; }
     catch (const std::runtime_error&) { seen.status = "raised"; seen.value = "std::runtime_error"; }
     catch (...) { seen.status = "raised"; seen.value = "an exception"; }
-    alarm(0);
+    limit_seconds(0);
     if (seen.value.size() > max_chars) { seen.status = seen.status == "ok" ? "too_long" : seen.status; seen.value.clear(); }
     seen.steps = steps;
     for (int number = 0, shown = 0; number < 4096 && shown < 80; ++number) if (hits[number]) { seen.hits += (shown++ ? "," : "") + std::to_string(number); }
@@ -138,7 +145,7 @@ inline Seen observe(const Unit& unit, int call, long long max_steps, std::size_t
 }
 
 inline void run_unit(int number, const Unit& unit, int run, long long max_steps, std::size_t max_chars) {
-    for (int signal_number : {SIGSEGV, SIGFPE, SIGABRT, SIGILL, SIGBUS, SIGTRAP, SIGALRM}) {
+    for (int signal_number : {SIGSEGV, SIGFPE, SIGABRT, SIGILL, SIGBUS, SIGTRAP, SIGPROF}) {
         struct sigaction action {};
         action.sa_handler = on_signal;
         action.sa_flags = SA_NODEFER;
@@ -163,7 +170,7 @@ inline void run_unit(int number, const Unit& unit, int run, long long max_steps,
     if (unit.check) {
         std::string verdict = "passed";
         reset(max_steps * 10);
-        alarm(4);
+        limit_seconds(4);
         if (sigsetjmp(crashed, 1)) verdict = "raised";
         else {
             try { unit.check(); }
@@ -171,7 +178,7 @@ inline void run_unit(int number, const Unit& unit, int run, long long max_steps,
             catch (const TooManySteps&) { verdict = "too_many_steps"; }
             catch (...) { verdict = "raised"; }
         }
-        alarm(0);
+        limit_seconds(0);
         said += start + "\"check\": \"" + verdict + "\"}\n";
     }
     said += start + "\"done\": true}\n";

@@ -119,8 +119,10 @@ def _parameter_sets(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[En
         values = decorator.args[1]
         if not names or not isinstance(values, ast.List | ast.Tuple):
             continue
+        # One name in a text takes the values as they are; names in a list take rows of them.
+        is_bare = isinstance(decorator.args[0], ast.Constant) and len(names) == 1
         for row in values.elts[:MAX_PARAMETER_SETS]:
-            parts = [row] if len(names) == 1 else row.elts if isinstance(row, ast.Tuple | ast.List) else []
+            parts = [row] if is_bare else row.elts if isinstance(row, ast.Tuple | ast.List) else []
             if len(parts) == len(names):
                 sets.append({name: part for name, part in zip(names, parts, strict=True) if is_literal(part)})
     return sets

@@ -20,11 +20,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from datasets_builders.synthesis.program_analysis.arguments import candidate_calls, known_calls
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
+from datasets_builders.synthesis.program_analysis.growth import SIZES, growing_calls, growth_of
 from datasets_builders.synthesis.program_analysis.mutation import Mutant, mutate
 from evals.execution import Executor, Limits, Program, Verdict
 
@@ -177,7 +179,8 @@ class Observation:
 
     `calls` returned something, `changing_calls` changed an argument, `failing_calls` raised. `impurity` says how the
     runs differed, or is empty. `is_constant`: every call gave the same answer. `doctests` says whether the examples of
-    the docstring hold. `statuses` counts what became of the candidate calls.
+    the docstring hold. `growth` is how the number of executed lines grows, where measuring makes it plain, over an
+    `int` or the length of a `list`. `statuses` counts what became of the candidate calls.
     """
 
     calls: list[ObservedCall] = field(default_factory=list)
@@ -189,6 +192,8 @@ class Observation:
     failing_calls: list[ObservedCall] = field(default_factory=list)
     is_constant: bool = False
     doctests: str = ""
+    growth: str = ""
+    growth_over: str = ""
 
 
 def run_jobs(
@@ -374,7 +379,28 @@ def observe(
         work.mutants = _mutants(work.sample, settings) if work.check else []
     _second_run(executor, active, settings, on_seconds)
     _third_run(executor, [work for work in active if not work.observation.impurity], settings, on_seconds)
+    _measure_growth(executor, [work for work in active if work.observation.calls], settings, on_seconds)
     return [work.observation for work in works]
+
+
+def _measure_growth(
+    executor: Executor,
+    works: list[_Work],
+    settings: ObservationSettings,
+    on_seconds: Callable[[float], None] | None,
+) -> None:
+    """Count the lines that calls with growing arguments execute."""
+    families = {number: growing_calls(work.sample) for number, work in enumerate(works)}
+    wanted = [number for number, calls in families.items() if calls]
+    jobs = [Job([works[number].sample.code], [*chain.from_iterable(families[number])]) for number in wanted]
+    for number, result in zip(wanted, run_jobs(executor, jobs, settings, 3, on_seconds), strict=True):
+        found = [result.calls.get((0, call), CallResult("not run")) for call in range(len(SIZES) * 2)]
+        # What is returned does not matter here, that the call came to its end does.
+        if all(call.status in ("ok", "too_long", "not_literal") for call in found):
+            steps = [call.steps for call in found]
+            growth = growth_of([steps[: len(SIZES)], steps[len(SIZES) :]])
+            over = "list" if "[" in families[number][0][0] else "int"
+            works[number].observation.growth, works[number].observation.growth_over = growth, over if growth else ""
 
 
 def _mutants(sample: FunctionSample, settings: ObservationSettings) -> list[Mutant]:

@@ -56,7 +56,7 @@ from datasets_builders.synthesis.program_analysis.rewriting.variants import vari
 CALLS_KIND = "calls"
 MAX_KNOWN_CALLS = 24
 # Kinds whose answers are few by nature: one may have three times the part that it may have elsewhere.
-FEW_ANSWERS = frozenset({"exception_prediction", "branch_prediction", "equivalence"})
+FEW_ANSWERS = frozenset({"exception_prediction", "branch_prediction", "equivalence", "complexity"})
 
 AnySample = FunctionSample | ProgramSample
 
@@ -243,6 +243,8 @@ def observation_of(doc: Document) -> Observation:
         failing_calls=[_observed_call(call) for call in values["failing_calls"]],
         is_constant=values["is_constant"],
         doctests=values["doctests"],
+        growth=values["growth"],
+        growth_over=values["growth_over"],
     )
 
 

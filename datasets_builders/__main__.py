@@ -26,6 +26,10 @@ BUILDERS = {
         "datasets_builders.code_related.web_pages.builder:WebPagesBuilder",
         "pages of WARC files as Markdown with exact code (section 2.3.1)",
     ),
+    "clean_pages": (
+        "datasets_builders.code_related.web_pages.cleaning:CleanPagesBuilder",
+        "web pages from which a model took menus and the like, their code unchanged (section 2.3.1)",
+    ),
     "code_comment_pairs": (
         "datasets_builders.code_related.code_comment_pairs.builder:CodeCommentPairsBuilder",
         "functions, methods and classes with the comment that belongs to them (section 2.3.2)",

@@ -292,7 +292,7 @@ generated ones.
 - `argument_afterwards`: what a call leaves of an argument that it changes.
 - `exception_prediction`: how a call fails: type and message if the program itself raises, else the type.
 - `branch_prediction` and `local_value`: which way conditions go, and what a variable holds at a line.
-- `complexity`: how the number of executed lines grows, where counting them on two families of arguments makes it plain.
+- `complexity`: how the number of executed lines grows, where counting on several families of arguments makes it plain.
 - `code_repair`, `repair_as_diff`, `faulty_line`: the function was changed in one place or two (operators, conditions,
   statements left out or out of order, the wrong variable); the check passes on the original and fails on the changed
   one, each in two independent runs, and the question shows how. The answer is the original, a diff that was applied and

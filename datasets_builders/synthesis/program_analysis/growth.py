@@ -10,8 +10,8 @@ from datasets_builders.synthesis.program_analysis.arguments import guess_types
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 
 SIZES = (8, 16, 32, 64)
-CONSTANT, LOGARITHMIC, LINEAR, QUADRATIC = "O(1)", "O(log n)", "O(n)", "O(n^2)"
-GROWTHS = (CONSTANT, LOGARITHMIC, LINEAR, QUADRATIC)
+LOGARITHMIC, LINEAR, QUADRATIC = "O(log n)", "O(n)", "O(n^2)"
+GROWTHS = ("O(1)", LOGARITHMIC, LINEAR, QUADRATIC)
 
 
 def growing_calls(sample: FunctionSample) -> list[list[str]]:
@@ -34,16 +34,22 @@ def growing_calls(sample: FunctionSample) -> list[list[str]]:
     kinds = guess_types(node)[0][name][:1]
     if kinds == ["int"]:
         # Next to a power of two, and not: what looks at the bits of a number differs.
-        return [[f"{node.name}({size + extra})" for size in SIZES] for extra in (0, -1)]
+        return [[f"{node.name}({size + extra})" for size in SIZES] for extra in (0, -1, 1)]
     if kinds == ["list"]:
-        rising = [list(range(size)) for size in SIZES]
-        mixed = [[(7 * number) % size for number in range(size)] for size in SIZES]
-        return [[f"{node.name}({values})" for values in family] for family in (rising, mixed)]
+        families = [
+            [list(range(size)) for size in SIZES],
+            [list(range(size))[::-1] for size in SIZES],
+            [[(7 * number) % size // 2 for number in range(size)] for size in SIZES],
+            [[3] * size for size in SIZES],
+        ]
+        return [[f"{node.name}({values})" for values in family] for family in families]
     return []
 
 
 def growth_of(families: Sequence[Sequence[int]]) -> str:
     """Return the growth that all families of numbers of executed lines show, or an empty text.
+
+    A constant number is none: it mostly says that these arguments went past the loop.
 
     Args:
         families: numbers of lines for `SIZES`, each size twice the one before.
@@ -54,8 +60,6 @@ def growth_of(families: Sequence[Sequence[int]]) -> str:
 
 def _growth(numbers: Sequence[int]) -> str:
     steps = [after - before for before, after in pairwise(numbers)]
-    if not any(steps):
-        return CONSTANT
     if min(steps) <= 0:
         return ""
     if max(steps) - min(steps) <= 1:

@@ -394,11 +394,12 @@ def _measure_growth(
     wanted = [number for number, calls in families.items() if calls]
     jobs = [Job([works[number].sample.code], [*chain.from_iterable(families[number])]) for number in wanted]
     for number, result in zip(wanted, run_jobs(executor, jobs, settings, 3, on_seconds), strict=True):
-        found = [result.calls.get((0, call), CallResult("not run")) for call in range(len(SIZES) * 2)]
+        num_calls = len(families[number]) * len(SIZES)
+        found = [result.calls.get((0, call), CallResult("not run")) for call in range(num_calls)]
         # What is returned does not matter here, that the call came to its end does.
         if all(call.status in ("ok", "too_long", "not_literal") for call in found):
             steps = [call.steps for call in found]
-            growth = growth_of([steps[: len(SIZES)], steps[len(SIZES) :]])
+            growth = growth_of([steps[first : first + len(SIZES)] for first in range(0, num_calls, len(SIZES))])
             over = "list" if "[" in families[number][0][0] else "int"
             works[number].observation.growth, works[number].observation.growth_over = growth, over if growth else ""
 

@@ -20,6 +20,8 @@ from evals.execution import Program
 DRIVER = (RUNTIME_FOLDER / "driver.js").read_text(encoding="utf-8")
 TYPESCRIPT_MAIN = 'declare const require: any;\nrequire("./driver.js");\n'
 TYPESCRIPT_REQUIRE = "declare var require: any;\n"
+# Makes a module of a program and its check, whose names may then be those of the libraries (Omit, name).
+TYPESCRIPT_MODULE = "\nexport {};"
 
 
 class JavaScriptRunner(Runner):
@@ -77,7 +79,7 @@ def _code(unit: Unit) -> str:
 
 
 def _row(unit: Unit, max_steps: int, max_chars: int, **where: str) -> dict[str, object]:
-    check = unit.check.removeprefix(TYPESCRIPT_REQUIRE)
+    check = unit.check.removeprefix(TYPESCRIPT_REQUIRE).removesuffix(TYPESCRIPT_MODULE)
     return {
         "calls": unit.calls,
         "check": check,

@@ -20,6 +20,7 @@ from datasets_builders.synthesis.program_analysis.other_languages.java_running i
 from datasets_builders.synthesis.program_analysis.other_languages.java_values import JavaValues
 from datasets_builders.synthesis.program_analysis.other_languages.javascript import JavaScript, TypeScript
 from datasets_builders.synthesis.program_analysis.other_languages.javascript_running import (
+    TYPESCRIPT_MODULE,
     TYPESCRIPT_REQUIRE,
     JavaScriptRunner,
     TypeScriptRunner,
@@ -71,8 +72,8 @@ def javascript_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> 
 
 
 def typescript_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> str:
-    """Return the same asserts; the compiler need not know Node."""
-    return TYPESCRIPT_REQUIRE + javascript_check(sample, calls)
+    """Return the same asserts in a module; the compiler need not know Node."""
+    return TYPESCRIPT_REQUIRE + javascript_check(sample, calls) + TYPESCRIPT_MODULE
 
 
 _JAVA_PRIMITIVES = frozenset(("int", "long", "short", "byte", "char", "boolean", "double", "float"))

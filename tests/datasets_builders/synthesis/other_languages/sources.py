@@ -22,14 +22,16 @@ function stateful(n) { calls.push(n); return calls.length * n; }
     "TypeScript": """
 interface Point { x: number; y: number }
 enum Color { Red, Green, Blue }
+type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
+type Side = Omit<Point, "y">;
 const LIMIT: number = 100;
 export function clamp(n: number): number {
   if (n > LIMIT) return LIMIT;
   return n < 0 ? 0 : n;
 }
 export function mirrored(point: Point, color: Color): Point {
-  const side = color === Color.Blue ? -1 : 1;
-  return { x: point.y * side, y: clamp(point.x) };
+  const side: Side = { x: color === Color.Blue ? -1 : 1 };
+  return { x: point.y * side.x, y: clamp(point.x) };
 }
 export function initials(words: string[]): string {
   return words.map((word) => word.charAt(0)).join(".");

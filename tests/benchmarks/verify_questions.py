@@ -300,7 +300,7 @@ class Judge:
 
     def branch_fault(self, row: Row) -> str:
         """Let the conditions of the function report themselves."""
-        prompt = row["messages"][0]["content"]
+        prompt = re.sub(r"(?s)```.*?```", "", row["messages"][0]["content"])
         lines = [int(found) for found in re.findall(r"on line (\d+) (?:of|in)", prompt)]
         function = re.findall(r"(?:of|in) `(\w+)`", prompt)[0]
         tree = ast.parse(row["code"])

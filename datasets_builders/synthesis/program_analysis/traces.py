@@ -36,6 +36,12 @@ class Statement:
         return range(_first_line(first), (last.end_lineno or last.lineno) + 1)
 
     @property
+    def has_long_head(self) -> bool:
+        """Whether its condition spans lines: how many events it gives is the interpreter's affair."""
+        test = getattr(self.node, "test", None)
+        return test is not None and (test.end_lineno or test.lineno) > self.node.lineno
+
+    @property
     def is_inline(self) -> bool:
         """Whether the body begins on the line where the head ends: then no event tells the two apart."""
         if not isinstance(self.node, ast.If | ast.While | ast.For):
@@ -127,7 +133,8 @@ def steps_of(statements: Statements, events: Sequence[list[Any]]) -> list[Step]:
             statement = statements.at(line)
             before = last_of_depth.get(depth)
             if before is not None and statement is not None:
-                if before.statement is statement and _spans_lines(statement) and before.kind == "line":
+                is_same = before.statement is statement and before.kind == "line"
+                if is_same and (_spans_lines(statement) or _is_inside_head(statement, line)):
                     before.changes.update(rest[0])
                     continue
                 _settle(before, line)
@@ -142,6 +149,9 @@ def steps_of(statements: Statements, events: Sequence[list[Any]]) -> list[Step]:
             runs = {key: count for key, count in runs.items() if key[0] != depth}
         else:
             step = Step(kind, depth, line, statements.at(line), value=rest[0] if rest else "")
+            if kind == "raise":
+                # A condition that raises goes neither way.
+                last_of_depth.pop(depth, None)
             if kind == "return" and (before := last_of_depth.get(depth)) is not None:
                 _settle(before, 0)
         steps.append(step)
@@ -151,6 +161,12 @@ def steps_of(statements: Statements, events: Sequence[list[Any]]) -> list[Step]:
 def _spans_lines(statement: Statement) -> bool:
     node = statement.node
     return not isinstance(node, _COMPOUND) and (node.end_lineno or node.lineno) > node.lineno
+
+
+def _is_inside_head(statement: Statement, line: int) -> bool:
+    """Return whether a line continues the head of a statement with a body."""
+    body = statement.body
+    return body is not None and statement.node.lineno < line < body.start
 
 
 def _settle(step: Step, next_line: int) -> None:

@@ -48,6 +48,19 @@ def test_a_body_on_the_line_of_its_head_leaves_the_outcome_open() -> None:
     assert [(step.line, step.outcome) for step in tests] == [(2, None), (3, False)]
 
 
+def test_conditions_of_several_lines_are_one_step_and_raising_ones_go_neither_way() -> None:
+    code = (
+        "def f(n):\n    if n == 1 or \\\n       n == 2:\n        return 0\n"
+        "    if n > 'a':\n        n = 2\n    return n\n"
+    )
+    caught = f"{code}\n\ndef g(n):\n    try:\n        return f(n)\n    except TypeError:\n        return -1\n"
+    steps, value = recorded(caught, "g(5)")
+    tests = [
+        step for step in steps if step.statement and isinstance(step.statement.node, ast.If) and step.kind == "line"
+    ]
+    assert value == -1 and [(step.line, step.outcome) for step in tests] == [(2, False), (5, None)]
+
+
 def test_what_a_call_gives_is_told_after_the_call() -> None:
     text = told("def g(a):\n    b = a * 2\n    return b\n\n\ndef f(n):\n    m = g(n)\n    return m + 1\n", "f(3)")
     places = [text.index(part) for part in ("`g`", "`b = 6`", "return b", "`m = 6`", "return m + 1", "Answer: 7")]

@@ -92,7 +92,9 @@ def _branch(sample: FunctionSample, function: str, call: ObservedCall, steps: li
 
 
 def _is_fitting(runs: list[Step]) -> bool:
-    return 2 <= len(runs) <= MAX_OUTCOMES and all(run.outcome is not None for run in runs)
+    if not 2 <= len(runs) <= MAX_OUTCOMES or any(run.outcome is None for run in runs):
+        return False
+    return not any(run.statement and run.statement.has_long_head for run in runs)
 
 
 def _local(sample: FunctionSample, function: str, call: ObservedCall, steps: list[Step]) -> Question | None:

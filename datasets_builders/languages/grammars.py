@@ -27,12 +27,47 @@ _UNCERTAIN = 0.1  # of the bytes of a file
 
 
 @dataclass(frozen=True)
+class Definitions:
+    """Node types of one language.
+
+    Args:
+        functions (tuple of `str`): functions and methods.
+        classes (tuple of `str`): classes and what is like them.
+        wrappers (tuple of `str`): what stands around a definition and starts with it: decorators, `export`, `template`.
+        attributes (tuple of `str`): siblings before a definition that belong to it.
+        bodies (tuple of `str`): siblings behind a definition that belong to it.
+    """
+
+    functions: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    wrappers: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    bodies: tuple[str, ...] = ()
+
+
+_JAVASCRIPT_DEFINITIONS = Definitions(
+    ("function_declaration", "generator_function_declaration", "method_definition", "variable_declarator"),
+    ("class_declaration",),
+    ("export_statement", "lexical_declaration", "variable_declaration"),
+    ("decorator",),
+)
+_TYPESCRIPT_DEFINITIONS = Definitions(
+    _JAVASCRIPT_DEFINITIONS.functions,
+    ("class_declaration", "abstract_class_declaration", "interface_declaration", "enum_declaration"),
+    _JAVASCRIPT_DEFINITIONS.wrappers,
+    _JAVASCRIPT_DEFINITIONS.attributes,
+)
+_C_DEFINITIONS = Definitions(("function_definition",), ("struct_specifier", "enum_specifier"))
+
+
+@dataclass(frozen=True)
 class Grammar:
     """One language.
 
     Args:
         module (`str`): of its wheel. Single wheels: the language pack downloads its parsers at run time.
         metrics, strings (`str`): queries, see above.
+        definitions (`Definitions`): node types of functions and classes.
         imports (`str`): file in `repositories/queries/`; empty where imports are not found.
         resolution (`str`): module in `repositories/resolution/` and its class of rules, `module:Class`.
         statements (`str`): function in `repositories/statements.py` that takes a whole `@statement` apart.
@@ -52,6 +87,7 @@ class Grammar:
     module: str
     metrics: str
     strings: str
+    definitions: Definitions
     imports: str = ""
     resolution: str = ""
     statements: str = ""
@@ -76,6 +112,7 @@ GRAMMARS = {
         metrics="(comment) @comment (expression_statement . (string) @comment .) (block) @block "
         "(function_definition) @function",
         strings="(string) @string (interpolation) @code",
+        definitions=Definitions(("function_definition",), ("class_definition",), ("decorated_definition",)),
         imports="python",
         resolution="python:PythonRules",
         statements="python",
@@ -86,6 +123,7 @@ GRAMMARS = {
         "tree_sitter_javascript",
         metrics=_JAVASCRIPT_METRICS,
         strings=_JAVASCRIPT_STRINGS,
+        definitions=_JAVASCRIPT_DEFINITIONS,
         imports="javascript",
         resolution="javascript:JavaScriptRules",
         import_words=_JAVASCRIPT_WORDS,
@@ -95,6 +133,7 @@ GRAMMARS = {
         "tree_sitter_typescript",
         metrics=_JAVASCRIPT_METRICS,
         strings=_JAVASCRIPT_STRINGS,
+        definitions=_TYPESCRIPT_DEFINITIONS,
         imports="typescript",
         resolution="javascript:JavaScriptRules",
         entry_point="language_typescript",
@@ -105,6 +144,7 @@ GRAMMARS = {
         "tree_sitter_typescript",
         metrics=_JAVASCRIPT_METRICS,
         strings=_JAVASCRIPT_STRINGS,
+        definitions=_TYPESCRIPT_DEFINITIONS,
         imports="typescript",
         resolution="javascript:JavaScriptRules",
         entry_point="language_tsx",
@@ -116,6 +156,10 @@ GRAMMARS = {
         metrics="[(line_comment) (block_comment)] @comment (block) @block "
         "[(method_declaration) (constructor_declaration) (lambda_expression)] @function",
         strings="(string_literal) @string (string_interpolation) @code",
+        definitions=Definitions(
+            ("method_declaration", "constructor_declaration"),
+            ("class_declaration", "interface_declaration", "enum_declaration", "record_declaration"),
+        ),
         imports="java",
         resolution="jvm:JvmRules",
         statements="java",
@@ -124,6 +168,7 @@ GRAMMARS = {
         "tree_sitter_c",
         metrics=f"{_C_LIKE} (compound_statement) @block (function_definition) @function",
         strings="(string_literal) @string (preproc_include) @code",
+        definitions=_C_DEFINITIONS,
         imports="c",
         resolution="c:CRules",
         import_words=r"#[ \t]*include",
@@ -133,6 +178,11 @@ GRAMMARS = {
         "tree_sitter_cpp",
         metrics=f"{_C_LIKE} (compound_statement) @block [(function_definition) (lambda_expression)] @function",
         strings="[(string_literal) (raw_string_literal)] @string (preproc_include) @code",
+        definitions=Definitions(
+            _C_DEFINITIONS.functions,
+            ("class_specifier", "struct_specifier", "enum_specifier"),
+            ("template_declaration",),
+        ),
         imports="c",
         resolution="c:CRules",
         import_words=r"#[ \t]*include",
@@ -144,6 +194,16 @@ GRAMMARS = {
         "(local_function_statement) (lambda_expression)] @function",
         strings="[(string_literal) (verbatim_string_literal) (raw_string_literal) (interpolated_string_expression)] "
         "@string (interpolation) @code",
+        definitions=Definitions(
+            ("method_declaration", "constructor_declaration", "local_function_statement"),
+            (
+                "class_declaration",
+                "interface_declaration",
+                "struct_declaration",
+                "record_declaration",
+                "enum_declaration",
+            ),
+        ),
         imports="csharp",
         resolution="csharp:CSharpRules",
         statements="csharp",
@@ -153,6 +213,7 @@ GRAMMARS = {
         "tree_sitter_go",
         metrics=f"{_C_LIKE} (block) @block [(function_declaration) (method_declaration) (func_literal)] @function",
         strings="[(interpreted_string_literal) (raw_string_literal)] @string (import_spec) @code",
+        definitions=Definitions(("function_declaration", "method_declaration"), ("type_declaration",)),
         imports="go",
         resolution="go:GoRules",
     ),
@@ -161,6 +222,9 @@ GRAMMARS = {
         metrics="[(line_comment) (block_comment)] @comment (block) @block "
         "[(function_item) (closure_expression)] @function",
         strings="[(string_literal) (raw_string_literal)] @string",
+        definitions=Definitions(
+            ("function_item",), ("struct_item", "enum_item", "trait_item"), attributes=("attribute_item",)
+        ),
         imports="rust",
         resolution="rust:RustRules",
         statements="rust",
@@ -169,6 +233,7 @@ GRAMMARS = {
         "tree_sitter_ruby",
         metrics=f"{_C_LIKE} [(body_statement) (then) (block)] @block [(method) (singleton_method)] @function",
         strings="[(string) (bare_string) (heredoc_body)] @string (interpolation) @code",
+        definitions=Definitions(("method", "singleton_method"), ("class", "module")),
         imports="ruby",
         resolution="scripts:RubyRules",
         comment="# {}",
@@ -180,6 +245,10 @@ GRAMMARS = {
         "(anonymous_function) (arrow_function)] @function",
         strings="[(string) (nowdoc_string)] @string (encapsed_string (string_content) @string) "
         "(heredoc_body (string_content) @string)",
+        definitions=Definitions(
+            ("function_definition", "method_declaration"),
+            ("class_declaration", "interface_declaration", "trait_declaration"),
+        ),
         imports="php",
         resolution="php:PhpRules",
         statements="php",
@@ -192,6 +261,7 @@ GRAMMARS = {
         "(function_definition) @function",
         strings=f"[(string) (raw_string) (ansi_c_string) (heredoc_body)] @string (string {_SHELL_EXPANSIONS}) "
         f"(heredoc_body {_SHELL_EXPANSIONS})",
+        definitions=Definitions(("function_definition",)),
         imports="bash",
         resolution="scripts:ShellRules",
         comment="# {}",
@@ -201,6 +271,7 @@ GRAMMARS = {
         "tree_sitter_lua",
         metrics=f"{_C_LIKE} (block) @block [(function_declaration) (function_definition)] @function",
         strings="(string) @string",
+        definitions=Definitions(("function_declaration",)),
         imports="lua",
         resolution="scripts:LuaRules",
         comment="-- {}",
@@ -211,6 +282,7 @@ GRAMMARS = {
         metrics="[(line_comment) (block_comment)] @comment (block) @block "
         "[(function_declaration) (secondary_constructor) (lambda_literal) (anonymous_function)] @function",
         strings="[(string_literal) (multiline_string_literal)] @string (interpolation) @code",
+        definitions=Definitions(("function_declaration",), ("class_declaration", "object_declaration")),
         imports="kotlin",
         resolution="jvm:JvmRules",
         statements="kotlin",
@@ -220,6 +292,9 @@ GRAMMARS = {
         metrics="[(comment) (block_comment)] @comment (block) @block "
         "[(function_definition) (lambda_expression)] @function",
         strings="[(string) (interpolated_string)] @string (interpolation) @code",
+        definitions=Definitions(
+            ("function_definition",), ("class_definition", "object_definition", "trait_definition")
+        ),
         imports="scala",
         resolution="jvm:JvmRules",
         statements="scala",
@@ -230,6 +305,13 @@ GRAMMARS = {
         metrics="[(comment) (documentation_comment)] @comment (block) @block [(function_signature) "
         "(getter_signature) (setter_signature) (constructor_signature) (function_expression)] @function",
         strings="(string_literal) @string (template_substitution) @code (uri) @code",
+        definitions=Definitions(
+            ("function_signature", "getter_signature", "setter_signature", "constructor_signature"),
+            ("class_definition",),
+            ("method_signature",),
+            ("annotation",),
+            ("function_body",),
+        ),
         imports="dart",
         resolution="scripts:DartRules",
         import_words=r"\b(?:import|export|part)\b",

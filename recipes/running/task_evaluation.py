@@ -137,7 +137,7 @@ class TaskWatch(TrainerCallback):
             try:
                 while process.poll() is None and time.monotonic() < deadline and not self._is_stopped():
                     with suppress(subprocess.TimeoutExpired):
-                        process.wait(_POLL_SECONDS)
+                        process.wait(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
             finally:
                 ended = process.poll()
                 if ended is None:

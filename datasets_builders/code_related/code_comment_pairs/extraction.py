@@ -13,7 +13,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from datasets_builders.code_related.code_comment_pairs.comment_text import comment_text
-from datasets_builders.code_related.code_comment_pairs.definitions import DEFINITIONS
 from datasets_builders.curation.syntax.metrics import found_in_tree
 from datasets_builders.curation.syntax.parsing import load_grammar
 from datasets_builders.languages.grammars import GRAMMARS
@@ -80,7 +79,7 @@ def _pairs_in(language: str, root: Node, source: bytes) -> Iterator[Pair]:
 def _query(language: str) -> Query:
     from tree_sitter import Query
 
-    definitions = DEFINITIONS[language]
+    definitions = GRAMMARS[language].definitions
     kinds = " ".join(f"({kind})" for kind in (*definitions.functions, *definitions.classes))
     return Query(load_grammar(language), f"{GRAMMARS[language].metrics} [{kinds}] @definition")
 
@@ -104,7 +103,7 @@ def _groups_by_last_row(nodes: list[Node], source: bytes) -> dict[int, tuple[int
 
 
 def _pair_of(language: str, node: Node, source: bytes, comments: dict[int, tuple[int, int]]) -> Pair | None:
-    definitions = DEFINITIONS[language]
+    definitions = GRAMMARS[language].definitions
     if node.type == "variable_declarator":
         value = node.child_by_field_name("value")
         if value is None or value.type not in _FUNCTION_VALUES:
@@ -182,7 +181,7 @@ def _without(source: bytes, start: int, end: int, span: tuple[int, int]) -> byte
 
 
 def _kind_of_function(language: str, node: Node) -> str:
-    definitions = DEFINITIONS[language]
+    definitions = GRAMMARS[language].definitions
     parent = node.parent
     while parent is not None:
         if parent.type in definitions.classes or parent.type == "impl_item":

@@ -9,11 +9,10 @@ from datatrove.data import Document
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.steps import Arity, Outcome, Removed, Step
 from datasets_builders.code_related.code_comment_pairs.claims import unknown_claims
-from datasets_builders.code_related.code_comment_pairs.definitions import DEFINITIONS
 from datasets_builders.code_related.code_comment_pairs.rules import first_broken_pair_rule
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax.parsing import ParseTooCostly, max_error_fraction
-from datasets_builders.languages.grammars import GRAMMAR_PACKAGES
+from datasets_builders.languages.grammars import GRAMMAR_PACKAGES, GRAMMARS
 
 # Between comment and code while a pair is one text, so that both are sanitised alike; no code has it.
 _BETWEEN = "\x1e\n"
@@ -39,7 +38,7 @@ class ExtractPairs(Step):
         """Give a document per pair, of comment and code."""
         assert self._parser is not None
         language = doc.metadata["language"]
-        if language not in DEFINITIONS:
+        if language not in GRAMMARS:
             yield Removed(doc, "no_grammar", language)
             return
         try:

@@ -78,7 +78,7 @@ def test_whatever_becomes_of_them_training_goes_on(
         sft.main(command_line("sft", folder, eval_tasks="humaneval", **fields, **more))
         failed = [event for event in read_events(folder) if event["event"] == "eval_tasks_failed"]
         assert [event["step"] for event in failed] == (list(range(1, last + 1)) if name == "late" else [last])
-        assert all(reason in event["reason"] for event in failed)
+        assert [event["reason"] for event in failed if reason not in event["reason"]] == []
         assert training_lines(folder) == plain, "an export on the way changes nothing"
         assert json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["finished"] is True
         assert read_metrics(folder, TASKS_KIND) == []

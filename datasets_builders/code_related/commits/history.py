@@ -21,12 +21,14 @@ class Change:
         path (`str`): after the commit, or before it where it was deleted.
         before, after (`str`, *optional*): contents.
         problem (`str`): binary, too_large or missing_object: why there are no contents; or empty.
+        old_path (`str`): where the file was, if it was moved; or empty.
     """
 
     path: str
     before: str | None = None
     after: str | None = None
     problem: str = ""
+    old_path: str = ""
 
 
 class History:
@@ -80,17 +82,18 @@ class History:
         return self._between(store[common[0]].tree, self.head.tree)
 
     def _between(self, before_tree: Any, after_tree: Any) -> list[Change]:
-        from dulwich.diff_tree import tree_changes
+        from dulwich.diff_tree import RenameDetector, tree_changes
 
         store: Any = self.repo.object_store
         found = []
-        for change in tree_changes(store, before_tree, after_tree):
+        for change in tree_changes(store, before_tree, after_tree, rename_detector=RenameDetector(store)):
             old, new = change.old, change.new
             side = new if new is not None and new.path else old
             name = (side.path if side is not None and side.path else b"").decode("utf-8", "backslashreplace")
             before, problem_before = self._text(old)
             after, problem_after = self._text(new)
-            found.append(Change(name, before, after, problem_before or problem_after))
+            was = old.path.decode("utf-8", "backslashreplace") if change.type == "rename" and old and old.path else ""
+            found.append(Change(name, before, after, problem_before or problem_after, was))
         return sorted(found, key=lambda each: each.path)
 
     def _text(self, side: Any) -> tuple[str | None, str]:

@@ -71,12 +71,15 @@ def _edit(change: Change) -> str:
         return f"## {change.path}\n\nDeleted."
     if change.before is None:
         return f"## {change.path}\n\nNew:\n\n{_fenced(change.after.rstrip(chr(10)), '')}"
-    return f"## {change.path}\n\n{_fenced(diff_of(change), 'diff')}"
+    moved = f"Moved from {change.old_path}.\n\n" if change.old_path else ""
+    return f"## {change.path}\n\n{moved}{_fenced(diff_of(change), 'diff')}"
 
 
 def diff_of(change: Change) -> str:
     """Return a changed file as a unified diff without its header."""
-    before, after = ((text or "").splitlines() for text in (change.before, change.after))
+    # Line ends that differ alone are no change; form feeds and the like are no line ends.
+    texts = ((text or "").replace("\r\n", "\n").removesuffix("\n") for text in (change.before, change.after))
+    before, after = (text.split("\n") for text in texts)
     return "\n".join(list(difflib.unified_diff(before, after, lineterm="", n=CONTEXT_LINES))[2:])
 
 

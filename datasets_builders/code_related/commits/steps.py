@@ -130,7 +130,8 @@ class CommitReader(Reader):
         readme = next((path for path in sorted(before) if _is_readme(path)), None)
         # What was changed is shown too, among what the message seems to be about, without a hint which it is.
         ranked = self._relevance.ranked(message, before, limits.num_files)
-        shown = sorted({*ranked, *(change.path for change in changes if change.path in before)} - {readme})
+        changed = {change.old_path or change.path for change in changes}
+        shown = sorted({*ranked, *(path for path in changed if path in before)} - {readme})
         files = [(path, text) for path in shown if (text := history.text_of(before[path]))]
         task = render_task(
             doc.metadata["repository"],

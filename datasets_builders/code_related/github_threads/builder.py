@@ -97,7 +97,7 @@ class GithubThreadsBuilder(Builder[GithubThreadsConfig]):
         """Read events, join those of a thread, filter threads; keep one of equal, then the best of near-equal ones."""
         config, curation = self.config, self.curation
         return [
-            Stage("read", [EventReader(self.paths, config.threads)], tasks=config.num_tasks),
+            Stage("read", [EventReader(self.paths)], tasks=config.num_tasks),
             Stage(
                 "join",
                 [

@@ -34,15 +34,14 @@ class EventReader(Reader):
 
     Args:
         paths (sequence of `Path`): `.json.gz` or `.json`, a line per event.
-        wants (`str`): pull_requests or issues.
     """
 
     name = "read_events"
     libraries = ("orjson",)
 
-    def __init__(self, paths: Sequence[Path], wants: str) -> None:
+    def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__()
-        self.paths, self.wants = list(paths), wants
+        self.paths = list(paths)
 
     def weight(self, rank: int, world_size: int) -> int:
         """Return how much a rank has to read, in bytes on disk."""

@@ -108,6 +108,19 @@ def test_a_commit_is_a_task_and_every_other_one_has_its_reason(project: Project)
     assert row["text"] == prompt + completion
 
 
+def test_a_moved_file_is_one_change_and_line_ends_are_none(project: Project) -> None:
+    body = "".join(f"RATE_{number} = {number}\n" for number in range(20))
+    project.commit("Write down all the rates there are", rates__py=body)
+    moved = project.commit(
+        "Move the rates to the taxes", rates__py=None, taxes__py=body.replace("RATE_7 = 7", "RATE_7 = 8")
+    )
+    ends = project.commit("Correct the rate of books to ten", taxes__py=body.replace("\n", "\r\n"))
+    rows, _ = built(project)
+    assert rows[moved]["changed_paths"] == ["taxes.py"] and "## rates.py" in str(rows[moved]["prompt"])
+    assert "## taxes.py\n\nMoved from rates.py.\n\n```diff\n" in str(rows[moved]["completion"])
+    assert [rows[key]["num_changed_lines"] for key in (moved, ends)] == [2, 2]
+
+
 def test_young_repositories_are_left_out_by_the_preset_of_seed_coder(project: Project) -> None:
     made = project.commit("Round the total of prices to cents", prices__py="def total(prices):\n    return 1\n")
     assert set(built(project)[0]) == {made}

@@ -166,6 +166,13 @@ def test_a_file_that_was_cut_says_so(tmp_path: Path) -> None:
         (event("PushEvent", 1, 1, "ann"), None),
         ({"type": "IssuesEvent", "repo": {"name": "o/r"}, "payload": {"issue": {"number": "3"}}}, None),
         ({"type": "IssuesEvent", "payload": None}, None),
+        # Reported of the archive: empty actor and repo, a deleted account, an action of 2011.
+        ({"type": "IssuesEvent", "actor": {}, "repo": {}, "payload": {"issue": {"number": 1}}}, None),
+        (
+            {"type": "PullRequestEvent", "actor": None, "repo": {"name": "o/r"}, "created_at": "2011",
+             "payload": {"action": "merged", "pull_request": {"number": 2, "title": "t", "user": None, "merged_by": None}}},
+            ("o/r", 2, "", "t"),
+        ),
         ([1], None),
     ],
 )  # fmt: skip

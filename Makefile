@@ -1,6 +1,7 @@
 # Every target makes .venv first if it is missing or older than setup.py or constraints.txt.
 #   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
 #   make corpus                    # real projects in many languages, for source_code/configs/corpus.yaml
+#   make pages                     # documentation about programming and about other things, for tests/benchmarks/web_rounds.py
 #   make test | test-fast | lint | format | benchmark | check-released | check-engines | clean
 #   make check-transformers [ONLY=newest]   # parity, generation and equal tokens on every admitted transformers
 # Without a GPU, on a machine whose index offers CUDA builds first:
@@ -20,7 +21,7 @@ PYTEST_ARGS ?= -n $(JOBS) --no-loadscope-reorder
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart corpus test test-fast lint format benchmark check-released check-engines check-transformers clean install
+.PHONY: quickstart corpus pages test test-fast lint format benchmark check-released check-engines check-transformers clean install
 
 $(STAMP): setup.py constraints.txt
 	@echo "Installing the pinned set into $(VENV): about 0.8 GB to download with a CPU build of torch, 2.7 GB on disk."
@@ -42,6 +43,9 @@ quickstart: $(STAMP)
 
 corpus:
 	bash tests/corpus/fetch.sh outputs/corpus
+
+pages:
+	bash tests/corpus/fetch_pages.sh outputs/pages
 
 test: lint
 	@bash .ci/system_packages.sh

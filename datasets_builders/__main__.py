@@ -24,7 +24,7 @@ BUILDERS = {
     ),
     "web_pages": (
         "datasets_builders.code_related.web_pages.builder:WebPagesBuilder",
-        "pages of WARC files as Markdown with exact code (section 2.3.1)",
+        "pages of WARC files and tables as Markdown with exact code (section 2.3.1)",
     ),
     "clean_pages": (
         "datasets_builders.code_related.web_pages.cleaning:CleanPagesBuilder",
@@ -110,6 +110,7 @@ BUILDERS = {
 COMMANDS = {
     "grade": "datasets_builders.curation.quality.grade_command",
     "train-quality-model": "datasets_builders.curation.quality.train_command",
+    "recall-addresses": "datasets_builders.code_related.web_pages.recall_command",
     "repositories inspect": "datasets_builders.repositories.inspect_command",
     "inspect": "datasets_builders.curation.assessment.inspection_command",
 }

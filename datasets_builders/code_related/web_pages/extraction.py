@@ -58,12 +58,14 @@ class Page:
         text (`str`): Markdown.
         num_code_blocks (`int`): in the text.
         num_code_chars (`int`): of those blocks, fences left out.
+        num_formulas (`int`): in the text.
     """
 
     title: str
     text: str
     num_code_blocks: int
     num_code_chars: int
+    num_formulas: int
 
 
 def extract_page(html: str, main_content: bool = True) -> Page:
@@ -88,6 +90,7 @@ def extract_page(html: str, main_content: bool = True) -> Page:
         raise PageError("not_html", "the page has no body")
     parts = _Parts(tree)
     parts.take(FORMULAS, formula_of, is_block=False)
+    num_formulas = len(parts.texts)
     for section in tree.body.query_selector_all(_SECTIONS).values():
         section.delattr("id")
     parts.take(CONTAINERS, _code_block, is_block=True)
@@ -96,7 +99,7 @@ def extract_page(html: str, main_content: bool = True) -> Page:
     parts.take(TABLES, table_of, is_block=True)
     parts.take(LISTS, list_of, is_block=True)
     text = extract_plain_text(tree, preserve_formatting=True, main_content=main_content, alt_texts=False, links=False)
-    return parts.page(tree.title or "", text)
+    return parts.page(tree.title or "", text, num_formulas)
 
 
 def nesting_depth(html: str) -> int:
@@ -179,8 +182,8 @@ class _Parts:
             around.setattr(_KEPT, "")
             around = outer
 
-    def page(self, title: str, text: str) -> Page:
-        """Return the text with the parts put back."""
+    def page(self, title: str, text: str, num_formulas: int) -> Page:
+        """Return the text with the parts put back, of which formulas were the first to be taken."""
         used: set[int] = set()
         text = _BLANK_LINES.sub("\n\n", text)  # before there is code in it
 
@@ -201,8 +204,9 @@ class _Parts:
             if not count:
                 break
         chars = [self.code_chars[number] for number in used if number in self.code_chars]
+        formulas = sum(number < num_formulas for number in used)
         text = marks.without_marks(_as_markdown(text)).strip("\n")
-        return Page(" ".join(title.split()), f"{text}\n" if text.strip() else "", len(chars), sum(chars))
+        return Page(" ".join(title.split()), f"{text}\n" if text.strip() else "", len(chars), sum(chars), formulas)
 
 
 def _code_block(element: Any) -> tuple[str, int] | None:

@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from datatrove.data import Document
 
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.steps import Outcome, Reader, Removed, Step
+from datasets_builders.code_related.web_pages.addresses import site_of
 from datasets_builders.code_related.web_pages.archives import decoded, records_of
 from datasets_builders.code_related.web_pages.extraction import PageError, extract_page
+from datasets_builders.code_related.web_pages.table_pages import table_records
 from datasets_builders.curation.syntax.prose import PROSE
 from datasets_builders.sources.entry import rank_of
+from datasets_builders.sources.table_rows import is_table
+
+# What a page is about -> the column that tells a page which shows it.
+TOPICS = {"code": "num_code_blocks", "math": "num_formulas"}
 
 
 class CrawlReader(Reader):
-    """Read the pages of WARC and WET files; a file is read by one rank.
+    """Read the pages of WARC and WET files and of tables; an archive is read by one rank, a table by all.
 
     Args:
         paths (sequence of `Path`): the files.
         max_bytes (`int`): longer pages are removed.
+        columns (mapping): names of columns in tables that differ from those of `table_pages`.
     """
 
     name = "read_crawl"
     libraries = ("fastwarc", "resiliparse")
 
-    def __init__(self, paths: Sequence[Path], max_bytes: int) -> None:
+    def __init__(self, paths: Sequence[Path], max_bytes: int, columns: Mapping[str, str]) -> None:
         super().__init__()
-        self.paths, self.max_bytes = list(paths), max_bytes
+        self.paths, self.max_bytes, self.columns = list(paths), max_bytes, dict(columns)
 
     def _paths_of(self, rank: int, world_size: int) -> list[Path]:
-        return [path for path in self.paths if rank_of(path.name, world_size) == rank]
+        return [path for path in self.paths if is_table(path.name) or rank_of(path.name, world_size) == rank]
 
     def weight(self, rank: int, world_size: int) -> int:
         """Return how much a rank has to read, in bytes on disk."""
-        return sum(path.stat().st_size for path in self._paths_of(rank, world_size))
+        sizes = {path: path.stat().st_size for path in self._paths_of(rank, world_size)}
+        return sum(size // world_size if is_table(path.name) else size for path, size in sizes.items())
 
     def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
         """List the pages of this rank, file by file."""
         for path in self._paths_of(rank, world_size):
-            for record in records_of(path, self.max_bytes):
+            records = (
+                table_records(path, self.columns, rank, world_size)
+                if is_table(path.name)
+                else records_of(path, self.max_bytes)
+            )
+            for record in records:
                 known = {"url": record.url, "date": record.date, "crawl_file": path.name, "record": record}
                 yield Document(text="", id=record.url, metadata=known)
 
@@ -63,14 +75,6 @@ class CrawlReader(Reader):
             yield doc
 
 
-def site_of(url: str) -> str:
-    """Return the host of an address without `www.`, or an empty text."""
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
-
-
 class ExtractPages(Step):
     """Turn pages into Markdown; the text of WET files is left as it is.
 
@@ -89,19 +93,15 @@ class ExtractPages(Step):
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Give the page's text, or the reason for which there is none."""
-        title, num_blocks, num_code_chars = "", 0, 0
+        title, num_blocks, num_code_chars, num_formulas = "", 0, 0, 0
         if doc.metadata["kind"] == "page":
             try:
                 page = extract_page(doc.text, self.main_content)
             except PageError as error:
                 yield Removed(doc, error.reason, str(error))
                 return
-            doc.text, title, num_blocks, num_code_chars = (
-                page.text,
-                page.title,
-                page.num_code_blocks,
-                page.num_code_chars,
-            )
+            doc.text, title, num_blocks = page.text, page.title, page.num_code_blocks
+            num_code_chars, num_formulas = page.num_code_chars, page.num_formulas
         if len(doc.text) < self.min_chars:
             yield Removed(doc, "short", f"{len(doc.text)} characters, limit {self.min_chars}")
             return
@@ -109,6 +109,7 @@ class ExtractPages(Step):
         doc.metadata |= {
             "title": title,
             "num_code_blocks": num_blocks,
+            "num_formulas": num_formulas,
             "code_fraction": num_code_chars / len(doc.text),
             "num_bytes": len(doc.text.encode("utf-8", "replace")),
             "quality": None,
@@ -121,26 +122,27 @@ class ExtractPages(Step):
 
 
 class SelectPages(Step):
-    """Round 0: split pages that show code from the rest.
+    """Round 0: split pages that show code, or formulas, from the rest.
 
     Args:
-        code (`str`): all, with or without.
+        topic (`str`): of `TOPICS`.
+        select (`str`): all, with or without.
 
     Source: Seed-Coder, whose first split is by code tags.
     """
 
     name = "select_pages"
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, topic: str, select: str) -> None:
         super().__init__()
-        self.code = code
+        self.topic, self.select = topic, select
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a wanted page."""
-        has_code = doc.metadata["num_code_blocks"] > 0
-        if self.code == "with" and not has_code:
-            yield Removed(doc, "no_code")
-        elif self.code == "without" and has_code:
-            yield Removed(doc, "has_code")
+        shows = doc.metadata[TOPICS[self.topic]] > 0
+        if self.select == "with" and not shows:
+            yield Removed(doc, f"no_{self.topic}")
+        elif self.select == "without" and shows:
+            yield Removed(doc, f"has_{self.topic}")
         else:
             yield doc

@@ -3,14 +3,20 @@
 import gzip
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.steps import Removed
+from datasets_builders.code_related.web_pages.addresses import site_of
 from datasets_builders.code_related.web_pages.archives import decoded, records_of
 from datasets_builders.code_related.web_pages.builder import WebPagesBuilder, WebPagesConfig
-from datasets_builders.code_related.web_pages.steps import site_of
+from datasets_builders.code_related.web_pages.steps import CrawlReader
+from datasets_builders.code_related.web_pages.table_pages import check_table, table_records
 
 MAX_BYTES = 100_000
 CODE = "def total(values):\n    if not values:\n        return 0\n\n    return sum(values)"
@@ -149,7 +155,7 @@ def test_a_crawl_becomes_rows_and_every_other_page_has_its_reason(tmp_path: Path
     config = WebPagesConfig(
         output_dir=str(tmp_path / "out"),
         crawl=[str(tmp_path / "crawl" / "*.gz")],
-        code="with",
+        select="with",
         max_bytes=MAX_BYTES,
         decontaminate=[],
     )
@@ -170,6 +176,95 @@ def test_a_crawl_becomes_rows_and_every_other_page_has_its_reason(tmp_path: Path
     }
 
 
+HTML = PAGE.replace("{title}", "Größe")
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "expected"),
+    [
+        ({"html": HTML, "url": "https://a.org/"}, {}, ("https://a.org/", "page", "Größe")),
+        ({"html": HTML.encode("latin-1"), "charset": "latin-1"}, {}, ("t.parquet:0", "page", "Größe")),
+        ({"html": f"<meta charset=utf-8>{HTML}".encode(), "charset": None}, {}, ("t.parquet:0", "page", "Größe")),
+        # Decoded by whoever wrote the table, whatever the page says of itself.
+        ({"html": f"<meta charset=latin1>{HTML}"}, {}, ("t.parquet:0", "page", "Größe")),
+        ({"body": HTML, "address": "a.org"}, {"html": "body", "url": "address"}, ("a.org", "page", "Größe")),
+        ({"article_body": {"html": HTML}, "url": "u"}, {}, ("u", "page", "Größe")),
+        ({"text": "Größe", "url": "u", "date": "2024-01-01"}, {}, ("u", "text", "Größe")),
+        ({"html": HTML, "text": "Größe", "url": "u"}, {"text": "text"}, ("u", "text", "Größe")),
+        ({"html": "", "text": None, "url": "u"}, {}, ("u", "empty", "")),
+        ({"html": 3, "url": "u"}, {}, ("u", "bad_row", "")),
+    ],
+)  # fmt: skip
+def test_rows_of_tables_are_pages(
+    tmp_path: Path, row: dict[str, Any], columns: dict[str, str], expected: tuple[str, str, str]
+) -> None:
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "t.parquet")
+    check_table(tmp_path / "t.parquet", columns)
+    reader = CrawlReader([tmp_path / "t.parquet"], MAX_BYTES, columns)
+    (found,) = [out for rank in (0, 1) for doc in reader.list_documents(rank, 2) for out in reader.process(doc)]
+    url, kind, word = expected
+    if isinstance(found, Removed):
+        assert (found.doc.metadata["url"], found.reason) == (url, kind)
+    else:
+        assert (found.metadata["url"], found.metadata["kind"]) == (url, kind)
+        assert word in found.text
+
+
+def test_damaged_tables_cost_what_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b'{"html": "<p>a", "url": "a"}\n{"html": \n[1]\n{"html": "<p>b", "url": "b"}\n')
+    found = [(record.url, record.problem) for record in table_records(path, {}, 0, 1)]
+    assert found == [("a", ""), ("t.jsonl:1", "bad_json"), ("t.jsonl:2", "bad_row"), ("b", "")]
+    pq.write_table(pa.table({"html": ["<p>a"] * 100}), tmp_path / "t.parquet")
+    damaged = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet").write_bytes(damaged[:-20])
+    (record,) = table_records(tmp_path / "t.parquet", {}, 0, 1)
+    assert record.problem == "damaged_table"
+
+
+def test_a_table_without_pages_is_refused_by_name(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"body": ["<p>a"]}), tmp_path / "t.parquet")
+    for columns, words in (({}, "no column of pages; it has body"), ({"html": "page"}, "no column 'page'")):
+        with pytest.raises(ConfigError, match=words):
+            check_table(tmp_path / "t.parquet", columns)
+
+
+FORMULA_PAGE = (
+    "<html><body><main><h1>Circles</h1><p>What follows says how large a circle is, for readers who forgot it; it "
+    "was written for this page alone, at some length.</p>{formula}<p>So much for circles, of which there are many, and "
+    "of which some are larger than others, as anybody can see.</p></main></body></html>"
+)
+
+
+def test_math_is_recalled_by_formulas_and_named_addresses(tmp_path: Path) -> None:
+    formulas = {
+        "https://math.org/wiki/tex": '<p><script type="math/tex">A = \\pi r^2</script></p>',
+        "https://math.org/wiki/mathml": '<math><annotation encoding="application/x-tex">A = \\pi d</annotation></math>',
+        "https://math.org/wiki/none": "<p>A is three times r squared, and a little more.</p>",
+        "https://math.org/shop/1": '<p><script type="math/tex">B = 2</script></p>',
+    }
+    rows = [{"url": url, "html": FORMULA_PAGE.replace("{formula}", text)} for url, text in formulas.items()]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    (tmp_path / "addresses.txt").write_text("math.org/wiki/*  # all of it\n")
+    config = WebPagesConfig(
+        output_dir=str(tmp_path / "out"),
+        crawl=[str(tmp_path / "t.parquet")],
+        topic="math",
+        select="with",
+        address_file=str(tmp_path / "addresses.txt"),
+        category_limits={"documentation": {"num_formulas": [1, 9]}, "shop": {"num_formulas": [2, 9]}},
+        near_dedup_threshold=1.0,
+        decontaminate=[],
+    )
+    result = WebPagesBuilder(config).run()
+    rows = load_dataset(str(result.output_dir), split="train").to_list()
+    assert {row["url"].rpartition("/")[2] for row in rows} == {"tex", "mathml"}
+    assert all(row["num_formulas"] == 1 and "$A = \\pi " in row["text"] for row in rows)
+    assert {row["site_category"] for row in rows} == {"documentation"}
+    reasons: Counter[str] = sum((Counter(step.reasons) for step in result.ledger.steps), Counter())
+    assert reasons == {"other_address": 1, "no_math": 1}
+
+
 def test_the_card_names_the_largest_clusters_by_site(tmp_path: Path) -> None:
     body = " ".join(f"word{number}" for number in range(200))
     records = [record(f"https://a{n}.org/", f"<html><body><p>{body} {n}</p></body></html>".encode()) for n in (1, 2)]
@@ -186,4 +281,4 @@ def test_without_a_crawl_the_error_names_the_key(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=words):
             builder.run()
     with pytest.raises(ConfigError, match="all, with, without"):
-        WebPagesConfig(code="some")
+        WebPagesConfig(select="some")

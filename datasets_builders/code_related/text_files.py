@@ -1,20 +1,14 @@
-"""Section 2.3.3: what the builders of text from files share: their sources, and the columns that a source fills."""
+"""Section 2.3.3: what the builders of text from files share: columns, and the step that measures."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from datatrove.data import Document
 
-from datasets_builders.building.builder import Builder
 from datasets_builders.building.steps import Outcome, Step
-from datasets_builders.code_related.config import TextFilesConfig
-from datasets_builders.curation.pipeline import Curation
-from datasets_builders.sources.configured import ConfiguredSources
 
 if TYPE_CHECKING:
     from datasets import Value
-
-TextConfig = TypeVar("TextConfig", bound=TextFilesConfig)
 
 # Null where the source does not know them; `quality` is filled in later.
 COLUMNS_OF_SOURCES = ("stars", "forks", "date", "commit", "repository_url", "is_fork", "quality")
@@ -46,28 +40,6 @@ def file_features() -> dict[str, "Value"]:
 
     types = dict.fromkeys(_NUMBERS, "int64") | {"quality": "float64", "is_fork": "bool"}
     return {name: Value(types.get(name, "string")) for name in FILE_COLUMNS}
-
-
-class TextFilesBuilder(Builder[TextConfig], Generic[TextConfig]):
-    """Base of the builders that read text from files: what their sources need, not their steps."""
-
-    def __init__(self, config: TextConfig) -> None:
-        super().__init__(config)
-        self.sources = ConfiguredSources(config, self.output_folder)
-        self.curation = Curation(config, self.output_folder)
-
-    def check(self) -> None:
-        """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
-        self.curation.inputs.check()
-        self.sources.check()
-
-    def inputs(self) -> list[str]:
-        """Return the sources, what is left out of them, and what is kept out."""
-        return [*self.sources.describe(), *self.curation.inputs.describe()]
-
-    def input_fingerprint(self) -> dict[str, Any]:
-        """Return what identifies the sources, lists, models and benchmarks, as hashes."""
-        return self.sources.fingerprint() | self.curation.inputs.fingerprint()
 
 
 class MeasureText(Step):

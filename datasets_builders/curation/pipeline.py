@@ -5,12 +5,13 @@ A builder is the list of its steps, written out from these methods:
     steps = [reader, *curation.license(), *curation.rules(), *curation.sanitization(), ...]
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
 from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Step
 from datasets_builders.curation.config import (
     DecontaminationFields,
@@ -155,6 +156,18 @@ class Curation(Generic[ConfigType]):
     def find_clusters(self: "Curation[NearDedupFields]") -> None:
         """Join near-duplicates into the clusters that `near_dedup` reads."""
         find_clusters(self._signature_folder, self.config.num_tasks, self.config.near_dedup_threshold)
+
+    def dedup_stages(self: "Curation[NearDedupFields]", then: Iterable[Step] = ()) -> list[Stage]:
+        """Keep one of equal documents, then the best of near-duplicates: the two stages that most builders share.
+
+        Args:
+            then: steps for those that are left.
+        """
+        tasks = self.config.num_tasks
+        return [
+            Stage("deduplicate", [*self.exact_dedup(), *self.signatures()], tasks=tasks),
+            Stage("near_deduplicate", [*self.near_dedup(), *then], tasks=tasks, before=self.find_clusters),
+        ]
 
     def semantic_dedup(self: "Curation[SemanticDedupFields]") -> list[Step]:
         """Keep the first of documents that mean the same; in a stage of one task."""

@@ -5,19 +5,17 @@ python -m datasets_builders repositories --config datasets_builders/repositories
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from datasets_builders.building.builder import Builder
 from datasets_builders.building.description import CardParts
 from datasets_builders.building.stages import Stage
 from datasets_builders.curation.license_filter import license_of_card
-from datasets_builders.curation.pipeline import Curation
 from datasets_builders.curation.rules.steps import TextRules
+from datasets_builders.curation.sources_builder import SourcesBuilder
 from datasets_builders.repositories.config import RepositoriesConfig
 from datasets_builders.repositories.graph import REASONS
 from datasets_builders.repositories.reader import CODE, TEXT, RepositoryReader
 from datasets_builders.repositories.steps import Concatenate, SyntaxAndImports, repository_of
-from datasets_builders.sources.configured import ConfiguredSources
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 SIGNATURE_BATCH_SIZE = 4  # a sample may have ten megabytes
 
 
-class RepositoriesBuilder(Builder[RepositoriesConfig]):
+class RepositoriesBuilder(SourcesBuilder[RepositoriesConfig]):
     """Repositories as samples.
 
     Source: paper 2.2.2.
@@ -36,11 +34,10 @@ class RepositoriesBuilder(Builder[RepositoriesConfig]):
     config_class = RepositoriesConfig
     text_column = "content"
     counted_column = "language"
+    needs_repositories = True
 
     def __init__(self, config: RepositoriesConfig) -> None:
         super().__init__(config)
-        self.sources = ConfiguredSources(config, self.output_folder)
-        self.curation = Curation(config, self.output_folder)
         self.coverage_folder = self.curation.stage_folder / "coverage"
 
     def stages(self) -> list[Stage]:
@@ -80,19 +77,6 @@ class RepositoriesBuilder(Builder[RepositoriesConfig]):
             Stage("deduplicate", [*samples.exact_dedup(), *signatures], tasks=config.num_tasks),
             *([near_deduplicate] if config.near_dedup else []),
         ]
-
-    def check(self) -> None:
-        """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
-        self.curation.inputs.check()
-        self.sources.check(needs_repositories=True)
-
-    def inputs(self) -> list[str]:
-        """Return the sources, what is left out of them, and what is kept out."""
-        return [*self.sources.describe(), *self.curation.inputs.describe()]
-
-    def input_fingerprint(self) -> dict[str, Any]:
-        """Return what identifies the sources, lists, models and benchmarks, as hashes."""
-        return self.sources.fingerprint() | self.curation.inputs.fingerprint()
 
     @property
     def features(self) -> "Features":

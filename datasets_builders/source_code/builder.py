@@ -1,21 +1,19 @@
 """Sections 2.1 and 2.2.1: file-level source code, from any source to deduplicated, decontaminated, sanitised rows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from datasets_builders.building.builder import Builder
 from datasets_builders.building.description import CardParts
 from datasets_builders.building.stages import Stage
 from datasets_builders.curation.license_filter import license_of_card
-from datasets_builders.curation.pipeline import Curation
+from datasets_builders.curation.sources_builder import SourcesBuilder
 from datasets_builders.source_code.config import REPOSITORY_FILES, SourceCodeConfig
 from datasets_builders.sources.code_reader import CodeReader
-from datasets_builders.sources.configured import ConfiguredSources
 
 if TYPE_CHECKING:
     from datasets import Features
 
 
-class SourceCodeBuilder(Builder[SourceCodeConfig]):
+class SourceCodeBuilder(SourcesBuilder[SourceCodeConfig]):
     """Code files of any source.
 
     Source: paper 2.1 and 2.2.1; repositories are another builder's work.
@@ -26,11 +24,6 @@ class SourceCodeBuilder(Builder[SourceCodeConfig]):
     config_class = SourceCodeConfig
     text_column = "content"
     counted_column = "language"
-
-    def __init__(self, config: SourceCodeConfig) -> None:
-        super().__init__(config)
-        self.sources = ConfiguredSources(config, self.output_folder)
-        self.curation = Curation(config, self.output_folder)
 
     def stages(self) -> list[Stage]:
         """Read and filter each file; keep one of equal files, then the best of near-duplicates; score what is left."""
@@ -53,27 +46,8 @@ class SourceCodeBuilder(Builder[SourceCodeConfig]):
                 tasks=config.num_tasks,
                 before=curation.index_benchmarks,
             ),
-            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
-            Stage(
-                "near_deduplicate",
-                [*curation.near_dedup(), *curation.scores(), *curation.score_limits()],
-                tasks=config.num_tasks,
-                before=curation.find_clusters,
-            ),
+            *curation.dedup_stages(then=[*curation.scores(), *curation.score_limits()]),
         ]
-
-    def check(self) -> None:
-        """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
-        self.curation.inputs.check()
-        self.sources.check()
-
-    def inputs(self) -> list[str]:
-        """Return the sources, what is left out of them, and what is kept out."""
-        return [*self.sources.describe(), *self.curation.inputs.describe()]
-
-    def input_fingerprint(self) -> dict[str, Any]:
-        """Return what identifies the sources, lists, models and benchmarks, as hashes."""
-        return self.sources.fingerprint() | self.curation.inputs.fingerprint()
 
     @property
     def features(self) -> "Features":

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from datasets_builders.building.builder import Builder
 from datasets_builders.building.description import CardParts
 from datasets_builders.building.stages import Stage
 from datasets_builders.code_related.code_comment_pairs.steps import ExtractPairs, FillPairs, PairRules
@@ -16,9 +15,9 @@ from datasets_builders.curation.config import (
     ToxicityFields,
 )
 from datasets_builders.curation.license_filter import license_of_card
-from datasets_builders.curation.pipeline import Curation
+from datasets_builders.curation.sources_builder import SourcesBuilder
 from datasets_builders.sources.code_reader import CodeReader
-from datasets_builders.sources.configured import ConfiguredSources, SourcesFields
+from datasets_builders.sources.configured import SourcesFields
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -76,7 +75,7 @@ class CodeCommentPairsConfig(
     limited_columns: ClassVar[tuple[str, ...]] = ("num_bytes", "num_code_lines", "num_unknown_claims", "stars", "forks")
 
 
-class CodeCommentPairsBuilder(Builder[CodeCommentPairsConfig]):
+class CodeCommentPairsBuilder(SourcesBuilder[CodeCommentPairsConfig]):
     """Functions, methods and classes with the comment that belongs to them.
 
     Source: paper 2.3.2, its first phase; the second labels the pairs by a model that `recipes.distill` trains.
@@ -86,11 +85,6 @@ class CodeCommentPairsBuilder(Builder[CodeCommentPairsConfig]):
     summary = "functions, methods and classes with the comment that belongs to them"
     config_class = CodeCommentPairsConfig
     counted_column = "language"
-
-    def __init__(self, config: CodeCommentPairsConfig) -> None:
-        super().__init__(config)
-        self.sources = ConfiguredSources(config, self.output_folder)
-        self.curation = Curation(config, self.output_folder)
 
     def stages(self) -> list[Stage]:
         """Read files, take out pairs and filter them; keep one of equal pairs, then the best of near-duplicates."""
@@ -113,27 +107,8 @@ class CodeCommentPairsBuilder(Builder[CodeCommentPairsConfig]):
                 tasks=config.num_tasks,
                 before=curation.index_benchmarks,
             ),
-            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
-            Stage(
-                "near_deduplicate",
-                [*curation.near_dedup(), *curation.scores(), *curation.score_limits()],
-                tasks=config.num_tasks,
-                before=curation.find_clusters,
-            ),
+            *curation.dedup_stages(then=[*curation.scores(), *curation.score_limits()]),
         ]
-
-    def check(self) -> None:
-        """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
-        self.curation.inputs.check()
-        self.sources.check()
-
-    def inputs(self) -> list[str]:
-        """Return the sources, what is left out of them, and what is kept out."""
-        return [*self.sources.describe(), *self.curation.inputs.describe()]
-
-    def input_fingerprint(self) -> dict[str, Any]:
-        """Return what identifies the sources, lists, models and benchmarks, as hashes."""
-        return self.sources.fingerprint() | self.curation.inputs.fingerprint()
 
     @property
     def features(self) -> "Features":

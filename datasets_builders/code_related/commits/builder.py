@@ -137,13 +137,7 @@ class CommitsBuilder(Builder[CommitsConfig]):
                 tasks=config.num_tasks,
                 before=curation.index_benchmarks,
             ),
-            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
-            Stage(
-                "near_deduplicate",
-                [*curation.near_dedup(), *curation.scores(), *curation.score_limits()],
-                tasks=config.num_tasks,
-                before=curation.find_clusters,
-            ),
+            *curation.dedup_stages(then=[*curation.scores(), *curation.score_limits()]),
         ]
 
     def check(self) -> None:

@@ -12,8 +12,9 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.code_related.config import TextFilesConfig
-from datasets_builders.code_related.text_files import FILE_COLUMNS, MeasureText, TextFilesBuilder, file_features
+from datasets_builders.code_related.text_files import FILE_COLUMNS, MeasureText, file_features
 from datasets_builders.curation.license_filter import license_of_card
+from datasets_builders.curation.sources_builder import SourcesBuilder
 from datasets_builders.languages.detection import WantedLanguages
 from datasets_builders.sources.code_reader import CodeReader
 
@@ -65,7 +66,7 @@ class SelectReadmes(Step):
             yield doc
 
 
-class MarkdownBuilder(TextFilesBuilder[MarkdownConfig]):
+class MarkdownBuilder(SourcesBuilder[MarkdownConfig]):
     """Markdown files of any source, each byte of those that stay as it was but for placeholders.
 
     Source: paper 2.3.3.
@@ -100,8 +101,7 @@ class MarkdownBuilder(TextFilesBuilder[MarkdownConfig]):
                 tasks=config.num_tasks,
                 before=curation.index_benchmarks,
             ),
-            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
-            Stage("near_deduplicate", curation.near_dedup(), tasks=config.num_tasks, before=curation.find_clusters),
+            *curation.dedup_stages(),
         ]
 
     @property

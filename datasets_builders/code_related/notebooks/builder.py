@@ -7,14 +7,15 @@ from datasets_builders.building.stages import Stage
 from datasets_builders.code_related.notebooks.config import NotebooksConfig
 from datasets_builders.code_related.notebooks.rules import PRESETS
 from datasets_builders.code_related.notebooks.steps import NotebookReader, RenderNotebooks
-from datasets_builders.code_related.text_files import FILE_COLUMNS, MeasureText, TextFilesBuilder, file_features
+from datasets_builders.code_related.text_files import FILE_COLUMNS, MeasureText, file_features
 from datasets_builders.curation.license_filter import license_of_card
+from datasets_builders.curation.sources_builder import SourcesBuilder
 
 if TYPE_CHECKING:
     from datasets import Features
 
 
-class NotebooksBuilder(TextFilesBuilder[NotebooksConfig]):
+class NotebooksBuilder(SourcesBuilder[NotebooksConfig]):
     """Jupyter notebooks of any source.
 
     Source: paper 2.3.3, which follows StarCoder2 2.4.
@@ -50,13 +51,7 @@ class NotebooksBuilder(TextFilesBuilder[NotebooksConfig]):
                 tasks=config.num_tasks,
                 before=curation.index_benchmarks,
             ),
-            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
-            Stage(
-                "near_deduplicate",
-                [*curation.near_dedup(), *curation.scores(), *curation.score_limits()],
-                tasks=config.num_tasks,
-                before=curation.find_clusters,
-            ),
+            *curation.dedup_stages(then=[*curation.scores(), *curation.score_limits()]),
         ]
 
     @property

@@ -162,17 +162,12 @@ class WebPagesBuilder(Builder[WebPagesConfig]):
                 tasks=config.num_tasks,
                 before=curation.index_benchmarks,
             ),
-            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
-            Stage(
-                "near_deduplicate",
-                [
-                    *curation.near_dedup(),
+            *curation.dedup_stages(
+                then=[
                     *curation.scores(),
                     *curation.score_limits(),
                     CategorizeSites(config.site_categories, config.category_limits),
-                ],
-                tasks=config.num_tasks,
-                before=curation.find_clusters,
+                ]
             ),
         ]
 

@@ -116,8 +116,7 @@ class MagpieBuilder(SynthesisBuilder[MagpieConfig]):
                 tasks=config.num_tasks,
                 before=curation.index_benchmarks,
             ),
-            Stage("deduplicate", [*curation.exact_dedup(), *curation.signatures()], tasks=config.num_tasks),
-            Stage("near_deduplicate", [*curation.near_dedup()], tasks=config.num_tasks, before=curation.find_clusters),
+            *curation.dedup_stages(),
             Stage("compare", [neighbors], tasks=config.num_tasks, key=neighbors.group_of),
             Stage(
                 "answer",

@@ -17,6 +17,7 @@ from typing import Any
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.verdicts import INSPECTION_FILE
+from datasets_builders.code_related.code_comment_pairs.rules import first_broken_pair_rule
 from datasets_builders.curation.row_text import ID_COLUMNS, KNOWN, text_columns, text_of
 from datasets_builders.curation.rules.code_rules import first_broken_rule
 from datasets_builders.curation.rules.document_view import DocumentView
@@ -29,6 +30,8 @@ from evals.report.statistics import rate_interval
 THRESHOLD = 85.0
 WEIGHTS = {"rules": 0.4, "llm": 0.3, "human": 0.3}
 MAX_EXAMPLES = 5
+# Kinds of rows, by their columns: a file of code, a script in a row of text, a code-comment pair, any other text.
+CODE, SCRIPT, PAIR, TEXT = "code", "script", "pair", "text"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Verdict:
 
 
 def read_rows(dataset: DatasetFolder) -> Iterator[dict[str, Any]]:
-    """Give the rows of a dataset as {id, text, language, path, repository}; language None for prose and chat.
+    """Give each row as {id, text, kind, language, path, repository, code, comment}; what it does not have is None.
 
     Raises:
         ConfigError: there is no shard, or the dataset has no id or no text.
@@ -75,10 +78,20 @@ def read_rows(dataset: DatasetFolder) -> Iterator[dict[str, Any]]:
         raise ConfigError(
             f"{dataset.path} needs a column {' or '.join(ID_COLUMNS)} and one of {KNOWN}; it has {', '.join(names)}"
         )
-    known = [name for name in ("language", "path", "repository") if name in names]
+    known = [name for name in ("language", "path", "repository", "form", "code", "comment") if name in names]
+    nothing = {"language": None, "path": "", "repository": "", "code": None, "comment": None}
     for row in dataset.rows([identifier, *texts, *known]):
-        found = {"language": None, "path": "", "repository": ""} | {name: row[name] for name in known}
-        yield found | {"id": row[identifier], "text": text_of(row, texts)}
+        found = nothing | {name: row[name] for name in known}
+        kind = _kind_of(texts, found.pop("form", None), found)
+        yield found | {"id": row[identifier], "text": text_of(row, texts), "kind": kind}
+
+
+def _kind_of(texts: Sequence[str], form: str | None, row: Mapping[str, Any]) -> str:
+    if tuple(texts) == ("content",):
+        return CODE if row["language"] else TEXT
+    if row["code"] is not None and row["comment"] is not None:
+        return PAIR
+    return SCRIPT if form == SCRIPT and row["language"] else TEXT
 
 
 class Verification:
@@ -106,20 +119,27 @@ class Verification:
         return reason
 
     def _reason(self, row: Mapping[str, Any]) -> str | None:
-        text, language = row["text"], row["language"]
+        text = row["text"]
         if not isinstance(text, str) or not text.strip():
             return "empty"
         key = hashlib.sha256(text.encode("utf-8", "replace")).digest()[:16]
         if key in self._seen:
             return "same_content"
         self._seen.add(key)
-        document = DocumentView(text, language or "", row["path"])
-        broken = first_broken_rule(document) if language else first_broken_text_rule(document)
+        broken = self._broken_rule(row)
         if broken:
             return broken[0]
         if any(True for _ in find_personal_data(text)):
             return "personal_data_or_secret"
-        return "syntax_error" if language and self._is_broken(language, text) else None
+        is_whole = row["kind"] in (CODE, SCRIPT)  # the code of a pair is a part of its file
+        return "syntax_error" if is_whole and self._is_broken(row["language"], text) else None
+
+    def _broken_rule(self, row: Mapping[str, Any]) -> tuple[str, str] | None:
+        if row["kind"] == PAIR:
+            return first_broken_pair_rule(row["code"], row["comment"], row["comment"])
+        is_code = row["kind"] == CODE
+        document = DocumentView(row["text"], row["language"] if is_code else "", row["path"])
+        return first_broken_rule(document) if is_code else first_broken_text_rule(document)
 
     def _is_broken(self, language: str, text: str) -> bool:
         try:

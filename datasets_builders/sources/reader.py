@@ -28,7 +28,7 @@ class SourceReader(Reader):
     """
 
     name = "read"
-    libraries = ("charset-normalizer", "license-expression")
+    libraries = ("faust-cchardet", "license-expression")
     keeps_empty = False
     counts_files = False  # whether documents get their repository's number of files, `repository_files`
 
@@ -102,6 +102,8 @@ class SourceReader(Reader):
         if decoded is None or "\0" in decoded[0]:
             return Removed(doc, "binary" if b"\0" in raw else "unknown_encoding")
         doc.text, doc.metadata["encoding"] = decoded
+        if "\ufffd" in doc.text and doc.text.count("\ufffd") > raw.count("\ufffd".encode()):
+            self.counts.count_mended("broken_utf8")
         if not doc.text.strip() and not self.keeps_empty:
             return Removed(doc, "empty", "white space only")
         doc.metadata["kind"] = kind

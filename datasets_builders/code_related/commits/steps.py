@@ -57,7 +57,7 @@ class CommitReader(Reader):
     """
 
     name = "read_commits"
-    libraries = ("dulwich", "charset-normalizer")
+    libraries = ("dulwich", "faust-cchardet")
 
     def __init__(self, sources: Sequence[GitSource], limits: CommitLimits) -> None:
         super().__init__()

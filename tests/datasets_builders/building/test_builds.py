@@ -95,7 +95,7 @@ def test_every_library_that_decides_belongs_to_a_dataset_of_code(code_folder, tm
         "tree-sitter",
         *GRAMMAR_PACKAGES,
         *models,
-        "charset-normalizer",
+        "faust-cchardet",
         "google-re2",
         "license-expression",
     }

@@ -257,20 +257,52 @@ def test_two_workers_give_the_same_bytes(repository, tmp_path):
     assert single == double
 
 
+CODE = "int count(int first)\n{\n    return first * 3 > 10 ? first : -first;\n}\n"
+
+
 @pytest.mark.parametrize(
     ("encoding", "text"),
     [
-        ("utf-8", "naïve = 'é'\n"),
-        ("utf-8-sig", "value = 'é'\n"),
-        ("utf-16", "value = 'é'\n"),
-        ("cp1252", "# Ein größerer Käse für die Bürger, müßig überall\nname = 'Müller'\n"),
-        ("cp1251", "# Привет, мир: это программа для проверки кодировки текста\nprint(1)\n"),
-        ("shift_jis", "# これは日本語のコメントです。文字コードを調べます。\nprint(1)\n"),
-        ("gb18030", "# 这是一个中文注释, 用来检查文件的编码是否正确。\nprint(1)\n"),
+        ("utf-8", "naïve = 'é'"),
+        ("utf-8-sig", "value = 'é'"),
+        ("utf-16", "value = 'é'"),
+        ("utf-16-le", "int first = 1; /* kein Zeichen davor: Größe */"),
+        ("utf-16-be", "int first = 1; // без знака"),
+        ("cp1252", "# Ein größerer Käse für die Bürger, müßig überall"),
+        ("cp1252", "# Written by José Garcia"),
+        ("cp1252", "/* angle in degrees (90°) */"),
+        ("cp1252", "// it’s the author’s own “quoted” text…"),
+        ("cp1252", "COLUMNS = 'Jahr;Kinosäle;Sitzplätze;Vorhandene Plätze je 1000'"),
+        ("cp1252", "/* Vérifie que la clé existe déjà à cet endroit, où l'élève est présent */"),
+        ("iso8859_15", "/* Loeb sätete faili ja tagastab kirjete arvu; öösel töötab ka üksi */"),
+        ("mac_roman", "/* Die Änderungen für später; Größe möglich, geänderte Einträge übernehmen */"),
+        ("cp1250", "/* Środowisko: ładuje się źródło, ścieżka świata, później */"),
+        ("iso8859_2", "/* Přečte soubor s nastavením a vrátí počet záznamů, při chybě záporné číslo. */"),
+        ("cp1254", "/* Ayar dosyasını okur, kayıt sayısını döndürür. Şimdilik değişmez, ışık açık */"),  # noqa: RUF001
+        ("cp1251", "# Привет, мир: это программа для проверки кодировки текста"),
+        ("koi8_r", "/* Чтение файла настроек. Возвращает число записей или ошибку. */"),
+        ("cp866", "/* Чтение файла настроек. Возвращает число записей. */"),
+        ("cp1253", "/* Διαβάζει το αρχείο ρυθμίσεων και επιστρέφει το πλήθος. */"),
+        ("iso8859_7", "/* Διαβάζει το αρχείο ρυθμίσεων και επιστρέφει το πλήθος. */"),
+        ("cp1255", "/* קורא את קובץ ההגדרות ומחזיר את מספר הרשומות */"),
+        ("cp1256", "/* يقرأ ملف الإعدادات ويعيد عدد السجلات */"),
+        ("cp874", "/* อ่านแฟ้มการตั้งค่าและคืนจำนวนรายการ */"),
+        ("shift_jis", "# これは日本語のコメントです。文字コードを調べます。"),
+        ("euc_jp", "# これは日本語のコメントです。文字コードを調べます。"),
+        ("euc_kr", "/* 설정 파일을 읽는다. 반환값은 항목의 개수이다. */"),
+        ("big5", "/* 讀取設定檔案，傳回資料筆數。若發生錯誤則傳回負值。 */"),
+        ("gb18030", "# 这是一个中文注释, 用来检查文件的编码是否正确。"),
+        ("gb2312", '<meta http-equiv="Content-Type" content="text/html; charset=gb2312"><p>中</p>'),
+        ("iso8859_5", '<?xml version="1.0" encoding="iso-8859-5"?><a>Ж</a>'),
     ],
 )
 def test_text_of_many_encodings_becomes_the_same_text(encoding, text):
-    assert decode(text.encode(encoding))[0] == text
+    assert decode(f"{text}\n{CODE}".encode(encoding))[0] == f"{text}\n{CODE}"
+
+
+def test_noise_is_no_text():
+    assert decode(bytes(range(128, 256)) * 3) is None
+    assert decode(b"a\0" + bytes(range(1, 256)) * 3) is None
 
 
 def test_what_a_file_declares_goes_before_a_guess():
@@ -301,5 +333,16 @@ def test_opt_outs_are_repositories_and_owners(tmp_path):
 )
 @pytest.mark.parametrize("end", [b"# caf\xe9\n", b"\xe8\xae", b"# x\x80y\n"])
 @pytest.mark.parametrize("times", [1, 30])
-def test_utf8_with_a_broken_byte_is_never_read_as_something_else(text, end, times):
-    assert decode((text + "def f(a):\n    return a + 1\n").encode() * times + end) is None
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_utf8_with_a_broken_byte_is_utf8(text, end, times, mark):
+    whole = (text + "def f(a):\n    return a + 1\n") * times
+    assert decode(mark + whole.encode() + end) == (whole + end.decode("utf-8", "replace"), "utf-8")
+
+
+def test_a_file_with_a_broken_byte_is_counted_as_mended(tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/a.py").write_bytes("# größer, später\n".encode() + b"name = 'caf\xe9'\n" + ADD * 3)
+    (tmp_path / "project/b.py").write_bytes("# \ufffd stands there\n".encode() + SUBTRACT * 3)
+    result, rows = build(tmp_path, input_dir=str(tmp_path / "project"))
+    assert result.ledger.step("read_code").mended == {"broken_utf8": 1}
+    assert {row["path"]: row["encoding"] for row in rows} == {"a.py": "utf-8", "b.py": "utf-8"}

@@ -21,8 +21,13 @@ _JAVASCRIPT_METRICS = (
 )
 _JAVASCRIPT_STRINGS = "[(string) (template_string)] @string (template_substitution) @code (import_statement) @code"
 # Behind `from` stands a string, perhaps after a comment or white space beyond ASCII.
-_JAVASCRIPT_WORDS = r"\b(?:import|require)\b|\bfrom\s*[\"'`/\x80-\xff]"
+_JAVASCRIPT_WORDS = (
+    r"\b(?:import|require)\b|\b(?:importScripts|define|mock|doMock|Worker|URL)\s*\(|"
+    r"\bfrom\s*[\"'`/\x80-\xff]|///\s*<reference\s"
+)
 _SHELL_EXPANSIONS = "[(simple_expansion) (expansion) (command_substitution)] @code"
+_INCLUDE = r"#[ \t]*(?:include|import)"
+CPP_MODULE_WORDS = r"(?m:^[ \t]*(?:export[ \t]+)?(?:import|module)\b)"
 _UNCERTAIN = 0.1  # of the bytes of a file
 
 
@@ -171,7 +176,7 @@ GRAMMARS = {
         definitions=_C_DEFINITIONS,
         imports="c",
         resolution="c:CRules",
-        import_words=r"#[ \t]*include",
+        import_words=_INCLUDE,
         max_error_fraction=_UNCERTAIN,
     ),
     "C++": Grammar(
@@ -185,7 +190,7 @@ GRAMMARS = {
         ),
         imports="c",
         resolution="c:CRules",
-        import_words=r"#[ \t]*include",
+        import_words=rf"{_INCLUDE}|{CPP_MODULE_WORDS}",
         max_error_fraction=_UNCERTAIN,
     ),
     "C#": Grammar(
@@ -216,6 +221,7 @@ GRAMMARS = {
         definitions=Definitions(("function_declaration", "method_declaration"), ("type_declaration",)),
         imports="go",
         resolution="go:GoRules",
+        statements="go",
     ),
     "Rust": Grammar(
         "tree_sitter_rust",
@@ -235,9 +241,11 @@ GRAMMARS = {
         strings="[(string) (bare_string) (heredoc_body)] @string (interpolation) @code",
         definitions=Definitions(("method", "singleton_method"), ("class", "module")),
         imports="ruby",
-        resolution="scripts:RubyRules",
+        resolution="ruby:RubyRules",
+        statements="ruby",
         comment="# {}",
-        import_words=r"\b(?:require|require_relative|load)\b",
+        import_words=r"\b(?:require|require_relative|load|autoload|[A-Z]\w*)\b",  # constants too, for Zeitwerk
+        words_mark_nodes=False,
     ),
     "PHP": Grammar(
         "tree_sitter_php",

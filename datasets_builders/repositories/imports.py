@@ -8,7 +8,8 @@ tokens in the file's tree and are parsed in their turn.
 A file with syntax errors still gives the imports that its tree holds.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -23,15 +24,35 @@ from datasets_builders.repositories import statements
 from datasets_builders.repositories.statements import Import, line_of, text_of
 
 if TYPE_CHECKING:
-    import re
-
     from tree_sitter import Node, Parser, Query
 
 MAX_PLACES, PLACES_APART = 64, 512
 # The shell's words need no quotes, and may hold variables.
 SHELL_COMMANDS = ("source", ".")
 MAX_MACROS_WITHIN = 3
-NAMESPACES = frozenset(("namespace_declaration", "file_scoped_namespace_declaration"))
+# What is used of a Go package; only what follows one that a file imports is kept.
+_GO_MEMBER = re2.compile(rb"\b([A-Za-z_]\w*)\.([A-Z]\w*)")
+# C++20's modules, which the grammar does not know, stand alone on their lines.
+_CPP_MODULE = re2.compile(
+    rb"(?m:^[ \t]*(?:export[ \t]+)?(import|module)[ \t]*(:?[\w.]+(?::[\w.]+)?|<[^>\n]+>|\"[^\"\n]+\")[ \t]*;)"
+)
+# The Kotlin grammar takes a declaration behind annotations on lines of their own for an expression.
+_KOTLIN_DECLARED = re2.compile(r"\b(?:class|interface|object|fun|va[lr]|typealias)\s+(?:<[^>]*>\s*)?(?:\w+\.)?`?(\w+)")
+MAX_ANNOTATED_CHARACTERS = 2_000
+NAMESPACES = frozenset(("namespace_declaration", "file_scoped_namespace_declaration", "package_object"))
+
+
+# An argument of `define`, `new URL` or `new Worker`: only a path is an import.
+LISTED = "listed"
+# What a query may capture, beside whole statements and targets.
+KINDS = ("package", "declared", "extension", "annotated", "used", "called", "items")
+GO_LIBRARY = frozenset(
+    (
+        *("archive", "compress", "container", "crypto", "database", "debug", "encoding", "go", "hash", "html", "image"),
+        *("index", "internal", "io", "log", "math", "mime", "net", "os", "path", "runtime", "sync", "testing", "text"),
+        *("time", "unicode"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -161,32 +182,87 @@ def _with_imports(
 def _imports_of(language: str, root: "Node", source: bytes, depth: int = 0) -> FileImports:
     take_apart = _tools(language).take_apart
     found: set[Import] = set()
-    names: dict[str, list[Node]] = {"package": [], "declared": [], "used": [], "items": []}
+    names: dict[str, list[Node]] = {kind: [] for kind in KINDS}
     for captures in _matches(language, root, source):
         if "target" in captures:
             function = captures.get("function")
             found.add(_of_target(captures["target"][0], text_of(function[0]) if function else "import"))
+        elif "listed" in captures:
+            found.update(_of_target(node, LISTED) for node in captures["listed"])
+        elif "reference" in captures:
+            found.update(_of_reference(captures["reference"][0]))
         elif "statement" in captures and take_apart:
             found.update(take_apart(captures["statement"][0]))
         else:
             for name, nodes in captures.items():
-                names[name] += nodes
+                if name in names:
+                    names[name] += nodes
     for node in names["items"] if depth < MAX_MACROS_WITHIN else ():
         within = _parsed_within(language, node, source)
         if not within.has_error:  # else it holds something that is no items
             found.update(_imports_of(language, within, source, depth + 1).imports)
+    packages = [text_of(node) for node in sorted(names["package"], key=lambda node: node.start_byte)]
+    package = ".".join(packages if GRAMMARS[language].packages_add_up else packages[:1])
     declared = {_qualified(node) for node in names["declared"]}
+    declared |= {f"{_qualified(node)}()" for node in names["extension"]}
+    if language == "PHP" and len(packages) > 1:
+        declared = {_with_namespace(node, package) for node in names["declared"]}
+    for node in names["annotated"]:
+        if match := _KOTLIN_DECLARED.search(text_of(node)[:MAX_ANNOTATED_CHARACTERS]):
+            declared.add(match[1])
     own = {name.rpartition(".")[2] for name in declared}
     used: dict[str, int] = {}
     for node in names["used"]:
         # `Node.text` asks back for the source, which takes longer than the query.
         name, line = source[node.start_byte : node.end_byte].decode("utf-8", "replace"), line_of(node)
-        if line < used.get(name, line + 1) and name not in own and not _is_behind_a_dot(node):
+        if language == "Ruby":
+            name = _with_modules(node, name)
+        if name and line < used.get(name, line + 1) and name not in own and not _is_behind_a_dot(node):
             used[name] = line
+    for node in names["called"]:
+        used.setdefault(f"{text_of(node)}()", line_of(node))
+    if language == "Go":
+        used |= _go_members(found, source)
+    elif language == "C++":
+        modules, package = _cpp_modules(source)
+        found.update(modules)
     # Sorted, since the order of matches differs between grammars.
-    packages = [text_of(node) for node in sorted(names["package"], key=lambda node: node.start_byte)]
-    package = ".".join(packages if GRAMMARS[language].packages_add_up else packages[:1])
     return FileImports(tuple(sorted(found)), package, tuple(sorted(declared)), tuple(sorted(used.items())))
+
+
+def _go_members(imports: Iterable[Import], source: bytes) -> dict[str, int]:
+    """Return what a file uses of the packages that it imports as `package.Name`, with the first line of each."""
+    called: set[str] = set()
+    for found in imports:
+        first, *rest = found.target.split("/")
+        if found.names:
+            called.update(found.names)
+        elif "." in first or (rest and first not in GO_LIBRARY):
+            called.update(found.target.split("/")[-2:])
+    alike = "/".join(sorted(called))
+    used: dict[str, int] = {}
+    line, at = 1, 0
+    for match in _GO_MEMBER.finditer(source) if called else ():
+        package, name = match[1].decode(), match[2].decode()
+        if package in alike and f"{package}.{name}" not in used:
+            line += source.count(b"\n", at, match.start())
+            at = match.start()
+            used[f"{package}.{name}"] = line
+    return used
+
+
+def _cpp_modules(source: bytes) -> tuple[list[Import], str]:
+    """Return the modules that a file of C++ imports, and the one that it exports or is a part of."""
+    found, package = [], ""
+    for match in _CPP_MODULE.finditer(source):
+        line, name = source.count(b"\n", 0, match.start()) + 1, match[2].decode("utf-8", "replace")
+        if match[1] == b"module":
+            package = package or name
+        elif name[0] in '<"':
+            found.append(Import(line, name[1:-1], "angled" if name[0] == "<" else "quoted"))
+        else:
+            found.append(Import(line, name, "module"))
+    return found, package
 
 
 def _parsed_within(language: str, braces: "Node", source: bytes) -> "Node":
@@ -234,11 +310,13 @@ def _places(words: "re.Pattern[bytes]", source: bytes) -> list[tuple[int, int]]:
 def _is_behind_a_dot(node: "Node") -> bool:
     """Return whether a name is a later part of one such as `java.util.Map`: it means nothing by itself."""
     around = node.parent
-    return around is not None and around.type == "scoped_type_identifier" and around.named_children[0] != node
+    if around is None or around.type not in ("scoped_type_identifier", "qualified_type"):
+        return False
+    return around.named_children[0] != node
 
 
 def _qualified(node: "Node") -> str:
-    """Return a name with the namespaces that it is declared in (C#), outermost first."""
+    """Return a name with the namespaces (C#) or package objects (Scala) that it is declared in, outermost first."""
     parts, declaration = [text_of(node)], node.parent
     ancestor = declaration.parent if declaration else None
     while ancestor is not None:
@@ -251,8 +329,55 @@ def _qualified(node: "Node") -> str:
     return ".".join(parts)
 
 
+def _of_reference(node: "Node") -> Iterator[Import]:
+    """Give what `/// <reference path="a.d.ts" />` names, a path from the file's folder."""
+    _, _, behind = text_of(node).partition("path")
+    parts = re.split(r"[\"']", behind)
+    if len(parts) > 2:
+        yield Import(line_of(node), parts[1] if parts[1].startswith((".", "/")) else f"./{parts[1]}", LISTED)
+
+
+def _with_namespace(node: "Node", package: str) -> str:
+    """Return a name of a PHP file with several namespaces: in the first as it is, in others from the global one on."""
+    space, ancestor = "", node.parent
+    while ancestor is not None and ancestor.type != "namespace_definition":
+        before = ancestor.prev_named_sibling
+        while before is not None and ancestor.parent is not None and ancestor.parent.type == "program":
+            if before.type == "namespace_definition" and before.child_by_field_name("body") is None:
+                space = text_of(before.child_by_field_name("name") or before)
+                return text_of(node) if space == package else f"\\{space}\\{text_of(node)}"
+            before = before.prev_named_sibling
+        ancestor = ancestor.parent
+    if ancestor is not None and (name := ancestor.child_by_field_name("name")):
+        space = text_of(name)
+    return text_of(node) if space == package else f"\\{space}\\{text_of(node)}".replace("\\\\", "\\")
+
+
+def _with_modules(node: "Node", name: str) -> str:
+    """Return a constant of Ruby behind the modules around its use and a `>`; nothing for one that is being declared."""
+    around = node.parent
+    if around is not None and around.type == "scope_resolution":
+        return ""
+    if around is not None and around.type in ("class", "module") and around.child_by_field_name("name") == node:
+        return ""
+    spaces: list[str] = []
+    ancestor = around.parent if around is not None and around.type == "superclass" else around
+    if around is not None and around.type == "superclass" and ancestor is not None:
+        ancestor = ancestor.parent
+    while ancestor is not None:
+        if ancestor.type in ("class", "module") and (space := ancestor.child_by_field_name("name")):
+            spaces.insert(0, text_of(space))
+        ancestor = ancestor.parent
+    return f"{'::'.join(spaces)}>{name}"
+
+
 def _of_target(node: "Node", form: str) -> Import:
     line, text = line_of(node), text_of(node)
+    if node.type == "preproc_arg":
+        # `#include_next` looks in the folders behind the one of the file.
+        text = text.strip()
+        name = text[1:].partition(">" if text[:1] == "<" else '"')[0] if text[:1] in ("<", '"') else ""
+        return Import(line, name, "quoted" if text[:1] == '"' and form == "#import" else "angled")
     if node.type == "system_lib_string":
         return Import(line, text.strip("<>"), "angled")
     if node.parent is not None and any(child.type == "type" for child in node.parent.children):

@@ -72,6 +72,35 @@ def _python_place(node: "Node") -> str:
     return ""
 
 
+def go(node: "Node") -> Iterator[Import]:
+    """Take apart `x "a/b"`, where the name may be left out, `_` or `.`."""
+    name, path = node.child_by_field_name("name"), node.child_by_field_name("path")
+    if path is not None:
+        yield Import(line_of(node), text_of(path).strip('"`'), "import", (text_of(name),) if name else ())
+
+
+def ruby(node: "Node") -> Iterator[Import]:
+    """Take apart `require "a"`, `require_relative`, `load` and `autoload :A, "a"`.
+
+    A path that is put together from the file's own folder (`__dir__`, `__FILE__`) has the form `folder`.
+    """
+    form, arguments = text_of(node.child_by_field_name("method") or node), node.child_by_field_name("arguments")
+    places = arguments.named_children if arguments is not None else []
+    place = places[-1] if places and form in ("require", "require_relative", "load", "autoload") else None
+    if place is None:
+        return
+    text, literals = text_of(place), _literals(place)
+    if place.type == "string" and not _has_below(place, "interpolation"):
+        yield Import(line_of(node), "".join(literals), "require" if form == "autoload" else form)
+    elif literals and ("__dir__" in text or "__FILE__" in text):
+        # `expand_path("../a", __FILE__)` counts from the file itself.
+        is_of_file = "__FILE__" in text and "dirname" not in text
+        target = "/".join(literals).lstrip("/").removeprefix("../" if is_of_file else "")
+        yield Import(line_of(node), target, "folder")
+    else:
+        yield Import(line_of(node), "", form)
+
+
 def java(node: "Node") -> Iterator[Import]:
     """Take apart `import [static] a.b.C;` and `import a.b.*;`."""
     for name in _children(node, "scoped_identifier", "identifier")[:1]:
@@ -153,34 +182,52 @@ def rust(node: "Node") -> Iterator[Import]:
         argument = node.child_by_field_name("argument")
         form = "pub use" if _has(node, "visibility_modifier") else "use"
         for path, given in _rust_paths(argument, "") if argument is not None else ():
-            yield Import(line, within + path, form, (given,))
+            yield Import(line, within + path.replace("r#", ""), form, (given.replace("r#", ""),))
     elif name is not None and node.type == "mod_item":
-        path = _path_attribute(node)
-        yield Import(line, within + (path or text_of(name)), "mod path" if path else "mod")
+        own_name = text_of(name).removeprefix("r#")
+        paths, is_always = _path_attributes(node)
+        yield from (Import(line, within + path, "mod path", (own_name,)) for path in paths)
+        if not is_always:
+            yield Import(line, within + own_name, "mod", (own_name,))
     elif name is not None:
-        yield Import(line, text_of(name), "crate")
+        alias = node.child_by_field_name("alias")
+        yield Import(line, text_of(name), "crate", (text_of(alias),) if alias else ())
 
 
 def _inline_modules(node: "Node") -> list[str]:
+    """Return the inline modules around a node, outermost first; one that has `#[path]` as `name=folder`."""
     names: list[str] = []
     ancestor = node.parent
     while ancestor is not None:
         if ancestor.type == "mod_item" and (name := ancestor.child_by_field_name("name")):
-            names.insert(0, text_of(name))
+            paths, _ = _path_attributes(ancestor)
+            own_name = text_of(name).removeprefix("r#")
+            names.insert(0, f"{own_name}={paths[0]}" if paths else own_name)
         ancestor = ancestor.parent
     return names
 
 
-def _path_attribute(node: "Node") -> str:
-    """Return what `#[path = "..."]` before a module says, or an empty string."""
+def _path_attributes(node: "Node") -> tuple[list[str], bool]:
+    """Return what `#[path = "..."]` and `#[cfg_attr(..., path = "...")]` before a module say, and whether always."""
+    found: list[str] = []
+    is_always = False
     before = node.prev_named_sibling
     while before is not None and before.type in ("attribute_item", "line_comment", "block_comment"):
         attribute = next(iter(before.named_children), None)
-        value = attribute.child_by_field_name("value") if attribute is not None else None
-        if attribute is not None and value is not None and text_of(attribute).startswith("path"):
-            return text_of(value).strip('"')
+        if attribute is not None and attribute.type == "attribute":
+            value, arguments = attribute.child_by_field_name("value"), attribute.child_by_field_name("arguments")
+            if value is not None and text_of(attribute).startswith("path"):
+                found.append(text_of(value).strip('"'))
+                is_always = True
+            elif arguments is not None and text_of(attribute).startswith("cfg_attr"):
+                parts = arguments.children
+                found += [
+                    text_of(parts[at + 2]).strip('"')
+                    for at in range(len(parts) - 2)
+                    if text_of(parts[at]) == "path" and text_of(parts[at + 1]) == "="
+                ]
         before = before.prev_named_sibling
-    return ""
+    return found[::-1], is_always
 
 
 def _rust_paths(node: "Node", prefix: str) -> Iterator[tuple[str, str]]:

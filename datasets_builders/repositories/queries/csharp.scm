@@ -17,3 +17,7 @@
 (as_expression right: (identifier) @used)
 (type_parameter_constraint (identifier) @used)
 (constant_pattern (identifier) @used)
+(method_declaration name: (identifier) @extension parameters: (parameter_list . (parameter (modifier) @_this))
+  (#eq? @_this "this"))
+(invocation_expression function: (member_access_expression name: [(identifier) @called (generic_name (identifier) @called)]))
+(member_binding_expression name: [(identifier) @called (generic_name (identifier) @called)])

@@ -7,6 +7,6 @@
   (var_declaration (var_spec_list (var_spec name: (identifier) @declared)))])
 ; anywhere
 (package_clause (package_identifier) @package)
-(import_spec path: (_) @target)
+(import_spec) @statement
 (type_identifier) @used
 (call_expression function: (identifier) @used)

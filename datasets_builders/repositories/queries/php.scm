@@ -9,6 +9,8 @@
  (trait_declaration name: (name) @declared)
  (enum_declaration name: (name) @declared)
  (function_definition name: (name) @declared)]
+(program (const_declaration (const_element . (name) @declared)))
+(namespace_definition (compound_statement (const_declaration (const_element . (name) @declared))))
 (named_type [(name) (qualified_name)] @used)
 (base_clause [(name) (qualified_name)] @used)
 (class_interface_clause [(name) (qualified_name)] @used)

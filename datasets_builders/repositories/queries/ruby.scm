@@ -1,2 +1,4 @@
-((call method: (identifier) @function arguments: (argument_list . (_) @target))
-  (#any-of? @function "require" "require_relative" "load"))
+((call method: (identifier) @function) @statement
+  (#any-of? @function "require" "require_relative" "load" "autoload"))
+(constant) @used
+(scope_resolution) @used

@@ -4,6 +4,7 @@
 | --- | --- |
 | csharp_using | `using A.B;`, also `global using` of any file: files of the namespace with a type that is used |
 | csharp_type | `using static A.B.C;` and `using X = A.B.C;`: the file that declares the type |
+| csharp_using | also: files of the namespace with an extension method that is called |
 | same_namespace | a type of the file's own namespaces or those around them, used without an import |
 """
 

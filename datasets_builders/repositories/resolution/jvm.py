@@ -7,7 +7,8 @@
 | same_package | a name of the file's own package, used without an import |
 | full_name | a type that is named with its package where it is used (Java) |
 
-Of several files that declare a name the nearest is meant: modules of a build may repeat a package.
+Of several files that declare a name the nearest is meant: modules of a build may repeat a package. Functions of Kotlin
+and Scala that lie as near as each other are all meant: overloads. From a package nothing of the unnamed one is seen.
 """
 
 import posixpath
@@ -49,37 +50,57 @@ class JvmRules(Rules):
             # Scala's imports may start at any package around the file.
             parts = self.imports[path].package.split(".")
             for length in range(len(parts), 0, -1):
-                inner = self._absolute(path, found, ".".join([*parts[:length], found.target]))
+                inner = self._absolute(path, found, ".".join([*parts[:length], found.target]), length)
                 if inner.paths:
                     return inner
         return resolved
 
-    def _absolute(self, path: str, found: Import, target: str) -> Resolution:
+    def _absolute(self, path: str, found: Import, target: str, num_given: int = 0) -> Resolution:
+        """Return what a whole name means, of which the first parts are a package that is given."""
         if found.form == "wildcard" and target in self._packages:
             names = (name for name, _ in self.imports[path].used)
             return self._of_names(path, (in_package(target, name) for name in names), "jvm_package") or UNUSED
         parts = target.split(".")
-        for length in range(len(parts), 0, -1):
+        is_unnamed = not self.imports[path].package
+        for length in range(len(parts), max(num_given, 0 if is_unnamed else 1), -1):
             if candidates := self._files_of.get(".".join(parts[:length])):
-                file = nearest(path, candidates)
-                return Resolution((file,), "jvm_name") if file else AMBIGUOUS
-        own = (name for name in self._packages if name)
-        return MISSING if any(target == package or target.startswith(f"{package}.") for package in own) else EXTERNAL
+                files = self._meant(path, candidates, parts[length - 1])
+                return Resolution(tuple(files), "jvm_name") if files else AMBIGUOUS
+        return MISSING if _package_of(parts) in self._packages else EXTERNAL
+
+    def _meant(self, path: str, candidates: list[str], name: str) -> list[str]:
+        """Return the files of a name: the nearest, in several source sets the common one, of functions all as near."""
+        near = nearest(path, candidates)
+        if len(near) > 1:
+            near = [file for file in near if "/commonMain/" in file] or near
+        return near if len(near) == 1 or not name[:1].isupper() else []
 
     def _of_names(self, path: str, names: Iterator[str], rule: str) -> Resolution | None:
-        files = {file for name in names if (file := nearest(path, self._files_of.get(name, ())))}
-        return Resolution(tuple(sorted(files - {path}))[:MAX_PACKAGE_FILES], rule) if files - {path} else None
+        files = {
+            file
+            for name in names
+            for file in self._meant(path, self._files_of.get(name, []), name.rpartition(".")[2])
+            if file != path
+        }
+        return Resolution(tuple(sorted(files))[:MAX_PACKAGE_FILES], rule) if files else None
 
     def implicit(self, path: str) -> Iterator[tuple[Import, Resolution]]:
         """Give the names that a file uses without an import: of its own package, or with their package."""
         file = self.imports[path]
         imported = {name for found in file.imports for name in found.names}
         for name, line in file.used:
-            if name not in imported:
+            # In no package a small letter is more likely a variable of the file's own.
+            if name not in imported and (file.package or not name[:1].islower()):
                 rule = "full_name" if "." in name else "same_package"
                 names = _beginnings(name) if "." in name else [in_package(file.package, name)]
                 if resolved := self._of_names(path, iter(names), rule):
                     yield Import(line, name, "used"), resolved
+
+
+def _package_of(parts: list[str]) -> str:
+    """Return the package of a name: what stands before its first part with a capital letter, else its last part."""
+    at = next((at for at, part in enumerate(parts) if part[:1].isupper()), len(parts) - 1)
+    return ".".join(parts[:at])
 
 
 def _beginnings(name: str) -> list[str]:

@@ -17,11 +17,11 @@ from typing import Any
 from datasets_builders.repositories.files import within
 from datasets_builders.repositories.json_comments import parse_json
 from datasets_builders.repositories.resolution.rules import (
-    AMBIGUOUS,
     EXTERNAL,
     MISSING,
     Resolution,
     Rules,
+    chosen,
     files_by_name,
     in_package,
     nearest,
@@ -39,7 +39,11 @@ class PhpRules(Rules):
     @cached_property
     def _files_of(self) -> dict[str, list[str]]:
         return files_by_name(
-            self.imports, lambda path, file: [in_package(file.package, name, NAMESPACE) for name in file.declared]
+            self.imports,
+            lambda path, file: [
+                name[1:] if name.startswith(NAMESPACE) else in_package(file.package, name, NAMESPACE)
+                for name in file.declared
+            ],
         )
 
     @cached_property
@@ -66,7 +70,9 @@ class PhpRules(Rules):
                             if base is not None:
                                 # psr-0 keeps the prefix in the path.
                                 inner = prefix.replace("\\", "/").strip("/") if kind == "psr-0" else ""
-                                found.append((prefix, posixpath.join(base, inner).rstrip("/")))
+                                if prefix.strip(NAMESPACE):
+                                    whole = f"{prefix.strip(NAMESPACE)}{NAMESPACE}"
+                                    found.append((whole, posixpath.join(base, inner).rstrip("/")))
         return sorted(found, key=lambda prefix: (-len(prefix[0]), prefix))
 
     @cached_property
@@ -79,24 +85,31 @@ class PhpRules(Rules):
             return self._class(path, found.target)
         target = with_slashes(found.target)
         here = within(posixpath.dirname(path), target)
-        tail = posixpath.normpath(target).lstrip("./")
-        if found.form == "folder":
+        # Behind a constant or variable with a folder `/../` leads out of it; where to is not known.
+        tail = posixpath.normpath(target.lstrip("/"))
+        while found.form == "tail" and tail.startswith("../"):
+            tail = tail[3:]
+        if found.form == "folder" or tail.startswith(".."):
             resolved = self.first([here], "php_file")
-            return resolved or self.in_any_case(here, None, "php_case") or MISSING
+            return resolved or self.in_any_case(path, here, None, "php_case") or MISSING
         if found.form == "include" and (resolved := self.first([here, tail], "php_file")):
             return resolved
-        return self.unique([tail], "php_file") or self.in_any_case(here, tail, "php_case") or MISSING
+        return self.nearest(path, [tail], "php_file") or self.in_any_case(path, here, tail, "php_case") or MISSING
 
     def _class(self, path: str, name: str) -> Resolution:
-        if candidates := self._files_of.get(name):
-            file = nearest(path, candidates)
-            return Resolution((file,), "php_class") if file else AMBIGUOUS
+        if resolved := chosen(path, self._files_of.get(name, ()), "php_class"):
+            return resolved
         if len(similar := self._files_without_case.get(name.lower(), [])) == 1:
             return Resolution((similar[0],), "php_case")
-        for prefix, folder in self._prefixes:
-            if prefix and name.startswith(prefix):
-                base = posixpath.join(folder, name[len(prefix) :].replace("\\", "/").lstrip("/"))
-                return self.first([f"{base}.php"], "php_psr4") or MISSING
+        matching = [(prefix, folder) for prefix, folder in self._prefixes if name.startswith(prefix)]
+        if matching:
+            bases = (
+                posixpath.join(folder, name[len(prefix) :].replace(NAMESPACE, "/").lstrip("/"))
+                for prefix, folder in matching
+            )
+            files = [f"{base}.php" for base in bases if f"{base}.php" in self.files.contents]
+            if resolved := chosen(path, files, "php_psr4"):
+                return resolved
         if name in self._namespaces or any(namespace.startswith(f"{name}\\") for namespace in self._namespaces):
             return EXTERNAL  # `use A\B` for B\C: the classes that are used name their files
         return MISSING if name.rpartition("\\")[0] in self._namespaces else EXTERNAL
@@ -118,5 +131,5 @@ class PhpRules(Rules):
             else:
                 full = in_package(file.package, name, NAMESPACE)
             declaring = nearest(path, self._files_of.get(full, ()))
-            if declaring and declaring != path:
-                yield Import(line, name, "used"), Resolution((declaring,), "same_namespace")
+            if len(declaring) == 1 and declaring[0] != path:
+                yield Import(line, name, "used"), Resolution((declaring[0],), "same_namespace")

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from datasets_builders.repositories.files import RepositoryFiles
@@ -10,6 +11,15 @@ from datasets_builders.repositories.imports import FileImports
 from datasets_builders.repositories.statements import Import
 
 MAX_PACKAGE_FILES = 50
+# What lies in these is there for tests or as an example: its packages are not meant elsewhere, whatever their names.
+SIDE_FOLDERS = frozenset(
+    (
+        *("test", "tests", "__tests__", "testing", "testdata", "test-data", "spec", "specs", "e2e", "fixtures"),
+        *("__fixtures__", "example", "examples", "sample", "samples", "demo", "demos", "benchmark", "benchmarks"),
+        *("playground", "templates", "template"),
+    )
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 class Resolution(NamedTuple):
@@ -55,20 +65,16 @@ class Rules:
         path = next((candidate for candidate in candidates if candidate in self.files.contents), None)
         return Resolution((path,), rule) if path is not None else None
 
-    def unique(self, tails: Iterable[str], rule: str) -> Resolution | None:
-        """Return the one file whose path ends so; `AMBIGUOUS` for several."""
-        found = sorted({path for tail in tails for path in self.files.ending_in(tail)})
-        if len(found) > 1:
-            return AMBIGUOUS
-        return Resolution((found[0],), rule) if found else None
+    def nearest(self, path: str, tails: Iterable[str], rule: str) -> Resolution | None:
+        """Return the file nearest to `path` of those whose path ends so; `AMBIGUOUS` where several are as near."""
+        return chosen(path, {file for tail in tails for file in self.files.ending_in(tail)}, rule)
 
-    def in_any_case(self, path: str | None, tail: str | None, rule: str) -> Resolution | None:
-        """Return the one file at `path` but for capital letters, else the one that ends in `tail`, or `AMBIGUOUS`."""
-        exact = [file for file in self.files.ending_in_any_case(path) if len(file) == len(path)] if path else []
-        found = exact or (self.files.ending_in_any_case(tail) if tail else [])
+    def in_any_case(self, path: str, exact: str | None, tail: str | None, rule: str) -> Resolution | None:
+        """Return the one file at `exact` but for capital letters, else the nearest that ends in `tail`."""
+        found = [file for file in self.files.ending_in_any_case(exact) if len(file) == len(exact)] if exact else []
         if len(found) > 1:
             return AMBIGUOUS
-        return Resolution((found[0],), rule) if found else None
+        return chosen(path, found or (self.files.ending_in_any_case(tail) if tail else []), rule)
 
 
 def with_slashes(target: str) -> str:
@@ -104,19 +110,56 @@ def ancestors(folder: str) -> Iterable[str]:
         folder = posixpath.dirname(folder)
 
 
-def nearest(path: str, candidates: Iterable[str]) -> str | None:
-    """Return the one candidate that shares most leading folders with a path, or None when several do.
+def is_visible(path: str, folder: str) -> bool:
+    """Return whether code at a path may know the packages below a folder: fixtures are known among themselves alone."""
+    around = ""
+    for name in folder.split("/"):
+        around = f"{around}{name}/"
+        if name.lower() in SIDE_FOLDERS and not path.startswith(around):
+            return False
+    return True
 
-    A repository may hold the same thing twice: two modules of a build, a copy beside it.
+
+def chosen(path: str, candidates: Iterable[str], rule: str) -> Resolution | None:
+    """Return the candidate nearest to `path`, `AMBIGUOUS` where several are as near, None where there is none."""
+    found = nearest(path, candidates)
+    if len(found) > 1:
+        return AMBIGUOUS
+    return Resolution((found[0],), rule) if found else None
+
+
+def nearest(path: str, candidates: Iterable[str]) -> list[str]:
+    """Return the candidates nearest to a path, sorted; several where they are as near.
+
+    A repository may hold the same thing twice: two modules of a build, a copy beside it. Near is what shares most
+    leading folders, then what goes on in a folder called alike (`jvmTest` and `jvmMain`, `lib-tests` and `lib`), then
+    what lies less deep.
     """
-    parts = path.split("/")
+    found = list(candidates)
+    if len(found) < 2:
+        return found
+    folders = path.split("/")[:-1]
+    keys = {candidate: _nearness(folders, candidate) for candidate in found}
+    best = max(keys.values())
+    return sorted(candidate for candidate, key in keys.items() if key == best)
 
-    def shared(other: str) -> int:
-        others = other.split("/")
-        pairs = zip(parts, others, strict=False)
-        return next((at for at, (here, there) in enumerate(pairs) if here != there), min(len(parts), len(others)))
 
-    ranked = sorted(candidates, key=lambda candidate: (-shared(candidate), candidate))
-    if len(ranked) > 1 and shared(ranked[0]) == shared(ranked[1]):
-        return None
-    return ranked[0] if ranked else None
+def _nearness(folders: list[str], candidate: str) -> tuple[int, int, int]:
+    others = candidate.split("/")[:-1]
+    shared = 0
+    for here, there in zip(folders, others, strict=False):
+        if here != there:
+            break
+        shared += 1
+    alike = 0
+    if shared < min(len(folders), len(others)):
+        for here, there in zip(_words(folders[shared]), _words(others[shared]), strict=False):
+            if here != there:
+                break
+            alike += 1
+    return shared, alike, -len(others)
+
+
+@cache
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]

@@ -58,6 +58,7 @@ BUILD = [
     "tree-sitter-scala>=0.26",
     "tree-sitter-dart>=0.1",
     "tree-sitter-bash>=0.25",
+    "tree-sitter-swift>=0.7",
 ]
 TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]
 EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]

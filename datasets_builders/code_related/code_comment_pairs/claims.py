@@ -1,8 +1,8 @@
 """Section 2.3.2: parameters that a comment documents and the code does not have.
 
 A second opinion beside the model's, where program analysis can decide: names behind the tags of Javadoc, JSDoc, PHPDoc,
-Doxygen, LDoc, Sphinx and C#'s XML, and in Google's and NumPy's sections. What is claimed in free words is not looked
-at, nor are exceptions, which what is called may raise.
+Doxygen, LDoc, Sphinx, Swift and C#'s XML, and in Google's and NumPy's sections. What is claimed in free words is not
+looked at, nor are exceptions, which what is called may raise.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ _TAGS = re.compile(
     r"(?:[^$\n]*[ \t](?=[&.]*\$))?[\[$*&`.]*(?P<name>[A-Za-z_]\w*)"
 )
 _LDOC = re.compile(r"(?m)^[ \t]*@tparam(?:\[[^\]\n]*\])?[ \t]+\S+[ \t]+(?P<name>[A-Za-z_]\w*)")
+# Swift's `- Parameter name:`, and items of its `- Parameters:`.
+_SWIFT = re.compile(r"(?m)^[ \t]*[-*+][ \t]+[Pp]arameter[ \t]+`?(?P<name>\w+)`?[ \t]*:")
+_SWIFT_LIST = re.compile(
+    r"(?m)^(?P<indent>[ \t]*)[-*+][ \t]+[Pp]arameters[ \t]*:[ \t]*\n(?P<body>(?:(?P=indent)[ \t]+.*\n|[ \t]*\n)+)"
+)
 # Google's, whose items are indented, and NumPy's, which are not and end at the next underlined title.
 _SECTION = re.compile(
     r"(?m)^(?P<indent>[ \t]*)(?:Args|Arguments|Parameters)[ \t]*:[ \t]*\n(?P<body>(?:(?P=indent)[ \t]+.*\n|[ \t]*\n)+)"
@@ -24,7 +29,7 @@ _SECTION = re.compile(
 _NUMPY_SECTION = re.compile(
     r"(?m)^(?P<indent>[ \t]*)Parameters[ \t]*\n[ \t]*-{3,}[ \t]*\n(?P<body>(?:(?!.*\n[ \t]*-{3,}).*\n)+)"
 )
-_ITEM = re.compile(r"\**`?(?P<name>[A-Za-z_]\w*)`?[ \t]*(?:\([^)\n]*\))?[ \t]*:(?!:)")
+_ITEM = re.compile(r"(?:[-*+][ \t]+)?\**`?(?P<name>[A-Za-z_]\w*)`?[ \t]*(?:\([^)\n]*\))?[ \t]*:(?!:)")
 _WORDS = frozenset((
     "raises", "yields", "returns", "return", "attributes", "note", "notes", "example", "examples", "see", "warns",
     "default", "http", "https", "type", "optional",
@@ -38,9 +43,9 @@ def unknown_claims(code: str, comment: str, language: str) -> list[str]:
         code, comment (`str`): see `Pair`.
         language (`str`): of the code; `@tparam` has another meaning in Lua.
     """
-    patterns = (_SPHINX, _XML, _TAGS, *((_LDOC,) if language == "Lua" else ()))
+    patterns = (_SPHINX, _XML, _TAGS, _SWIFT, *((_LDOC,) if language == "Lua" else ()))
     names = [found["name"] for pattern in patterns for found in pattern.finditer(comment)]
-    for pattern in (_SECTION, _NUMPY_SECTION):
+    for pattern in (_SECTION, _NUMPY_SECTION, _SWIFT_LIST):
         names += _items_of(pattern, f"{comment}\n")
     known = set(re.findall(r"\w+", code))
     return [name for name in dict.fromkeys(names) if name not in known and name.lower() not in _WORDS]

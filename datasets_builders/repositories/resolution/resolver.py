@@ -13,7 +13,9 @@ from datasets_builders.repositories.statements import Import
 
 @cache
 def rules_of(language: str) -> type[Rules]:
-    """Return the rules of a language whose imports are found."""
+    """Return the rules of a language; where imports are not found, those that resolve nothing."""
+    if not GRAMMARS[language].resolution:
+        return Rules
     module, _, name = GRAMMARS[language].resolution.partition(":")
     return getattr(importlib.import_module(f"{__package__}.{module}"), name)
 

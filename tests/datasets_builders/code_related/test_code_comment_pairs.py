@@ -137,6 +137,20 @@ FILES: list[tuple[str, str, list[tuple[str, str, str, str]]]] = [
             ("function", "add", "Adds.", "int add(int a) => a;"),
         ],
     ),
+    (
+        "Swift",
+        "/// A point.\n@objc\nstruct P {\n  /// Makes one.\n  init(x: Int) {}\n  /**\n   Adds.\n   - Parameter a: it\n   */\n"
+        "  @discardableResult\n  func add(_ a: Int) -> Int { a }\n}\n/// What can be named.\nprotocol Named {\n  /// Name of it.\n"
+        "  func name() -> String\n}\n/// More of it.\nextension P: Named {}\n",
+        [
+            ("class", "P", "A point.", "@objc"),
+            ("method", "init", "Makes one.", "init(x: Int) {}"),
+            ("method", "add", "Adds.\n- Parameter a: it", "@discardableResult"),
+            ("class", "Named", "What can be named.", "protocol Named {"),
+            ("method", "name", "Name of it.", "func name() -> String"),
+            ("class", "P", "More of it.", "extension P: Named {}"),
+        ],
+    ),
 ]
 
 
@@ -219,6 +233,8 @@ def test_signs_of_comments_go_and_what_they_say_stays(raw: str, text: str) -> No
             ["b"],
         ),
         ("Python", "Say it: a and b. Parameters of the model are not here.", []),
+        ("Swift", "Adds.\n- Parameter a: it\n- parameter b: gone\n- Returns: it", ["b"]),
+        ("Swift", "Adds.\n- Parameters:\n  - a: it\n  - b: gone\n- Throws: `never`", ["b"]),
     ],
 )
 def test_parameters_that_the_code_does_not_have_are_told(language: str, comment: str, unknown: list[str]) -> None:

@@ -24,6 +24,7 @@ FILES = {
     "Kotlin": ("// note\nfun f(): Int {\n  val g = { x: Int -> x }\n  return g(1)\n}\n", 7, 4, 2, 1),
     "Scala": ("// note\nobject A {\n  def f: Int = { val g = (x: Int) => x; g(1) }\n}\n", 7, 3, 2, 1),
     "Dart": ("/// note\nint f() {\n  final g = (int x) { return x; };\n  return g(1);\n}\n", 8, 4, 2, 2),
+    "Swift": ("// note\nfunc f() -> Int {\n  let g = { (x: Int) in x }\n  return g(1)\n}\n", 7, 4, 2, 2),
 }
 
 

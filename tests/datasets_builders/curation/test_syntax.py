@@ -24,6 +24,7 @@ VALID = {
     "Kotlin": "class Point(val x: Int) {\n  fun sum(y: Int): Int = x + y\n}\n",
     "Scala": "case class Point(x: Int) { def sum(y: Int): Int = x + y }\n",
     "Dart": "class Point { final int x; Point(this.x); int sum(int y) => x + y; }\n",
+    "Swift": "struct Point { let x: Int\n  func sum(_ y: Int) -> Int { x + y }\n}\n",
 }
 
 

@@ -50,6 +50,7 @@ PIECES = {
     "Kotlin": ('// note\nval kill = "say $kill ${kill} now"\n', ["note", "say now"]),
     "Scala": ('// note\nval kill = s"say ${kill} now" + "plain"\n', ["note", "say now", "plain"]),
     "Dart": ("import 'kill.dart';\nvar kill = 'say ${kill} now'; // note\n", ["say now", "note"]),
+    "Swift": ('/* note */\nlet kill = "say \\(kill) now" + #"raw"#\n', ["note", "say now", "raw"]),
 }
 
 

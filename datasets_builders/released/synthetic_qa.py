@@ -30,10 +30,12 @@ from datasets_builders.synthesis.program_analysis.rewriting.steps import WriteVa
 from datasets_builders.synthesis.program_analysis.steps import (
     AskQuestions,
     AttachCalls,
+    ExtractFromPackages,
     ExtractFunctions,
     LimitAnswers,
     ObserveFunctions,
     SplitFunctions,
+    package_of,
 )
 
 if TYPE_CHECKING:
@@ -167,18 +169,16 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
             num_mutants=config.num_mutants,
             max_answer_chars=config.max_answer_chars,
         )
+        sizes = ExtractionLimits(config.max_code_chars, config.max_function_lines)
         limits = QuestionLimits(max_calls=config.max_calls_per_function, max_repairs=config.max_repairs_per_function)
         return [
             Stage(
                 "extract",
-                [
-                    ReadRows(self.input_paths),
-                    ExtractFunctions(
-                        ExtractionLimits(config.max_code_chars, config.max_function_lines), config.program_languages
-                    ),
-                ],
+                [ReadRows(self.input_paths), ExtractFunctions(sizes, config.program_languages)],
                 tasks=config.num_tasks,
             ),
+            # A function's imports may stand in any file of its repository.
+            Stage("packages", [ExtractFromPackages(sizes)], tasks=config.num_tasks, key=package_of),
             # A function's calls may stand in any file.
             Stage("calls", [AttachCalls()], tasks=1),
             Stage(

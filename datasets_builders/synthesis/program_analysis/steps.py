@@ -7,13 +7,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import PurePosixPath
 from typing import Any
 
 from datatrove.data import Document
 
+from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.identity import content_id
+from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Merged, Outcome, Removed, Step
 from datasets_builders.synthesis.program_analysis.balance import capped, capped_part
@@ -35,16 +37,20 @@ from datasets_builders.synthesis.program_analysis.observation import (
     observe,
 )
 from datasets_builders.synthesis.program_analysis.other_languages.documents import (
+    PACKAGED_LANGUAGES,
     AnyObservation,
     extract_from,
     observation_from,
     observe_in,
+    package_in,
     sample_from,
     tag_of,
 )
+from datasets_builders.synthesis.program_analysis.other_languages.javascript_linking import Package
 from datasets_builders.synthesis.program_analysis.other_languages.questions import (
     questions_about as other_questions_about,
 )
+from datasets_builders.synthesis.program_analysis.other_languages.sample import ExtractionLimits as OtherLimits
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 from datasets_builders.synthesis.program_analysis.questions import Question, QuestionLimits, questions_about
 from datasets_builders.synthesis.program_analysis.questions.execution import asked_calls
@@ -53,7 +59,7 @@ from datasets_builders.synthesis.program_analysis.questions.question import is_o
 from datasets_builders.synthesis.program_analysis.questions.variants import variant_questions
 from datasets_builders.synthesis.program_analysis.rewriting.variants import variants_of
 
-CALLS_KIND = "calls"
+CALLS_KIND, PACKAGED_KIND = "calls", "packaged_file"
 MAX_KNOWN_CALLS = 24
 # Kinds whose answers are few by nature: one may have three times the part that it may have elsewhere.
 FEW_ANSWERS = frozenset({"exception_prediction", "branch_prediction", "equivalence", "complexity"})
@@ -65,7 +71,8 @@ class ExtractFunctions(Step):
     """Cut the functions and classes of a file out of it, each with its closure, and note the calls it makes.
 
     Refused functions are removed with a reason. The calls of a Python file are a document of their own, for
-    `AttachCalls`.
+    `AttachCalls`. Files in languages whose functions may need other files of their repository are passed on, for
+    `ExtractFromPackages`.
 
     Args:
         limits (`ExtractionLimits`): sizes.
@@ -85,22 +92,14 @@ class ExtractFunctions(Step):
         if language not in self.languages:
             yield Removed(doc, "other_language", language)
             return
+        if language in PACKAGED_LANGUAGES:
+            doc.metadata["kind"] = PACKAGED_KIND
+            yield doc
+            return
         path = str(doc.metadata.get("path", ""))
-        origin = {
-            "parents": [doc.id],
-            "source_id": doc.id,
-            "path": path,
-            "repository": str(doc.metadata.get("repository") or ""),
-            "license": str(doc.metadata.get("license") or ""),
-        }
-        for found in self._functions(doc.text, path, language):
-            identifier = content_id(doc.id, found.name)
-            if isinstance(found, Refusal):
-                yield Removed(Document(found.name, identifier, metadata=origin), found.reason, found.detail)
-            else:
-                yield Document(found.function, identifier, metadata={**origin, "sample": asdict(found)})
+        yield from _function_documents(doc, self._functions(doc.text, path, language))
         if calls := literal_calls(ast.parse(doc.text)) if language == "Python" else {}:
-            metadata = {**origin, "kind": CALLS_KIND, "calls": calls}
+            metadata = {**_origin_of(doc), "kind": CALLS_KIND, "calls": calls}
             text = "\n".join(chain.from_iterable(calls.values()))
             yield Document(text, content_id(doc.id, CALLS_KIND), metadata=metadata)
 
@@ -108,6 +107,95 @@ class ExtractFunctions(Step):
         if language == "Python":
             return extract_functions(text, path, self.limits)
         return extract_from(language, text, path, self.limits.max_code_chars, self.limits.max_function_lines)
+
+
+def _origin_of(doc: Document) -> dict[str, Any]:
+    return {
+        "parents": [doc.id],
+        "source_id": doc.id,
+        "path": str(doc.metadata.get("path", "")),
+        "repository": str(doc.metadata.get("repository") or ""),
+        "license": str(doc.metadata.get("license") or ""),
+    }
+
+
+def _function_documents(doc: Document, functions: Iterable[AnySample | Refusal]) -> Iterator[Outcome]:
+    """Yield a document per function of a file."""
+    origin = _origin_of(doc)
+    for found in functions:
+        identifier = content_id(doc.id, found.name)
+        if isinstance(found, Refusal):
+            yield Removed(Document(found.name, identifier, metadata=origin), found.reason, found.detail)
+        else:
+            yield Document(found.function, identifier, metadata={**origin, "sample": asdict(found)})
+
+
+def package_of(doc: Document) -> str:
+    """Return the key by which files meet whose functions may need one another."""
+    is_packaged = doc.metadata.get("kind") == PACKAGED_KIND
+    return f"{doc.metadata.get('repository') or ''}\0{doc.metadata['language']}" if is_packaged else doc.id
+
+
+class ExtractFromPackages(Step):
+    """Cut functions out of files that may import from others of their repository; all other documents pass.
+
+    Give its stage the key `package_of`. One repository is held in memory at a time; the others wait on disk.
+
+    Args:
+        limits (`ExtractionLimits`): sizes.
+    """
+
+    name = "extract_from_packages"
+    arity = "n:1"
+
+    def __init__(self, limits: ExtractionLimits) -> None:
+        super().__init__()
+        self.limits = limits
+
+    def begin(self, rank: int, world_size: int) -> None:
+        """Start without files."""
+        self._files = DiskSort(_package_place, self.runs_folder)
+        self._package: Package | None = None
+
+    def process(self, doc: Document) -> Iterator[Outcome]:
+        """Keep a file until those of its repository are known, then give a document per function of it."""
+        if doc.metadata.get("kind") != PACKAGED_KIND:
+            yield doc
+        elif self._package is None:
+            self._files.add(values_of(doc))
+        else:
+            outcomes = list(_function_documents(doc, self._functions(self._package, doc)))
+            outcomes = outcomes or [Removed(doc, "nothing_made")]
+            self.counts.created += len(outcomes) - 1
+            yield from outcomes
+
+    def finish(self) -> Iterator[Outcome]:
+        """Give the functions of all files, repository by repository."""
+        for (repository, language), group in groupby(self._files, lambda values: _package_place(values)[:2]):
+            docs = [*map(document_of, group)]
+            texts: dict[str, str] = {}
+            for doc in docs:
+                texts.setdefault(doc.metadata["path"], doc.text)
+            self._package = package_in(language, repository, texts)
+            for doc in docs:
+                yield from self._safely(doc)
+
+    def end(self) -> None:
+        """Drop what is left of the files."""
+        self._files.close()
+        self._package = None
+
+    def _functions(self, package: Package, doc: Document) -> Iterator[AnySample | Refusal]:
+        path, limits = doc.metadata["path"], (self.limits.max_code_chars, self.limits.max_function_lines)
+        if package.texts[path] != doc.text:  # two files of one path: the second stands for itself
+            yield from extract_from(doc.metadata["language"], doc.text, path, *limits)
+        else:
+            yield from package.functions(path, OtherLimits(*limits))
+
+
+def _package_place(values: list[Any]) -> tuple[str, str, str, str]:
+    identifier, _, metadata = values
+    return str(metadata.get("repository") or ""), metadata["language"], str(metadata["path"]), identifier
 
 
 class AttachCalls(Step):

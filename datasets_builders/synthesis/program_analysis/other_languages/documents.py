@@ -9,6 +9,7 @@ from typing import Any
 from datasets_builders.synthesis.program_analysis import observation as python_observation
 from datasets_builders.synthesis.program_analysis.extraction import Refusal
 from datasets_builders.synthesis.program_analysis.other_languages.extraction import extract
+from datasets_builders.synthesis.program_analysis.other_languages.javascript_linking import Package
 from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
 from datasets_builders.synthesis.program_analysis.other_languages.mutation import Mutant
 from datasets_builders.synthesis.program_analysis.other_languages.observation import (
@@ -27,6 +28,9 @@ from datasets_builders.synthesis.program_analysis.other_languages.sample import 
 )
 from evals.execution import Executor
 
+# Whose functions are cut out with what they import from other files of their repository.
+PACKAGED_LANGUAGES = frozenset(("JavaScript", "TypeScript"))
+
 AnyObservation = Observation | python_observation.Observation
 
 
@@ -41,6 +45,11 @@ def extract_from(
     """Yield the functions of a file in a language of `PROGRAM_LANGUAGES`, or why one is refused."""
     limits = ExtractionLimits(max_code_chars, max_function_lines)
     yield from extract(PROGRAM_LANGUAGES[language].dialect, source, path, limits)
+
+
+def package_in(language: str, name: str, texts: Mapping[str, str]) -> Package:
+    """Return the files of a repository in one of `PACKAGED_LANGUAGES`."""
+    return Package(name, texts, PROGRAM_LANGUAGES[language].dialect)
 
 
 def sample_from(values: Mapping[str, Any]) -> ProgramSample:

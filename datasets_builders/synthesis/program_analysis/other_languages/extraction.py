@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
@@ -73,6 +73,48 @@ class SourceFile:
     imports: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Module:
+    """A file taken apart, and its definitions by the names they bind."""
+
+    path: str
+    root: Node
+    file: SourceFile
+    bindings: dict[str, list[Definition]]
+
+
+# A definition in its module, by the places of both, which are the same however often a file is parsed.
+Key = tuple[str, int, tuple[str, ...]]
+
+
+class Links(ABC):
+    """Follows the imports of one function from module to module."""
+
+    @abstractmethod
+    def follow(
+        self, module: Module, statement: Definition, name: str, user: Definition
+    ) -> list[tuple[Module, Definition]]:
+        """Return what an imported name stands for.
+
+        Args:
+            module (`Module`): where it is imported.
+            statement (`Definition`): by what.
+            name (`str`): in that module.
+            user (`Definition`): what reads the name.
+
+        Raises:
+            Unusable: it is another package's, or cannot be told.
+        """
+
+    @abstractmethod
+    def in_order(self, found: list[tuple[Module, Definition]]) -> list[Definition]:
+        """Return definitions so that a module stands behind those it imports, with what binds its own names for them.
+
+        Raises:
+            Unusable: two modules bind one name to different things.
+        """
+
+
 class Dialect(ABC):
     """What is particular to a language: its definitions, programs, literals and the way it is run."""
 
@@ -114,6 +156,21 @@ def module_of(path: str) -> str:
     return str(PurePosixPath(path.replace("\\", "/")).with_suffix(""))
 
 
+def read_module(dialect: Dialect, source: str, path: str) -> Module:
+    """Return a file taken apart.
+
+    Raises:
+        ParseTooCostly: the text makes the parser work far more than code does.
+    """
+    root = tree_of(dialect.language, source)
+    file = dialect.read(root)
+    bindings: dict[str, list[Definition]] = {}
+    for definition in file.definitions:
+        for name in definition.names:
+            bindings.setdefault(name, []).append(definition)
+    return Module(path, root, file, bindings)
+
+
 def extract(
     dialect: Dialect, source: str, path: str, limits: ExtractionLimits | None = None
 ) -> Iterator[ProgramSample | Refusal]:
@@ -128,22 +185,35 @@ def extract(
     Yields:
         `ProgramSample` or `Refusal`, in source order; one `Refusal` named for the file where it cannot be read.
     """
-    limits = limits or ExtractionLimits()
     try:
-        root = tree_of(dialect.language, source)
-        file = dialect.read(root)
+        module = read_module(dialect, source, path)
     except ParseTooCostly as error:
         yield Refusal(path, "parse_too_costly", str(error))
         return
-    bindings: dict[str, list[Definition]] = {}
-    for definition in file.definitions:
-        for name in definition.names:
-            bindings.setdefault(name, []).append(definition)
-    calls = _seen_calls(dialect, source, root)
-    for target in file.definitions:
+    yield from extract_from_module(dialect, module, limits)
+
+
+def extract_from_module(
+    dialect: Dialect,
+    module: Module,
+    limits: ExtractionLimits | None = None,
+    links: Callable[[], Links] | None = None,
+) -> Iterator[ProgramSample | Refusal]:
+    """Yield every function of a module that questions can be asked about, or the reason why not.
+
+    Args:
+        dialect (`Dialect`): of the module's language.
+        module (`Module`): the module.
+        limits (`ExtractionLimits`, *optional*): sizes.
+        links (*optional*): makes, for each function, what follows its imports; without it, imports of other files
+            are refused.
+    """
+    limits = limits or ExtractionLimits()
+    calls = _seen_calls(dialect, module.root)
+    for target in module.file.definitions:
         if target.is_asked_about:
             try:
-                yield _extract(dialect, file, bindings, target, path, limits, calls)
+                yield _extract(dialect, module, target, limits, calls, links() if links else None)
             except Unusable as unusable:
                 reason, *detail = unusable.args
                 yield Refusal(target.names[0], reason, *detail)
@@ -151,29 +221,28 @@ def extract(
 
 def _extract(
     dialect: Dialect,
-    file: SourceFile,
-    bindings: dict[str, list[Definition]],
+    module: Module,
     target: Definition,
-    path: str,
     limits: ExtractionLimits,
     calls: dict[str, list[str]],
+    links: Links | None,
 ) -> ProgramSample:
     num_lines = target.text.count("\n") + 1
     if num_lines < limits.min_function_lines and len(target.text) < 60:
         raise Unusable("too_short", f"{num_lines} lines")
     if num_lines > limits.max_function_lines:
         raise Unusable("too_long", f"{num_lines} lines")
-    if not dialect.allows_overloads and len(bindings[target.names[0]]) > 1:
+    if not dialect.allows_overloads and len(module.bindings[target.names[0]]) > 1:
         raise Unusable("bound_more_than_once", target.names[0])
-    context = closure(dialect, file, bindings, target)
-    before, function, after = dialect.program(file, context, target)
+    *context, target = closure(dialect, module, target, links, limits.max_code_chars)
+    before, function, after = dialect.program(module.file, context, target)
     called = dialect.called(target)
     sample = ProgramSample(
         language=dialect.language,
         name=target.names[0],
         called=called,
-        module=module_of(path),
-        path=path,
+        module=module_of(module.path),
+        path=module.path,
         function=function,
         before=before,
         after=after,
@@ -189,48 +258,64 @@ def _extract(
 
 
 def closure(
-    dialect: Dialect, file: SourceFile, bindings: dict[str, list[Definition]], target: Definition
+    dialect: Dialect, module: Module, target: Definition, links: Links | None, max_chars: int
 ) -> list[Definition]:
-    """Return the definitions that a function needs, in source order, itself left out.
+    """Return the definitions that a function needs, in the order of the program, itself the last.
 
     Raises:
-        Unusable: it needs what no program of its own can have.
+        Unusable: it needs what no program of its own can have, or more than `max_chars` characters.
     """
-    found = {id(target): target}
-    queue = [target]
+    found = {_key(module, target): (module, target)}
+    queue = [(module, target)]
+    num_chars = 0
     while queue:
-        definition = queue.pop()
+        home, definition = queue.pop()
         if definition.refusal:
             raise Unusable(*definition.refusal)
+        num_chars += len(definition.text)
+        if num_chars > max_chars:
+            raise Unusable("closure_too_large", f"more than {max_chars} characters")
         for name in sorted(definition.uses | definition.soft_uses):
-            others = bindings.get(name)
+            others = home.bindings.get(name)
             if others is None:
                 if name in definition.soft_uses:
                     continue
-                if name not in dialect.known_names and not dialect.is_known(name, file):
+                if name not in dialect.known_names and not dialect.is_known(name, home.file):
                     raise Unusable("unresolved_name", name)
                 continue
             for other in others:
-                if id(other) not in found and other.owner == target.owner:
-                    found[id(other)] = other
-                    queue.append(other)
+                is_imported = links is not None and other.kind == "import"
+                reached = links.follow(home, other, name, definition) if links and is_imported else [(home, other)]
+                for place, needed in reached:
+                    if _key(place, needed) not in found and needed.owner == target.owner:
+                        found[_key(place, needed)] = (place, needed)
+                        queue.append((place, needed))
         if not queue:
-            queue.extend(_methods_in_use(file, found))
-    del found[id(target)]
-    return sorted(found.values(), key=lambda definition: definition.node.start_byte)
+            queue.extend(_methods_in_use(module, found))
+    del found[_key(module, target)]
+    if links is not None:
+        return links.in_order([*found.values(), (module, target)])
+    context = [definition for _, definition in found.values()]
+    return [*sorted(context, key=lambda definition: definition.node.start_byte), target]
 
 
-def _methods_in_use(file: SourceFile, found: dict[int, Definition]) -> list[Definition]:
+def _key(module: Module, definition: Definition) -> Key:
+    return module.path, definition.node.start_byte, definition.names
+
+
+def _methods_in_use(module: Module, found: dict[Key, tuple[Module, Definition]]) -> list[tuple[Module, Definition]]:
     """Return, and note, the methods of types in use that something in use may call."""
-    names = {name for definition in found.values() for name in definition.names}
-    selected = {name for definition in found.values() for name in definition.selects}
-    methods = [
-        definition
-        for definition in file.definitions
-        if id(definition) not in found and definition.receiver in names and definition.method in selected
-    ]
-    found.update({id(method): method for method in methods})
-    return methods
+    names = {name for _, definition in found.values() for name in definition.names}
+    selected = {name for _, definition in found.values() for name in definition.selects}
+    methods = {
+        key: (module, definition)
+        for definition in module.file.definitions
+        if definition.receiver in names
+        and definition.method in selected
+        and (key := _key(module, definition)) not in found
+    }
+    found.update(methods)
+    return list(methods.values())
 
 
 def comment_text(comments: Sequence[str]) -> str:
@@ -254,7 +339,7 @@ def comments_before(node: Node) -> list[str]:
     return comments
 
 
-def _seen_calls(dialect: Dialect, source: str, root: Node) -> dict[str, list[str]]:
+def _seen_calls(dialect: Dialect, root: Node) -> dict[str, list[str]]:
     """Return the argument lists of calls with literals, by the name called: from comments first, then from code."""
     calls: dict[str, list[str]] = {}
     for node in nodes_of(root):

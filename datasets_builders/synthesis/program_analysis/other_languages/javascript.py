@@ -14,8 +14,18 @@ from datasets_builders.synthesis.program_analysis.other_languages.extraction imp
     comment_text,
     comments_before,
 )
+from datasets_builders.synthesis.program_analysis.other_languages.javascript_modules import (
+    exported_within,
+    imported_names,
+)
 from datasets_builders.synthesis.program_analysis.other_languages.sample import Parameter
-from datasets_builders.synthesis.program_analysis.other_languages.syntax import field_text, nodes_of, text_of
+from datasets_builders.synthesis.program_analysis.other_languages.syntax import (
+    Edit,
+    edited,
+    field_text,
+    nodes_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -84,18 +94,18 @@ class JavaScript(Dialect):
     def _definition(self, node: Node, outer: Node) -> Definition | None:
         kind = node.type
         if kind == "import_statement":
-            return Definition(
-                tuple(_imported(node)), node, "", frozenset(), "import", ("import_not_pure", field_text(node, "source"))
-            )
+            names = tuple(name.local for name in imported_names(node))
+            refusal = ("import_not_pure", field_text(node, "source"))
+            return Definition(names, node, "", frozenset(), "import", refusal)
         if kind in ("function_declaration", "generator_function_declaration"):
             return self._function(node, node, field_text(node, "name"), outer)
         if kind in ("lexical_declaration", "variable_declaration"):
             return self._variables(node, outer)
         if kind in ("class_declaration", "abstract_class_declaration"):
             names = (field_text(node, "name"),)
-            return Definition(names, node, text_of(node), _uses(node), "type", _refusal(node, in_class=True))
+            return Definition(names, node, text_of(node), uses_of(node), "type", refusal_of(node, in_class=True))
         if kind in ("interface_declaration", "type_alias_declaration", "enum_declaration"):
-            return Definition((field_text(node, "name"),), node, text_of(node), _uses(node), "type")
+            return Definition((field_text(node, "name"),), node, text_of(node), uses_of(node), "type")
         if kind == "expression_statement":
             return _attached(node)
         return None
@@ -106,15 +116,24 @@ class JavaScript(Dialect):
         values = [part.child_by_field_name("value") for part in declarators]
         if len(values) == 1 and values[0] is not None and values[0].type in _FUNCTION_VALUES and len(names) == 1:
             return self._function(node, values[0], names[0], outer)
-        if any(value is not None and "require" in _uses(value) for value in values):
+        if any(value is not None and "require" in uses_of(value) for value in values):
             return Definition(names, node, "", frozenset(), "import", ("import_not_pure", text_of(node)[:80]))
-        refusal = _refusal(node)
+        text, uses = text_of(node), uses_of(node)
+        cuts: list[Edit] = []
+        for value in values:
+            if value is not None and (found := exported_within(value)):
+                inner, start = found[1], node.start_byte
+                cuts.append(Edit(value.start_byte - start, inner.start_byte - start, ""))
+                cuts.append(Edit(inner.end_byte - start, value.end_byte - start, ""))
+        if cuts:
+            text, uses = edited(node.text or b"", cuts), uses - {"exports"}
+        refusal = refusal_of(node)
         if not refusal and text_of(node).startswith(("let ", "var ")) and all(value is None for value in values):
             refusal = ("module_state", ", ".join(names))
-        return Definition(names, node, text_of(node), _uses(node), "constant", refusal)
+        return Definition(names, node, text, uses, "constant", refusal)
 
     def _function(self, node: Node, function: Node, name: str, outer: Node) -> Definition:
-        refusal = _refusal(function)
+        refusal = refusal_of(function)
         if any(child.type == "async" for child in function.children):
             refusal = ("asynchronous",)
         is_generator = "generator" in function.type or any(child.type == "*" for child in function.children)
@@ -122,7 +141,7 @@ class JavaScript(Dialect):
             (name,),
             node,
             text_of(node),
-            _uses(node),
+            uses_of(node),
             "function",
             refusal,
             tuple(parameters_of(function)),
@@ -140,7 +159,7 @@ class TypeScript(JavaScript):
     fence: ClassVar[str] = "typescript"
     known_names: ClassVar[frozenset[str]] = JavaScript.known_names | frozenset(
         word_list("""
-            any Awaited Capitalize ConstructorParameters Exclude Extract InstanceType Iterable IterableIterator
+            any Awaited bigint Capitalize ConstructorParameters Exclude Extract InstanceType Iterable IterableIterator
             Iterator Lowercase NoInfer NonNullable Omit Parameters Partial Pick PropertyKey Readonly ReadonlyArray
             ReadonlyMap ReadonlySet Record Required ReturnType ThisType Uncapitalize Uppercase unknown never void const
             ArrayLike RegExpMatchArray RegExpExecArray infer
@@ -172,12 +191,6 @@ def parameters_of(function: Node) -> Iterator[Parameter]:
         yield Parameter(text_of(declared).lstrip("."), annotation, default, is_rest)
 
 
-def _imported(node: Node) -> Iterator[str]:
-    for part in nodes_of(node):
-        if part.type == "identifier":
-            yield text_of(part)
-
-
 def _attached(node: Node) -> Definition | None:
     """Return an assignment to a member of something as a part of that: `Shape.prototype.area = ...`."""
     expression = node.named_children[0] if node.named_children else None
@@ -188,10 +201,10 @@ def _attached(node: Node) -> Definition | None:
         left = left.child_by_field_name("object")
     if left is None or left.type != "identifier" or text_of(left) in ("module", "exports"):
         return None
-    refusal = _refusal(node) or (() if text_of(left) != text_of(expression) else ("module_state", text_of(left)))
+    refusal = refusal_of(node) or (() if text_of(left) != text_of(expression) else ("module_state", text_of(left)))
     if expression.child_by_field_name("left") == left:
         refusal = ("module_state", text_of(left))
-    return Definition((text_of(left),), node, text_of(node), _uses(node), "constant", refusal)
+    return Definition((text_of(left),), node, text_of(node), uses_of(node), "constant", refusal)
 
 
 def _bound(node: Node | None) -> Iterator[str]:
@@ -211,14 +224,21 @@ def _bound(node: Node | None) -> Iterator[str]:
         yield from _bound(node.child_by_field_name("pattern"))
 
 
-def _uses(node: Node) -> frozenset[str]:
+def uses_of(node: Node) -> frozenset[str]:
     """Return the names read in a statement that nothing in it binds."""
+    used, bound = names_of(node)
+    return frozenset(used - bound)
+
+
+def names_of(node: Node) -> tuple[set[str], set[str]]:
+    """Return the names that a statement reads, and those that it or something in it binds."""
     used: set[str] = set()
     bound: set[str] = set()
     for part in nodes_of(node):
         kind = part.type
         if kind in ("identifier", "shorthand_property_identifier", "type_identifier"):
-            used.add(text_of(part))
+            if not _is_member_of_namespace(part):
+                used.add(text_of(part))
         elif kind == "variable_declarator" or kind.endswith(("function_declaration", "function_expression")):
             bound.update(_bound(part.child_by_field_name("name")))
         elif kind in ("class_declaration", "class", "interface_declaration", "type_alias_declaration") or kind in (
@@ -240,10 +260,16 @@ def _uses(node: Node) -> frozenset[str]:
             bound.update(text_of(child) for child in part.named_children if child.type == "type_identifier")
         elif kind == "labeled_statement":
             bound.add(field_text(part, "label"))
-    return frozenset(used - bound)
+    return used, bound
 
 
-def _refusal(node: Node, in_class: bool = False) -> tuple[str, ...]:
+def _is_member_of_namespace(node: Node) -> bool:
+    """Return whether a name is read behind a dot in a type, `util.Name`."""
+    parent = node.parent
+    return parent is not None and parent.type == "nested_type_identifier" and parent.child_by_field_name("name") == node
+
+
+def refusal_of(node: Node, in_class: bool = False) -> tuple[str, ...]:
     """Return why a definition is impure on sight; the rest is found by running."""
     for part in nodes_of(node):
         if part.type in _WAITING or part.type == "async":

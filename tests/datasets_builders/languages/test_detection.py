@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.languages.ambiguous import HEURISTICS, decide
+from datasets_builders.languages.ambiguous import COMMENTS, HEURISTICS, decide
 from datasets_builders.languages.detection import (
     WantedLanguages,
     _table,
@@ -102,11 +102,65 @@ def test_contents_decide_between_candidates(path, content, language):
     assert language_of(path, content) == language
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "language"),
+    [
+        ("a.h", "/* the class of it, using a table;\n   public: fields\n   @end, @property */\nint f(int a);\n", "C"),
+        ("a.h", "/**\n * @class Block\n * @interface Block\n */\nstruct block { int size; };\n", "C"),
+        ("a.h", "// class Block holds\n//   namespace a\nstruct block { int size; };\n", "C"),
+        ("a.h", "struct Engine {\n    std::string name() const;\n};\n", "C++"),
+        ("a.h", "#include <utility>\nint f();\n", "C++"),
+        ("a.h", "#include <linux/types.h>\n#include <errno.h>\nint f();\n", "C"),
+        ("a.h", "/* never closed\nclass A;\n", "C"),
+        (
+            "a.v",
+            "// Definition\n/* Require\nTheorem */\nmodule p (input a);\n always @(*) b = a;\nendmodule\n",
+            "Verilog",
+        ),
+        ("a.v", '(* keep = "true" *)\nprimitive m(o, a);\nendprimitive\n', "Verilog"),
+        ("a.v", "// Definition of headers\nmodule main\n\nfn main() {\n}\n", "V"),
+        ("a.v", "(** module a in a comment *)\nFrom Coq Require Import List.\n", "Rocq Prover"),
+        ("a.m", "1;\nprintf ('%d', 3)\nplot (x, y)\n", "MATLAB"),
+        ("a.m", "function x = newton (f)\n  # start\n  x += 1;\nendfunction\n", "MATLAB"),
+        ("a.m", "A ; say hello\n W !\n", "M"),
+        ("a.ml", "(* structure: val x = fn *)\nmodule type S = sig\n val mem : int\nend\n", "OCaml"),
+        ("a.ml", "structure Stack = struct\n val empty = []\nend\n", "Standard ML"),
+        ("a.fs", "module A\n/// uniform cost\ntype T =\n    : int\n", "F#"),
+        ("a.fs", "let size\n    : Tree -> int = f\n", "F#"),
+        ("a.fs", "\\ words\n: square dup * ;\n", "Forth"),
+        ("a.fs", "// light\nprecision mediump float;\nuniform vec3 x;\n", "GLSL"),
+        ("a.cl", ";;; kernel void\n(defmethod area ((p point)) 0)\n", "Common Lisp"),
+        ("a.cl", "__kernel void sum(__global float *a) {}\n", "OpenCL"),
+        ("a.lsp", "(in-package :a)\n(define-condition oops () ())\n(define x)\n", "Common Lisp"),
+        ("a.lsp", "(context 'WEB)\n(define (fetch url) 1)\n", "NewLisp"),
+        ("a.inc", "/* sines */\n0x0000, 0x0324,\n0x0c8c, 0x0fab,\n", "C++"),
+        ("a.inc", '{ 1, "one", kOne },\n{ 2, "two", kTwo },\n', "C++"),
+        ("a.inc", "HANDLE(Add, 1)\nHANDLE(Sub, 2)\n", "C++"),
+        ("a.inc", "{ switches }\n{$mode objfpc}\n", "Pascal"),
+        ("a.inc", "\n\n<?php\n$x = 1;\n", "PHP"),
+        ("a.d", "unittest { assert(1 == 1); }\n", "D"),
+        ("a.d", "a.o: a.c a.h\n", "Makefile"),
+        ("a.r", "# see Rebol [not this]\nf <- function(x) x\n", "R"),
+        ("a.m4", "AC_DEFUN([A], [b])\n", "M4Sugar"),
+        ("a.lean", "import Mathlib.Data\n", "Lean 4"),
+        ("a.shader", 'Shader "a" {\n}\n', "ShaderLab"),
+        ("a.sch", "(define (f x) x)\n", "Scheme"),
+        ("a.cue", "REM DATE 1999\n", "Cue Sheet"),
+    ],
+)
+def test_comments_decide_nothing(path, content, language):
+    assert language_of(path, content) == language
+
+
 def test_every_heuristic_decides_between_languages_that_share_the_extension():
     for extension, lines in HEURISTICS.items():
         candidates = _table().extensions[extension]
         assert len(candidates) > 1 and {language for language, _ in lines} <= set(candidates), extension
         assert all(pattern for _, pattern in lines[:-1]), f"{extension}: a default hides what follows"
+
+
+def test_comments_are_known_of_extensions_that_are_told_apart():
+    assert set(COMMENTS) <= set(HEURISTICS)
 
 
 def test_types_say_what_belongs_into_a_corpus():
@@ -211,6 +265,12 @@ SLOW_TEXTS = {
     "objects": "x: " * (LONG // 3),
     "methods": "-(a\n" * (LONG // 4),
     "brackets": "a[" + "]" * LONG,
+    "comments": "/*" * (LONG // 2),
+    "stars": "/*" + "* " * (LONG // 2),
+    "comments of ML": "(*" * (LONG // 2),
+    "comments of Lisp": "#|" + "| " * (LONG // 2),
+    "calls": "a(" + ")" * LONG,
+    "names": "a.b " * (LONG // 4),
 }
 
 

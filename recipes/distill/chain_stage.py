@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from recipes.distill.stage import DistillStage
 from recipes.running.distill_keys import CHAIN
-from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
     import torch
@@ -41,17 +39,11 @@ class ChainStage(DistillStage):
     judgements: dict[str, list[Judgement]]
 
     def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Encode the teacher's rows, set two parts aside and put the others into the order of all epochs.
-
-        Raises:
-            RecipeError: the launch file shards the model, which could not be asked then.
-        """
+        """Encode the teacher's rows, set two parts aside and put the others into the order of all epochs."""
         from recipes.distill.chain_rows import ChainReader, read_prompt_file
         from recipes.distill.examples import read_dataset_rows
 
         settings = self.settings
-        if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("1", "true"):
-            raise RecipeError("task: chain: the launch file shards the model (FSDP): a judge is trained unsharded.")
         reader = ChainReader(
             tokenizer,
             read_prompt_file(settings.prompt_file, settings.prompt_columns),
@@ -98,24 +90,9 @@ class ChainStage(DistillStage):
     def make_trainer(
         self, model: BailingMoeForCausalLM, tokenizer: PreTrainedTokenizerBase, **ours: Any
     ) -> LingTrainerMixin:
-        """Return transformers' Trainer with the loss on the answers, which asks the model at the end."""
-        from transformers import Trainer
-        from transformers.trainer_utils import TrainOutput
-
-        from recipes.running.trainer import LingTrainerMixin
+        """Return transformers' Trainer with the loss on the answers."""
+        from recipes.distill.trainer import ChainTrainer
         from recipes.stages.fine_tuning import collate_rows
-
-        stage = self
-
-        class ChainTrainer(LingTrainerMixin, Trainer):
-            """Trainer that asks the model for judgements at the end, each process for its part."""
-
-            def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-                """Train, then ask where training came to its end."""
-                output = super().train(*args, **kwargs)
-                if self.state.global_step == stage.settings.max_steps:
-                    stage.ask(self.accelerator.unwrap_model(self.model), tokenizer)
-                return output
 
         return ChainTrainer(
             model=model,
@@ -126,19 +103,14 @@ class ChainStage(DistillStage):
             **ours,
         )
 
-    def ask(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Have the rows of both parts judged; every process takes its share of them."""
-        from accelerate.utils import gather_object
-
+    def measure(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Have the rows of both parts judged."""
         assert self.examples is not None
-        judge, settings = self._judge(model, tokenizer), self.settings
+        judge = self._judge(model, tokenizer)
         parts = dict(zip(PARTS, (self.examples.validation, self.examples.held_out), strict=True))
         for name, examples in parts.items():
-            own = range(settings.process_index, len(examples), settings.world_size)
-            prompts = [examples[number].prompt.tolist() for number in own]
-            said = judge.judge(prompts, ASKED_AT_ONCE)
-            found = dict(gather_object(list(zip(own, said, strict=True))))
-            self.judgements[name] = [found[number] for number in range(len(examples))]
+            prompts = [examples[number].prompt.tolist() for number in self.own_share(len(examples))]
+            self.judgements[name] = self.put_together(judge.judge(prompts, ASKED_AT_ONCE), len(examples))
 
     def _judge(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ChainJudge:
         from recipes.distill.chain_judge import ChainJudge

@@ -13,7 +13,7 @@ from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
@@ -31,13 +31,13 @@ class HeadStage(DistillStage):
     Attributes:
         examples: read from the dataset.
         order: of all epochs.
-        model: that is trained, once there is one.
+        outputs: of the model for each held-out row, one or two a row, once training is over.
     """
 
     tasks = (CLASSIFICATION, REGRESSION, REWARD)
     examples: Examples | None = None
     order: list[Example]
-    model: Any = None
+    outputs: list[list[list[float]]]
     tokenizer: PreTrainedTokenizerBase
 
     def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -158,7 +158,6 @@ class HeadStage(DistillStage):
         from recipes.distill.examples import collate
         from recipes.distill.trainer import make_distill_trainer
 
-        self.model = model
         return make_distill_trainer(
             task=self.settings.task,
             model=model,
@@ -179,7 +178,6 @@ class HeadStage(DistillStage):
         examples = self.examples
         removed = ", ".join(f"{number} {reason}" for reason, number in examples.removed.items())
         sides = f"{len(examples.train):,} to train on, {len(examples.held_out):,} held out"
-        sides = f"{len(examples.train):,} to train on, {len(examples.held_out):,} held out"
         facts = {
             "task": self.settings.task,
             "rows": f"{sides}, removed: {removed or 'none'}",
@@ -197,31 +195,39 @@ class HeadStage(DistillStage):
 
         assert self.examples is not None
         held_out, train = self.examples.held_out, self.examples.train
-        outputs = [self._logits([example.rows[side] for example in held_out]) for side in range(len(held_out[0].rows))]
         true = [example.label for example in held_out]
+        first = [sides[0] for sides in self.outputs]
         if self.settings.task == CLASSIFICATION:
-            predicted = [int(row.argmax()) for row in outputs[0]]
+            predicted = [values.index(max(values)) for values in first]
             known = [int(example.label) for example in train]
             return classification_figures(predicted, [int(label) for label in true], known, len(self.examples.labels))
         if self.settings.task == REGRESSION:
-            return regression_figures([float(row[0]) for row in outputs[0]], true, [example.label for example in train])
-        margins = [float(chosen[0] - rejected[0]) for chosen, rejected in zip(*outputs, strict=True)]
+            return regression_figures([values[0] for values in first], true, [example.label for example in train])
+        margins = [chosen[0] - rejected[0] for chosen, rejected in self.outputs]
         return reward_figures(margins, [example.lengths[0] > example.lengths[1] for example in held_out])
 
-    def _logits(self, rows: list[list[int]], batch_size: int = 16) -> list[torch.Tensor]:
+    def measure(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Run the model over the held-out rows."""
+        assert self.examples is not None
+        examples = self.examples.held_out
+        own = [examples[number] for number in self.own_share(len(examples))]
+        sides = [self._logits(model, [example.rows[side] for example in own]) for side in range(len(examples[0].rows))]
+        self.outputs = self.put_together([list(outputs) for outputs in zip(*sides, strict=True)], len(examples))
+
+    def _logits(self, model: PreTrainedModel, rows: list[list[int]], batch_size: int = 16) -> list[list[float]]:
         import torch
 
         from recipes.distill.examples import Example, collate
 
-        model, pad = self.model.eval(), cast(int, self.tokenizer.pad_token_id)
-        found = []
+        model.eval()
+        pad = cast(int, self.tokenizer.pad_token_id)
+        found: list[list[float]] = []
         with torch.inference_mode():
             for at in range(0, len(rows), batch_size):
                 batch = collate([Example((row,), 0.0, ()) for row in rows[at : at + batch_size]], pad)
                 del batch["labels"]
-                found += list(
-                    model(**{key: value.to(model.device) for key, value in batch.items()}).logits.float().cpu()
-                )
+                given = {key: value.to(model.device) for key, value in batch.items()}
+                found += model(**given).logits.float().tolist()
         return found
 
     def save_model(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recipes.running.arguments import DistillArguments
 
 Row = TypeVar("Row")
+Answer = TypeVar("Answer")
 
 
 class DistillStage(Stage["DistillArguments"]):
@@ -30,6 +31,7 @@ class DistillStage(Stage["DistillArguments"]):
     kind = "distill"
     settings: DistillArguments
     steps_depend_on_data = True
+    measures = True
     tasks: ClassVar[tuple[str, ...]] = ()
     order: Sequence[Any]
 
@@ -67,3 +69,14 @@ class DistillStage(Stage["DistillArguments"]):
                 "Make the step smaller."
             )
         return order[: settings.max_steps * settings.batch_rows_per_step]
+
+    def own_share(self, number: int) -> range:
+        """Return which of so many held-out rows this process asks the model about."""
+        return range(self.settings.process_index, number, self.settings.world_size)
+
+    def put_together(self, said: Sequence[Answer], number: int) -> list[Answer]:
+        """Return what every process found about its share, in the order of the rows; all of them call this."""
+        from accelerate.utils import gather_object
+
+        found = dict(gather_object(list(zip(self.own_share(number), said, strict=True))))
+        return [found[row] for row in range(number)]

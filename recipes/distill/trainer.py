@@ -31,6 +31,10 @@ def judge_losses(logits: torch.Tensor, labels: torch.Tensor, task: str) -> torch
     return -functional.logsigmoid(chosen - rejected)
 
 
+class ChainTrainer(LingTrainerMixin, Trainer):
+    """Trainer with the loss on the answers of rows side by side."""
+
+
 class DistillTrainer(LingTrainerMixin, Trainer):
     """Trainer with the loss of a judge, a mean over the rows of a whole step."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import torch
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.distributed.device_mesh import DeviceMesh
     from torch.distributed.fsdp import MixedPrecisionPolicy
+    from transformers import PreTrainedModel
 
 # The class that `fsdp_transformer_layer_cls_to_wrap` of recipes/accelerate_configs names.
 SHARDED_LAYER = "BailingMoeDecoderLayer"
@@ -64,3 +65,20 @@ def gather_weights(model: nn.Module, *, keep: bool) -> dict[str, torch.Tensor]:
         if keep:
             gathered[name] = whole.detach().cpu()
     return gathered
+
+
+def whole_copy(model: PreTrainedModel, weights: dict[str, torch.Tensor], device: torch.device) -> PreTrainedModel:
+    """Return an unsharded model beside a sharded one: each process can run it by itself.
+
+    Args:
+        model: sharded; its parameters stay where they are.
+        weights: what `gather_weights` kept.
+        device: of the copy, which takes as much memory as the whole model.
+    """
+    from torch.distributed.fsdp import FSDPModule
+
+    # fully_shard puts a class of its own before the model's.
+    plain: Any = next(kind for kind in type(model).__mro__ if not issubclass(kind, FSDPModule))
+    copy: Any = plain(model.config)
+    copy.load_state_dict(weights)
+    return cast("PreTrainedModel", copy.to(device))

@@ -13,7 +13,7 @@ from recipes.reporting.planning import StagePlan, describe_sources, render_plan
 from recipes.running.checkpoints import check_model_fits, load_tokenizer
 from recipes.running.door_help import door_help, wants_help
 from recipes.running.recipe_loading import RecipeError, parse_recipe, quiet_environment
-from recipes.running.sharding import gather_weights
+from recipes.running.sharding import gather_weights, whole_copy
 from recipes.running.stopping import RunInterruptedError, TrainingStoppedError, disk_errors_named, follow_launcher
 from recipes.stages.outcome import announce_start, note_cut_run, push_model, write_results
 
@@ -303,13 +303,13 @@ def run_stage(
             step = trainer.state.global_step
             note_cut_run(output_dir, start, step, stage.consumed_tokens(step), str(error))
         raise
-    if not trainer.is_world_process_zero() and not trainer.is_fsdp_enabled:
-        trainer.accelerator.wait_for_everyone()
-        return output_dir
     state_dict = None
     if trainer.is_fsdp_enabled:
-        state_dict = gather_weights(trainer.model_wrapped, keep=trainer.is_world_process_zero())
+        state_dict = gather_weights(trainer.model_wrapped, keep=stage.measures or trainer.is_world_process_zero())
     model = trainer.accelerator.unwrap_model(trainer.model)
+    if stage.measures:
+        device = trainer.accelerator.device
+        stage.measure(model if state_dict is None else whole_copy(model, state_dict, device), tokenizer)
     if trainer.is_world_process_zero():
         with disk_errors_named("the model", output_dir):
             write_results(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
@@ -33,6 +33,7 @@ class Stage(ABC, Generic[Settings]):
     Attributes:
         kind: pretrain, sft or dpo: the script that runs it.
         steps_depend_on_data: whether the data must be read before a plan can say how many steps there are.
+        measures: whether the finished model is asked something for the card; see `measure`.
         held_out: what the loss is measured on in the course of the run, once `read_held_out` has been called.
         overlaps: what of it is in the training data; on the main process.
         command_line: that the settings were read from, for the record.
@@ -40,6 +41,7 @@ class Stage(ABC, Generic[Settings]):
 
     kind: ClassVar[str]
     steps_depend_on_data: ClassVar[bool] = False
+    measures: ClassVar[bool] = False
     command_line: Sequence[str] = ()
 
     def __init__(self, settings: Settings) -> None:
@@ -152,6 +154,14 @@ class Stage(ABC, Generic[Settings]):
             model: in training mode.
             tokenizer: pads.
             **ours: keyword arguments of LingTrainerMixin.
+        """
+
+    def measure(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Ask the finished model what the card says of it; called where `measures` is true, in every process.
+
+        Args:
+            model: whole, however it was trained: processes need not run it together.
+            tokenizer: of the model.
         """
 
     @abstractmethod

@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
             sides = (f"{name} {_percent(figures[name])}" for name in ("model", "baseline"))
             low, high = figures["difference"]["interval"]
             print(
-                f"{kind}, {measure} of log-probabilities, n={figures['n']}: {', '.join(sides)}; difference "
+                f"{kind}, {measure} of log-probabilities, n={figures['n']} about {figures['num_clusters']} functions "
+                f"or questions: {', '.join(sides)}; difference "
                 f"{figures['difference']['mean']:+.1%} ({low:+.1%} to {high:+.1%}, paired), p={figures['p_value']:.2g}"
             )
     if options.output:

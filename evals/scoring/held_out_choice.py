@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evals.errors import UsageError
-from evals.report.statistics import mcnemar_exact, paired_bootstrap, wilson_interval
+from evals.report.statistics import difference_interval, paired_sign_flips, rate_interval
 from evals.scoring.held_out_loss import ScoredRow, load_model, load_rows, load_tokenizer, mean, row_losses
 
 if TYPE_CHECKING:
@@ -24,9 +24,17 @@ CHANCE = 0.5
 
 @dataclass(frozen=True)
 class Choice:
-    """A question with both answers as tokens; only the answers count."""
+    """A question with both answers as tokens; only the answers count.
+
+    Attributes:
+        kind: of question.
+        cluster: of questions that are not independent: those about one function, or the wrong answers of one question.
+        chosen: the right side.
+        rejected: the wrong side.
+    """
 
     kind: str
+    cluster: str
     chosen: ScoredRow
     rejected: ScoredRow
 
@@ -49,12 +57,13 @@ def compare_choices(
         baseline (`str`): what it is compared with; it needs the same tokenizer.
         data: a dataset folder with prompt, chosen and rejected as texts.
         kinds: only questions of these kinds; none are all.
-        limit: at most this many questions, chosen by the hashes of their ids.
-        max_tokens: questions with a longer side are left out.
+        limit: at most this many pairs of answers, chosen by the hashes of their ids.
+        max_tokens: pairs with a longer side are left out.
 
     Returns:
-        Per kind of question and over all: accuracies with intervals, the paired difference and an exact McNemar test,
-        for the log-probability of the whole answer and for its mean over the answer's tokens.
+        Per kind of question and over all: accuracies, the paired difference and the p-value of a test by sign flips,
+        for the log-probability of the whole answer and for its mean over the answer's tokens. Intervals and test take
+        what is asked about one function as one observation.
 
     Raises:
         UsageError: no such model, no rows, or tokenizers that differ.
@@ -70,10 +79,14 @@ def compare_choices(
     if not choices:
         raise UsageError(f"{data} ({split}): no question can be scored; left out: {dict(left_out)}")
     sides = [side for choice in choices for side in (choice.chosen, choice.rejected)]
-    losses = {
-        name: row_losses(load_model(path), sides, batch_size)
-        for name, path in (("model", model), ("baseline", baseline))
-    }
+    # The right answer of a question stands in each of its pairs, and is scored once.
+    places: dict[tuple[int, ...], int] = {}
+    numbers = [places.setdefault(tuple(side.input_ids), len(places)) for side in sides]
+    distinct = [sides[numbers.index(number)] for number in range(len(places))]
+    losses = {}
+    for name, path in (("model", model), ("baseline", baseline)):
+        found_losses = row_losses(load_model(path), distinct, batch_size)
+        losses[name] = [found_losses[number] for number in numbers]
     found = sorted({choice.kind for choice in choices})
     results = {}
     for kind in ["all", *(found if len(found) > 1 else [])]:
@@ -91,6 +104,11 @@ def compare_choices(
         "split": split,
         "data": str(data),
     }
+
+
+def cluster_of(row: dict[str, Any]) -> str:
+    """Return what a row shares with those that are no observations of their own: its function, or its question."""
+    return str(row.get("cluster") or row["prompt"])
 
 
 def kind_of(row: dict[str, Any]) -> str:
@@ -129,7 +147,7 @@ def encode_choices(
         elif sides[0].input_ids == sides[1].input_ids:
             left_out["the answers are the same tokens"] += 1
         else:
-            kept.append(Choice(kind_of(row), *sides))
+            kept.append(Choice(kind_of(row), cluster_of(row), *sides))
     return kept, left_out
 
 
@@ -145,22 +163,22 @@ def _compare(
             weights = (1, 1) if by_token else (_num_scored(choice.chosen), _num_scored(choice.rejected))
             margins[name].append(values[2 * index + 1] * weights[1] - values[2 * index] * weights[0])
         right[name] = [margin > 0 for margin in margins[name]]
-    only_model = sum(after and not before for after, before in zip(right["model"], right["baseline"], strict=True))
-    only_baseline = sum(before and not after for after, before in zip(right["model"], right["baseline"], strict=True))
     differences = [int(after) - int(before) for after, before in zip(right["model"], right["baseline"], strict=True)]
+    clusters = [choice.cluster for choice in choices]
     n = len(choices)
     return {
         "n": n,
+        "num_clusters": len(set(clusters)),
         **{
             name: {
                 "accuracy": sum(flags) / n,
-                "interval": list(wilson_interval(sum(flags), n)),
+                "interval": list(rate_interval([float(flag) for flag in flags], clusters)),
                 "mean_margin_nats": mean(margins[name]),
             }
             for name, flags in right.items()
         },
-        "difference": {"mean": mean(differences), "interval": list(paired_bootstrap(differences))},
-        "p_value": mcnemar_exact(only_model, only_baseline),
+        "difference": {"mean": mean(differences), "interval": list(difference_interval(differences, clusters))},
+        "p_value": paired_sign_flips(differences, clusters),
     }
 
 

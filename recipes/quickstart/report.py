@@ -109,7 +109,8 @@ def add_choice(page: Page, choice: dict[str, Any]) -> None:
     page.paragraph(
         f"Over all questions it {'beats' if beats_chance else 'does not beat'} a coin, and "
         f"{'beats' if beats_initial else 'does not beat'} the initial weights: {overall['difference']['mean']:+.1%}, "
-        f"95 % interval {low:+.1%} to {high:+.1%}, paired; exact McNemar p = {overall['p_value']:.2g}."
+        f"95 % interval {low:+.1%} to {high:+.1%}, paired over {overall['num_clusters']} functions; "
+        f"p = {overall['p_value']:.2g} by sign flips."
     )
 
 

@@ -35,7 +35,10 @@ def test_a_model_beside_itself_differs_in_nothing(models, pairs):
     for measure in ("sum", "mean"):
         figures = result["kinds"]["all"][measure]
         assert figures["n"] == 12
-        assert figures["difference"] == {"mean": 0.0, "interval": [0.0, 0.0]}
+        assert figures["num_clusters"] == 12
+        assert figures["difference"]["mean"] == 0.0
+        # No pair differs: as wide as twelve observations leave it, not a point.
+        assert figures["difference"]["interval"] == pytest.approx([-0.2425, 0.2425], abs=1e-3)
         assert figures["p_value"] == 1.0
 
 
@@ -96,3 +99,24 @@ def test_only_the_kinds_that_were_asked_for_are_scored(models, tmp_path):
     assert {kind: figures["sum"]["n"] for kind, figures in every.items()} == {"all": 4, "sum": 2, "word": 2}
     with pytest.raises(UsageError, match=r"no words; it has sum, word"):
         compare_choices(path, path, tmp_path, kinds=["words"])
+
+
+def test_answers_about_one_function_are_one_observation(models, tmp_path):
+    """Ten times the same pair, with another number: no better known than one, where they are about one function."""
+    folders = {}
+    for name, clusters in (("apart", [f"f{number}" for number in range(10)]), ("together", ["f"] * 10)):
+        rows = [
+            {**PAIR, "mid": str(number), "cluster": cluster, "rejected": f"{number + 3}"}
+            for number, cluster in enumerate(clusters)
+        ]
+        folders[name] = tmp_path / name
+        (folders[name] / "data").mkdir(parents=True)
+        parquet.write_table(pa.Table.from_pylist(rows), folders[name] / "data" / "validation_00000_of_00001.parquet")
+    path, other = str(models[0]), str(models[1])
+    apart, together = (compare_choices(path, other, folder)["kinds"]["all"]["sum"] for folder in folders.values())
+    assert (apart["n"], apart["num_clusters"]) == (10, 10)
+    assert (together["n"], together["num_clusters"]) == (10, 1)
+    assert together["model"]["accuracy"] == apart["model"]["accuracy"]
+    assert together["p_value"] == 1.0
+    widths = [side["interval"][1] - side["interval"][0] for side in (apart["model"], together["model"])]
+    assert widths[1] > widths[0]

@@ -13,13 +13,36 @@ from transformers import TrainingArguments
 from trl import DPOConfig, SFTConfig
 
 from recipes.running.recipe_keys import DistillKeys, DPOKeys, PretrainKeys, SFTKeys
+from recipes.running.recipe_loading import RecipeError
 
 # TRL's preference losses that read label_smoothing; its sigmoid does not, unlike that of earlier versions.
 SMOOTHED_LOSSES = frozenset({"exo_pair", "robust", "aot", "aot_unpaired"})
 
 
+# What a launch file of accelerate can spread a single row or a single layer over.
+_WITHIN_A_ROW = {"CP": "context parallelism", "SP": "sequence parallelism", "TP": "tensor parallelism"}
+
+
+def _refuse_parallelism() -> None:
+    """Refuse what would read a row's documents as one, or count its processes as so many batches.
+
+    Raises:
+        RecipeError: names it and the line of the launch file.
+    """
+    for short, name in _WITHIN_A_ROW.items():
+        size = int(os.environ.get(f"PARALLELISM_CONFIG_{short}_SIZE") or 1)
+        if size > 1:
+            raise RecipeError(
+                f"The launch file of accelerate asks for {name} over {size} devices, which is not supported: rows hold "
+                "documents that must not attend to each other, and the batch is counted by processes. Set "
+                f"parallelism_config_{short.lower()}_size: 1; FSDP2 (recipes/accelerate_configs/) and "
+                "activation_checkpointing: true make room for long rows."
+            )
+
+
 def _apply_common_defaults(arguments: PretrainArguments | SFTArguments | DPOArguments | DistillArguments) -> None:
     """Set values that all three kinds share but that TRL or Trainer defaults otherwise."""
+    _refuse_parallelism()
     launched_with = os.environ.get("ACCELERATE_MIXED_PRECISION")
     if launched_with not in (None, "bf16" if arguments.bf16 else "no"):
         # accelerate's would win, without a word.

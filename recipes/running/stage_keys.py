@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -213,7 +214,9 @@ class StageArguments(LibraryArguments):
     def refuse(self, key: str, limit: str, fix: str) -> NoReturn:
         """Raise a RecipeError that names the key, its value, the limit and the fix."""
         where = f"{self.recipe_path}: " if self.recipe_path else ""
-        raise RecipeError(f"{where}{key}: {getattr(self, key)!r} is not allowed: {limit}. {fix}")
+        value = getattr(self, key)
+        shown = value.value if isinstance(value, Enum) else value
+        raise RecipeError(f"{where}{key}: {shown!r} is not allowed: {limit}. {fix}")
 
     def mapping_of(self, key: str) -> dict[str, Any]:
         """Return the value of a key that is a mapping, given on the command line as JSON.

@@ -43,6 +43,26 @@ def test_launch_file_and_recipe_agree_on_the_precision(
         pretrain.main(arguments)
 
 
+@pytest.mark.parametrize("short", ["CP", "SP", "TP"])
+def test_a_row_is_not_spread_over_devices(
+    short: str, command_line: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [*command_line("stage1", tmp_path / "run", **STEPS), "--dry_run"]
+    # As `accelerate launch` sets them: copies and shards of the model are no such thing.
+    monkeypatch.setenv("ACCELERATE_USE_PARALLELISM_CONFIG", "true")
+    monkeypatch.setenv("PARALLELISM_CONFIG_DP_SHARD_SIZE", "2")
+    monkeypatch.setenv(f"PARALLELISM_CONFIG_{short}_SIZE", "1")
+    assert pretrain.main(arguments) is None
+    monkeypatch.setenv(f"PARALLELISM_CONFIG_{short}_SIZE", "2")
+    with pytest.raises(RecipeError, match=f"parallelism_config_{short.lower()}_size: 1"):
+        pretrain.main(arguments)
+
+
+def test_a_value_is_shown_as_it_is_written(command_line: Callable, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="optim: 'adafactor' is not allowed"):
+        pretrain.main(command_line("stage1", tmp_path / "run", optim="adafactor", **STEPS))
+
+
 @pytest.mark.parametrize("number", [0, -1])
 def test_a_number_of_samples_below_one_is_refused(number: int, command_line: Callable, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=f"max_samples: {number} is not allowed"):

@@ -1,9 +1,25 @@
-# Every target makes .venv first if it is missing or older than setup.py or constraints.txt.
+# `make` alone prints this list. Targets make .venv first if it is missing, moved, or older than setup.py or constraints.txt.
+#
 #   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
+<<<<<<< HEAD
 #   make corpus                    # real projects in many languages, for source_code/configs/corpus.yaml
 #   make pages                     # documentation about programming and about other things, for tests/benchmarks/web_rounds.py
 #   make test | test-fast | lint | format | benchmark | check-released | check-engines | clean
 #   make check-transformers [ONLY=newest]   # parity, generation and equal tokens on every admitted transformers
+=======
+#                                  the whole paper once, small, in minutes on a CPU
+#   make install                   the pinned set into .venv (2.7 GB), nothing else
+#   make corpus                    real projects in many languages, for source_code/configs/corpus.yaml
+#   make test | test-fast          lint and the tests; without the slow ones
+#   make lint | format             ruff, mypy
+#   make benchmark                 speeds beside those of other tools
+#   make check-transformers [ONLY=newest]
+#                                  parity, generation and equal tokens on every admitted transformers
+#   make check-released            the released repository against this code; needs a network
+#   make check-engines             MLX and vLLM compute the model from an exported folder
+#   make clean                     remove .venv and caches
+#
+>>>>>>> d929cfd (One name for all programs, each extra alone, and threads that yield)
 # Without a GPU, on a machine whose index offers CUDA builds first:
 #   make quickstart TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 
@@ -21,19 +37,32 @@ PYTEST_ARGS ?= -n $(JOBS) --no-loadscope-reorder
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+<<<<<<< HEAD
 .PHONY: quickstart corpus pages test test-fast lint format benchmark check-released check-engines check-transformers clean install
+=======
+.DEFAULT_GOAL := help
+.PHONY: help FORCE quickstart corpus test test-fast lint format benchmark check-released check-engines check-transformers clean install
+>>>>>>> d929cfd (One name for all programs, each extra alone, and threads that yield)
 
-$(STAMP): setup.py constraints.txt
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+# An environment works where it was made: the stamp says where, and one that came along with a moved folder is made anew.
+MADE_AT := $(if $(wildcard $(STAMP)),$(file < $(STAMP)))
+MOVED := $(if $(MADE_AT),$(filter-out $(realpath $(VENV)),$(MADE_AT)))
+$(STAMP): setup.py constraints.txt $(if $(MOVED),FORCE)
 	@echo "Installing the pinned set into $(VENV): about 0.8 GB to download with a CPU build of torch, 2.7 GB on disk."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(if $(MOVED),echo "$(VENV) was made as $(MADE_AT) and does not work here: it is made anew.")
+	$(if $(MOVED),,$(BIN)/python -c "" 2>/dev/null ||) $(PYTHON) -m venv --clear $(VENV)
 ifneq ($(TORCH_INDEX_URL),)
 	$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX_URL) "$$(grep '^torch==' constraints.txt)"
 else
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
 endif
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
-	touch $(STAMP)
+	@realpath $(VENV) > $(STAMP)
+	@echo "Installed. For commands of your own: source $(VENV)/bin/activate, then ling-coder --help"
 
 install: $(STAMP)
 

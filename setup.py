@@ -18,7 +18,29 @@ CORE = [
     "tqdm>=4.66",
     "jinja2>=3.1",  # pages of reports
 ]
+# Grammars as single wheels: tree-sitter-language-pack 1.x downloads its parsers at run time.
+GRAMMARS = [
+    "tree-sitter>=0.25,<0.27",
+    "tree-sitter-python>=0.25",
+    "tree-sitter-java>=0.23.5",
+    "tree-sitter-javascript>=0.25",
+    "tree-sitter-typescript>=0.23.2",
+    "tree-sitter-go>=0.25",
+    "tree-sitter-rust>=0.24",
+    "tree-sitter-c>=0.24",
+    "tree-sitter-cpp>=0.23.4",
+    "tree-sitter-c-sharp>=0.23.5",
+    "tree-sitter-php>=0.25",
+    "tree-sitter-ruby>=0.23.1",
+    "tree-sitter-lua>=0.5",
+    "tree-sitter-kotlin>=1.1",
+    "tree-sitter-scala>=0.26",
+    "tree-sitter-dart>=0.1",
+    "tree-sitter-bash>=0.25",
+    "tree-sitter-swift>=0.7",
+]
 BUILD = [
+    *GRAMMARS,
     "datatrove[io,processing]>=0.10.1,<0.11",
     "aiohttp>=3.10",  # asks teachers
     "jsonschema>=4.20",  # what they answer
@@ -39,29 +61,16 @@ BUILD = [
     "resiliparse>=2.0,<3",  # pages; see web_pages/lists.py on what it drops
     "rensa==0.5.0",  # another version may give other signatures, which a test would show
     "scipy>=1.13",
-    "tree-sitter>=0.25,<0.27",
     "zstandard>=0.23",
-    # Grammars as single wheels: tree-sitter-language-pack 1.x downloads its parsers at run time.
-    "tree-sitter-python>=0.25",
-    "tree-sitter-java>=0.23.5",
-    "tree-sitter-javascript>=0.25",
-    "tree-sitter-typescript>=0.23.2",
-    "tree-sitter-go>=0.25",
-    "tree-sitter-rust>=0.24",
-    "tree-sitter-c>=0.24",
-    "tree-sitter-cpp>=0.23.4",
-    "tree-sitter-c-sharp>=0.23.5",
-    "tree-sitter-php>=0.25",
-    "tree-sitter-ruby>=0.23.1",
-    "tree-sitter-lua>=0.5",
-    "tree-sitter-kotlin>=1.1",
-    "tree-sitter-scala>=0.26",
-    "tree-sitter-dart>=0.1",
-    "tree-sitter-bash>=0.25",
-    "tree-sitter-swift>=0.7",
 ]
-TRAIN = ["accelerate>=1.10.1", "trl>=1.16", "psutil>=5.9"]
-EVAL = ["lighteval==0.13.0", "matplotlib>=3.9"]
+TRAIN = ["accelerate>=1.10.1", "trl>=1.16,<1.17", "psutil>=5.9"]  # our trainers replace methods of trl's own
+EVAL = [
+    *GRAMMARS,  # what an answer defines and uses
+    "lighteval==0.13.0",
+    "matplotlib>=3.9",
+    "openai>=2",  # servers; lighteval's own extra brings more
+    "httpx>=0.27",
+]
 MAGIKA = ["magika>=1,<2"]
 ADAPT = ["peft>=0.19", "bitsandbytes>=0.49; sys_platform == 'linux'"]
 # datatrove 0.10 asks for no version; 2.60 is the tested one.
@@ -100,6 +109,7 @@ setup(
         ]
     },
     install_requires=CORE,
+    entry_points={"console_scripts": ["ling-coder = recipes.console:main"]},
     extras_require={
         "build": BUILD,
         "ray": RAY,

@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Sequence
 
-from datasets_builders.building.command_line import BuilderCommand
-from datasets_builders.building.errors import BuildError, ConfigError
-from modeling_ling.command_line import run_program
+from modeling_ling.command_line import explain_missing, run_program
+
+with explain_missing("build", "python -m datasets_builders"):
+    from datasets_builders.building.command_line import BuilderCommand
+    from datasets_builders.building.errors import BuildError, ConfigError
 
 DESCRIPTION = """Build a dataset. `python -m datasets_builders BUILDER --help` lists the fields of a builder.
 
@@ -117,7 +119,7 @@ COMMANDS = {
 STOPPED = "interrupted. What is done is kept: run the same command again to continue"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = "") -> int:
     """Run one command and return its exit code."""
     builders = {name: BuilderCommand(name, *described) for name, described in BUILDERS.items()}
     return run_program(
@@ -125,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         DESCRIPTION,
         {"builders": builders, "commands": COMMANDS},
         arguments,
+        program=program,
+        extra="build",
         user_errors=(ConfigError,),
         failures=(BuildError,),
         interrupted=STOPPED,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from evals.benchmarks.rows import BenchmarkDataError
-from evals.efficiency.engines import EngineError
-from evals.errors import UsageError
-from evals.execution import IsolationUnavailableError
-from evals.models.openai_server import EndpointError, NoAnswerError
-from evals.tasks.records import TooManyInfraErrorsError, UnansweredError
-from modeling_ling.command_line import run_program
+from modeling_ling.command_line import explain_missing, run_program
 from modeling_ling.publishing import PublishError
+
+with explain_missing("eval", "python -m evals"):
+    from evals.benchmarks.rows import BenchmarkDataError
+    from evals.efficiency.engines import EngineError
+    from evals.errors import UsageError
+    from evals.execution import IsolationUnavailableError
+    from evals.models.openai_server import EndpointError, NoAnswerError
+    from evals.tasks.records import TooManyInfraErrorsError, UnansweredError
 
 DESCRIPTION = """Measure a model: the paper's benchmarks, with intervals, paired tests and the paper's own numbers.
 
@@ -43,13 +45,15 @@ EFFICIENCY = {
 STOPPED = "Stopped. The same command starts again, and asks for no answer that it has."
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = "") -> int:
     """Run one command and return its exit code."""
     return run_program(
         "evals",
         DESCRIPTION,
         {"scores (section 4)": SCORING, "efficiency (section 5)": EFFICIENCY},
         arguments,
+        program=program,
+        extra="eval",
         user_errors=(UsageError, BenchmarkDataError, EndpointError, IsolationUnavailableError, OSError),
         failures=(NoAnswerError, TooManyInfraErrorsError, UnansweredError, PublishError, EngineError),
         interrupted=STOPPED,

@@ -1,4 +1,4 @@
-"""`python -m modeling_ling describe|init|export|train-tokenizer|check-released`."""
+"""`python -m modeling_ling describe|init|export|chat|train-tokenizer|check-released`."""
 
 import sys
 from collections.abc import Sequence
@@ -15,14 +15,16 @@ COMMANDS = {
     "describe": "modeling_ling.commands.describe",
     "init": "modeling_ling.commands.initialize",
     "export": "modeling_ling.commands.export",
+    "chat": "modeling_ling.commands.chat",
     "train-tokenizer": "modeling_ling.commands.train_tokenizer",
     "check-released": "modeling_ling.commands.check_released",
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = "") -> int:
     """Run one command and return its exit code."""
-    return run_program("modeling_ling", DESCRIPTION, {"commands": COMMANDS}, arguments, failures=(PublishError,))
+    sections = {"commands": COMMANDS}
+    return run_program("modeling_ling", DESCRIPTION, sections, arguments, program=program, failures=(PublishError,))
 
 
 if __name__ == "__main__":

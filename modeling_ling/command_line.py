@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import difflib
 import gc
 import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -69,6 +71,8 @@ def run_program(
     sections: Sections,
     arguments: Sequence[str] | None = None,
     *,
+    program: str = "",
+    extra: str = "",
     user_errors: tuple[type[Exception], ...] = (ValueError, OSError),
     failures: tuple[type[Exception], ...] = (),
     interrupted: str = "interrupted",
@@ -77,6 +81,8 @@ def run_program(
 
     Args:
         package (`str`): the program is `python -m PACKAGE`.
+        program (`str`, *optional*): what was typed, where it is not that.
+        extra (`str`, *optional*): the extra of setup.py that brings what the commands need.
         description (`str`): stands above the list of commands.
         sections: commands under headings. A name may have several words ("repositories inspect").
         arguments (sequence of `str`, *optional*): without the program's name; by default `sys.argv[1:]`.
@@ -88,7 +94,7 @@ def run_program(
     Returns:
         `int`: exit code: 0 done, 1 the check says no or the work failed, 2 the user's mistake, 130 interrupted.
     """
-    program = f"python -m {package}"
+    program = program or f"python -m {package}"
     given = with_hyphens(sys.argv[1:] if arguments is None else arguments)
     commands = {name: command for section in sections.values() for name, command in section.items()}
     found = _find(given, commands)
@@ -103,7 +109,8 @@ def run_program(
         parse: Callable[..., argparse.Namespace] | None = getattr(command, "parse_arguments", None)
         return command.run(parser.parse_intermixed_args(rest) if parse is None else parse(parser, rest))
 
-    return guarded(run, label, user_errors=user_errors, failures=failures, interrupted=interrupted)
+    with explain_missing(extra, label):
+        return guarded(run, label, user_errors=user_errors, failures=failures, interrupted=interrupted)
 
 
 def guarded(
@@ -118,7 +125,7 @@ def guarded(
 
     A reader of what is printed that has seen enough, such as `head`, ends it quietly.
     """
-    collect_seldom()
+    prepare_process()
     failed: tuple[type[Exception], ...] = (CommandFailedError, *failures)
     try:
         code = run()
@@ -138,6 +145,61 @@ def guarded(
     except failed as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return EXIT_FAILED
+
+
+# What is wanted on top of an extra, by what is imported.
+EXTRAS_OF_MODULES = {"peft": "adapt", "bitsandbytes": "adapt", "magika": "magika", "ray": "ray"}
+OWN_PACKAGES = ("modeling_ling", "evals", "datasets_builders", "recipes")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextlib.contextmanager
+def explain_missing(extra: str, program: str) -> Iterator[None]:
+    """End the program with one sentence where an import finds a package missing: what brings it, or what to activate.
+
+    Args:
+        extra (`str`): the extra of setup.py that the program needs; empty where the core is enough.
+        program (`str`): named in the message.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if not module or module in OWN_PACKAGES:
+            raise
+        print(f"{program}: error: {missing_sentence(module, EXTRAS_OF_MODULES.get(module, extra))}", file=sys.stderr)
+        raise SystemExit(EXIT_USAGE) from None
+
+
+def missing_sentence(module: str, extra: str) -> str:
+    """Say that a package is not there, and what to type."""
+    wanted = f"'.[{extra}]'" if extra else "."
+    sentence = f"the package {module!r} is not installed for {sys.executable}. "
+    environment = ROOT / ".venv"
+    if (environment / "bin" / "python").exists() and Path(sys.prefix).resolve() != environment.resolve():
+        return f"{sentence}`make` has installed what is needed into an environment: `source {environment}/bin/activate`"
+    return f"{sentence}In {ROOT}: `python -m pip install -e {wanted} -c constraints.txt`, or `make install` for all"
+
+
+def prepare_process() -> None:
+    """Set what a command's process is faster with; called before anything imports torch, which reads it once."""
+    collect_seldom()
+    let_threads_sleep()
+
+
+# Turns of GNU OpenMP's waiting loop before a thread sleeps; recipes/BENCHMARKS.md has what others give.
+OPENMP_SPINS = 1000
+
+
+def let_threads_sleep() -> None:
+    """Let a thread that has done its part of an operation spin for a moment only, unless the user has said otherwise.
+
+    GNU OpenMP's threads spin for milliseconds, which is faster where all cores are theirs. Where another program has
+    one of them, each operation waits for the thread that has none, and the others burn what it needs: training is ten
+    times slower.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", str(OPENMP_SPINS))
 
 
 def collect_seldom() -> None:
@@ -246,10 +308,12 @@ __all__ = [
     "CommandFailedError",
     "HelpFormatter",
     "collect_seldom",
+    "explain_missing",
     "guarded",
     "load_command",
     "make_parser",
     "overview",
+    "prepare_process",
     "run_program",
     "with_hyphens",
 ]

@@ -24,9 +24,9 @@ COMMANDS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = "") -> int:
     """Run one command and return its exit code."""
-    return run_program("recipes", DESCRIPTION, {"commands": COMMANDS}, arguments)
+    return run_program("recipes", DESCRIPTION, {"commands": COMMANDS}, arguments, program=program, extra="train")
 
 
 if __name__ == "__main__":

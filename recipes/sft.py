@@ -13,8 +13,11 @@ from pathlib import Path
 # Run as a script, this file's own folder comes first on sys.path, and not the repository's.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from recipes.stages.course import run_door, run_recipe
-from recipes.stages.fine_tuning import SFTStage
+from modeling_ling.command_line import explain_missing
+
+with explain_missing("train", "recipes/sft.py"):
+    from recipes.stages.course import run_door, run_recipe
+    from recipes.stages.fine_tuning import SFTStage
 
 
 def main(arguments: Sequence[str] | None = None) -> Path | None:
@@ -23,4 +26,5 @@ def main(arguments: Sequence[str] | None = None) -> Path | None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(SFTStage))
+    with explain_missing("train", "recipes/sft.py"):
+        sys.exit(run_door(SFTStage))

@@ -43,12 +43,43 @@ document or new ids to all: parents are filled in. With `workers` above 1 in a s
 `if __name__ == "__main__":`.
 '''
 
-from datasets_builders.building.builder import Builder
-from datasets_builders.building.config import BuilderConfig, load_config
-from datasets_builders.building.description import CardParts
-from datasets_builders.building.errors import BuildError, ConfigError
-from datasets_builders.building.stages import BuildResult, Stage
-from datasets_builders.building.steps import Generator, Merged, Reader, Removed, Step
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datasets_builders.building.builder import Builder
+    from datasets_builders.building.config import BuilderConfig, load_config
+    from datasets_builders.building.description import CardParts
+    from datasets_builders.building.errors import BuildError, ConfigError
+    from datasets_builders.building.stages import BuildResult, Stage
+    from datasets_builders.building.steps import Generator, Merged, Reader, Removed, Step
+
+# Name -> the module that defines it, imported when the name is asked for: training reads configurations and errors of
+# this package where datatrove need not be installed.
+_MODULES = {
+    "BuildError": "errors",
+    "BuildResult": "stages",
+    "Builder": "builder",
+    "BuilderConfig": "config",
+    "CardParts": "description",
+    "ConfigError": "errors",
+    "Generator": "steps",
+    "Merged": "steps",
+    "Reader": "steps",
+    "Removed": "steps",
+    "Stage": "stages",
+    "Step": "steps",
+    "load_config": "config",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
 
 __all__ = [
     "BuildError",

@@ -10,8 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes.stages.course import run_door, run_recipe
-from recipes.stages.kinds import STAGES
+from modeling_ling.command_line import explain_missing
+
+with explain_missing("train", "python -m recipes.distill"):
+    from recipes.stages.course import run_door, run_recipe
+    from recipes.stages.kinds import STAGES
 
 
 def main(arguments: Sequence[str] | None = None) -> Path | None:
@@ -20,4 +23,5 @@ def main(arguments: Sequence[str] | None = None) -> Path | None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(STAGES["distill"]))
+    with explain_missing("train", "python -m recipes.distill"):
+        sys.exit(run_door(STAGES["distill"]))

@@ -17,8 +17,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes.quickstart.step_runner import Step, StepFailedError, StepRecord, StepRunner
-from recipes.quickstart.story import SCALES, STAGES, story
+from modeling_ling.command_line import explain_missing
+
+with explain_missing("all", "python -m recipes.quickstart"):
+    from recipes.quickstart.step_runner import Step, StepFailedError, StepRecord, StepRunner
+    from recipes.quickstart.story import SCALES, STAGES, story
 
 
 def main(arguments: list[str] | None = None) -> int:

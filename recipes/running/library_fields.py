@@ -63,7 +63,7 @@ def _source_of(module: str) -> Path:
     package, *rest = module.split(".")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"{package} is not installed: pip install -e '.[train]'")
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
     return Path(next(iter(spec.submodule_search_locations)), *rest).with_suffix(".py")
 
 

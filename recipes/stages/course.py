@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modeling_ling.command_line import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, collect_seldom
+from modeling_ling.command_line import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, prepare_process
 from recipes.reporting.planning import StagePlan, describe_sources, render_plan
 from recipes.running.checkpoints import check_model_fits, load_tokenizer
 from recipes.running.door_help import door_help, wants_help
@@ -142,7 +142,7 @@ def run_door(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = No
         not finite, a full disk); 143 or 130 where SIGTERM or SIGINT ended it, after a whole checkpoint.
     """
     quiet_environment()
-    collect_seldom()
+    prepare_process()
     given = sys.argv[1:] if arguments is None else arguments
     if wants_help(given):
         print(door_help(stage_class.kind, given))

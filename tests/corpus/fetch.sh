@@ -30,10 +30,21 @@ for name in golang-github-gorilla-mux-dev golang-golang-x-text-dev librust-regex
     debootstrap lua-socket libfmt-dev; do
     fetch "deb-$name" apt-get download "$name"
 done
-# C, C++, Java and C# as source packages, where apt has deb-src lines
-for name in zlib cjson lz4 tinyxml2 jsoup newtonsoft-json; do
-    fetch "source-$name" apt-get source --download-only --quiet "$name"
+# C, C++, Java and C# as source packages. Most machines' sources of apt have no deb-src lines: a second list has them, in
+# a folder of its own.
+own=$(mktemp -d) && trap 'rm -rf "$own"' EXIT
+mkdir -p "$own/parts" "$own/lists/partial" "$own/cache/archives/partial"
+cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | sed -n 's/^deb\([ \t]\)/deb-src\1/p' >"$own/sources.list"
+for file in /etc/apt/sources.list.d/*.sources; do
+    [ -e "$file" ] && sed 's/^Types:.*/Types: deb-src/' "$file" >"$own/parts/$(basename "$file")"
 done
+with_sources=(-o Dir::Etc::SourceList="$own/sources.list" -o Dir::Etc::SourceParts="$own/parts"
+    -o Dir::State::Lists="$own/lists" -o Dir::Cache="$own/cache")
+fetch "list-of-source-packages" apt-get "${with_sources[@]}" update
+for name in zlib cjson lz4 tinyxml2 jsoup newtonsoft-json; do
+    fetch "source-$name" apt-get "${with_sources[@]}" source --download-only --quiet "$name"
+done
+rm -f .done-list-of-source-packages
 
 echo "$(find . -maxdepth 1 -type f ! -name '.*' ! -name '*.dsc' | wc -l) archives, $(du -sh . | cut -f1) in $folder"
 [ ${#missing[@]} -eq 0 ] || echo "not fetched (see $folder/.log-NAME): ${missing[*]}"

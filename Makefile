@@ -1,15 +1,10 @@
 # `make` alone prints this list. Targets make .venv first if it is missing, moved, or older than setup.py or constraints.txt.
 #
 #   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
-<<<<<<< HEAD
-#   make corpus                    # real projects in many languages, for source_code/configs/corpus.yaml
-#   make pages                     # documentation about programming and about other things, for tests/benchmarks/web_rounds.py
-#   make test | test-fast | lint | format | benchmark | check-released | check-engines | clean
-#   make check-transformers [ONLY=newest]   # parity, generation and equal tokens on every admitted transformers
-=======
 #                                  the whole paper once, small, in minutes on a CPU
 #   make install                   the pinned set into .venv (2.7 GB), nothing else
 #   make corpus                    real projects in many languages, for source_code/configs/corpus.yaml
+#   make pages                     documentation about programming and other things, for tests/benchmarks/web_rounds.py
 #   make test | test-fast          lint and the tests; without the slow ones
 #   make lint | format             ruff, mypy
 #   make benchmark                 speeds beside those of other tools
@@ -19,7 +14,6 @@
 #   make check-engines             MLX and vLLM compute the model from an exported folder
 #   make clean                     remove .venv and caches
 #
->>>>>>> d929cfd (One name for all programs, each extra alone, and threads that yield)
 # Without a GPU, on a machine whose index offers CUDA builds first:
 #   make quickstart TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 
@@ -37,12 +31,8 @@ PYTEST_ARGS ?= -n $(JOBS) --no-loadscope-reorder
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-<<<<<<< HEAD
-.PHONY: quickstart corpus pages test test-fast lint format benchmark check-released check-engines check-transformers clean install
-=======
 .DEFAULT_GOAL := help
-.PHONY: help FORCE quickstart corpus test test-fast lint format benchmark check-released check-engines check-transformers clean install
->>>>>>> d929cfd (One name for all programs, each extra alone, and threads that yield)
+.PHONY: help FORCE quickstart corpus pages test test-fast lint format benchmark check-released check-engines check-transformers clean install
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))

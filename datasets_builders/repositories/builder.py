@@ -5,9 +5,12 @@ python -m datasets_builders repositories --config datasets_builders/repositories
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from datasets_builders.building.description import CardParts
+from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.identity import file_sha256
 from datasets_builders.building.stages import Stage
 from datasets_builders.curation.license_filter import license_of_card
 from datasets_builders.curation.rules.steps import TextRules
@@ -50,6 +53,7 @@ class RepositoriesBuilder(SourcesBuilder[RepositoriesConfig]):
             min_resolved=config.min_resolved,
             has_implicit=config.implicit_imports,
             folder=self.coverage_folder,
+            tokenizer=config.tokenizer,
         )
         signatures = samples.signatures(SIGNATURE_BATCH_SIZE) if config.near_dedup else []
         near_deduplicate = Stage(
@@ -78,6 +82,21 @@ class RepositoriesBuilder(SourcesBuilder[RepositoriesConfig]):
             *([near_deduplicate] if config.near_dedup else []),
         ]
 
+    def check(self) -> None:
+        """Raise `ConfigError` when there is nothing to read, or nothing to score or count with."""
+        super().check()
+        if self.config.tokenizer and not self._tokenizer_file.is_file():
+            raise ConfigError(f"tokenizer is {self.config.tokenizer}, but no tokenizer.json lies there")
+
+    def input_fingerprint(self) -> dict[str, Any]:
+        """Return what identifies the sources, lists, models, benchmarks and the tokenizer, as hashes."""
+        own = {"tokenizer_sha256": file_sha256(self._tokenizer_file)} if self.config.tokenizer else {}
+        return super().input_fingerprint() | own
+
+    @property
+    def _tokenizer_file(self) -> Path:
+        return Path(self.config.tokenizer) / "tokenizer.json"
+
     @property
     def features(self) -> "Features":
         """Columns of the dataset."""
@@ -103,7 +122,20 @@ class RepositoriesBuilder(SourcesBuilder[RepositoriesConfig]):
                 "is_fork": Value("bool"),
                 "num_files": number,
                 "num_bytes": number,
+                "file_starts": List(number),
+                "file_ends": List(number),
+                "languages": List(text),
+                "edges": List(
+                    {
+                        "imported": text,
+                        "importing": text,
+                        "line": number,
+                        "rule": text,
+                        "is_weak": Value("bool"),
+                    }
+                ),
                 "num_edges": number,
+                "num_unlinked_files": number,
                 "cycle_breakers": List(text),
                 "num_broken_edges": number,
                 "resolved_fraction": fraction,
@@ -124,8 +156,8 @@ class RepositoriesBuilder(SourcesBuilder[RepositoriesConfig]):
             description=(
                 f"Code of {self.sources.title}, one row per {config.unit}: its files behind each other, so that what a "
                 "file imports comes before it as far as cycles allow (section 2.2.2 of arXiv 2503.17793). Imports are "
-                f"found in syntax trees. Cycles: {config.cycle_policy}; tests: {config.tests}; documentation: "
-                f"{config.documentation}; separators: {config.separators}. Decontaminated against: "
+                f"found in syntax trees. Order: {config.order}; cycles: {config.cycle_policy}; tests: {config.tests}; "
+                f"documentation: {config.documentation}; separators: {config.separators}. Decontaminated against: "
                 f"{self.curation.inputs.decontaminated_against}."
             ),
             license=license,
@@ -148,7 +180,13 @@ class RepositoriesBuilder(SourcesBuilder[RepositoriesConfig]):
                 "is_fork": "whether the repository is a fork",
                 "num_files": "files in this part",
                 "num_bytes": "size in UTF-8",
-                "num_edges": "imports between files",
+                "file_starts": "of each file its first character in `content`",
+                "file_ends": "of each file the character behind its last",
+                "languages": "of each file",
+                "edges": "imports by files of this part: file needed, file that needs it, line, the "
+                "rule, and whether it gives way in cycles (for type checkers, inside functions, not imported)",
+                "num_edges": "imports between files, of all parts",
+                "num_unlinked_files": "files of code in this part that import none and are imported by none",
                 "cycle_breakers": "files that come before something that they import",
                 "num_broken_edges": "imports whose file comes only later",
                 "resolved_fraction": "of the imports that should lead to files here, how many do",

@@ -4,7 +4,8 @@ Code stands in the order of the import graph. The paper says nothing of document
 a place that the config names, and a sample that would be too long ends between two files and goes on in the next part.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from datasets_builders.curation.deduplication.components import components
@@ -16,6 +17,7 @@ from datasets_builders.repositories.separators import Separators
 UNITS = ("repository", "component")
 TESTS = ("last", "with_tested", "in_order")
 DOCUMENTATION = ("readme_first", "first", "last", "none")
+SPLITS = ("order", "components")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class Arrangement:
         tests (`str`): `last`, `with_tested` (behind the last file that each imports) or `in_order`, as any other.
         documentation (`str`): `readme_first` (the others last), `first`, `last` or `none`.
         separators (`str`): of `SEPARATORS`.
-        max_bytes (`int`): of a sample; a file that is longer alone is one.
+        max_size (`int`): of a sample, in the unit of the sizes that `arrange` gets; a file that is longer alone is one.
+        order (`str`): see `order_files`.
+        split (`str`): how what is too long is split: in `order`, or between `components` where that goes.
     """
 
     cycle_policy: str = "scc"
@@ -36,7 +40,9 @@ class Arrangement:
     tests: str = "last"
     documentation: str = "readme_first"
     separators: str = "comment"
-    max_bytes: int = 10_000_000
+    max_size: int = 10_000_000
+    order: str = "imports"
+    split: str = "order"
 
 
 @dataclass
@@ -46,14 +52,18 @@ class Sample:
     Args:
         paths (`list[str]`): in order.
         part, num_parts (`int`): where a repository or component was split.
+        edges (list of `Edge`): imports by files of this part, of files that are in this part or an earlier one too.
         num_edges (`int`): imports between files of the sample's repository or component.
+        num_unlinked_files (`int`): files of code in this part that neither import another nor are imported.
         cycle_breakers (`list[str]`), broken_edges: see `Ordering`; of the whole repository or component.
     """
 
     paths: list[str]
     part: int = 0
     num_parts: int = 1
+    edges: list[Edge] = field(default_factory=list)
     num_edges: int = 0
+    num_unlinked_files: int = 0
     cycle_breakers: list[str] = field(default_factory=list)
     broken_edges: list[tuple[str, str]] = field(default_factory=list)
 
@@ -83,7 +93,12 @@ def failure(graph: ImportGraph, min_files: int, min_resolved: float) -> str | No
 
 
 def arrange(
-    graph: ImportGraph, code: Sequence[str], documentation: Sequence[str], sizes: Mapping[str, int], how: Arrangement
+    graph: ImportGraph,
+    code: Sequence[str],
+    documentation: Sequence[str],
+    sizes: Mapping[str, int],
+    how: Arrangement,
+    name: str = "",
 ) -> list[Sample]:
     """Return the samples of a repository.
 
@@ -91,8 +106,9 @@ def arrange(
         graph (`ImportGraph`): of its code.
         code (sequence of `str`): paths of all code, also in languages whose imports are not found.
         documentation (sequence of `str`): paths; with the unit `component` they belong to none.
-        sizes (dict): bytes of each file, its separator included.
+        sizes (dict): size of each file, its separator included.
         how (`Arrangement`): where what stands.
+        name (`str`): of the repository; the order `random` hangs on it.
 
     Source: paper 2.2.2; components after DeepSeek-Coder 2.2.
     """
@@ -103,28 +119,58 @@ def arrange(
         found[group_of[edge.importing]].append(edge)
     samples: list[Sample] = []
     for group, inner in zip(groups, found, strict=True):
-        ordering = ImportGraph(group, graph.languages, inner).order(how.cycle_policy)
+        ordering = ImportGraph(group, graph.languages, inner).order(how.cycle_policy, how.order, name)
         edges = {(edge.imported, edge.importing) for edge in inner}
         paths = _with_tests(ordering, edges, how.tests)
         if how.unit == "repository":
             paths = _with_documentation(paths, sorted(documentation), how.documentation)
-        parts = list(_parts(paths, sizes, how.max_bytes))
-        samples += [
-            Sample(part, number, len(parts), len(edges), ordering.cycle_breakers, ordering.broken_edges)
-            for number, part in enumerate(parts)
-        ]
+        if how.split == "components" and sum(sizes[path] for path in paths) > how.max_size:
+            paths = _by_component(paths, inner)
+            parts = list(_parts(paths, sizes, how.max_size, _components_of(paths, inner)))
+        else:
+            parts = list(_parts(paths, sizes, how.max_size))
+        linked = {path for edge in edges for path in edge}
+        unlinked = set(group) - linked
+        for number, part in enumerate(parts):
+            files = set(part)
+            samples.append(
+                Sample(
+                    part,
+                    number,
+                    len(parts),
+                    edges=[edge for edge in inner if edge.importing in files],
+                    num_edges=len(edges),
+                    num_unlinked_files=len(unlinked & files),
+                    cycle_breakers=ordering.cycle_breakers,
+                    broken_edges=ordering.broken_edges,
+                )
+            )
     return samples
 
 
 def _components(graph: ImportGraph, code: Sequence[str]) -> list[list[str]]:
     """Return the weakly connected components with more than one file, by their first path."""
     paths = sorted(code)
-    numbers = {path: number for number, path in enumerate(paths)}
-    labels = components(len(paths), [(numbers[edge.imported], numbers[edge.importing]) for edge in graph.edges])
     groups: dict[int, list[str]] = {}
-    for path, label in zip(paths, labels.tolist(), strict=True):
+    for path, label in _components_of(paths, graph.edges).items():
         groups.setdefault(label, []).append(path)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _components_of(paths: Sequence[str], edges: Iterable[Edge]) -> dict[str, int]:
+    """Return the number of the weakly connected component that each path is in; others that edges name are left out."""
+    numbers = {path: number for number, path in enumerate(paths)}
+    ends = [(numbers[edge.imported], numbers[edge.importing]) for edge in edges]
+    return dict(zip(paths, components(len(paths), ends).tolist(), strict=True))
+
+
+def _by_component(paths: Sequence[str], edges: Iterable[Edge]) -> list[str]:
+    """Return paths with those of a component behind each other, components by their first path."""
+    labels = _components_of(paths, edges)
+    first: dict[int, int] = {}
+    for place, path in enumerate(paths):
+        first.setdefault(labels[path], place)
+    return sorted(paths, key=lambda path: first[labels[path]])  # stable
 
 
 def _with_tests(ordering: Ordering, edges: Collection[tuple[str, str]], tests: str) -> list[str]:
@@ -164,11 +210,21 @@ def _is_top_readme(path: str) -> bool:
     return is_readme(path) and path.count("/") <= 1
 
 
-def _parts(paths: Sequence[str], sizes: Mapping[str, int], max_bytes: int) -> Iterator[list[str]]:
+def _parts(
+    paths: Sequence[str], sizes: Mapping[str, int], max_size: int, labels: Mapping[str, int] | None = None
+) -> Iterator[list[str]]:
+    """Give paths in parts that are no longer than allowed; a component that would fit into one is not cut."""
+    whole: Counter[int] = Counter()
+    for path, in_component in (labels or {}).items():
+        whole[in_component] += sizes[path]
     part: list[str] = []
-    size = 0
+    size, label = 0, -1
     for path in paths:
-        if part and size + sizes[path] > max_bytes:
+        needed = sizes[path]
+        if labels and labels[path] != label:
+            label = labels[path]
+            needed = min(whole[label], max_size)
+        if part and size + needed > max_size:
             yield part
             part, size = [], 0
         part.append(path)
@@ -179,10 +235,20 @@ def _parts(paths: Sequence[str], sizes: Mapping[str, int], max_bytes: int) -> It
 
 def join_files(
     repository: str, paths: Sequence[str], contents: Mapping[str, str], languages: Mapping[str, str], how: Separators
-) -> str:
-    """Return the text of a sample: the repository's name, then each file behind its separator."""
+) -> tuple[str, list[tuple[int, int]]]:
+    """Return the text of a sample, the repository's name and each file behind its separator, and where files stand.
+
+    Returns:
+        The text, and of each file its first character in it and the one behind its last.
+    """
     pieces = [how.repository(repository)]
+    length = len(pieces[0])
+    places: list[tuple[int, int]] = []
     for path in paths:
         content = contents[path]
-        pieces += [how.file(path, languages.get(path, "")), content, "" if content.endswith("\n") else "\n"]
-    return "".join(pieces)
+        added = [how.file(path, languages.get(path, "")), content, "" if content.endswith("\n") else "\n"]
+        start = length + len(added[0])
+        places.append((start, start + len(content)))
+        length += sum(map(len, added))
+        pieces += added
+    return "".join(pieces), places

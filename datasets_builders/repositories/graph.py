@@ -67,11 +67,11 @@ class ImportGraph:
     unresolved: list[Unresolved] = field(default_factory=list)
     num_resolved: Counter[str] = field(default_factory=Counter)
 
-    def order(self, cycle_policy: str = "scc") -> Ordering:
-        """Return the files so that what a file imports comes before it."""
+    def order(self, cycle_policy: str = "scc", order: str = "imports", seed: str = "") -> Ordering:
+        """Return the files so that what a file imports comes before it; see `order_files`."""
         strong = {(edge.imported, edge.importing) for edge in self.edges if not edge.is_weak}
         weak = {(edge.imported, edge.importing) for edge in self.edges} - strong
-        return order_files(self.files, strong, cycle_policy, weak)
+        return order_files(self.files, strong, cycle_policy, weak, order, seed)
 
     def resolved_fraction(self) -> float:
         """Return how many of the imports that should lead to files of the repository do, 1 when there are none."""

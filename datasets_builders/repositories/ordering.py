@@ -6,12 +6,16 @@ is not zero the file breaks a cycle. On a graph without cycles this is the lexic
 
 On one with cycles the rule can place a file that is in no cycle before what it needs: with 1 -> 2, 2 -> 1 and 2 -> 0 it
 takes 0 first. The policy `scc` keeps such edges: strongly connected components are ordered like files, by their first
-member, and the paper's rule orders the files within each. Weak edges (see `Edge.is_weak`) count
-between components; within one they give way, and what is left is ordered in the same way again.
+member, and the paper's rule orders the files within each. Weak edges (see `Edge.is_weak`) count between components;
+within one they are left out and put back one by one as long as no new cycle comes of them, and what there is then is
+ordered in the same way again.
+
+For ablations files can also stand by their names, at random, or depth first: each behind what it needs, and near to it.
 """
 
+import hashlib
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
@@ -19,6 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 CYCLE_POLICIES = ("paper", "scc")
+ORDERS = ("imports", "paths", "random", "dfs")
+# Visits of files while the weak edges of one component are put back; those that are left then stay out.
+MAX_VISITS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ def order_files(
     edges: Iterable[tuple[str, str]],
     cycle_policy: str = "scc",
     weak_edges: Iterable[tuple[str, str]] = (),
+    order: str = "imports",
+    seed: str = "",
 ) -> Ordering:
     """Order files so that what a file imports comes before it, as far as cycles allow.
 
@@ -61,6 +70,8 @@ def order_files(
             dropped.
         cycle_policy (`str`): `paper` or `scc`.
         weak_edges (iterable of (imported, importing)): as `edges`; with `scc` they give way in cycles.
+        order (`str`): `imports`; `paths`, `random` and `dfs` are there to compare with.
+        seed (`str`): of `random`; the same gives the same order.
 
     Returns:
         `Ordering`: paths, cycle breakers, broken edges.
@@ -72,6 +83,8 @@ def order_files(
     """
     if cycle_policy not in CYCLE_POLICIES:
         raise ValueError(f"cycle_policy is {cycle_policy!r}; known: {', '.join(CYCLE_POLICIES)}")
+    if order not in ORDERS:
+        raise ValueError(f"order is {order!r}; known: {', '.join(ORDERS)}")
     names = sorted(paths, key=lambda path: path.encode("utf-8", "surrogatepass"))
     ranks = {name: rank for rank, name in enumerate(names)}
     if len(ranks) != len(names):
@@ -82,16 +95,22 @@ def order_files(
     is_weak = np.ones(len(keys), bool)
     is_weak[np.searchsorted(keys, strong)] = False
     found = _pairs(keys, len(names))
-    if cycle_policy == "paper":
-        order = _by_fewest_imports(len(names), found)
+    if order == "paths":
+        placed = list(range(len(names)))
+    elif order == "random":
+        placed = sorted(range(len(names)), key=lambda node: hashlib.sha256(f"{seed}\n{names[node]}".encode()).digest())
+    elif order == "dfs":
+        placed = _depth_first(len(names), found)
+    elif cycle_policy == "paper":
+        placed = _by_fewest_imports(len(names), found)
     else:
-        order = _by_components(len(names), found, is_weak)
+        placed = _by_components(len(names), found, is_weak)
     place = np.empty(len(names), np.int64)
-    place[order] = np.arange(len(names))
+    place[placed] = np.arange(len(names))
     broken = found[place[found[:, 0]] > place[found[:, 1]]] if len(found) else found
     breakers = sorted(set(broken[:, 1].tolist()), key=lambda node: place[node])
     return Ordering(
-        [names[node] for node in order],
+        [names[node] for node in placed],
         [names[node] for node in breakers],
         [(names[imported], names[importing]) for imported, importing in broken.tolist()],
     )
@@ -177,9 +196,109 @@ def _by_components(num_nodes: int, pairs: NDArray[np.int64], is_weak: NDArray[np
         low, high = np.searchsorted(bounds, [name, name + 1])
         local, local_is_weak = np.searchsorted(np.array(nodes), inside[low:high]), inside_is_weak[low:high]
         if local_is_weak.any():
-            local = local[~local_is_weak]
+            local = _with_weak_edges(len(nodes), local[~local_is_weak], local[local_is_weak])
             ordered = _by_components(len(nodes), local, np.zeros(len(local), bool))
         else:
             ordered = _by_fewest_imports(len(nodes), local)
         order += [nodes[node] for node in ordered]
     return order
+
+
+def _depth_first(num_nodes: int, pairs: NDArray[np.int64]) -> list[int]:
+    """Return files by name, each behind those that it needs and that are not placed yet."""
+    needs: list[list[int]] = [[] for _ in range(num_nodes)]
+    for imported, importing in pairs.tolist():
+        needs[importing].append(imported)
+    order: list[int] = []
+    is_seen = [False] * num_nodes
+    for start in range(num_nodes):
+        waiting = [(start, iter(needs[start]))] if not is_seen[start] else []
+        is_seen[start] = True
+        while waiting:
+            node, left = waiting[-1]
+            needed = next((other for other in left if not is_seen[other]), None)
+            if needed is None:
+                order.append(node)
+                waiting.pop()
+            else:
+                is_seen[needed] = True
+                waiting.append((needed, iter(needs[needed])))
+    return order
+
+
+def _with_weak_edges(num_nodes: int, strong: NDArray[np.int64], weak: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return strong edges with those weak ones that, one by one, make no cycle that was not there.
+
+    Args:
+        num_nodes (`int`): files.
+        strong, weak (array of (imported, importing)): edges, sorted.
+
+    Source: the order is kept as edges come in after Pearce and Kelly (2006).
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ones = np.ones(len(strong), bool)
+    matrix = coo_array((ones, (strong[:, 0], strong[:, 1])), shape=(num_nodes, num_nodes)).tocsr()
+    num_groups, groups = connected_components(matrix, directed=True, connection="strong")
+    order = _by_components(num_nodes, strong, np.zeros(len(strong), bool))
+    places: dict[int, int] = {}
+    for node in order:
+        places.setdefault(int(groups[node]), len(places))
+    # Groups are called by their place, which changes as edges come in.
+    ends = np.array([places[group] for group in range(num_groups)])[groups]
+    online = _OnlineOrder(num_groups)
+    for imported, importing in _pairs(
+        _distinct(_outside(ends[strong]) @ np.array([num_groups, 1])), num_groups
+    ).tolist():
+        online.add(imported, importing)
+    kept = [
+        number
+        for number, (imported, importing) in enumerate(ends[weak].tolist())
+        if imported != importing and online.add(imported, importing)
+    ]
+    found = np.concatenate((strong, weak[kept]))
+    return found[np.lexsort((found[:, 1], found[:, 0]))]
+
+
+def _outside(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    return pairs[pairs[:, 0] != pairs[:, 1]]
+
+
+class _OnlineOrder:
+    """An order of numbers that takes in edges as long as they make no cycle."""
+
+    def __init__(self, num_nodes: int) -> None:
+        self._place = list(range(num_nodes))
+        self._followers: list[set[int]] = [set() for _ in range(num_nodes)]
+        self._leaders: list[set[int]] = [set() for _ in range(num_nodes)]
+        self._visits_left = MAX_VISITS
+
+    def add(self, first: int, second: int) -> bool:
+        """Take in that `first` stands before `second`; return whether that can be."""
+        place = self._place
+        if place[first] > place[second]:
+            behind = self._reached(second, self._followers, lambda node: place[node] <= place[first])
+            if behind is None or first in behind:
+                return False
+            before = self._reached(first, self._leaders, lambda node: place[node] >= place[second])
+            if before is None:
+                return False
+            nodes = [*sorted(before, key=place.__getitem__), *sorted(behind, key=place.__getitem__)]
+            for node, at in zip(nodes, sorted(place[node] for node in nodes), strict=True):
+                place[node] = at
+        self._followers[first].add(second)
+        self._leaders[second].add(first)
+        return True
+
+    def _reached(self, start: int, edges: list[set[int]], is_between: Callable[[int], bool]) -> set[int] | None:
+        found, waiting = {start}, [start]
+        while waiting:
+            node = waiting.pop()
+            self._visits_left -= len(edges[node])
+            if self._visits_left < 0:
+                return None
+            new = {other for other in edges[node] if other not in found and is_between(other)}
+            found |= new
+            waiting += new
+        return found

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,7 @@ from datasets_builders.curation.quality.agreement import MEAN_PREFIX, score_colu
 from datasets_builders.curation.syntax.steps import SyntaxCheck
 from datasets_builders.repositories.concatenation import Arrangement, Sample, arrange, failure, join_files
 from datasets_builders.repositories.files import RepositoryFiles
-from datasets_builders.repositories.graph import ImportGraph, build_graph
+from datasets_builders.repositories.graph import Edge, ImportGraph, build_graph
 from datasets_builders.repositories.imports import FileImports
 from datasets_builders.repositories.reader import CODE, PROJECT, TEXT
 from datasets_builders.repositories.separators import SEPARATORS
@@ -62,6 +62,7 @@ class Concatenate(Step):
         min_files, min_resolved: see `failure`.
         has_implicit (`bool`): see `build_graph`.
         folder (`Path`): a file per rank with counts of imports is written there.
+        tokenizer (`str`): folder with the one that counts sizes; empty: bytes of UTF-8 are counted.
 
     Source: paper 2.2.2.
     """
@@ -71,17 +72,25 @@ class Concatenate(Step):
     arity: Arity = "n:1"
 
     def __init__(
-        self, how: Arrangement, *, min_files: int, min_resolved: float, has_implicit: bool, folder: Path
+        self,
+        how: Arrangement,
+        *,
+        min_files: int,
+        min_resolved: float,
+        has_implicit: bool,
+        folder: Path,
+        tokenizer: str = "",
     ) -> None:
         super().__init__()
         self.how, self.min_files, self.min_resolved = how, min_files, min_resolved
-        self.has_implicit, self.folder = has_implicit, str(folder)
+        self.has_implicit, self.folder, self.tokenizer = has_implicit, str(folder), tokenizer
 
     def begin(self, rank: int, world_size: int) -> None:
         """Start without documents."""
         self.rank = rank
         self._documents = DiskSort(_place_of, self.runs_folder)
         self._coverage: dict[str, Counter[str]] = {}
+        self._size_of = token_counter(self.tokenizer) if self.tokenizer else num_bytes
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep the document until all are seen."""
@@ -131,9 +140,9 @@ class Concatenate(Step):
         sizes = {path: self._size(path, doc) for path, doc in repository.documents.items()}
         left = dict(repository.documents)
         # Each part starts with the repository's name.
-        start = num_bytes(SEPARATORS[self.how.separators].repository(repository.name))
-        how = replace(self.how, max_bytes=self.how.max_bytes - start)
-        samples = arrange(graph, repository.paths(CODE), repository.paths(TEXT), sizes, how)
+        start = self._size_of(SEPARATORS[self.how.separators].repository(repository.name))
+        how = replace(self.how, max_size=self.how.max_size - start)
+        samples = arrange(graph, repository.paths(CODE), repository.paths(TEXT), sizes, how, repository.name)
         first = ""
         for sample in samples:
             made = self._document(repository, sample, graph)
@@ -147,9 +156,9 @@ class Concatenate(Step):
             yield Merged(doc, first, "project_file") if is_project else Removed(doc, "in_no_sample", repository.name)
 
     def _size(self, path: str, doc: Document) -> int:
-        """Return the bytes of a file in a sample, with its separator and the line end behind it."""
+        """Return the size of a file in a sample, with its separator and the line end behind it."""
         separator = SEPARATORS[self.how.separators].file(path, doc.metadata["language"])
-        return num_bytes(separator) + num_bytes(doc.text) + (not doc.text.endswith("\n"))
+        return self._size_of(separator) + self._size_of(doc.text) + (not doc.text.endswith("\n"))
 
     def _graph(self, repository: _Repository) -> ImportGraph:
         contents = {path: doc.text for path, doc in repository.documents.items()}
@@ -165,7 +174,7 @@ class Concatenate(Step):
         docs = [repository.documents[path] for path in sample.paths]
         contents = {doc.metadata["path"]: doc.text for doc in docs}
         languages = {doc.metadata["path"]: doc.metadata["language"] for doc in docs}
-        text = join_files(repository.name, sample.paths, contents, languages, SEPARATORS[self.how.separators])
+        text, places = join_files(repository.name, sample.paths, contents, languages, SEPARATORS[self.how.separators])
         attributes = _attributes([doc for doc in repository.documents.values() if doc.metadata["kind"] == CODE])
         metadata = {
             "repository": repository.name,
@@ -175,13 +184,32 @@ class Concatenate(Step):
             "paths": sample.paths,
             "num_files": len(sample.paths),
             "num_bytes": num_bytes(text),
+            "file_starts": [start for start, _ in places],
+            "file_ends": [end for _, end in places],
+            "languages": [languages[path] for path in sample.paths],
+            "edges": [_edge_of(edge) for edge in sample.edges],
             "num_edges": sample.num_edges,
+            "num_unlinked_files": sample.num_unlinked_files,
             "cycle_breakers": sample.cycle_breakers,
             "num_broken_edges": len(sample.broken_edges),
             "resolved_fraction": round(graph.resolved_fraction(), 4),
             "cluster_size": None,
         }
         return Document(text=text, id=content_id(text), metadata=metadata | attributes)
+
+
+def token_counter(folder: str) -> Callable[[str], int]:
+    """Return what counts the tokens of a text with the tokenizer of a folder, special tokens taken for text."""
+    from datasets_builders.tokenized.tokenization import load_tokenizer
+    from modeling_ling.tokenizer import encode_text
+
+    tokenizer = load_tokenizer(folder)
+    return lambda text: len(encode_text(tokenizer, text)) if text else 0
+
+
+def _edge_of(edge: Edge) -> dict[str, Any]:
+    names = ("imported", "importing", "line", "rule", "is_weak")
+    return {name: getattr(edge, name) for name in names}
 
 
 def repository_of(doc: Document) -> str:

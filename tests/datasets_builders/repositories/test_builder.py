@@ -4,6 +4,8 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.repositories import steps
@@ -80,6 +82,14 @@ def test_what_a_file_needs_comes_before_it_and_every_file_is_accounted_for(tmp_p
     assert shop["content"].startswith("<!-- README.md -->\n# Shop\n")
     assert shop["content"].index("# shop/z_base.py\n") < shop["content"].index("# shop/m_middle.py\nimport shop.z_base")
     assert "/* style.css */\nbody" in shop["content"]
+    places = zip(shop["paths"], shop["file_starts"], shop["file_ends"], strict=True)
+    assert {path: shop["content"][start:end] for path, start, end in places} == {
+        path: SHOP[path] for path in shop["paths"]
+    }
+    assert dict(zip(shop["paths"], shop["languages"], strict=True))["style.css"] == "CSS"
+    edges = [(edge["imported"], edge["importing"], edge["line"], edge["rule"]) for edge in shop["edges"]]
+    assert ("shop/z_base.py", "shop/m_middle.py", 1, "python_root") in edges and len(edges) == 3
+    assert not any(edge["is_weak"] for edge in shop["edges"]) and shop["num_unlinked_files"] == 1  # the style sheet
     assert shop["num_edges"] == 3 and shop["resolved_fraction"] == 1.0 and shop["num_broken_edges"] == 0
     assert shop["language"] == "Python" and shop["mean_comment_fraction"] > 0 and shop["mean_effective_lines"] >= 2
     # 6 + empty __init__ and pyproject; the others by the reason for which their repository is none.
@@ -169,6 +179,20 @@ def test_long_samples_end_between_files_and_markers_in_texts_are_no_separators(t
     assert reasons(result)["marker_in_text"] == 1
 
 
+def test_a_limit_in_tokens_counts_with_a_tokenizer(tmp_path, folders):
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "</s>": 1}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    folder = tmp_path / "tokenizer"
+    PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>", unk_token="[UNK]").save_pretrained(folder)
+    for limit, num_parts in ((200, 1), (60, 4)):
+        shop = {"shop": folders["shop"]}
+        result, _ = build(tmp_path, shop, out=str(limit), max_sample_tokens=limit, tokenizer=str(folder))
+        texts = pq.read_table(result.output_dir / "data")["content"].to_pylist()
+        assert len(texts) == num_parts and all(len(words.encode(text).ids) <= limit for text in texts)
+    with pytest.raises(ConfigError, match="no tokenizer"):
+        build(tmp_path, shop, out="none", max_sample_tokens=60, tokenizer=str(tmp_path))
+
+
 def test_rows_of_a_curated_dataset_are_put_together_again(tmp_path):
     rows = [{"repository": "acme/shop", "path": path, "content": text} for path, text in SHOP.items()]
     rows += [rows[6] | {"content": "changed = 1\n"}]  # the same path twice
@@ -234,6 +258,26 @@ def test_components_are_samples_of_their_own():
     assert places(files, unit="component") == [["b.py", "a.py"], ["c.py", "d.py"]]
 
 
+def test_what_is_too_long_is_cut_between_parts_of_the_graph_on_request():
+    files = {"a.py": "import d\n", "b.py": "import c\n", "c.py": "x = 12345\n", "d.py": "y = 12345\n"}
+    assert places(files, max_size=20) == [["c.py", "b.py"], ["d.py", "a.py"]]
+    files = {"a.py": "import z\n", "b.py": "import c\n", "c.py": "x = 12345\n", "z.py": "y = 12345\n"}
+    assert places(files, max_size=20) == [["c.py", "b.py"], ["z.py", "a.py"]]
+    files = {"b.py": "import x\nimport y\n", "c.py": "import a\n", "x.py": "", "y.py": "", "a.py": "v = 1\n"}
+    assert places(files, max_size=18)[0] == ["a.py", "c.py", "x.py", "y.py"]
+    assert places(files, max_size=18, split="components") == [["a.py", "c.py"], ["x.py", "y.py", "b.py"]]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [("paths", ["a.py", "b.py", "c.py", "d.py"]), ("dfs", ["d.py", "a.py", "c.py", "b.py"])],
+)
+def test_other_orders_are_there_to_compare_with(order, expected):
+    files = {"a.py": "import d\n", "b.py": "import c\n", "c.py": "", "d.py": ""}
+    assert places(files, order=order) == [expected]
+    assert sorted(places(files, order="random")[0]) == ["a.py", "b.py", "c.py", "d.py"]
+
+
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
@@ -287,6 +331,8 @@ def test_every_separator_names_repository_and_file():
         ("separators", "<x>", "known: comment, starcoder2, qwen, ling"),
         ("min_resolved", 2, "must be in"),
         ("max_sample_bytes", 0, "must be at least 1"),
+        ("max_sample_tokens", 100, "set both"),
+        ("order", "best", "known: imports, paths, random, dfs"),
         ("quality_limits", {"max_nesting": [0, 1]}, "known: mean_quality"),
     ],
 )

@@ -14,7 +14,9 @@ EDGES = st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from(PATHS)), max_
 
 
 def broken_outside_cycles(ordering: Ordering, edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    components = networkx.strongly_connected_components(networkx.DiGraph(edges))
+    graph = networkx.DiGraph(edges)
+    graph.add_nodes_from(PATHS)
+    components = networkx.strongly_connected_components(graph)
     component = {path: number for number, members in enumerate(components) for path in members}
     return [
         (importer, imported)
@@ -93,6 +95,30 @@ def test_on_random_graphs_scc_breaks_fewer_edges():
         for policy in CYCLE_POLICIES:
             broken[policy] += len(order_files(paths, edges, policy).broken_edges)
     assert broken["scc"] < broken["paper"]
+
+
+@given(EDGES, EDGES)
+@settings(max_examples=150, deadline=None)
+def test_weak_edges_come_back_where_they_make_no_cycle(strong, weak):
+    ordering = order_files(PATHS, strong, "scc", weak)
+    without = order_files(PATHS, strong)
+    lost = set(ordering.broken_edges)
+    # No weak edge costs a strong one.
+    assert lost & set(strong) == set(without.broken_edges)
+    # Each that is lost closes a cycle with strong edges and with weak ones that are kept.
+    kept = {*strong, *weak} - lost
+    for imported, importing in lost - set(strong):
+        assert imported in reached(importing, kept | set(strong))
+
+
+def reached(start, edges):
+    found, waiting = {start}, [start]
+    while waiting:
+        node = waiting.pop()
+        new = {importing for imported, importing in edges if imported == node} - found
+        found |= new
+        waiting += new
+    return found
 
 
 def test_names_are_ordered_as_bytes_and_wrong_input_is_named():

@@ -72,7 +72,7 @@ def write_page(graph: ImportGraph, ordering: Ordering, repository: RepositoryFil
 
     pairs = {(edge.imported, edge.importing) for edge in graph.edges}
     broken = set(ordering.broken_edges)
-    page = Page(f"Imports of {repository.name}", f"{len(graph.files):,} files, {len(pairs):,} edges")
+    page = Page(f"Imports of {repository.name}", f"files: {len(graph.files):,}, edges: {len(pairs):,}")
     place = {file: number for number, file in enumerate(ordering.paths)}
     dots = {
         "comes before": [(place[imported], place[importing]) for imported, importing in sorted(pairs - broken)],
@@ -82,8 +82,11 @@ def write_page(graph: ImportGraph, ordering: Ordering, repository: RepositoryFil
         "imports",
         dots,
         len(graph.files),
-        caption="A dot per import. Files stand in their order, so that what a file needs lies to the left of the line.",
+        caption="A dot per import, by the numbers of the files below; the pointer shows names. Files stand in their "
+        "order, so that what a file needs lies to the left of the line.",
         labels=("file that is needed", "file that needs it"),
+        names=ordering.paths,
+        relation="needs",
     )
     page.heading("Imports by language")
     page.table(

@@ -19,7 +19,6 @@ Band = Sequence[tuple[float, float, float]]  # x, low, high
 # Okabe-Ito: told apart with every common form of colour blindness.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444"]
 
-MAX_DRAWN = 2_000  # more dots of a matrix become pixels
 COLUMNS_OF_HISTOGRAMS, HISTOGRAM_HEIGHT = 3, 1.6  # inches
 COLUMNS_OF_FREQUENCIES, MAX_VALUES, MAX_NAME = 2, 15, 28
 PNG_DPI = 120
@@ -175,27 +174,6 @@ def _short_number(value: float, place: int | None = None) -> str:
         if abs(value) >= size:
             return f"{value / size:g}{letter}"
     return f"{value:g}"
-
-
-def matrix(points: Mapping[str, Points], size: int, labels: tuple[str, str]) -> str:
-    """Return an SVG of dots (column, row) by label in a square of `size`, row by row from the top."""
-    figure, axes = _empty_chart(8.0)
-    # Dots of a large square would vanish, those of a small one would hide it.
-    area = min(40.0, max(0.5, 40_000 / max(size, 1) ** 2))
-    for number, (label, places) in enumerate(points.items()):
-        if places:
-            columns, rows = zip(*places, strict=True)
-            color, is_picture = COLORS[number % len(COLORS)], len(places) > MAX_DRAWN
-            axes.scatter(columns, rows, area, color=color, label=label, marker="s", linewidths=0, rasterized=is_picture)
-    axes.plot([0, max(size - 1, 1)], [0, max(size - 1, 1)], color="#b9c2cf", linewidth=0.8)
-    axes.set_xlim(-0.5, max(size - 0.5, 1))
-    axes.set_ylim(max(size - 0.5, 1), -0.5)
-    axes.set_aspect("equal")
-    axes.set_xlabel(labels[0])
-    axes.set_ylabel(labels[1])
-    if any(points.values()):
-        axes.legend(frameon=False, fontsize=8, loc="upper right")
-    return as_svg(figure)
 
 
 def heat_map(

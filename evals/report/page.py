@@ -19,6 +19,7 @@ from markupsafe import Markup
 from evals.report import charts
 from evals.report.charts import Band, Points
 from evals.report.documents import render, table, visible
+from evals.report.matrix import matrix
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,15 @@ class Page:
         self._add_picture(path.name, raw, tag, caption)
 
     def matrix(
-        self, name: str, points: Mapping[str, Points], size: int, *, caption: str, labels: tuple[str, str]
+        self,
+        name: str,
+        points: Mapping[str, Points],
+        size: int,
+        *,
+        caption: str,
+        labels: tuple[str, str],
+        names: Sequence[str],
+        relation: str,
     ) -> None:
         """Add a square of dots, row by row from the top.
 
@@ -156,8 +165,10 @@ class Page:
             points (dict): label to (column, row) of each dot, from 0.
             size (`int`): rows and columns.
             labels (tuple): of the columns and of the rows.
+            names, relation: of what the columns and rows are, and what a row's name and a column's are to each other;
+                the pointer shows them.
         """
-        self._add_svg(name, charts.matrix(points, size, labels), caption)
+        self._add_svg(name, matrix(points, size, labels, names, relation), caption)
 
     def heat_map(
         self,

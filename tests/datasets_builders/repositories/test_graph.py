@@ -456,7 +456,7 @@ def test_the_command_shows_the_order_with_its_evidence(tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["repositories", "inspect", str(tmp_path), "--html", str(page)]) == 0
     text = page.read_text().replace("<wbr>", "")  # where a long name may be broken
-    assert "<svg" in text and "b.py (line 1, python_root)" in text
+    assert "<title>b.py needs a.py</title>" in text and "b.py (line 1, python_root)" in text
     capsys.readouterr()
     assert main(["repositories", "inspect", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

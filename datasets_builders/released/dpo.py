@@ -37,6 +37,9 @@ from datasets_builders.released.reward_fields import ENDPOINT, EXECUTION, HEADS,
 from datasets_builders.released.row_sources import ReadDatasets, RowSource, read_sources
 from datasets_builders.released.shares import PREFERENCE_FRACTION, KeepApart, ShareOfQuestions, TrainedPrompts
 from datasets_builders.synthesis.program_analysis.observation import DRIVER
+from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
+from datasets_builders.synthesis.program_analysis.other_languages.running import RUNTIME_FOLDER
+from datasets_builders.synthesis.program_analysis.other_languages.toolchains import check_toolchains
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -47,6 +50,7 @@ COLUMNS = {
     "chosen": "the answer that running showed to be right, or that was ranked first",
     "rejected": "an answer that running showed to be wrong, or that was ranked lower",
     "kind": "kind of question, or ranked_answers for pairs of candidates",
+    "language": "programming language of the question; empty where its source names none",
     "verified_by": "execution (both answers were run once more), replay (read off a recorded run), or none",
     "function": "name of the function asked about, where it is about one",
     "module": "its module",
@@ -106,6 +110,13 @@ class DPOConfig(DecontaminationFields, ToxicityFields):
     max_length_ratio: float = field(
         default=0.0, metadata={"help": "largest ratio of the lengths of two ranked answers; 0 for no limit"}
     )
+    program_languages: list[str] = field(
+        default_factory=lambda: ["Python", *PROGRAM_LANGUAGES],
+        metadata={
+            "help": "languages whose questions make pairs; each that the input holds needs its toolchain "
+            "(bash evals/toolchains.sh), since both answers are run once more"
+        },
+    )
     isolation: str = field(default="auto", metadata={"help": "sandbox: auto, bubblewrap, namespaces or rlimits"})
     max_pairs_per_question: int = field(
         default=1, metadata={"help": "most wrong answers of a question that become pairs"}
@@ -129,6 +140,9 @@ class DPOConfig(DecontaminationFields, ToxicityFields):
     def validate(self) -> None:
         """Check ranges."""
         super().validate()
+        known = ("Python", *PROGRAM_LANGUAGES)
+        if unknown := [name for name in self.program_languages if name not in known]:
+            raise ConfigError(f"program_languages: {', '.join(unknown)}; known are {', '.join(known)}")
         for name in ("max_pairs_per_question", "max_chars"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
@@ -219,7 +233,12 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
                     ShareOfQuestions("dpo", config.preference_fraction, config.seed),
                     *curation.toxicity(),
                     *curation.decontamination(),
-                    MakePairs(config.max_pairs_per_question, config.max_chars, config.max_pair_similarity),
+                    MakePairs(
+                        config.max_pairs_per_question,
+                        config.max_chars,
+                        config.max_pair_similarity,
+                        config.program_languages,
+                    ),
                     *([KeepApart(self._trained_file)] if config.disjoint_from else []),
                     VerifyPairs(config.isolation).only_for(*VERIFIABLE_KINDS),
                     *self._scoring(),
@@ -273,11 +292,18 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
         """Raise `ConfigError` when a dataset or the reward model is not there."""
         if self.input_paths:
             super().check()
+            check_toolchains(sorted(self._languages.intersection(self.config.program_languages)))
         for folder in self.config.disjoint_from:
             DatasetFolder(folder).check()
         for source in self.sources:
             _ = source.files
         _ = self.reward_source
+
+    @property
+    def _languages(self) -> set[str]:
+        """Programming languages of the questions."""
+        shards = [shard for dataset in self.input_datasets for shard in dataset.shards if "languages" in shard.columns]
+        return {language for shard in shards for row in shard.rows(["languages"]) for language in row["languages"]}
 
     def inputs(self) -> list[str]:
         """Return a line per dataset, what ranks answers, and what is kept out."""
@@ -302,7 +328,7 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
             shards
             | self.curation.inputs.fingerprint()
             | {
-                "sandbox_program": DRIVER,
+                "sandbox_program": [DRIVER, *(path.read_text("utf-8") for path in sorted(RUNTIME_FOLDER.iterdir()))],
                 "disjoint_from": [DatasetFolder(folder).fingerprint() for folder in self.config.disjoint_from],
                 "sources": [source.identity() for source in self.sources],
                 "reward": self.reward_source.identity() if self.reward_source else self.reward.model,
@@ -358,6 +384,8 @@ were.
 - `ranked_answers`: chosen has the highest score of a question's answers, rejected a lower one.
 - `code_repair`, `docstring_to_code`, `refactoring`: chosen is the author's function, or the same written another way,
   which passes the check; rejected is a faulty version, which fails it.
+
+Questions about other languages than Python run in their own toolchains, both sides in two processes each.
 
 Two answers as near as `max_pair_similarity` are no pair, nor is a value of another type where the code makes the type
 plain. The splits are those of the input: functions and their near-duplicates are never on both sides. The training

@@ -7,7 +7,9 @@ one was seen to be wrong, and both are run once more before the pair is kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from datatrove.data import Document
@@ -17,6 +19,15 @@ from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.released.answers_read import RANKED_ANSWERS
 from datasets_builders.released.pair_checks import edit_similarity, plain_type, value_type
+from datasets_builders.released.pairs_in_languages import (
+    check_with,
+    has_plain_type,
+    literal_kind,
+    quoted_code,
+    run_sides,
+    unit_of,
+    with_function,
+)
 from datasets_builders.synthesis.program_analysis.observation import (
     FAILED_CHECK,
     CallResult,
@@ -24,8 +35,14 @@ from datasets_builders.synthesis.program_analysis.observation import (
     ObservationSettings,
     run_jobs,
 )
+from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
+from datasets_builders.synthesis.program_analysis.other_languages.observation import (
+    ObservationSettings as LanguageSettings,
+)
+from datasets_builders.synthesis.program_analysis.other_languages.running import Unit
 from datasets_builders.synthesis.program_analysis.questions.question import as_code_block
 
+PYTHON = "Python"
 EXECUTION = "execution_prediction"
 # Kinds whose right and wrong answers are told apart once more by running: values of an expression, calls that must
 # give a result, the name of an exception, code that must pass a check.
@@ -37,18 +54,19 @@ VERIFIABLE_KINDS = (*VALUE_KINDS, *CALL_KINDS, EXCEPTION, *CODE_KINDS)
 # Kinds whose answers were read off a recorded run or a change that was made: there is nothing to run again.
 RECORDED_KINDS = ("branch_prediction", "local_value", "faulty_line")
 PLACE = "???"  # of the answer, in a check
-_FENCE_START, _FENCE_END = "```python\n", "\n```"
+_FENCED = re.compile(r"```\w+\n(.*)\n```", re.DOTALL)
 
 
 def code_of(answer: str) -> str:
     """Return the code inside an answer's Markdown fence.
 
     Raises:
-        ValueError: the answer is not one fenced block of Python.
+        ValueError: the answer is not one fenced block.
     """
-    if not (answer.startswith(_FENCE_START) and answer.endswith(_FENCE_END)):
-        raise ValueError(f"the answer is not one fenced block of Python: {answer[:60]!r}")
-    return answer[len(_FENCE_START) : -len(_FENCE_END)]
+    found = _FENCED.fullmatch(answer)
+    if found is None:
+        raise ValueError(f"the answer is not one fenced block of code: {answer[:60]!r}")
+    return found[1]
 
 
 class MakePairs(Step):
@@ -62,14 +80,22 @@ class MakePairs(Step):
         max_pairs_per_question (`int`): how many of the wrong answers become pairs.
         max_chars (`int`): longest prompt with one answer, in characters.
         max_similarity (`float`): edit similarity from which on two answers are too near.
+        languages: programming languages whose questions make pairs.
     """
 
     name = "make_pairs"
     arity = "1:n"
     libraries = ("rapidfuzz",)
 
-    def __init__(self, max_pairs_per_question: int, max_chars: int, max_similarity: float) -> None:
+    def __init__(
+        self,
+        max_pairs_per_question: int,
+        max_chars: int,
+        max_similarity: float,
+        languages: Sequence[str] = (PYTHON, *PROGRAM_LANGUAGES),
+    ) -> None:
         super().__init__()
+        self.languages = tuple(languages)
         self.max_pairs_per_question, self.max_chars = max_pairs_per_question, max_chars
         self.max_similarity = max_similarity
 
@@ -83,8 +109,9 @@ class MakePairs(Step):
         if kind not in (*VERIFIABLE_KINDS, *RECORDED_KINDS) or (kind in CODE_KINDS and not row["check"]):
             yield Removed(doc, "nothing_to_verify_with", kind)
             return
-        if row.get("languages", ["Python"]) != ["Python"]:  # whose pairs are verified by running Python
-            yield Removed(doc, "other_language", ", ".join(row["languages"]))
+        language = language_of(row)
+        if language not in self.languages:
+            yield Removed(doc, "other_language", language)
             return
         if not row["wrong_answers"]:
             yield Removed(doc, "no_wrong_answer_known", row["kind"])
@@ -100,7 +127,8 @@ class MakePairs(Step):
             yield Removed(doc, "wrong_answers_too_near", row["kind"])
             return
         for wrong, similarity in far[: self.max_pairs_per_question]:
-            rejected = as_code_block(wrong) if is_code else wrong
+            quoted = as_code_block if language == PYTHON else partial(quoted_code, language)
+            rejected = quoted(wrong) if is_code else wrong
             pair = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
             identifier = content_id(json.dumps(pair, sort_keys=True))
             made = Document(
@@ -110,6 +138,7 @@ class MakePairs(Step):
                     **{name: row[name] for name in ("kind", "function", "module", "cluster", "license", "split")},
                     **{name: row[name] for name in ("code", "call", "answer", "context", "check")},
                     **pair,
+                    "language": language,
                     "verified_by": "execution" if kind in VERIFIABLE_KINDS else row["verified_by"],
                     "mid": identifier,
                     "chosen_chars": len(chosen),
@@ -123,6 +152,12 @@ class MakePairs(Step):
 
     def _of_type(self, row: Mapping[str, Any], chosen: str) -> list[str]:
         """Return the wrong values of the right one's type; where it is not plain, the others behind them."""
+        if (language := language_of(row)) != PYTHON:
+            kind = literal_kind(chosen)
+            same = [wrong for wrong in row["wrong_answers"] if literal_kind(wrong) == kind]
+            if row["kind"] == EXECUTION and has_plain_type(language, row["code"], row["function"], kind):
+                return same
+            return same + [wrong for wrong in row["wrong_answers"] if wrong not in same]
         wanted = value_type(chosen)
         same = [wrong for wrong in row["wrong_answers"] if value_type(wrong) == wanted]
         if row["kind"] == EXECUTION and plain_type(row["code"], row["function"]) == wanted:
@@ -146,18 +181,56 @@ class VerifyPairs(SandboxStep):
     batch_size = 128
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
-        """Run the programs of all pairs of a batch at once."""
+        """Run the programs of all pairs of a batch at once, language by language."""
+        groups: dict[str, list[int]] = {}
+        for index, doc in enumerate(docs):
+            groups.setdefault(doc.metadata.get("language", PYTHON), []).append(index)
+        answers: list[Iterable[Outcome]] = [[]] * len(docs)
+        for language, indices in groups.items():
+            group = [docs[index] for index in indices]
+            told = self._in_python(group) if language == PYTHON else self._in_language(language, group)
+            for index, answer in zip(indices, told, strict=True):
+                answers[index] = answer
+        return answers
+
+    def _in_python(self, docs: list[Document]) -> Iterator[Iterable[Outcome]]:
         jobs = [Job([], [], pair_checks(doc)) for doc in docs]
-        answers: list[Iterable[Outcome]] = []
         for doc, result in zip(docs, run_jobs(self.sandbox, jobs, ObservationSettings(), hash_seed=3), strict=True):
             chosen, rejected = (result.checks.get(number, CallResult("not run")).status for number in (0, 1))
             if chosen != "passed":
-                answers.append([Removed(doc, "chosen_answer_not_verified", chosen)])
+                yield [Removed(doc, "chosen_answer_not_verified", chosen)]
             elif rejected not in FAILED_CHECK:
-                answers.append([Removed(doc, "rejected_answer_not_verified", rejected)])
+                yield [Removed(doc, "rejected_answer_not_verified", rejected)]
             else:
-                answers.append([doc])
-        return answers
+                yield [doc]
+
+    def _in_language(self, language: str, docs: list[Document]) -> Iterator[Iterable[Outcome]]:
+        results = run_sides(self.sandbox, language, [pair_units(doc) for doc in docs], LanguageSettings())
+        for doc, (is_right, is_wrong) in zip(docs, results, strict=True):
+            if not is_right:
+                yield [Removed(doc, "chosen_answer_not_verified", language)]
+            elif not is_wrong:
+                yield [Removed(doc, "rejected_answer_not_verified", language)]
+            else:
+                yield [doc]
+
+
+def language_of(row: Mapping[str, Any]) -> str:
+    """Return the programming language that a question is about."""
+    return ", ".join(row.get("languages") or [PYTHON])
+
+
+def pair_units(doc: Document) -> tuple[Unit, Unit]:
+    """Return program and check of both sides of a pair in another language than Python."""
+    row = doc.metadata
+    language = row["language"]
+    units = []
+    for side in (row["chosen"], row["rejected"]):
+        is_code = row["kind"] in CODE_KINDS
+        program = with_function(row["context"], code_of(side)) if is_code else row["code"]
+        check = row["check"] if is_code else check_with(row, side)
+        units.append(unit_of(language, row, program, check))
+    return units[0], units[1]
 
 
 def pair_checks(doc: Document) -> list[tuple[str, str]]:

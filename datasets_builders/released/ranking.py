@@ -326,6 +326,7 @@ class FinishPairs(Step):
 # What pairs of questions hold in the columns of ranked answers.
 EMPTY: Mapping[str, Any] = {
     "source": "",
+    "language": "",
     "chosen_model": "",
     "rejected_model": "",
     "chosen_score": None,

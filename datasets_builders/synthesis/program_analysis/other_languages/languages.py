@@ -76,7 +76,7 @@ def typescript_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> 
     return TYPESCRIPT_REQUIRE + javascript_check(sample, calls) + TYPESCRIPT_MODULE
 
 
-_JAVA_PRIMITIVES = frozenset(("int", "long", "short", "byte", "char", "boolean", "double", "float"))
+JAVA_PRIMITIVES = ("int", "long", "short", "byte", "char", "boolean", "double", "float")
 
 
 def java_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> str:
@@ -87,9 +87,9 @@ def java_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> str:
 def _java_condition(sample: ProgramSample, call: str, answer: str) -> str:
     if answer.startswith("new ") and "BigInteger" not in answer:
         return f"Arrays.{'deepEquals' if '[][]' in answer else 'equals'}({call}, {answer})"
-    if answer in ("Double.NaN", "Float.NaN") and sample.result in _JAVA_PRIMITIVES:
+    if answer in ("Double.NaN", "Float.NaN") and sample.result in JAVA_PRIMITIVES:
         return f"{answer.partition('.')[0]}.isNaN({call})"
-    if sample.result in _JAVA_PRIMITIVES or answer == "null":
+    if sample.result in JAVA_PRIMITIVES or answer == "null":
         return f"{call} == {answer}"
     return f"Objects.equals({call}, {answer})"
 

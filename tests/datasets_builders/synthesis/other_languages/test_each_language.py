@@ -4,7 +4,9 @@ import re
 from dataclasses import asdict
 
 import pytest
+from datatrove.data import Document
 
+from datasets_builders.released.preferences import VERIFIABLE_KINDS, MakePairs, VerifyPairs
 from datasets_builders.synthesis.program_analysis.extraction import Refusal
 from datasets_builders.synthesis.program_analysis.other_languages.documents import observation_from, sample_from
 from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
@@ -57,9 +59,25 @@ def test_functions_are_asked_about_and_all_that_is_said_of_them_is_true(
     assert {row["function"] for row in rows} >= {"initials"}
     assert len({row["function"] for row in rows}) >= 2
     assert not [row for row in rows if row["function"] == "stateful"]
+    assert_pairs(language, rows)
     # A few of each kind: every claim is a program that is compiled.
     sample_of_rows = [row for kind in sorted(kinds) for row in [row for row in rows if row["kind"] == kind][:2]]
     assert false_claims(executor, sample_of_rows) == []
+
+
+def assert_pairs(language: str, rows: list[dict]) -> None:
+    """Hold that questions make preference pairs, whose sides are told apart by running them once more."""
+    columns = {"module": "m", "cluster": "c", "license": "mit", "split": "train", "verified_by": "execution"}
+    docs = [Document(row["code"], str(number), metadata={**columns, **row}) for number, row in enumerate(rows)]
+    made = [doc for doc in MakePairs(1, 6000, 0.9).run(docs) if doc.metadata["kind"] in VERIFIABLE_KINDS]
+    verify = VerifyPairs()
+    kept = list(verify.run(made))
+    assert len(kept) >= 3 and {doc.metadata["language"] for doc in kept} == {language}
+    assert len(kept) >= 0.8 * len(made), verify.counts.reasons
+    # Turned around, not one is kept.
+    for doc in kept:
+        doc.metadata["chosen"], doc.metadata["rejected"] = doc.metadata["rejected"], doc.metadata["chosen"]
+    assert list(VerifyPairs().run(kept)) == []
 
 
 def test_what_depends_on_more_than_its_arguments_goes(language: str, observed) -> None:

@@ -15,24 +15,44 @@ it, no indentation, or all on one line. The forms that are known here:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from html import unescape
+from itertools import islice, takewhile
 from typing import Any
 
 import re2
 
 from datasets_builders.code_related.web_pages.marks import INLINE_CODE
+from datasets_builders.code_related.web_pages.page_tokens import VOID, Token, class_of, is_hidden, tokens_of
 
 # Elements are `Any` here: Resiliparse's type stubs lack most of what they have.
 
-# Elements that are code as a whole; the first that matches holds those below it.
-CONTAINERS = (
-    "table:has(td.gutter), table:has(td.linenos), table:has(td.line-numbers), table:has(td.blob-num), "
-    "table:has(td.lntd), table:has(td.hljs-ln-numbers), table:has(td.rouge-gutter), table:has(td.lineno), "
-    "div.fragment, .CodeMirror-code, .ace_text-layer, .monaco-editor .view-lines, .dp-highlighter, .syntaxhighlighter, "
-    "pre, textarea, xmp, listing, script[type=syntaxhighlighter], code:has(br), tt:has(br), code[style*='pre'], "
-    "div[style*='white-space: pre'], div[style*='white-space:pre']"
+# Elements that are code as a whole, each behind a sign that a page which has it holds, in small letters; the first that
+# matches holds those below it. No sign stands in another one.
+_CONTAINERS = (
+    ("gutter", "table:has(td.gutter), table:has(td.rouge-gutter)"),
+    ("line-numbers", "table:has(td.line-numbers)"),
+    ("blob-num", "table:has(td.blob-num)"),
+    ("lntd", "table:has(td.lntd)"),
+    ("hljs-ln", "table:has(td.hljs-ln-numbers)"),
+    ("lineno", "table:has(td.linenos), table:has(td.lineno)"),
+    ("fragment", "div.fragment"),
+    ("codemirror-code", ".CodeMirror-code"),
+    ("ace_text-layer", ".ace_text-layer"),
+    ("monaco-editor", ".monaco-editor .view-lines"),
+    ("dp-highlighter", ".dp-highlighter"),
+    ("syntaxhighlighter", ".syntaxhighlighter"),
+    ("<pre", "pre"),
+    ("<textarea", "textarea"),
+    ("<xmp", "xmp"),
+    ("<listing", "listing"),
+    ("syntaxhighlighter", "script[type=syntaxhighlighter]"),
+    ("<code", "code:has(br)"),
+    ("<tt", "tt:has(br)"),
+    ("style=", "code[style*='pre'], div[style*='white-space: pre'], div[style*='white-space:pre']"),
 )
+CODE_SIGNS = frozenset(sign for sign, _ in _CONTAINERS)
 # Blocks that only a style sheet, which is not looked at, tells from names in a sentence.
 BARE_CODE = "code"
 # What stands in code and is none: line numbers, buttons, what is there for screen readers alone.
@@ -51,6 +71,7 @@ _LINES = frozenset(
     {"div", "p", "li", "tr", "ol", "ul", "table", "tbody", "thead", "pre", "figure", "section", "dd", "dt"}
 )
 _KEEPS_SPACE = frozenset({"pre", "textarea", "xmp", "listing", "script"})
+_LITERAL = frozenset({"xmp", "script"})  # hold text alone
 _LANGUAGE = re.compile(
     r"(?:^|\s)(?:lang(?:uage)?-|highlight-(?:source-|text-)?|brush:\s*|sourceCode\s+|prettyprint\s+lang-)([A-Za-z][\w+#.-]*)"
 )
@@ -84,11 +105,20 @@ class CodeText:
     language: str
 
 
+def containers_of(signs: Collection[str]) -> str:
+    """Return a selector of the elements that are code in a page, or an empty text; a page has few of the forms.
+
+    Args:
+        signs: of `CODE_SIGNS`, those that the page holds.
+    """
+    return ", ".join(selector for sign, selector in _CONTAINERS if sign in signs)
+
+
 def code_of(element: Any) -> CodeText | None:
     """Return the code that an element shows, byte for byte, but for no-break spaces, which become spaces.
 
     Args:
-        element (`ElementNode`): one that `CONTAINERS` matches.
+        element (`ElementNode`): one that `containers_of` matches.
 
     Returns:
         the code, or None for a name in the middle of a sentence.
@@ -99,11 +129,13 @@ def code_of(element: Any) -> CodeText | None:
             return None
         keeps_space = True
     writer = _LineWriter()
-    if keeps_space and not _NEEDS_WALK.search(element.inner_html):
+    if element.tag in _LITERAL or (keeps_space and not _NEEDS_WALK.search(element.inner_html)):
         writer.write(element.text)
     else:
-        _write(element, writer, keeps_space)
-    text = _INVISIBLE.sub("", writer.text().replace("\xa0", " "))
+        _write(tokens_of(element), writer, keeps_space)
+    text = writer.text()
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text.replace("\xa0", " "))
     if element.tag == "script":
         text = text.strip().removeprefix("<![CDATA[").removesuffix("]]>").strip("\n")
     return CodeText(without_numbers(text), language_of_element(element))
@@ -146,36 +178,42 @@ class _LineWriter:
         return "\n".join(lines)
 
 
-def _write(element: Any, writer: _LineWriter, keeps_space: bool) -> None:
-    """Write what an element holds, without recursion: pages nest as deep as they like."""
-    # Children left to write, whether spaces count, and for elements that are a line what was written before them.
-    stack: list[tuple[Any, bool, int | None]] = [(element.first_child, keeps_space, None)]
-    while stack:
-        child, keeps_space, written_before = stack.pop()
-        if child is None:
-            if written_before is not None:
-                writer.end_line(written_before)
-            continue
-        stack.append((child.next_sibling, keeps_space, written_before))
-        tag = child.tag
-        if tag == "#text":
-            _write_text(child, writer, keeps_space)
+def _write(tokens: Sequence[Token], writer: _LineWriter, keeps_space: bool) -> None:
+    """Write what an element holds."""
+    # Of the elements around: whether spaces count outside of it, and for one that is a line what was written before it.
+    around: list[tuple[bool, int | None]] = []
+    skipped = 0  # elements around that show something else than code, and those inside
+    for index, (close, tag, attributes, raw_text) in enumerate(tokens):
+        if skipped:
+            if tag and tag not in VOID:
+                skipped += -1 if close else 1
+        elif not tag:
+            if keeps_space and "\n" in raw_text and raw_text.isspace():
+                # Between two elements that are a line each a line end is the page's own.
+                sides = (tokens[index - 1] if index else None, tokens[index + 1] if index + 1 < len(tokens) else None)
+                if _ends_line(sides[0]) or _starts_line(sides[1]):
+                    continue
+            _write_text(unescape(raw_text) if "&" in raw_text else raw_text, writer, keeps_space)
+        elif close:
+            if around:
+                keeps_space, before = around.pop()
+                if before is not None:
+                    writer.end_line(before)
         elif tag == "br":
             writer.write(_BREAK)
-        elif not tag.startswith("#") and tag not in _NO_TEXT and not _is_beside_code(child, tag):
+        elif tag not in VOID:
+            if tag in _NO_TEXT or (attributes and _is_beside_code(tokens, index)):
+                skipped = 1
+                continue
             is_line = tag in _LINES
             if is_line:
                 writer.start_line()
-            before = len(writer.parts) if is_line else None
-            stack.append((child.first_child, keeps_space or tag in _KEEPS_SPACE, before))
+            around.append((keeps_space, len(writer.parts) if is_line else None))
+            keeps_space = keeps_space or tag in _KEEPS_SPACE
 
 
-def _write_text(node: Any, writer: _LineWriter, keeps_space: bool) -> None:
-    text = node.value or ""
+def _write_text(text: str, writer: _LineWriter, keeps_space: bool) -> None:
     if keeps_space:
-        # Between two elements that are a line each a line end is the page's own.
-        if not text.strip() and "\n" in text and _is_between_lines(node):
-            return
         writer.write(text)
         return
     if not text.strip(" \t\r\n"):
@@ -183,24 +221,29 @@ def _write_text(node: Any, writer: _LineWriter, keeps_space: bool) -> None:
             writer.write(text)
         return
     # Elsewhere a browser shows line ends as spaces, and none where a line starts; spaces in a row are kept here.
-    text = re.sub(r"[ \t]*\r?\n[ \t\r\n]*", " ", text)
-    writer.write(text.lstrip(" ") if writer.at_line_start and (node.value or "").startswith(("\n", "\r")) else text)
+    shown = re.sub(r"[ \t]*\r?\n[ \t\r\n]*", " ", text)
+    writer.write(shown.lstrip(" ") if writer.at_line_start and text.startswith(("\n", "\r")) else shown)
 
 
-def _is_between_lines(node: Any) -> bool:
-    before, after = node.previous_sibling, node.next_sibling
-    return any(side is not None and side.tag in _LINES for side in (before, after))
+def _ends_line(token: Token | None) -> bool:
+    return token is not None and bool(token[0]) and token[1] in _LINES
 
 
-def _is_beside_code(element: Any, tag: str) -> bool:
+def _starts_line(token: Token | None) -> bool:
+    return token is not None and not token[0] and token[1] in _LINES
+
+
+def _is_beside_code(tokens: Sequence[Token], index: int) -> bool:
     """Return whether an element inside code shows something else."""
-    if element.getattr("hidden") is not None or "user-select: none" in (element.getattr("style") or ""):
+    _, tag, attributes, _ = tokens[index]
+    if is_hidden(attributes):
         return True
-    name = element.getattr("class") or ""
+    name = class_of(attributes)
     if not name:
         return False
     if tag in ("td", "th") and "lntd" in name.split():
-        return element.query_selector(".lnt") is not None
+        inside = takewhile(lambda token: token[:2] != ("/", tag), islice(tokens, index + 1, None))
+        return any("lnt" in class_of(attributes).split() for _, _, attributes, _ in inside)
     return bool(_GUTTER.search(name)) and tag not in ("table", "tbody", "tr", "pre", "code", "ol")
 
 

@@ -7,13 +7,16 @@ the page first, by our rules, and put back as Markdown where they stood.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import re2
+
 from datasets_builders.code_related.web_pages import marks
-from datasets_builders.code_related.web_pages.code_elements import BARE_CODE, CONTAINERS, code_of
-from datasets_builders.code_related.web_pages.formulas import FORMULAS, formula_of
+from datasets_builders.code_related.web_pages.code_elements import BARE_CODE, CODE_SIGNS, code_of, containers_of
+from datasets_builders.code_related.web_pages.formulas import FORMULA_SIGNS, FORMULAS, formula_of
 from datasets_builders.code_related.web_pages.lists import LISTS, list_of
 from datasets_builders.code_related.web_pages.tables import TABLES, table_of
 
@@ -31,9 +34,15 @@ CHUNK_CHARS = 32_768
 _SECTIONS = "section[id], div.section[id]"
 _KEPT = "data-kept"
 _CODE_NAMES = ("code", "kbd", "samp", "tt")
+_SIGNS = sorted({*FORMULA_SIGNS, *CODE_SIGNS, *(f"<{name}" for name in _CODE_NAMES), "section", "<table", "<ul"})
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HEADING_TAG = re.compile(r"<h([1-6])(?:\s[^>]*)?>")
-_MARK = re.compile(f"([ \t]*)([{marks.OPEN}{marks.OPEN_BLOCK}])(\\d+){marks.CLOSE}([ \t]*)(?=([^\n]?))")
+_MARK = re.compile(f"({marks.OPEN}|{marks.OPEN_BLOCK})(\\d+){marks.CLOSE}")
+
+_HEADING = re.compile(f"{marks.HEADING}([1-6])[ \t]*([^\n]*)")
+_FENCES = re.compile(r"^\s*(`{3,})", re.MULTILINE)
+_EMPTY_CODE = re.compile(f"{marks.INLINE_CODE}\\s*{marks.INLINE_CODE}")
+_INLINE_CODE = re.compile(f"{marks.INLINE_CODE}([^{marks.INLINE_CODE}]*){marks.INLINE_CODE}")
 
 
 class PageError(ValueError):
@@ -85,19 +94,25 @@ def extract_page(html: str, main_content: bool = True) -> Page:
     depth = nesting_depth(html)
     if depth > MAX_DEPTH:
         raise PageError("too_deep", f"{depth} elements in each other, limit {MAX_DEPTH}")
-    tree = HTMLTree.parse(_with_marks(html))
+    signs = _signs_in(html)
+    tree = HTMLTree.parse(_with_marks(html, signs))
     if tree.body is None:
         raise PageError("not_html", "the page has no body")
     parts = _Parts(tree)
-    parts.take(FORMULAS, formula_of, is_block=False)
+    if not signs.isdisjoint(FORMULA_SIGNS):
+        parts.take(FORMULAS, formula_of, is_block=False)
     num_formulas = len(parts.texts)
-    for section in tree.body.query_selector_all(_SECTIONS).values():
-        section.delattr("id")
-    parts.take(CONTAINERS, _code_block, is_block=True)
-    if _has_bare_code(html):
+    if "section" in signs:
+        for section in tree.body.query_selector_all(_SECTIONS).values():
+            section.delattr("id")
+    if containers := containers_of(signs):
+        parts.take(containers, _code_block, is_block=True)
+    if "<code" in signs and _has_bare_code(html):
         parts.take(BARE_CODE, _code_block, is_block=True)
-    parts.take(TABLES, table_of, is_block=True)
-    parts.take(LISTS, list_of, is_block=True)
+    if "<table" in signs:
+        parts.take(TABLES, table_of, is_block=True)
+    if "<ul" in signs:
+        parts.take(LISTS, list_of, is_block=True)
     text = extract_plain_text(tree, preserve_formatting=True, main_content=main_content, alt_texts=False, links=False)
     return parts.page(tree.title or "", text, num_formulas)
 
@@ -110,15 +125,17 @@ def nesting_depth(html: str) -> int:
     """
     if html.count("<") <= MAX_DEPTH:
         return 0
-    bound = balance = 0
-    for start in range(0, len(html), CHUNK_CHARS):
-        chunk = html[start : start + CHUNK_CHARS]
-        closed = chunk.count("</")
-        opened = chunk.count("<") - closed - sum(map(chunk.count, _NEVER_NESTED))
-        bound = max(bound, balance + opened)
-        balance = max(0, balance + opened - closed)
-    if bound <= MAX_DEPTH:
-        return bound
+    # Tags that never hold others are looked for only where without that it could be too deep.
+    for flat_tags in ((), _NEVER_NESTED):
+        bound = balance = 0
+        for start in range(0, len(html), CHUNK_CHARS):
+            chunk = html[start : start + CHUNK_CHARS]
+            closed = chunk.count("</")
+            opened = chunk.count("<") - closed - sum(map(chunk.count, flat_tags))
+            bound = max(bound, balance + opened)
+            balance = max(0, balance + opened - closed)
+        if bound <= MAX_DEPTH:
+            return bound
     depth = deepest = 0
     for found in _TAG.finditer(html):
         if found[2].lower() in _FLAT:
@@ -185,28 +202,57 @@ class _Parts:
     def page(self, title: str, text: str, num_formulas: int) -> Page:
         """Return the text with the parts put back, of which formulas were the first to be taken."""
         used: set[int] = set()
-        text = _BLANK_LINES.sub("\n\n", text)  # before there is code in it
-
-        def put_back(found: re.Match[str]) -> str:
-            before, opening, digits, after, following = found.groups()
-            number = int(digits)
-            if number >= len(self.texts) or number in used:  # a page may write marks itself
-                return ""
-            used.add(number)
-            if opening == marks.OPEN:
-                return f"{before}{self.texts[number]}{after}"
-            # A block that stands in the middle of a line, as in the item of a list, gets lines of its own.
-            starts_line = found.start() == 0 or found.string[found.start() - 1] == "\n"
-            return f"{'' if starts_line else chr(10)}{self.texts[number]}{chr(10) if following else ''}"
-
+        if "\n\n\n" in text:
+            text = _BLANK_LINES.sub("\n\n", text)  # before there is code in it
         for _ in range(MAX_NESTED_PARTS):  # a formula inside a table inside a table, say
-            text, count = _MARK.subn(put_back, text)
-            if not count:
+            if marks.CLOSE not in text:
                 break
+            text = self._with_parts(text, used)
         chars = [self.code_chars[number] for number in used if number in self.code_chars]
         formulas = sum(number < num_formulas for number in used)
         text = marks.without_marks(_as_markdown(text)).strip("\n")
         return Page(" ".join(title.split()), f"{text}\n" if text.strip() else "", len(chars), sum(chars), formulas)
+
+    def _with_parts(self, text: str, used: set[int]) -> str:
+        """Return a text with parts in the place of their marks; each stands once, as a page may write marks itself."""
+        whole, end = _Text(), 0
+        for found in _MARK.finditer(text):
+            whole.add(text[end : found.start()])
+            opening, digits = found.groups()
+            number, end = int(digits), found.end()
+            if number < len(self.texts) and number not in used:
+                used.add(number)
+                add = whole.add_block if opening == marks.OPEN_BLOCK else whole.add
+                add(self.texts[number])
+        whole.add(text[end:])
+        return "".join(whole.pieces)
+
+
+class _Text:
+    """A text in the making, whose blocks have lines of their own wherever they stand, in the item of a list say."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.is_behind_block = False
+
+    def add(self, text: str) -> None:
+        """Add what goes on in the line."""
+        if self.is_behind_block:
+            text = text.lstrip(" \t")
+            if text and not text.startswith("\n"):
+                self.pieces.append("\n")
+        if text:
+            self.pieces.append(text)
+            self.is_behind_block = False
+
+    def add_block(self, text: str) -> None:
+        """Add what has lines of its own; an empty one leaves nothing."""
+        if self.pieces and not self.is_behind_block:
+            self.pieces[-1] = self.pieces[-1].rstrip(" \t")
+        if self.pieces and self.pieces[-1] and not self.pieces[-1].endswith("\n"):
+            self.pieces.append("\n")
+        self.pieces.append(text)
+        self.is_behind_block = True
 
 
 def _code_block(element: Any) -> tuple[str, int] | None:
@@ -216,27 +262,46 @@ def _code_block(element: Any) -> tuple[str, int] | None:
     if not code.text.strip():
         return "", 0
     text = marks.without_marks(code.text)
-    longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", text, re.MULTILINE)), default=2)
-    fence = "`" * (longest + 1)
+    runs = _FENCES.findall(text) if "```" in text else []
+    fence = "`" * (max(map(len, runs), default=2) + 1)
     return f"{fence}{code.language}\n{text}\n{fence}", len(text)
 
 
-def _with_marks(html: str) -> str:
+@cache
+def _sign_set() -> Any:
+    """Return what finds all signs in one pass."""
+    options = re2.Options()
+    options.case_sensitive = False
+    options.literal = True
+    signs = re2.Set.SearchSet(options)
+    for sign in _SIGNS:
+        signs.Add(sign)
+    signs.Compile()
+    return signs
+
+
+def _signs_in(html: str) -> frozenset[str]:
+    """Return what a page has of `_SIGNS`, in any case: most selectors need not be looked for in most pages."""
+    return frozenset(_SIGNS[number] for number in _sign_set().Match(html.encode("utf-8", "replace")) or ())
+
+
+def _with_marks(html: str, signs: Collection[str]) -> str:
     """Return a page in which inline code and headings say what they are, as its text will."""
     mark = marks.INLINE_CODE
     for name in _CODE_NAMES:
-        if f"</{name}>" in html:
+        if f"<{name}" in signs:
             html = html.replace(f"</{name}>", f"{mark}</{name}>").replace(f"<{name}>", f"<{name}>{mark}")
             html = re.sub(f"<{name}\\s[^>]*>", f"\\g<0>{mark}", html)
-    return _HEADING_TAG.sub(lambda tag: f"{tag[0]}{marks.HEADINGS[int(tag[1])]}", html)
+    return _HEADING_TAG.sub(lambda tag: f"{tag[0]}{marks.HEADING}{tag[1]}", html)
 
 
 def _as_markdown(text: str) -> str:
     """Return text with Markdown for the marks; those of empty headings and empty code go."""
     mark = marks.INLINE_CODE
-    text = re.sub(f"{mark}\\s*{mark}", "", text)
-    text = re.sub(f"{mark}([^{mark}]*){mark}", _ticked, text).replace(mark, "")
-    return re.sub(f"[ \t]*([{marks.HEADINGS}])[ \t]*([^\n]*)", _heading, text)
+    if mark in text:
+        text = _EMPTY_CODE.sub("", text)
+        text = _INLINE_CODE.sub(_ticked, text).replace(mark, "")
+    return _HEADING.sub(_heading, text)
 
 
 def _ticked(found: re.Match[str]) -> str:
@@ -245,7 +310,7 @@ def _ticked(found: re.Match[str]) -> str:
 
 def _heading(found: re.Match[str]) -> str:
     text = marks.without_heading_marks(found[2])
-    return f"{'#' * marks.HEADINGS.index(found[1])} {text}" if text.strip() else ""
+    return f"{'#' * int(found[1])} {text}" if text.strip() else ""
 
 
 def _has_bare_code(html: str) -> bool:

@@ -9,6 +9,8 @@ FORMULAS = (
     ".katex, .MathJax, .MathJax_Display, mjx-container, .mwe-math-element, math, script[type^='math/tex'], "
     "img.tex, img.latex, img.mwe-math-fallback-image-inline, img.mwe-math-fallback-image-display"
 )
+# One of these stands in every page that has a formula.
+FORMULA_SIGNS = ("katex", "mathjax", "mjx-", "mwe-math", "<math", "math/tex", "latex", 'tex"', "tex'", "=tex")
 
 
 def formula_of(element: Any) -> tuple[str, int] | None:

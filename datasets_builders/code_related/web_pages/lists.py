@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from html import unescape
 from typing import Any
+
+from datasets_builders.code_related.web_pages.page_tokens import Token, tokens_of
 
 LISTS = "ul"
 MAX_LINK_FRACTION = 0.6  # of the characters of a list; above it is a menu
@@ -12,7 +16,12 @@ _MENU = re.compile(
     re.IGNORECASE,
 )
 _AROUND_MENUS = "nav, header, footer, aside, [role=navigation], [role=menu], [role=banner], [role=contentinfo]"
-_INLINE_BLOCKS = frozenset({"p", "div", "section"})
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+# Where an item's words end, whatever stands between them.
+_BLOCKS = frozenset({
+    "p", "div", "section", "br", "dl", "dt", "dd", "table", "tr", "td", "th", "pre", "blockquote", "figure", "hr",
+    *_HEADINGS,
+})  # fmt: skip
 
 
 def list_of(element: Any) -> tuple[str, int] | None:
@@ -23,56 +32,61 @@ def list_of(element: Any) -> tuple[str, int] | None:
     Args:
         element (`ElementNode`): one that `LISTS` matches.
     """
-    if _is_menu(element):
+    if _MENU.search(element.getattr("class") or "") or element.closest(_AROUND_MENUS) is not None:
         return None
-    lines = [line for line in _lines(element) if line.strip()]
+    tokens = tokens_of(element)
+    lines, num_chars, num_link_chars = _lines(tokens)
+    if num_link_chars > MAX_LINK_FRACTION * num_chars:
+        return None
+    if any(tag in _HEADINGS for _, tag, _, _ in tokens):
+        lines = _flow(tokens)
     return "\n".join(lines), 0
 
 
-def _is_menu(element: Any) -> bool:
-    if _MENU.search(element.getattr("class") or "") or element.closest(_AROUND_MENUS) is not None:
-        return True
-    text = len("".join(element.text.split()))
-    links = sum(len("".join(link.text.split())) for link in element.query_selector_all("a").values())
-    return links > MAX_LINK_FRACTION * text
-
-
-def _lines(outermost: Any) -> list[str]:
-    """Return the lines of a list and of those in it, without recursion."""
-    lines: list[str] = []
-    # Elements left to write, with their indentation and the number of the next item (None in a list without numbers).
-    waiting: list[tuple[Any, int, int | None]] = [(outermost.first_child, 0, None)]
-    while waiting:
-        node, depth, number = waiting.pop()
-        if node is None:
-            continue
-        is_item = node.tag == "li"
-        waiting.append((node.next_sibling, depth, number + 1 if is_item and number is not None else number))
-        if node.tag in ("ul", "ol"):  # a list right in a list
-            waiting.append((node.first_child, depth + 1, 1 if node.tag == "ol" else None))
-        elif is_item:
-            bullet = f"{number}. " if number is not None else "- "
-            lines += _item(node, "  " * depth + bullet)
-            inner = [child for child in _children(node) if child.tag in ("ul", "ol")]
-            for child in reversed(inner):
-                waiting.append((child.first_child, depth + 1, 1 if child.tag == "ol" else None))
-    return lines
-
-
-def _item(item: Any, start: str) -> list[str]:
-    """Return the lines of an item without the lists in it."""
+def _flow(tokens: Sequence[Token]) -> list[str]:
+    """Return the lines of a list that is there for the layout, as javadoc's are, which hold headings and all below."""
     parts: list[str] = []
-    for child in _children(item):
-        if child.tag in ("ul", "ol", "script", "style", "#comment"):
-            continue
-        parts.append(f" {child.text} " if child.tag in _INLINE_BLOCKS else child.text or "")
-    text = " ".join("".join(parts).split())
-    return [start + text] if text else []
+    for _, tag, _, raw_text in tokens:
+        if not tag:
+            parts.append(" ".join(unescape(f"|{raw_text}|").split())[1:-1])
+        elif tag in _BLOCKS or tag in ("ul", "ol", "li"):
+            parts.append("\n")
+    return [line for line in map(str.strip, "".join(parts).split("\n")) if line]
 
 
-def _children(node: Any) -> list[Any]:
-    found, child = [], node.first_child
-    while child is not None:
-        found.append(child)
-        child = child.next_sibling
-    return found
+def _lines(tokens: Sequence[Token]) -> tuple[list[str], int, int]:
+    """Return the lines of a list and of those in it, and how many characters, blanks apart, it and its links have."""
+    items: list[tuple[str, list[str]]] = []  # how the line starts, and its words
+    open_items: list[int] = []
+    numbers: list[int | None] = [None]  # of the next item of the lists around; None in a list without numbers
+    links = num_chars = num_link_chars = 0
+    for close, tag, _, raw_text in tokens:
+        if not tag:
+            text = unescape(raw_text) if "&" in raw_text else raw_text
+            size = sum(map(len, text.split()))
+            num_chars += size
+            num_link_chars += size if links else 0
+            if open_items:
+                items[open_items[-1]][1].append(text)
+        elif tag == "a":
+            links = max(0, links + (-1 if close else 1))
+        elif tag in ("ul", "ol"):
+            if not close:
+                numbers.append(1 if tag == "ol" else None)
+            elif len(numbers) > 1:
+                numbers.pop()
+        elif tag == "li":
+            if close:
+                if open_items:
+                    open_items.pop()
+                continue
+            number = numbers[-1]
+            start = f"{number}. " if number is not None else "- "
+            if number is not None:
+                numbers[-1] = number + 1
+            items.append(("  " * (len(numbers) - 1) + start, []))
+            open_items.append(len(items) - 1)
+        elif tag in _BLOCKS and open_items:
+            items[open_items[-1]][1].append(" ")
+    lines = [(start, " ".join("".join(parts).split())) for start, parts in items]
+    return [start + text for start, text in lines if text], num_chars, num_link_chars

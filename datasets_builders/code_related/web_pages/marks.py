@@ -1,18 +1,25 @@
-"""Section 2.3.1: what stands in a page for its parts until they are Markdown: characters that no page needs."""
+"""Section 2.3.1: what stands in a page for its parts until they are Markdown: characters that no page needs.
 
-OPEN, OPEN_BLOCK, CLOSE = "\x01", "\x10", "\x02"
+A mark of a part is one of the two openings, its number and the end; of a heading the character and the level.
+"""
+
+import re
+
+OPEN, OPEN_BLOCK, CLOSE = "\x01i", "\x01b", "\x02"
 INLINE_CODE = "\x03"  # before and after
-HEADINGS = "\x04\x05\x06\x07\x08\x0e\x0f"  # by level, from 1
-_ALL = f"\x00{OPEN}{OPEN_BLOCK}{CLOSE}{INLINE_CODE}{HEADINGS}"
+HEADING = "\x04"
+_ALL = "\x00\x01\x02\x03\x04"
+_ALL_BYTES = _ALL.encode()
 _NONE = dict.fromkeys(map(ord, _ALL))
-_NO_HEADINGS = dict.fromkeys(map(ord, HEADINGS))
+_HEADING_MARK = re.compile(f"{HEADING}[1-6]?")
 
 
 def without_marks(text: str) -> str:
     """Return a text without any of the characters; one that has none costs little."""
-    return text.translate(_NONE) if any(map(text.__contains__, _ALL)) else text
+    encoded = text.encode("utf-8", "surrogatepass")
+    return text if len(encoded.translate(None, _ALL_BYTES)) == len(encoded) else text.translate(_NONE)
 
 
 def without_heading_marks(text: str) -> str:
     """Return a text without the marks of headings."""
-    return text.translate(_NO_HEADINGS)
+    return _HEADING_MARK.sub("", text) if HEADING in text else text

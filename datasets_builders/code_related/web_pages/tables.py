@@ -18,10 +18,12 @@ def table_of(element: Any) -> tuple[str, int] | None:
     Args:
         element (`ElementNode`): one that `TABLES` matches.
     """
-    rows = [
-        [_cell(cell) for cell in row.query_selector_all("td, th").values()]
-        for row in element.query_selector_all("tr").values()
-    ]
+    rows: list[list[str]] = []
+    for part in element.query_selector_all("tr, td, th").values():
+        if part.tag == "tr":
+            rows.append([])
+        elif rows:
+            rows[-1].append(_cell(part))
     rows = [row for row in rows if row]
     width = max(map(len, rows), default=0)
     if len(rows) < 2 or width < 2 or sum(map(len, rows)) > MAX_CELLS:

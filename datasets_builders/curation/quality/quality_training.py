@@ -44,17 +44,17 @@ class LabelledFile:
 
 @dataclass(frozen=True)
 class LabelledFiles:
-    """What is learned from: one source with labels, or sources of files of high and of low quality.
+    """What is learned from: sources with labels, or sources of files of high and of low quality.
 
     Args:
-        source (`str`): see `rows_of`; empty where the other two are given.
+        labelled (tuple of `str`): see `rows_of`; empty where the other two are given.
         content_column, label_column (`str`): of the code, and of numbers or of true and false.
         positive_at (`float`): labels from here on are high quality.
         positives, negatives (tuple of `str`): sources without labels, see `rows_of`.
         group_column (`str`): of files that stay on one side, such as the site of pages; empty: the content itself.
     """
 
-    source: str = ""
+    labelled: tuple[str, ...] = ()
     content_column: str = "content"
     label_column: str = "label"
     positive_at: float = 1.0
@@ -63,7 +63,7 @@ class LabelledFiles:
     group_column: str = ""
 
     def __post_init__(self) -> None:
-        if bool(self.source) == bool(self.positives or self.negatives):
+        if bool(self.labelled) == bool(self.positives or self.negatives):
             raise ConfigError("give --input with labels, or --positives and --negatives without, not both")
         if bool(self.positives) != bool(self.negatives):
             raise ConfigError("--positives and --negatives belong together; one of them is missing")
@@ -71,14 +71,14 @@ class LabelledFiles:
     @property
     def sources(self) -> dict[str, list[str]]:
         """What is read, for the description of the model."""
-        if self.source:
-            return {"labelled": [self.source]}
+        if self.labelled:
+            return {"labelled": list(self.labelled)}
         return {"positives": list(self.positives), "negatives": list(self.negatives)}
 
     def __iter__(self) -> Iterator[LabelledFile]:
         """Give each file that has a content and, where they are wanted, a label and a group."""
-        if self.source:
-            for row in self._rows(self.source, self.label_column):
+        for source in self.labelled:
+            for row in self._rows(source, self.label_column):
                 label = row[self.label_column]
                 if isinstance(label, bool | int | float):
                     yield self._file(row, float(label) >= self.positive_at)

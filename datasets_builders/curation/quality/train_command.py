@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     default = TrainingOptions()
     sources = ".parquet or .jsonl file, dataset folder, or ORG/NAME"
-    parser.add_argument("--input", default="", help=f"{sources}, with labels")
+    parser.add_argument("--input", nargs="+", default=(), help=f"{sources}, with labels; several are put together")
     parser.add_argument("--positives", nargs="+", default=(), help=f"files of high quality, without labels: {sources}")
     parser.add_argument("--negatives", nargs="+", default=(), help="files of low quality, as --positives")
     parser.add_argument(
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
     description = train(
         LabelledFiles(
-            options.input,
+            tuple(options.input),
             options.content_column,
             options.label_column,
             options.positive_at,

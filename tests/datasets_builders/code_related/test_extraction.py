@@ -60,6 +60,28 @@ def test_lists_nest_and_menus_go() -> None:
     assert text_of("<ul><li>Run <pre>a\n  b</pre> then stop</li></ul>").endswith("- Run\n```\na\n  b\n```\nthen stop\n")
 
 
+def test_lists_keep_what_is_nested_in_blocks_and_layout_is_no_list() -> None:
+    nested = "<ul><li><p>Fruit:</p><div><ul><li>apple</li></ul></div><p>and so on</p></li><li><dl><dt>a</dt><dd>b</dd></dl></li></ul>"
+    assert "- Fruit: and so on\n  - apple\n- a b\n" in text_of(nested)
+    javadoc = "<ul class=summary><li><section><h2>Methods</h2><div>int size()</div><div>Returns it &amp; more.</div></section></li></ul>"
+    assert "\n## Methods\nint size()\nReturns it & more.\n" in text_of(javadoc)
+
+
+@pytest.mark.parametrize(
+    ("inside", "code"),
+    [
+        ('<a title="a > b" class=x>x</a> &lt;b&gt;<br>  y', "x <b>\n  y"),
+        ("<script>if (a<b) { document.write('</div>') }</script>x = 1<br>y", "x = 1\ny"),
+        ("<!-- <br> -->x<br>&amp;lt; y", "x\n&lt; y"),
+        ("<svg><path d='M0'/><text>icon</text></svg>x<br>y", "x\ny"),
+        ("x<span hidden>no</span><br><button>Copy <b>it</b></button>y<img src=a><wbr>z", "x\nyz"),
+        ("<ol><li>a</li><li></li><li>  b</li></ol>", "a\n\n  b"),
+    ],
+)
+def test_code_with_other_elements_in_it(inside: str, code: str) -> None:
+    assert f"```\n{code}\n```" in text_of(f"<pre>{inside}</pre>")
+
+
 def test_code_in_a_table_of_data_and_in_a_list_stays_code() -> None:
     text = text_of(
         "<ol><li>Do this:<pre>a\n  b</pre></li></ol><table><tr><td>x</td><td><pre>c\n  d</pre></td></tr><tr><td>y</td><td>z</td></tr></table>"

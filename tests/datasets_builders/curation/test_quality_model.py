@@ -188,13 +188,21 @@ def test_pages_are_told_apart_by_tokens_and_sites_are_held_out_whole(tmp_path, t
     ("fields", "words"),
     [
         ({}, "not both"),
-        ({"source": "a", "positives": ("b",)}, "not both"),
+        ({"labelled": ("a",), "positives": ("b",)}, "not both"),
         ({"positives": ("b",)}, "belong together"),
     ],
 )
 def test_what_is_learned_from_is_named_in_one_way(fields, words):
     with pytest.raises(ConfigError, match=words):
         LabelledFiles(**fields)
+
+
+def test_labelled_files_of_several_sources_are_put_together(tmp_path):
+    for name, label in (("random", 2), ("recalled", 4)):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"content": f"of {name}", "label": label}))
+    sources = tuple(str(tmp_path / f"{name}.jsonl") for name in ("random", "recalled"))
+    files = LabelledFiles(labelled=sources, positive_at=3)
+    assert [(file.content, file.is_high) for file in files] == [("of random", False), ("of recalled", True)]
 
 
 def test_operating_points_take_equal_scores_together():

@@ -8,11 +8,15 @@ from datatrove.data import Document
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import MAX_COUNTED_VALUES, SEVERAL_LICENSES
 from datasets_builders.building.steps import Outcome, Removed, Step
-from datasets_builders.sources.licenses import UNKNOWN, license_type, spdx_of_head
+from datasets_builders.sources.license_files import family_of
+from datasets_builders.sources.license_notices import license_of_head
+from datasets_builders.sources.licenses import UNKNOWN, keys_of, license_type
 
 
 class LicenseFilter(Step):
-    """Keep files whose licence is of a wanted type or on a list. The tag of a file goes before its repository's.
+    """Keep files whose licence is of a wanted type or on a list.
+
+    What a file says at its head goes before what its folder states.
 
     Args:
         types: of `LICENSE_TYPES`.
@@ -30,10 +34,24 @@ class LicenseFilter(Step):
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Write licence and type; remove what is not wanted."""
-        license = spdx_of_head(doc.text) or doc.metadata.get("license") or UNKNOWN
+        license = license_of_file(license_of_head(doc.text), doc.metadata.get("license") or UNKNOWN)
         kind = license_type(license)
         doc.metadata |= {"license": license, "license_type": kind}
         yield doc if kind in self.types or license in self.allowed else Removed(doc, kind, license)
+
+
+def license_of_file(of_head: str | None, of_folder: str) -> str:
+    """Return the licence of a file: what its head states, else what its folder does.
+
+    Of "MIT and GPL" at the head of a file, where the package leaves the choice between the two, the choice holds.
+    """
+    if of_head is None:
+        return of_folder
+    if " OR " in of_folder and " AND " in of_head:
+        offered = {family_of(key) for key in keys_of(of_folder)}
+        if {family_of(key) for key in keys_of(of_head)} <= offered:
+            return of_folder
+    return of_head
 
 
 def license_of_card(output_folder: Path) -> tuple[str, str]:

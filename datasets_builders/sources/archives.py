@@ -28,7 +28,12 @@ from datasets_builders.building.steps import MACHINE_ERRNOS
 from datasets_builders.sources.decompression import decompressed
 from datasets_builders.sources.entry import Content, Entry, Source, count_files, path_problem, rank_of, without_excluded
 from datasets_builders.sources.forward import ForwardStream, TooMuchData
-from datasets_builders.sources.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
+from datasets_builders.sources.license_files import (
+    STATEMENT_BYTES,
+    Licenses,
+    is_statement_of_license,
+    licenses_of_files,
+)
 
 EXTENSIONS = (
     *(".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".crate", ".gem"),
@@ -200,15 +205,17 @@ class ArchiveSource(Source):
         """Return name and path."""
         return f"{self.repository}: {self.path}"
 
-    def license(self) -> str:
-        """Return the licence as given, or what licence files and package metadata in the archive say."""
+    def licenses(self) -> Licenses:
+        """Return the licence as given, or what licence files and package metadata say of the folders they lie in."""
         if self._license:
-            return self._license
-        found = {}
+            return Licenses({"": self._license})
+        stating, paths = {}, []
         for entry in self._entries():
-            if not entry.problem and is_statement_of_license(entry.path):
-                found[entry.path] = entry.read(STATEMENT_BYTES)
-        return license_of_files(found)
+            if not entry.problem:
+                paths.append(entry.path)
+                if is_statement_of_license(entry.path):
+                    stating[entry.path] = entry.read(STATEMENT_BYTES)
+        return licenses_of_files(stating, paths)
 
     def num_files(self) -> int:
         """Return how many files the archive holds, as far as it can be read."""

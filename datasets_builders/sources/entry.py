@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from datasets_builders.sources.license_files import Licenses
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -73,9 +75,9 @@ class Source:
         """Return a line for the plan and the card."""
         raise TypeError(f"{type(self).__name__} must define describe()")
 
-    def license(self) -> str:
-        """Return the SPDX name of the licence of everything here, `unrecognised` or `unknown` (none is stated)."""
-        return "unknown"
+    def licenses(self) -> Licenses:
+        """Return the licences of what lies here, folder by folder; rows may state their own."""
+        return Licenses()
 
     def num_files(self) -> int | None:
         """Return how many files the repository here has, without what is excluded; None where it is not known.

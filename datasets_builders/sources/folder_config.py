@@ -8,7 +8,8 @@ from pathlib import Path
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.sources.folders import FolderSource
-from datasets_builders.sources.licenses import license_of_folder
+from datasets_builders.sources.license_notices import near_license
+from datasets_builders.sources.licenses import is_expression
 
 # Left out wherever they lie: not written by the project's authors, or not source.
 ALWAYS_EXCLUDED = [".*", "__pycache__", "node_modules", "site-packages", "dist-packages", "venv", "*.egg-info"]
@@ -36,6 +37,10 @@ class FolderConfig(BuilderConfig):
         super().validate()
         if self.max_bytes < 1:
             raise ConfigError(f"max_bytes is {self.max_bytes}, but must be at least 1")
+        if self.license and not is_expression(self.license):
+            near = near_license(self.license)
+            hint = f"did you mean {near}?" if near else "write one such as MIT, or LicenseRef-NAME for your own"
+            raise ConfigError(f"license: {self.license!r} is no SPDX expression; {hint}")
 
 
 def input_folder(config: FolderConfig) -> Path:
@@ -83,7 +88,7 @@ def repository_name(config: FolderConfig) -> str:
 
 
 def license_name(config: FolderConfig) -> str:
-    """Return the licence of the input: as configured, else the standard library's or what its licence file says."""
+    """Return the licence of the input as configured, else the standard library's; empty: what its files say."""
     if config.license:
         return config.license
-    return license_of_folder(input_folder(config)) if config.input_dir else "PSF-2.0"
+    return "" if config.input_dir else "PSF-2.0"

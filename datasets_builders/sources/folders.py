@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.sources.entry import Entry, Source, count_files, excluded_by, rank_of
-from datasets_builders.sources.licenses import license_of_folder
+from datasets_builders.sources.license_files import STATEMENT_BYTES, Licenses, read_licenses
 
 
 class FolderSource(Source):
@@ -43,13 +43,32 @@ class FolderSource(Source):
         """Return name and path."""
         return f"{self.repository}: {self.root}"
 
-    def license(self) -> str:
-        """Return the licence as given, or by the licence file at the top."""
-        return self._license or license_of_folder(Path(self.root))
+    def licenses(self) -> Licenses:
+        """Return the licence as given, or what licence files and package metadata say of the folders they lie in."""
+        return Licenses({"": self._license}) if self._license else licenses_of_folder(Path(self.root), self.exclude)
 
     def num_files(self) -> int:
         """Return how many files lie there."""
         return count_files(list_folder(Path(self.root), self.exclude))
+
+
+def licenses_of_folder(root: Path, patterns: Sequence[str] = ()) -> Licenses:
+    """Return what the files of a folder state of their licences; those at its top are read even if they are excluded.
+
+    Args:
+        root (`Path`): the folder.
+        patterns (sequence of `str`): what is excluded below it.
+    """
+    at_top = [path.name for path in root.iterdir() if path.is_file()] if root.is_dir() else []
+    listed = (entry.path for entry in list_folder(root, patterns) if not entry.problem)
+    return read_licenses(dict.fromkeys([*at_top, ".reuse/dep5", *listed]), lambda path: _read_statement(root / path))
+
+
+def _read_statement(path: Path) -> bytes:
+    try:
+        return _read_file(os.fsencode(path), STATEMENT_BYTES)
+    except OSError:
+        return b""
 
 
 def list_folder(root: Path, patterns: Sequence[str]) -> Iterator[Entry]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.sources.entry import Content, Entry, Source, count_files, rank_of, without_excluded
-from datasets_builders.sources.licenses import STATEMENT_BYTES, is_statement_of_license, license_of_files
+from datasets_builders.sources.license_files import STATEMENT_BYTES, Licenses, read_licenses
 from datasets_builders.sources.row_values import public_url
 
 if TYPE_CHECKING:
@@ -90,16 +90,15 @@ class GitSource(Source):
         """Return path and commit."""
         return f"{self.repository}: {self.path} at commit {self.commit}"
 
-    def license(self) -> str:
-        """Return the licence as given, or by the files at the top of the tree."""
+    def licenses(self) -> Licenses:
+        """Return the licence as given, or what licence files and package metadata say of the folders they lie in."""
         if self._license:
-            return self._license
+            return Licenses({"": self._license})
         from dulwich.repo import Repo
 
         with Repo(self.path) as repo:
-            stating = [entry for entry in self._names(repo) if is_statement_of_license(entry.path)]
-            loaded = [self._loaded(repo, entry) for entry in stating]
-            return license_of_files({entry.path: entry.read(STATEMENT_BYTES) for entry in loaded if not entry.problem})
+            entries = {entry.path: entry for entry in self._names(repo) if not entry.problem}
+            return read_licenses(entries, lambda path: self._loaded(repo, entries[path]).read(STATEMENT_BYTES))
 
     def num_files(self) -> int:
         """Return how many files the commit has."""

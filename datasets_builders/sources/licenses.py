@@ -1,58 +1,25 @@
-"""Sections 2.1 and 2.2.1: the licence of a repository and of a file, and whether it is a permissive one.
+"""Sections 2.1 and 2.2.1: licences as SPDX expressions, and whether one is permissive.
 
 Names are SPDX's. Their categories are ScanCode's, as the Stack v2 uses them: "permissive" (with public domain),
-"non_permissive", and "no_license" where none is stated.
+"non_permissive", and "no_license" where none is stated. What files state is read in `license_files.py`.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache, lru_cache
-from pathlib import Path, PurePosixPath
 
 LICENSE_TYPES = ("permissive", "non_permissive", "no_license")
 UNKNOWN = "unknown"  # none is stated
 UNRECOGNIZED = "unrecognised"  # a text that is none of the known
-_LICENSE_FILE = re.compile(r"(?:(?:un)?licen[cs]e|copying|copyright)(?:[-_.].*)?", re.IGNORECASE)
-_CODE_SUFFIXES = (".py", ".js", ".ts", ".java", ".c", ".h", ".go", ".rs", ".rb", ".php", ".json")
-# Debian's lists of licences go on for long; of a licence's own text the beginning says which it is.
-STATEMENT_BYTES = 1_000_000
-TEXT_CHARACTERS = 20_000
-SPDX_LINES = 30
 MAX_EXPRESSION_CHARACTERS = 500
 CACHED_EXPRESSIONS = 10_000
-_SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() \t-]+?)[ \t]*(?:\*/|-->|#\}|$)", re.MULTILINE)
-# SPDX name -> words that all stand in the text, with runs of white space as one blank. First match wins, so that a
-# licence that quotes another one comes before it.
-KNOWN_TEXTS = (
-    ("AGPL-3.0-only", ("gnu affero general public license", "version 3")),
-    ("LGPL-3.0-only", ("gnu lesser general public license", "version 3")),
-    ("LGPL-2.1-only", ("gnu lesser general public license", "version 2.1")),
-    ("GPL-3.0-only", ("gnu general public license", "version 3")),
-    ("GPL-2.0-only", ("gnu general public license", "version 2")),
-    ("MPL-2.0", ("mozilla public license", "version 2.0")),
-    ("EPL-2.0", ("eclipse public license", "v 2.0")),
-    ("Apache-2.0", ("apache license", "version 2.0")),
-    ("BSL-1.0", ("boost software license", "version 1.0")),
-    ("PSF-2.0", ("python software foundation license version 2",)),
-    ("Unlicense", ("this is free and unencumbered software released into the public domain",)),
-    ("CC0-1.0", ("creative commons", "cc0 1.0")),
-    ("Zlib", ("this software is provided 'as-is', without any express or implied warranty", "altered source versions")),
-    ("MIT", ("permission is hereby granted, free of charge", "the above copyright notice and this permission notice")),
-    ("ISC", ("permission to use, copy, modify, and/or distribute this software", "the above copyright notice")),
-    ("BSD-3-Clause", ("redistribution and use in source and binary forms", "neither the name")),
-    ("BSD-2-Clause", ("redistribution and use in source and binary forms", "the following conditions")),
-)
-# In package metadata: npm's package.json, Python's PKG-INFO and METADATA, Debian's copyright, Cargo.toml.
-_HEADER = re.compile(r"^License(?:-Expression)?: ([^\r\n]{1,100})", re.MULTILINE)
-_METADATA = {
-    "package.json": re.compile(r'"license"\s*:\s*"([^"\n]{1,100})"'),
-    "PKG-INFO": _HEADER,
-    "METADATA": _HEADER,
-    "Cargo.toml": re.compile(r'^license\s*=\s*"([^"\n]{1,100})"', re.MULTILINE),
-}
 # Debian's short names and older spellings -> SPDX.
 _ALIASES = {
     "expat": "MIT",
+    "mit/x11": "MIT",
+    "bsd3": "BSD-3-Clause",
+    "bsd2": "BSD-2-Clause",
+    "public-domain": "LicenseRef-scancode-public-domain",
+    "perl_5": "Artistic-1.0-Perl OR GPL-1.0-or-later",
     "bsd-3-clause": "BSD-3-Clause",
     "bsd-2-clause": "BSD-2-Clause",
     "psf": "PSF-2.0",
@@ -70,145 +37,7 @@ _ALIASES = {
     "mit license": "MIT",
     "isc license": "ISC",
 }
-# Of Python's trove classifiers; those of other licences say that something is stated.
-_CLASSIFIER = re.compile(r"^Classifier: License :: (?:OSI Approved :: )?([^\r\n]{1,150})", re.MULTILINE)
-_CLASSIFIED = {
-    "Apache Software License": "Apache-2.0",
-    "BSD License": "BSD-3-Clause",
-    "GNU Affero General Public License v3": "AGPL-3.0-only",
-    "GNU Affero General Public License v3 or later (AGPLv3+)": "AGPL-3.0-or-later",
-    "GNU General Public License v2 (GPLv2)": "GPL-2.0-only",
-    "GNU General Public License v2 or later (GPLv2+)": "GPL-2.0-or-later",
-    "GNU General Public License v3 (GPLv3)": "GPL-3.0-only",
-    "GNU General Public License v3 or later (GPLv3+)": "GPL-3.0-or-later",
-    "GNU Lesser General Public License v3 (LGPLv3)": "LGPL-3.0-only",
-    "GNU Lesser General Public License v3 or later (LGPLv3+)": "LGPL-3.0-or-later",
-    "ISC License (ISCL)": "ISC",
-    "MIT License": "MIT",
-    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
-    "Python Software Foundation License": "PSF-2.0",
-    "The Unlicense (Unlicense)": "Unlicense",
-    "zlib/libpng License": "Zlib",
-}
-_DEBIAN_LICENSE = re.compile(r"^License:[ \t]*(\S[^\n]{0,100})$", re.MULTILINE)
 _PERMISSIVE = ("Permissive", "Public Domain")
-
-
-def recognize_license(text: str) -> str | None:
-    """Return the SPDX name of a licence text, or None.
-
-    Args:
-        text (`str`): of a licence file.
-
-    Source: ours; the words are those of the licences.
-    """
-    text = text[:TEXT_CHARACTERS]
-    if tag := _SPDX.search(text):
-        return tag.group(1)
-    plain = " ".join(text.lower().split())
-    return next((name for name, words in KNOWN_TEXTS if all(word in plain for word in words)), None)
-
-
-def is_statement_of_license(path: str) -> bool:
-    """Return whether a file may state the licence of its repository: one at the top, in a wheel's metadata or a .deb's.
-
-    Args:
-        path (`str`): in the repository, with forward slashes.
-    """
-    *folders, name = path.split("/")
-    if folders[:3] == ["usr", "share", "doc"]:
-        return len(folders) == 4 and name == "copyright"
-    if folders and not folders[0].endswith(".dist-info"):
-        return False
-    return _is_license_file(name) or name in _METADATA
-
-
-def _is_license_file(name: str) -> bool:
-    return bool(_LICENSE_FILE.fullmatch(name)) and PurePosixPath(name).suffix.lower() not in _CODE_SUFFIXES
-
-
-def license_of_files(files: Mapping[str, bytes]) -> str:
-    """Return the licence that the given files state: package metadata first, then licence texts.
-
-    Args:
-        files: path to content, those of `is_statement_of_license`.
-
-    Returns:
-        `str`: an SPDX expression, "unrecognised" where files state something else, "unknown" without any.
-    """
-    stating = [path for path in sorted(files) if _is_license_file(PurePosixPath(path).name)]
-    for path in sorted(files):
-        if words := _stated_in_metadata(path, files[path].decode("utf-8", "replace")):
-            if stated := spdx_expression(words):
-                return stated
-            stating.append(path)  # such as npm's UNLICENSED: something is stated
-    for path in stating:
-        text = files[path].decode("utf-8", "replace")
-        if PurePosixPath(path).name == "copyright" and (stated := _debian_license(text)):
-            return stated
-        if found := recognize_license(text):
-            return found
-    classified = {_CLASSIFIED.get(words, UNRECOGNIZED) for words in _classifiers(files)}
-    if classified and UNRECOGNIZED not in classified:
-        return all_of(classified)
-    return UNRECOGNIZED if stating or classified else UNKNOWN
-
-
-def _classifiers(files: Mapping[str, bytes]) -> list[str]:
-    """Return what the classifiers in a Python package's metadata say of its licence."""
-    texts = [_headers(raw) for path, raw in files.items() if PurePosixPath(path).name in ("PKG-INFO", "METADATA")]
-    return [words.strip() for text in texts for words in _CLASSIFIER.findall(text)]
-
-
-def _headers(raw: bytes) -> str:
-    """Return the headers of a package's metadata, without the description behind them."""
-    return re.split(r"\r?\n\r?\n", raw.decode("utf-8", "replace"), maxsplit=1)[0]
-
-
-def _stated_in_metadata(path: str, text: str) -> str | None:
-    """Return the words of a package's metadata on its licence, or None."""
-    name = PurePosixPath(path).name
-    if name in ("PKG-INFO", "METADATA"):
-        text = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]  # behind the headers comes a description
-    found = _METADATA[name].search(text) if name in _METADATA else None
-    return found[1] if found and found[1].strip().upper() != "UNKNOWN" else None
-
-
-def _debian_license(text: str) -> str | None:
-    """Return what a machine-readable copyright file states of all files but those of the packaging."""
-    names = set()
-    says_of_files = re.search(r"^Files:", text, re.MULTILINE) is not None
-    for paragraph in re.split(r"\n[ \t]*\n", text):
-        # One that begins with a licence is its text, for the files that name it.
-        if re.match(r"Files:[ \t]*debian/" + "|License:" * says_of_files, paragraph.lstrip()):
-            continue
-        if found := _DEBIAN_LICENSE.search(paragraph):
-            names.add(spdx_expression(found[1]))
-    if not names:
-        return None
-    # All must hold: a package is as free as its least free part.
-    return UNRECOGNIZED if None in names else all_of(filter(None, names))
-
-
-def license_of_folder(root: Path) -> str:
-    """Return what the licence and metadata files at the top of a folder state, see `license_of_files`."""
-    files = {}
-    for path in sorted(root.iterdir()):
-        if path.is_file() and is_statement_of_license(path.name):
-            with path.open("rb") as file:
-                files[path.name] = file.read(STATEMENT_BYTES)
-    return license_of_files(files)
-
-
-def spdx_of_head(text: str) -> str | None:
-    """Return what the SPDX tag in the first 30 lines of a file says, or None.
-
-    Source: SPDX 2.3, annex E; the number of lines is ours.
-    """
-    if "SPDX-License-Identifier" not in text[:5000]:
-        return None
-    found = _SPDX.search("\n".join(text[:5000].split("\n", SPDX_LINES)[:SPDX_LINES]))
-    return found.group(1) if found else None
 
 
 @cache
@@ -231,14 +60,30 @@ def _categories() -> dict[str, str]:
     }
 
 
+def is_known(name: str) -> bool:
+    """Return whether the kind of a licence is known by its SPDX name."""
+    return name.lower() in _categories()
+
+
 def all_of(expressions: Iterable[str]) -> str:
     """Return one SPDX expression for licences that hold together; what is no expression stays as it is written."""
+    return _joined(expressions, "AND")
+
+
+def any_of(expressions: Iterable[str]) -> str:
+    """Return one SPDX expression for licences of which one may be chosen."""
+    return _joined(expressions, "OR")
+
+
+def _joined(expressions: Iterable[str], operator: str) -> str:
     ordered = sorted(set(expressions))
-    joined = " AND ".join(f"({expression})" for expression in ordered)
+    if len(ordered) == 1:
+        return ordered[0]
+    joined = f" {operator} ".join(f"({expression})" for expression in ordered)
     try:
         return str(_licensing().parse(joined).simplify())
     except Exception:  # of several kinds, see spdx_expression
-        return joined if len(ordered) > 1 else "".join(ordered)
+        return joined
 
 
 @lru_cache(CACHED_EXPRESSIONS)
@@ -262,6 +107,20 @@ def spdx_expression(stated: str) -> str | None:
     return str(parsed) if parsed is not None else None
 
 
+def is_expression(written: str) -> bool:
+    """Return whether a text is an SPDX expression as it stands: of names of the list, and of `LicenseRef-` ones."""
+    return all(is_known(key) or key.startswith("LicenseRef-") for key in keys_of(written) or [""])
+
+
+def keys_of(expression: str) -> list[str]:
+    """Return the SPDX names in an expression; what is none has none."""
+    try:
+        parsed = _licensing().parse(expression)
+    except Exception:  # of several kinds, see spdx_expression
+        return []
+    return [str(key) for key in _licensing().license_keys(parsed)] if parsed is not None else []
+
+
 @lru_cache(CACHED_EXPRESSIONS)
 def license_type(license: str) -> str:
     """Return permissive, non_permissive or no_license.
@@ -276,10 +135,11 @@ def license_type(license: str) -> str:
     """
     if not license or license == UNKNOWN:
         return "no_license"
-    expression = spdx_expression(license)
-    if expression is None:
+    try:
+        parsed = _licensing().parse(spdx_expression(license) or license[: MAX_EXPRESSION_CHARACTERS + 1])
+    except Exception:  # of several kinds, see spdx_expression
         return "non_permissive"
-    return "permissive" if _is_permissive(_licensing().parse(expression)) else "non_permissive"
+    return "permissive" if _is_permissive(parsed) else "non_permissive"
 
 
 def _is_permissive(node: object) -> bool:

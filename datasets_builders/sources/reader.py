@@ -11,6 +11,7 @@ from datatrove.data import Document
 from datasets_builders.building.steps import Outcome, Reader, Removed
 from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.entry import Entry, Source
+from datasets_builders.sources.license_files import Licenses
 from datasets_builders.sources.opt_out import OptOuts
 
 HEAD_BYTES = 4096
@@ -54,19 +55,18 @@ class SourceReader(Reader):
     def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
         """List the entries of this rank, source by source."""
         for source in self.sources:
-            of_all: dict[str, Any] = {}
+            of_all: dict[str, Any] | None = None
+            licenses = Licenses()
             for entry in source.entries(rank, world_size):
-                of_all = of_all or self._known_of_all(source)
-                known = of_all | entry.known
+                if of_all is None:  # asked for when a rank has an entry
+                    of_all, licenses = self._known_of_all(source), source.licenses()
+                known = {"license": licenses.of(entry.path)} | of_all | entry.known
                 metadata = known | {"path": entry.path, "repository": entry.repository, "entry": entry}
                 yield Document(text="", id=entry.path, metadata=metadata)
 
     def _known_of_all(self, source: Source) -> dict[str, Any]:
-        """Return what a source knows of all its files; asked for when a rank has one."""
-        known: dict[str, Any] = {"license": source.license()}
-        if self.counts_files:
-            known["repository_files"] = source.num_files()
-        return known
+        """Return what a source knows of all its files."""
+        return {"repository_files": source.num_files()} if self.counts_files else {}
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Read one file, or remove it with the reason for which it cannot be used."""

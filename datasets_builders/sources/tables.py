@@ -10,6 +10,7 @@ from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.sources.entry import Content, Entry, Source, path_problem, without_excluded
+from datasets_builders.sources.license_files import Licenses
 from datasets_builders.sources.row_values import CONVERSIONS, text_of
 from datasets_builders.sources.table_rows import TableFile, Unreadable, rows_of
 
@@ -65,9 +66,9 @@ class TableSource(Source):
         self._needs_names = False
         self._theirs = {ours: (self.columns[ours],) if ours in self.columns else COLUMNS[ours] for ours in COLUMNS}
 
-    def license(self) -> str:
+    def licenses(self) -> Licenses:
         """Return the licence as given; rows may state their own."""
-        return self._license or "unknown"
+        return Licenses({"": self._license}) if self._license else Licenses()
 
     def fingerprint(self) -> dict[str, Any]:
         """Return names, sizes and times of change, or revisions."""

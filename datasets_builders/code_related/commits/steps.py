@@ -84,7 +84,7 @@ class CommitReader(Reader):
             self._repo = Repo(source.path)
             self._history = History(self._repo, source.commit, self.limits.max_file_bytes)
             self._relevance = Relevance(self._history.text_of)
-            known = {"repository": source.repository, "license": source.license(), "repository_url": source.url}
+            known = {"repository": source.repository, "license": source.licenses().of_all, "repository_url": source.url}
             commits = list(self._history.commits())
             days = (commits[0].commit_time - commits[-1].commit_time) / 86400
             if len(commits) < self.limits.min_commits or days < self.limits.min_days:

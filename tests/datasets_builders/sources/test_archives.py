@@ -57,24 +57,24 @@ def test_a_tar_gives_its_files_without_the_folder_around_them(tmp_path, extensio
     path.write_bytes(compress(tar_bytes(FILES, "my_project-1.0/")))
     source = ArchiveSource(path)
     assert found(path) == FILES
-    assert (source.repository, source.license()) == ("my-project-1.0", "Apache-2.0")
+    assert (source.repository, source.licenses().of_all) == ("my-project-1.0", "Apache-2.0")
 
 
 def test_an_npm_tarball_a_wheel_and_a_debian_package_state_their_licences(tmp_path):
     npm = tmp_path / "left-pad-1.0.0.tgz"
     npm.write_bytes(gzip.compress(tar_bytes({"package.json": b'{"license": "WTFPL"}', "index.js": b"1\n"}, "package/")))
-    assert "index.js" in found(npm) and ArchiveSource(npm).license() == "WTFPL"
+    assert "index.js" in found(npm) and ArchiveSource(npm).licenses().of_all == "WTFPL"
     wheel = tmp_path / "demo-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("demo/a.py", "a = 1\n")
         archive.writestr("demo-1.0.dist-info/METADATA", "Name: demo\nLicense-Expression: MIT OR Apache-2.0\n")
-    assert found(wheel)["demo/a.py"] == b"a = 1\n" and ArchiveSource(wheel).license() == "MIT OR Apache-2.0"
+    assert found(wheel)["demo/a.py"] == b"a = 1\n" and ArchiveSource(wheel).licenses().of_all == "MIT OR Apache-2.0"
     deb = tmp_path / "ruby-demo_1.0-1_all.deb"
     terms = b"Files: *\nLicense: Expat\n\nFiles: debian/*\nLicense: GPL-2+\n\nLicense: GPL-2+\n text\n"
     data = lzma.compress(tar_bytes({"./usr/lib/demo.rb": b"1\n", "./usr/share/doc/ruby-demo/copyright": terms}))
     deb.write_bytes(deb_bytes(data))
     assert found(deb)["usr/lib/demo.rb"] == b"1\n"
-    assert (ArchiveSource(deb).repository, ArchiveSource(deb).license()) == ("ruby-demo", "MIT")
+    assert (ArchiveSource(deb).repository, ArchiveSource(deb).licenses().of_all) == ("ruby-demo", "MIT")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_folder_that_a_forge_packs_is_taken_off_and_its_licence_counts(tmp_p
     files = {"COPYING": b"GNU General Public License\nVersion 3", "app.py": b"a = 1\n"}
     path.write_bytes(gzip.compress(tar_bytes(files, folder)))
     assert found(path) == files
-    assert ArchiveSource(path).license() == "GPL-3.0-only"
+    assert ArchiveSource(path).licenses().of_all == "GPL-3.0-only"
     path.write_bytes(gzip.compress(tar_bytes({f"{folder}app.py": b"a = 1\n", "docs/app.py": b"a = 1\n"})))
     assert len(found(path)) == 2, "a folder beside others stays"
 
@@ -115,14 +115,20 @@ def test_a_classifier_states_a_licence_where_nothing_else_does(tmp_path, classif
         "Classifier: License :: X",
     ]
     path.write_bytes(gzip.compress(tar_bytes({"PKG-INFO": "\n".join(lines).encode()}, "demo-1.0/")))
-    assert ArchiveSource(path).license() == license
+    assert ArchiveSource(path).licenses().of_all == license
 
 
 def test_the_end_of_a_long_list_of_licences_counts_too(tmp_path):
     terms = b"Files: *\nLicense: Expat\n\n" + b"Comment: word\n\n" * 3000 + b"Files: vendor/*\nLicense: GPL-3+\n"
     deb = tmp_path / "long_1_all.deb"
-    deb.write_bytes(deb_bytes(lzma.compress(tar_bytes({"./usr/share/doc/long/copyright": terms}))))
-    assert ArchiveSource(deb).license() == "GPL-3.0-or-later AND MIT"
+    files = {
+        "./usr/share/doc/long/copyright": terms,
+        "./usr/lib/long/vendor/a.py": b"a = 1\n",
+        "./usr/lib/b.py": b"b = 1\n",
+    }
+    deb.write_bytes(deb_bytes(lzma.compress(tar_bytes(files))))
+    licenses = ArchiveSource(deb).licenses()
+    assert (licenses.of("usr/lib/long/vendor/a.py"), licenses.of("usr/lib/b.py")) == ("GPL-3.0-or-later", "MIT")
 
 
 def test_links_devices_and_paths_that_lead_out_are_reported_and_not_read(tmp_path):
@@ -221,6 +227,6 @@ def test_a_small_archive_is_read_once_for_its_files_its_number_of_files_and_its_
     first = next(entries)
     if kept_bytes:
         path.unlink()
-    assert (source.license(), source.num_files()) == ("Apache-2.0", 3)
+    assert (source.licenses().of_all, source.num_files()) == ("Apache-2.0", 3)
     assert [entry.path for entry in (first, *entries)] == list(FILES)
-    assert source.license() == ("unknown" if kept_bytes else "Apache-2.0")  # nothing is held afterwards
+    assert source.licenses().of_all == ("unknown" if kept_bytes else "Apache-2.0")  # nothing is held afterwards

@@ -60,7 +60,7 @@ def test_a_commit_is_read_without_a_checkout(repository, tmp_path):
         entries = {entry.path: entry for rank in range(3) for entry in source.entries(rank, 3)}
         assert entries.keys() == {"add.py", "LICENSE", "link.py"}
         assert entries["add.py"].read(1000) == content and entries["link.py"].problem == "symlink_inside"
-        assert source.license() == "MPL-2.0" and entries["add.py"].known["date"] == source.date
+        assert source.licenses().of_all == "MPL-2.0" and entries["add.py"].known["date"] == source.date
     assert GitSource(bare).repository == "bare"
 
 

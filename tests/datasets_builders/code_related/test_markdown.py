@@ -4,9 +4,17 @@ from pathlib import Path
 
 import pytest
 from datasets import load_dataset
+from datatrove.data import Document
 
+import datasets_builders.code_related
+from datasets_builders.building.config import load_config
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.code_related.markdown.builder import MarkdownBuilder, MarkdownConfig
+from datasets_builders.code_related.markdown.builder import MarkdownBuilder, MarkdownConfig, SelectReadmes
+from datasets_builders.curation.quality.scorer_models import load_scorer
+from datasets_builders.curation.quality.scorers import Scorer, read_scorers
+from tests.small_bert import save_bert
+
+CONFIG = Path(datasets_builders.code_related.__file__).parent / "configs" / "markdown.yaml"
 
 GUIDE = """---
 title: "Sorting"
@@ -58,7 +66,8 @@ def built(project: Path, **fields: object) -> tuple[MarkdownBuilder, dict[str, d
 
 
 def test_files_stay_byte_for_byte_and_the_rest_has_reasons(project: Path) -> None:
-    _, found = built(project)
+    builder, found = built(project)
+    assert "neither code relevance nor educational value" in builder.card().description, "nothing was scored"
     assert {path: row["text"] for path, row in found["rows"].items()} == {
         "docs/guide.md": GUIDE,
         "README.md": README,
@@ -73,11 +82,21 @@ def test_files_stay_byte_for_byte_and_the_rest_has_reasons(project: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("readmes", "paths"), [("none", {"docs/guide.md", "docs/heap.markdown"}), ("only", {"README.md"})]
+    ("path", "is_readme"),
+    [
+        ("README.md", True),
+        ("docs/readme.markdown", True),
+        ("README.zh-CN.md", True),
+        ("README_de.md", True),
+        ("docs/reading.md", False),
+    ],
 )
-def test_readmes_may_be_left_out_or_stand_alone(project: Path, readmes: str, paths: set[str]) -> None:
-    _, found = built(project, readmes=readmes)
-    assert set(found["rows"]) == paths
+def test_readmes_may_be_left_out_or_stand_alone(path: str, is_readme: bool) -> None:
+    kept = {}
+    for readmes in ("all", "none", "only"):
+        (outcome,) = SelectReadmes(readmes).process(Document("", "", metadata={"path": path}))
+        kept[readmes] = isinstance(outcome, Document)
+    assert kept == {"all": True, "none": not is_readme, "only": is_readme}
 
 
 def test_a_wrong_choice_names_the_right_ones() -> None:
@@ -85,6 +104,27 @@ def test_a_wrong_choice_names_the_right_ones() -> None:
         MarkdownConfig(readmes="some")
 
 
-def test_the_card_says_that_nothing_was_scored(project: Path) -> None:
-    builder, _ = built(project)
-    assert "neither code relevance nor educational value" in builder.card().description
+def test_files_are_scored_before_the_rules_by_the_config_for_it(project: Path, tmp_path: Path) -> None:
+    """A tiny scorer of random weights stands for both; the two files that it likes least go."""
+    texts = {path.name: path.read_text() for path in sorted(project.rglob("*.m*")) if path.name != "arm.md"}
+    save_bert(tmp_path / "scorer", ["grade"], list(texts.values()))
+    overrides = [f"input_dir={project}", f"output_dir={tmp_path}/out", "decontaminate=[]"]
+    config = load_config(MarkdownConfig, CONFIG, overrides)
+    assert [entry["column"] for entry in config.scorers] == ["score_code_relevance", "score_educational_value"]
+    (fields, _) = read_scorers([entry | {"model": str(tmp_path / "scorer")} for entry in config.scorers])
+    model = load_scorer(Scorer.found(fields), rank=0)
+    scores = dict(zip(texts, (score for (score,) in model.scores(list(texts.values()))), strict=True))
+    model.close()
+    limit = sorted(scores.values())[1]
+    wanted = {name for name, score in scores.items() if score > limit}
+    for entry in config.scorers:
+        entry["model"] = str(tmp_path / "scorer")
+    config.quality_limits["score_educational_value"] = [limit + 1e-6, float("inf")]
+    config.quality_limits["score_code_relevance"] = [min(scores.values()), float("inf")]
+    result = MarkdownBuilder(config).run()
+    rows = list(load_dataset(str(result.output_dir), split="train"))
+    steps = [step.name for step in result.ledger.steps]
+    assert steps.index("score_limits") < steps.index("text_rules")
+    assert result.ledger.step("score_limits").reasons == {"low_score_educational_value": 2}
+    assert {Path(row["path"]).name for row in rows} == wanted - {"pictures.md"}
+    assert {Path(row["path"]).name: row["score_code_relevance"] for row in rows}.items() <= scores.items()

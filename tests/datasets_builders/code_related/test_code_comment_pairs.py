@@ -241,6 +241,90 @@ def test_parameters_that_the_code_does_not_have_are_told(language: str, comment:
     assert unknown_claims("def f(a): return T(a)", comment, language) == unknown
 
 
+@pytest.mark.parametrize(
+    ("language", "code", "comment", "unknown"),
+    [
+        (
+            "Python",
+            "@cached_property\ndef degree(self):\n    return View(self)",
+            "Degrees.\n\nParameters\n----------\nnbunch : single node\n    It.",
+            [],
+        ),
+        (
+            "Python",
+            "def draw(G, pos=None, **kwds):\n    pass",
+            "Draw.\n\nParameters\n----------\nG : graph\n    It.\nalpha : float\n    How.",
+            [],
+        ),
+        ("Python", "def draw(G, *, pos=None):\n    f(**pos)", "Draw.\n\nArgs:\n    G: it\n    alpha: gone", ["alpha"]),
+        ("Python", "class A(Base, metaclass=M):\n    def f(self): pass", "A.\n\nArgs:\n    path (str): it", []),
+        (
+            "Python",
+            "class A:\n    def __init__(self, path): pass",
+            "A.\n\nArgs:\n    path (str): it\n    gone: x",
+            ["gone"],
+        ),
+        (
+            "JavaScript",
+            "function concat() {\n  var length = arguments.length;\n}",
+            "Concats.\n@param {Array} array it\n@param {...*} [values] them",
+            [],
+        ),
+        ("JavaScript", "function ms({ years, months }) {\n}", "Ms.\n@param duration - it", []),
+        ("TypeScript", "function ms(a: { years: number }) {\n}", "Ms.\n@param a - it\n@param gone - it", ["gone"]),
+        ("JavaScript", "function words(string) {\n}", "Words.\n@param {string} The string to inspect.", []),
+        (
+            "Ruby",
+            "def before(*args, &block)\nend",
+            "Before.\n@overload before(scope, &block)\n  @param scope [Symbol] it",
+            [],
+        ),
+        ("Ruby", "def add(name)\nend", "Adds.\n@param [String] name it\n@param [Hash] gone it", ["gone"]),
+        ("Ruby", "def add(name)\nend", "Adds.\n@param name [String] it\n@param gone [Hash] it", ["gone"]),
+        (
+            "Python",
+            "def f(x, y):\n    pass",
+            "F.\n\nParameters\n----------\nx, y : int\n    Both.\na, b : int\n    Gone.",
+            ["a", "b"],
+        ),
+        (
+            "Python",
+            "def f(x, y):\n    pass",
+            "F.\n\nParameters\n----------\nx\n    It.\nz\n    Gone.\n\nReturns\n-------\nint",
+            ["z"],
+        ),
+        (
+            "Python",
+            "def f(x, y):\n    pass",
+            "F.\n\nArgs:\n-----\nx: It.\nz: Gone.\n\nReturns:\n--------\nint: that",
+            ["z"],
+        ),
+        ("Rust", "fn f(x: i32) {}", "F.\n\n# Arguments\n\n* `x` - It.\n* `z` - Gone.\n\n# Returns\n\nNothing.", ["z"]),
+        ("Java", "<T> T f(T x) {}", "F.\n@param <T> the type\n@param x it\n@param z gone", ["z"]),
+        ("PHP", "function f(...$args) {}", "F.\n@param string $name it", []),
+        ("C", "int f(int a, ...) { va_list ap; }", "F.\n\\param a it\n\\param format it", []),
+        (
+            "Python",
+            "def f(a):\n    pass",
+            "F.\n\n:param a: it\n:type a: int\n:param str b: gone\n:keyword c: gone",
+            ["b", "c"],
+        ),
+        ("Lua", "function f(a, ...) end", "F.\n@param a it\n@param b it", []),
+        (
+            "JavaScript",
+            "function f(o) {}",
+            "F.\n@param {Object} o it\n@param {string} o.name its\n@param {number} [o.size=3] its",
+            [],
+        ),
+    ],
+)
+def test_what_users_of_checkers_of_docstrings_report(
+    language: str, code: str, comment: str, unknown: list[str]
+) -> None:
+    """Code that takes more than it names decides nothing; every way of documenting a parameter is known."""
+    assert unknown_claims(code, comment, language) == unknown
+
+
 GOOD = (
     "def f(values):\n    return sum(values)",
     "Return the sum of all the values.",

@@ -5,12 +5,20 @@
 | 2011 to 2014 | `repository` with owner and name, `actor` a text | some comments and reviews |
 | 2015 on | `repo.name`, `actor.login` | nothing |
 | from 2025-10-07 on | as before | title, body, state and base of pull requests |
+
+A line is an event, mostly: some hold several, NUL bytes between them, halves of surrogate pairs, or an event that
+breaks off where the next one starts.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import orjson
 
 WANTED = frozenset(
     {
@@ -72,6 +80,50 @@ class Event:
         return asdict(self)
 
 
+_HALF_PAIR = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+# What an event may start with; each is tried where a line breaks off, up to so many of them.
+_START = re.compile(r'\{"(?:id|type|created_at|actor|actor_attributes|repo|repository|payload|public|url|org)":')
+MAX_STARTS = 200
+
+
+def events_of_line(line: bytes) -> Iterator[Any]:
+    """Give the events of a line, parsed, and None for each part that is none.
+
+    Args:
+        line (`bytes`): of the archive.
+    """
+    line = line.replace(b"\0", b"").strip().removeprefix(b"\xef\xbb\xbf")
+    if not line:
+        return
+    try:
+        found = orjson.loads(line)
+    except ValueError:
+        yield from _pieces(_HALF_PAIR.sub(rb"\\ufffd", line).decode("utf-8", "replace"))
+    else:
+        yield from found if isinstance(found, list) else [found]
+
+
+def _pieces(text: str) -> Iterator[Any]:
+    decoder, place, num_starts, is_broken = json.JSONDecoder(strict=False), 0, 0, False
+    while (start := _START.search(text, place)) and num_starts < MAX_STARTS:
+        num_starts += 1
+        try:
+            found, place = decoder.raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            place, is_broken = start.end(), True
+            continue
+        if "payload" not in found:
+            continue  # a part of one that breaks off
+        if is_broken:
+            yield None
+        is_broken, num_starts = False, 0
+        yield found
+    if is_broken or place == 0 or text[place:].strip():
+        yield None
+
+
 def read_event(raw: Any) -> Event | None:
     """Return an event, or None for one that is of no thread or lacks what names it.
 
@@ -79,13 +131,13 @@ def read_event(raw: Any) -> Event | None:
         raw: a line of the archive, parsed.
     """
     event, payload = _mapping(raw), _mapping(_mapping(raw).get("payload"))
-    repository, kind = _repository_of(event), event.get("type")
+    repository, kind = _repository_of(event), _text(event.get("type"))
     if kind not in WANTED or not repository:
         return None
     pull, issue = _mapping(payload.get("pull_request")), _mapping(payload.get("issue"))
     thread = pull or issue
     number = thread.get("number") or payload.get("number")
-    if not isinstance(number, int):
+    if not isinstance(number, int) or isinstance(number, bool):
         return None
     comment = _mapping(payload.get("comment")) or _mapping(payload.get("review"))
     action = _text(payload.get("action"))
@@ -94,7 +146,7 @@ def read_event(raw: Any) -> Event | None:
         "PullRequestReviewEvent": "review",
         "PullRequestReviewCommentEvent": "review_comment",
     }
-    what = kinds.get(str(kind)) or (action if action in ("opened", "closed", "reopened") else "other")
+    what = kinds.get(kind) or (action if action in ("opened", "closed", "reopened") else "other")
     title, body = thread.get("title"), thread.get("body")
     return Event(
         repository=repository,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import orjson
 from datatrove.data import Document
 
 from datasets_builders.building.disk_sort import DiskSort
@@ -16,7 +16,7 @@ from datasets_builders.building.identity import content_id
 from datasets_builders.building.steps import Arity, Merged, Outcome, Reader, Removed, Step
 from datasets_builders.code_related.commits.history import Change, History
 from datasets_builders.code_related.commits.rendering import render_edits
-from datasets_builders.code_related.github_threads.events import Event, read_event
+from datasets_builders.code_related.github_threads.events import Event, events_of_line, read_event
 from datasets_builders.code_related.github_threads.threads import Thread, broken_rule, render_thread, thread_of
 from datasets_builders.sources.entry import rank_of
 
@@ -52,26 +52,32 @@ class EventReader(Reader):
         for path in self.paths:
             if rank_of(path.name, world_size) == rank:
                 for number, line in _lines(path):
-                    if isinstance(line, str) or any(kind in line for kind in _TYPES):
-                        yield Document("", f"{path.name}:{number}", metadata={"line": line})
+                    for place, known in enumerate(_known_of(line)):
+                        yield Document("", f"{path.name}:{number}" + (f".{place}" if place else ""), metadata=known)
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Read one event, or remove it with the reason."""
-        line = doc.metadata.pop("line")
-        if isinstance(line, str):
-            yield Removed(doc, "damaged_archive", line)
-            return
-        try:
-            event = read_event(orjson.loads(line)) if len(line) <= MAX_LINE_BYTES else None
-        except ValueError:
-            yield Removed(doc, "not_json")
-            return
+        raw, reason, detail = (doc.metadata.pop(name, "") for name in ("raw", "reason", "detail"))
+        event = None if reason else read_event(raw)
         if event is None:
-            yield Removed(doc, "no_thread" if len(line) <= MAX_LINE_BYTES else "too_large")
+            yield Removed(doc, reason or "no_thread", detail)
             return
         doc.metadata = {"key": event.key, "event": event.as_json()}
         doc.text = event.text or event.title or event.kind
         yield doc
+
+
+def _known_of(line: bytes | str) -> Iterator[dict[str, Any]]:
+    """Give what a line of an archive holds: events, or the reasons for which there are none."""
+    if isinstance(line, str):
+        yield {"reason": "damaged_archive", "detail": line}
+    elif not any(kind in line for kind in _TYPES):
+        return
+    elif len(line) > MAX_LINE_BYTES:
+        yield {"reason": "too_large"}
+    else:
+        for raw in events_of_line(line):
+            yield {"reason": "not_json"} if raw is None else {"raw": raw}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes | str]]:
@@ -81,7 +87,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes | str]]:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 yield number, line
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         yield number + 1, str(error)
 
 

@@ -3,16 +3,21 @@
 
 import gzip
 import json
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from datasets import load_dataset
+from datatrove.data import Document
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.steps import Removed
 from datasets_builders.code_related.github_threads.builder import GithubThreadsBuilder, GithubThreadsConfig
-from datasets_builders.code_related.github_threads.events import read_event
-from datasets_builders.code_related.github_threads.threads import clean_comment
+from datasets_builders.code_related.github_threads.events import events_of_line, read_event
+from datasets_builders.code_related.github_threads.steps import EventReader
+from datasets_builders.code_related.github_threads.threads import broken_rule, clean_comment, render_thread, thread_of
 from tests.datasets_builders.code_related.test_commits import Project
 
 BODY = "The total was shown with many digits; it is rounded to cents now, as on the bill."
@@ -85,26 +90,24 @@ def test_events_of_a_pull_request_become_one_text_without_names(tmp_path: Path) 
     )
 
 
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({"title": "Fix it"}, "short_title"),
-        ({"title": "Update dependencies of the shop"}, "dependencies"),
-        ({"body": "done"}, "short_description"),
-        ({"user": {"login": "dependabot[bot]"}}, "bot"),
-        ({"title": None, "body": None}, "no_body"),
-    ],
-)
-def test_pull_requests_that_teach_nothing_have_a_reason(tmp_path: Path, changed: dict[str, Any], reason: str) -> None:
-    opened = event("PullRequestEvent", 2, 1, "ann-lee", action="closed", pull_request=pull(2, merged=True) | changed)
-    _, reasons = built(tmp_path, [*thread(1), opened])
-    assert reasons["join_threads"][reason] == 1
-
-
-def test_pull_requests_that_nobody_wanted_go(tmp_path: Path) -> None:
-    closed = event("PullRequestEvent", 2, 1, "ann-lee", action="closed", pull_request=pull(2, merged=False))
-    _, reasons = built(tmp_path, [*thread(1), closed])
-    assert reasons["join_threads"]["not_approved"] == 1
+def test_pull_requests_that_teach_nothing_have_a_reason(tmp_path: Path) -> None:
+    changes: dict[str, dict[str, Any]] = {
+        "short_title": {"title": "Fix it"},
+        "dependencies": {"title": "Update dependencies of the shop"},
+        "short_description": {"body": "done"},
+        "bot": {"user": {"login": "dependabot[bot]"}},
+        "no_body": {"title": None, "body": None},
+        "not_approved": {"merged": False},
+    }
+    events = [
+        event(
+            "PullRequestEvent", number, 1, "ann-lee", action="closed", pull_request=pull(number, merged=True) | changed
+        )
+        for number, changed in enumerate(changes.values(), 2)
+    ]
+    (row,), reasons = built(tmp_path, [*thread(1), *events])
+    assert row["number"] == 1
+    assert reasons["join_threads"] == dict.fromkeys(changes, 1) | {"same_thread": 4}
 
 
 def test_base_files_are_shown_whole_with_their_edits(tmp_path: Path) -> None:
@@ -150,6 +153,83 @@ def test_a_file_that_was_cut_says_so(tmp_path: Path) -> None:
     result = GithubThreadsBuilder(config).run()
     assert result.ledger.step("read_events").reasons == {"damaged_archive": 1}
     assert len(rows) == 1
+
+
+EVENT = json.dumps(thread(1)[0]).encode()
+
+
+# What users of the archive report of its files.
+@pytest.mark.parametrize(
+    ("line", "events"),
+    [
+        (EVENT + b"\r\n", 1),
+        (b"\xef\xbb\xbf" + EVENT, 1),
+        (b"\0" * 500 + EVENT + b"\0" * 300 + EVENT + b"\0", 2),
+        (EVENT * 3, 3),
+        (b"[" + EVENT + b"," + EVENT + b"]", 2),
+        (EVENT.replace(b"cents", b"cents \\ud83d \\ude00\\udc00 \\ud83d\\ude00"), 1),
+        (EVENT.replace(b"cents", b"cents \xe9"), 1),
+        (EVENT[:90] + EVENT, -1),
+        (EVENT + EVENT[:90], -1),
+        (b'{"id":"1","actor":{"id":2,"url":"https://api.' + EVENT, -1),
+        (EVENT[:90], 0),
+        (b'{"type": "IssuesEvent"' * 3000, 0),
+        (b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code>", 0),
+        (b"\0\n", None),
+    ],
+)
+def test_a_line_of_the_archive_is_an_event_mostly(line: bytes, events: int | None) -> None:
+    """So many events; -1 for one beside what broke off, 0 for that alone, None for nothing."""
+    found = list(events_of_line(line))
+    whole = [read_event(raw) for raw in found if raw is not None]
+    assert all(event is not None and event.key == "shop/shop#1" for event in whole)
+    assert len(whole) == abs(events or 0)
+    assert (None in found) == (events in (-1, 0))
+
+
+def test_damage_within_a_file_is_told_and_what_stands_before_it_is_kept(tmp_path: Path) -> None:
+    events = [each for number in range(90) for each in thread(number)]
+    packed = gzip.compress(b"".join(json.dumps(each).encode() + b"\n" for each in events))
+    generator, told, num_kept = random.Random(0), set[str](), 0
+    for number in range(20):
+        damaged = bytearray(packed)
+        for _ in range(4):
+            damaged[generator.randrange(20, len(packed))] = generator.randrange(256)
+        path = tmp_path / f"{number}.json.gz"
+        path.write_bytes(damaged)
+        reader = EventReader([path])
+        outcomes = [outcome for doc in reader.list_documents(0, 1) for outcome in reader.process(doc)]
+        (removed,) = (found for found in outcomes if isinstance(found, Removed) and found.reason == "damaged_archive")
+        told.add(removed.detail.split()[0])
+        num_kept += sum(isinstance(outcome, Document) for outcome in outcomes)
+    assert told == {"Error", "CRC"}, "the stream itself, and its sum"
+    assert num_kept > 500
+
+
+def test_events_of_which_a_part_is_missing_or_of_another_type_have_a_thread_or_none() -> None:
+    whole = [*thread(1, base={"sha": "a"}, head={"sha": "b"}), event("IssuesEvent", 1, 1, "a", issue=issue(1))]
+    num_read = 0
+    for raw in whole:
+        for changed in with_a_change(raw):
+            found = read_event(changed)
+            if found is not None:
+                num_read += 1
+                told, reason = thread_of([found])
+                assert (told is None) == bool(reason)
+                if told is not None:
+                    broken_rule(told)
+                    assert render_thread(told)
+    assert num_read > 500
+
+
+def with_a_change(value: Any) -> Iterator[Any]:
+    """Give copies of JSON in each of which one part is missing or of another type."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in items:
+        for changed in (*with_a_change(part), None, True, 3, "x", [], {}):
+            yield {**value, key: changed} if isinstance(value, dict) else [*value[:key], changed, *value[key + 1 :]]
+        if isinstance(value, dict):
+            yield {name: each for name, each in value.items() if name != key}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from dulwich.repo import Repo
 
 
+# What stands in the repository for a large file: a diff of two says nothing of what was changed.
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
 @dataclass(frozen=True)
 class Change:
     """One file that a commit changed; `before` is None for a new file, `after` for one that was deleted.
@@ -20,7 +24,8 @@ class Change:
     Args:
         path (`str`): after the commit, or before it where it was deleted.
         before, after (`str`, *optional*): contents.
-        problem (`str`): binary, too_large or missing_object: why there are no contents; or empty.
+        problem (`str`): binary, lfs_pointer, no_regular_file, too_large or missing_object: why there are no contents;
+            or empty.
         old_path (`str`): where the file was, if it was moved; or empty.
     """
 
@@ -108,8 +113,10 @@ class History:
             return None, "missing_object"
         if len(raw) > self.max_file_bytes:
             return None, "too_large"
-        decoded = decode(raw) if b"\0" not in raw else None
-        return (decoded[0], "") if decoded else (None, "binary")
+        if raw.startswith(_LFS_POINTER):
+            return None, "lfs_pointer"
+        text = _decoded(raw)
+        return (text, "") if text is not None else (None, "binary")
 
     def tree_before(self, commit: Any) -> Any:
         """Return the id of the tree before a commit.
@@ -134,7 +141,10 @@ class History:
             raw: bytes = store[sha].as_raw_string()
         except KeyError:
             return None
-        if len(raw) > self.max_file_bytes or b"\0" in raw:
-            return None
-        decoded = decode(raw)
-        return decoded[0] if decoded else None
+        return None if len(raw) > self.max_file_bytes or raw.startswith(_LFS_POINTER) else _decoded(raw)
+
+
+def _decoded(raw: bytes) -> str | None:
+    """Return a text, or None for what is none: NUL bytes are in none but UTF-16 and UTF-32."""
+    text, encoding = decode(raw) or (None, "")
+    return text if b"\0" not in raw or encoding.startswith(("utf-16", "utf-32")) else None

@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 
 MIN_WORDS = 3
+# Chinese, Japanese, Thai, Lao, Khmer and Burmese have no blanks between words, which have about two letters.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _BOT = re.compile(
     r"\[bot\]|\b(?:dependabot|renovate|greenkeeper|pre-commit-ci|github-actions|travis|jenkins|snyk|mergify|weblate)\b",
     re.IGNORECASE,
@@ -48,7 +50,8 @@ def clean_message(raw: str) -> str:
 def message_problem(message: str) -> str:
     """Return why a message teaches nothing, or an empty text."""
     subject = message.split("\n", 1)[0].strip()
-    if len(re.findall(r"\w+", message)) < MIN_WORDS:
+    others, num_letters = _UNSPACED.subn(" ", message)
+    if len(re.findall(r"\w+", others)) + num_letters // 2 < MIN_WORDS:
         return "fewer than three words"
     return subject[:60] if _SAID_OF_ANY.fullmatch(subject) else ""
 

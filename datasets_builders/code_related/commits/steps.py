@@ -17,6 +17,7 @@ from datasets_builders.code_related.commits.relevance import Relevance
 from datasets_builders.code_related.commits.rendering import changed_lines, render_task
 from datasets_builders.code_related.commits.rules import clean_message, is_bot, message_problem
 from datasets_builders.languages.detection import candidates_of_name
+from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.entry import rank_of
 from datasets_builders.sources.git_trees import GitSource
 
@@ -100,7 +101,7 @@ class CommitReader(Reader):
             yield Removed(doc, "young_repository", doc.metadata.pop("problem"))
             return
         commit = doc.metadata.pop("object")
-        message = clean_message(commit.message.decode("utf-8", "replace"))
+        message = clean_message(_message_of(commit))
         doc.text = message
         if len(commit.parents) != 1:
             yield Removed(doc, "merge_commit" if commit.parents else "root_commit")
@@ -169,6 +170,18 @@ class FillCommits(Step):
         doc.metadata |= {"prompt": prompt, "completion": completion}
         doc.metadata["num_bytes"] = len(doc.text.encode("utf-8", "replace"))
         yield doc
+
+
+def _message_of(commit: Any) -> str:
+    """Return the message, in the encoding that the commit names, else in UTF-8 or what it seems to be."""
+    raw: bytes = commit.message
+    for name in ((commit.encoding or b"utf-8").decode("ascii", "replace"), "utf-8"):
+        try:
+            return raw.decode(name)
+        except (LookupError, UnicodeDecodeError):
+            continue
+    decoded = decode(raw)
+    return decoded[0] if decoded else raw.decode("utf-8", "replace")
 
 
 def _says_something(change: Change) -> bool:

@@ -1,10 +1,13 @@
 """Commits as edits: a real git history, made with dulwich, and what becomes of each commit."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from datasets import load_dataset
 from dulwich import porcelain
+from dulwich.objects import Blob, Commit, Tree
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.code_related.commits.builder import CommitsBuilder, CommitsConfig
@@ -121,6 +124,59 @@ def test_a_moved_file_is_one_change_and_line_ends_are_none(project: Project) -> 
     assert [rows[key]["num_changed_lines"] for key in (moved, ends)] == [2, 2]
 
 
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:{0}\nsize 12345\n"
+
+
+def test_changes_of_files_that_are_no_plain_text(project: Project) -> None:
+    """Files before and after by name, and what the completion says of the change; None where the commit has no text."""
+    binary = bytes(range(1, 256)) * 4
+    cases: dict[str, tuple[bytes, bytes, str | None]] = {
+        "latin1": ("café\neins\n".encode("latin-1"), "café\nzwei\n".encode("latin-1"), " café\n-eins\n+zwei"),
+        "utf16": ("one\n".encode("utf-16"), "two\n".encode("utf-16"), "-one\n+two"),
+        "nul": (b"\x89PNG\0\0", b"\x89PNG\0\1", None),
+        "no_nul": (binary, binary[1:], None),
+        "lfs": (LFS.format("a" * 64).encode(), LFS.format("b" * 64).encode(), None),
+        "last_line": (b"a\nb", b"a\nc", " a\n-b\n+c"),
+        "new_line_end": (b"a\nb", b"a\nb\n", None),
+        "empty": (b"\n", b"", None),
+    }
+    project.commit("Add all the files there are", **{name: before for name, (before, _, _) in cases.items()})
+    made = {name: project.commit(f"Change what {name} says", **{name: after}) for name, (_, after, _) in cases.items()}
+    made["names"] = changed_tree(project, lambda tree: tree.add(b"\xe9t\xe9.css", 0o100644, blob(project, b"a {}\n")))
+    made["link"] = changed_tree(project, lambda tree: tree.add(b"link", 0o120000, blob(project, b"latin1")))
+    made["module"] = changed_tree(project, lambda tree: tree.add(b"library", 0o160000, b"a" * 40))
+    made["mode"] = changed_tree(project, lambda tree: tree.add(b"latin1", 0o100755, tree[b"latin1"][1]))
+    rows, reasons = built(project, max_changed_files=9)
+    expected = {name: said for name, (_, _, said) in cases.items() if said} | {"names": "## \\xe9t\\xe9.css\n\nNew:"}
+    assert {name for name, commit in made.items() if commit in rows} == set(expected)
+    for name, said in expected.items():
+        assert said in str(rows[made[name]]["completion"]), name
+    assert reasons == {"root_commit": 1, "no_text": 8}
+
+
+def blob(project: Project, content: bytes) -> bytes:
+    made = Blob.from_string(content)
+    project.repo.object_store.add_object(made)
+    return made.id
+
+
+def changed_tree(project: Project, change: Callable[[Tree], None]) -> str:
+    """Commit a change that no file system may have, with a message in Latin-1."""
+    head: Any = project.repo[project.repo.head()]
+    tree: Any = project.repo[head.tree]
+    change(tree)
+    project.repo.object_store.add_object(tree)
+    project.time += 86_400
+    made = Commit()
+    made.tree, made.parents, made.author, made.committer = tree.id, [head.id], ANN, ANN
+    made.author_time = made.commit_time = project.time
+    made.author_timezone = made.commit_timezone = 0
+    made.encoding, made.message = b"iso-8859-1", "Ajouter l'été à la boutique".encode("latin-1")
+    project.repo.object_store.add_object(made)
+    project.repo.refs[project.repo.refs.follow(b"HEAD")[0][-1]] = made.id
+    return made.id.decode()
+
+
 def test_young_repositories_are_left_out_by_the_preset_of_seed_coder(project: Project) -> None:
     made = project.commit("Round the total of prices to cents", prices__py="def total(prices):\n    return 1\n")
     assert set(built(project)[0]) == {made}
@@ -158,6 +214,12 @@ def test_files_are_ranked_by_what_the_message_says() -> None:
         ("1.2.3", False),
         ("minor changes", False),
         ("修复 分页 错误", True),
+        ("修复分页计算错误并补充测试", True),
+        ("ページ計算の誤りを修正する", True),
+        ("แก้ไขข้อผิดพลาดในการคำนวณหน้า", True),
+        ("페이지 계산 오류 수정", True),
+        ("更新", False),
+        ("更新 README", False),
         ("Initial commit", False),
     ],
 )

@@ -7,7 +7,7 @@
 | iii code_lines | the code has no line or more than 100 |
 | iv no_comment | the comment says nothing |
 | v comment_chars | the comment has fewer than 30 or more than 100,000 characters |
-| vi special_characters | 80 % or more of the comment in the file are neither letters nor digits, blanks left out |
+| vi special_characters | 80 % or more of the comment in the file are no letters, marks or digits; blanks left out |
 | vii annotation | the comment has TODO:, BUG:, FIXME: and the like, or folds a region in an editor |
 
 Source: paper 2.3.2; which annotations are "such as", is ours.
@@ -16,6 +16,7 @@ Source: paper 2.3.2; which annotations are "such as", is ours.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
 MIN_CHARS, MAX_CHARS = 30, 100_000
@@ -53,7 +54,8 @@ def comment_chars(code: str, comment: str, raw_comment: str) -> str | None:
 def special_characters(code: str, comment: str, raw_comment: str) -> str | None:
     """Return the share of special characters where it is too large (vi)."""
     shown = [character for character in raw_comment if not character.isspace()]
-    fraction = sum(not character.isalnum() for character in shown) / max(len(shown), 1)
+    special = sum(not character.isalnum() and unicodedata.category(character)[0] != "M" for character in shown)
+    fraction = special / max(len(shown), 1)
     return None if fraction < MAX_SPECIAL_FRACTION else f"{fraction:.2f}"
 
 

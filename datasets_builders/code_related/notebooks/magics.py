@@ -20,7 +20,10 @@ _PYTHON = re.compile(
 _OTHERS = re.compile(r"%{1,2}[A-Za-z_]")
 _JULIA = re.compile(r"[;?\]]\s*[A-Za-z]|%{1,2}[A-Za-z_]")
 _NO_MAGIC = frozenset({"MATLAB", "TeX", "Erlang", "Prolog"})  # % starts a comment there
-_INSTALLS = re.compile(r"(?:pip3?|conda|mamba|apt|apt-get|wget|cd)\s+[\w./~-]")
+# What IPython takes for a magic without a mark, or what only a shell understands: two words are no line of Python.
+_UNMARKED = re.compile(
+    r"(?:pip3?|conda|mamba|apt|apt-get|wget|curl|git|mkdir|cd)[ \t]+(?!(?:in|is|if|and|or|not|else|for|as)\b)[\w./~-]"
+)
 # Cell magics whose cell goes on in the notebook's language; below all others stands another language, or a file.
 _SAME_LANGUAGE = re.compile(
     r"\s*%%(?:time|timeit|capture|prun|memit|mprun|debug|px|python[23]?|script\s+python\S*|skip|wandb|notify)\b"
@@ -36,7 +39,19 @@ def is_of_another_language(cell: str) -> bool:
     return bool(_CELL_MAGIC.match(cell)) and not _SAME_LANGUAGE.match(cell)
 
 
-def marked_magics(cell: str, language: str, with_installs: bool = False) -> Iterator[tuple[str, LineKind]]:
+def without_indentation(cell: str) -> str:
+    r"""Return a cell of Python without the indentation of its first line, as IPython runs it.
+
+    Args:
+        cell (`str`): code with `\n` line ends.
+    """
+    lines = cell.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    indentation = first[: len(first) - len(first.lstrip())]
+    return "\n".join(line.removeprefix(indentation) for line in lines) if indentation else cell
+
+
+def marked_magics(cell: str, language: str) -> Iterator[tuple[str, LineKind]]:
     r"""Give each line of a cell, and whether it is code, magic or what a backslash joins to magic.
 
     In Python a line inside a string or brackets is code.
@@ -44,14 +59,13 @@ def marked_magics(cell: str, language: str, with_installs: bool = False) -> Iter
     Args:
         cell (`str`): code with `\n` line ends.
         language (`str`): Linguist's name.
-        with_installs (`bool`): whether `pip install x` without a mark counts, which IPython takes as a magic.
     """
     state, goes_on = _PythonState(), False
     for line in cell.split("\n"):
         kind: LineKind = "code"
         if goes_on:
             kind = "rest_of_magic"
-        elif state.is_outside and _is_magic(line, language, with_installs):
+        elif state.is_outside and _is_magic(line, language):
             kind = "magic"
         goes_on = kind != "code" and line.endswith("\\")
         if language == "Python" and kind == "code":
@@ -59,9 +73,9 @@ def marked_magics(cell: str, language: str, with_installs: bool = False) -> Iter
         yield line, kind
 
 
-def _is_magic(line: str, language: str, with_installs: bool) -> bool:
+def _is_magic(line: str, language: str) -> bool:
     if language == "Python":
-        return bool(_PYTHON.match(line)) or (with_installs and bool(_INSTALLS.match(line)))
+        return bool(_PYTHON.match(line) or _UNMARKED.match(line))
     if language in _NO_MAGIC:
         return False
     return bool((_JULIA if language == "Julia" else _OTHERS).match(line))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from datasets_builders.code_related.notebooks.magics import is_of_another_language, marked_magics
+from datasets_builders.code_related.notebooks.magics import is_of_another_language, marked_magics, without_indentation
 from datasets_builders.code_related.notebooks.notebook import Cell, Notebook
 from datasets_builders.languages.comments import comment_line
 
@@ -73,7 +73,8 @@ def _script_of_code(source: str, language: str, limits: RenderingLimits) -> str:
     if is_of_another_language(source):
         return "" if limits.drops_magics else _as_comments(source, language)
     kept = []
-    for line, kind in marked_magics(source.strip("\n"), language, with_installs=limits.drops_magics):
+    source = without_indentation(source.strip("\n")) if language == "Python" else source.strip("\n")
+    for line, kind in marked_magics(source, language):
         if kind != "code":
             kept += _script_of_magic(line, language, limits.drops_magics, kind == "rest_of_magic")
         elif not limits.max_line_chars or len(line) <= limits.max_line_chars:

@@ -362,6 +362,48 @@ def test_the_seven_rules(code: str, comment: str, raw: str, rule: str | None) ->
     assert (broken[0] if broken else None) == rule
 
 
+SCRIPTS = {
+    "Latin": "Gibt die Summe aller Werte zurück, die größer als null sind.",
+    "Greek": "Επιστρέφει το άθροισμα όλων των τιμών που δόθηκαν.",
+    "Cyrillic": "Возвращает сумму всех переданных значений списка.",
+    "Armenian": "Վերադարձնում է բոլոր տրված արժեքների գումարը:",
+    "Georgian": "აბრუნებს ყველა მოცემული მნიშვნელობის ჯამს.",
+    "Hebrew": "מחזירה את הסכום של כל הערכים שניתנו לפונקציה.",
+    "Arabic": "تُعيد مجموع كل القيم التي أُعطيت للدالة هنا.",
+    "Devanagari": "दिए गए सभी मानों का योग लौटाता है और कुछ नहीं।",
+    "Bengali": "প্রদত্ত সমস্ত মানের যোগফল ফেরত দেয় এবং শেষ।",
+    "Gurmukhi": "ਦਿੱਤੇ ਗਏ ਸਾਰੇ ਮੁੱਲਾਂ ਦਾ ਜੋੜ ਵਾਪਸ ਕਰਦਾ ਹੈ।",
+    "Gujarati": "આપેલ તમામ મૂલ્યોનો સરવાળો પરત કરે છે અને બસ.",
+    "Tamil": "கொடுக்கப்பட்ட அனைத்து மதிப்புகளின் கூட்டுத்தொகை.",
+    "Telugu": "ఇచ్చిన అన్ని విలువల మొత్తాన్ని తిరిగి ఇస్తుంది.",
+    "Kannada": "ನೀಡಲಾದ ಎಲ್ಲಾ ಮೌಲ್ಯಗಳ ಮೊತ್ತವನ್ನು ಹಿಂತಿರುಗಿಸುತ್ತದೆ.",
+    "Malayalam": "നൽകിയ എല്ലാ മൂല്യങ്ങളുടെയും ആകെത്തുക നൽകുന്നു.",
+    "Thai": "คืนค่าผลรวมของค่าทั้งหมดที่ให้ไว้ในรายการนี้",
+    "Khmer": "ត្រឡប់ផលបូកនៃតម្លៃទាំងអស់ដែលបានផ្តល់ឱ្យ។",
+    "Burmese": "ပေးထားသော တန်ဖိုးအားလုံး၏ ပေါင်းလဒ်ကို ပြန်ပေးသည်။",
+    "Han": "返回列表中所有给定值的总和并将其作为结果返回给调用者以便进一步处理使用。",
+    "Kana": "あたえられたすべてのあたいのごうけいをかえします。ほかにはなにもしません。",
+    "Hangul": "주어진 모든 값의 합계를 반환하며 다른 일은 하지 않습니다.",
+    "Ethiopic": "የተሰጡትን ሁሉንም ዋጋዎች ድምር ይመልሳል እና ሌላ ምንም አያደርግም።",
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_comments_in_any_script_keep_their_words_their_place_and_the_rules(script: str) -> None:
+    said = SCRIPTS[script]
+    text = f'def total(values):\n    """{said}"""\n    return sum(values)\n\n\n# {said}\ndef other(values):\n    return len(values)\n'
+    found = pairs("Python", text)["pairs"]
+    assert [pair["comment"] for pair in found] == [said, said]
+    for pair in found:
+        assert text.encode()[pair["comment_start"] : pair["comment_end"]].decode() == pair["raw_comment"]
+        assert first_broken_pair_rule(pair["code"], pair["comment"], pair["raw_comment"]) is None
+
+
+def test_marks_on_letters_are_no_special_characters() -> None:
+    marked = "# " + "a\u0300\u0301\u0302\u0303\u0304\u0305" * 30
+    assert first_broken_pair_rule(GOOD[0], marked[2:], marked) is None
+
+
 def test_the_builder_gives_pairs_with_placeholders_and_accounts_for_files(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     folder.mkdir()

@@ -43,6 +43,13 @@ def script_of(*cells: str, language: str = "Python", preset: str = "starcoder2")
         ("x = a \\\n  %b", "x = a \\\n  %b\n"),
         ("print('(')  # [\n!ls", "print('(')  # [\n# !ls\n"),
         ("a = 'it\\'s'\n!ls", "a = 'it\\'s'\n# !ls\n"),
+        ("  %matplotlib inline\n  x = 1\n", "# %matplotlib inline\nx = 1\n"),
+        ("    if x:\n        y = 1\nz = 2", "if x:\n    y = 1\nz = 2\n"),
+        ("cd ..\npip install -q x", "# cd ..\n# pip install -q x\n"),
+        ("git clone https://a.org/b\nmkdir -p c/d", "# git clone https://a.org/b\n# mkdir -p c/d\n"),
+        ("cd in x or cd is None", "cd in x or cd is None\n"),
+        ("%%python3\na = 1", "# %%python3\na = 1\n"),
+        ('%%configure -f\n{"cores": 4}', '# %%configure -f\n# {"cores": 4}\n'),
         ("def f():\n    %timeit g()\n    return 1", "def f():\n    pass  # %timeit g()\n    return 1\n"),
     ],
 )
@@ -141,6 +148,9 @@ def test_outputs_are_what_a_terminal_shows_without_pictures(output: object, text
         {"nbformat": 4, "cells": [{"cell_type": "code", "source": ["f", "()"]}], "metadata": {}},
         {"cells": [{"cell_type": "code", "source": "f()", "outputs": {}}, "damaged", {"cell_type": "code"}]},
         {"metadata": [], "cells": [{"cell_type": "code", "source": ["f()", None, 3]}]},
+        {"nbformat": "4", "nbformat_minor": None, "cells": [{"cell_type": "code", "source": "f()", "id": 3}]},
+        {"nbformat": 5, "cells": [{"cell_type": "code", "source": "f()", "outputs": [{"metadata": []}]}]},
+        {"nbformat": 4, "cells": [], "worksheets": [{"cells": [{"cell_type": "code", "input": "f()"}]}]},
     ],
 )
 def test_cells_are_read_from_every_version_and_from_none(found: dict[str, object]) -> None:
@@ -159,6 +169,8 @@ def test_cells_are_read_from_every_version_and_from_none(found: dict[str, object
         ("[1]", "not_a_notebook"),
         ('{"cells": []}', "not_a_notebook"),
         ('{"worksheets": [{"cells": 3}, 4]}', "not_a_notebook"),
+        ('{"paragraphs": [{"text": "%python"}]}', "not_a_notebook"),
+        ('{"cells": {"0": {"cell_type": "code"}}}', "not_a_notebook"),
     ],
 )
 def test_what_is_no_notebook_has_a_reason(text: str, reason: str) -> None:

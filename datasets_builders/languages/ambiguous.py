@@ -30,7 +30,7 @@ COMMENTS: dict[str, str] = {
 _CPP = (
     r"^\s*(?:(?:inline\s+)?namespace\b|template\s*<|class\s+\w+|using\s+(?:namespace\s|\w+\s*=|\w+(?:::\w+)+\s*;)|"
     r"(?:public|private|protected)(?:\s+\w+)?:|(?:static\s+)?constexpr\b|virtual\s+[\w~]|(?:try|catch)\b|"
-    r"#\s*include\s*<(?:[\w/]+|[\w/.-]+\.h(?:pp|xx|h))>)|\bstd::\w|\b(?:static|dynamic|reinterpret|const)_cast<"
+    r"#\s*include\s*<(?:[\w/]+|[\w/.-]+\.h(?:pp|xx|h))>)|\w::[~\w]|\btypename\s+\w|\boperator\s*[-+*/=<>!(\[]"
 )
 # A method starts a line: deeper in, a sign and a bracket go on with an expression of C++.
 _OBJECTIVE_C = (

@@ -178,6 +178,7 @@ GRAMMARS = {
         resolution="c:CRules",
         import_words=_INCLUDE,
         max_error_fraction=_UNCERTAIN,
+        gaps="c",
     ),
     "C++": Grammar(
         "tree_sitter_cpp",
@@ -192,6 +193,7 @@ GRAMMARS = {
         resolution="c:CRules",
         import_words=rf"{_INCLUDE}|{CPP_MODULE_WORDS}",
         max_error_fraction=_UNCERTAIN,
+        gaps="c",
     ),
     "C#": Grammar(
         "tree_sitter_c_sharp",
@@ -294,6 +296,7 @@ GRAMMARS = {
         imports="kotlin",
         resolution="jvm:JvmRules",
         statements="kotlin",
+        gaps="kotlin",
     ),
     "Scala": Grammar(
         "tree_sitter_scala",

@@ -1,7 +1,7 @@
 """Section 2.2.1: valid code that a grammar does not know yet, and how it is written so that the grammar does.
 
 Of the 877 files of TypeScript and JavaScript in the archives of `make corpus` that have errors, all but one are valid
-and have them for this reason. Each rewriting keeps a text's length.
+and have them for this reason; of headers of C++ nearly all have them for macros. Each rewriting keeps a text's length.
 
 | language | valid code | parsed as |
 | --- | --- | --- |
@@ -10,6 +10,16 @@ and have them for this reason. Each rewriting keeps a text's length.
 | TypeScript | `export type * from "./a"` | `export      * from "./a"` |
 | TypeScript | `A<in B, out C>` | `A<   B,     C>` |
 | JavaScript | `export { _null as null }` | `export { _null as ____ }` |
+| Kotlin | `is String if x > 1 -> y`, a guard in `when` | `is String           -> y` |
+| Kotlin | `fun suspend(a: A)`, `$$"a"`, `{ get() = 1 }` | `fun _______(a: A)`, `  "a"`, a line end before the brace |
+| C, C++ | `#` alone, `# /* ... */` | blank lines |
+| C, C++ | `class A_EXPORT B : C` | `class          B : C` |
+| C, C++ | `public slots:`, `signals:` | `public      :`, `public :` |
+| C, C++ | `TEST_F(A, b) {` | `void f()     {` |
+| C, C++ | `A_EXPORT int f() A_NOTHROW;`, macros before and behind a declaration | `         int f()          ;` |
+| C, C++ | `A_API(void) f()` | `int         f()` |
+| C, C++ | `Q_OBJECT`, `UPROPERTY(a)`, a macro on lines of its own | blank lines |
+| C, C++ | `#if A` ... `#else` ... `#endif` | the first branch (of `#if 0` the second) |
 """
 
 import re
@@ -17,6 +27,7 @@ from collections.abc import Callable
 
 from datasets_builders.languages.grammars import GRAMMARS
 
+_SIGN = re.compile(rb"[^\n]")
 _Rewriting = tuple[re.Pattern[bytes], Callable[[re.Match[bytes]], bytes]]
 
 
@@ -25,7 +36,7 @@ def _line_of(match: re.Match[bytes]) -> bytes:
 
 
 def _kept_and_blank(match: re.Match[bytes]) -> bytes:
-    return match[1] + b" " * (len(match[0]) - len(match[1]))
+    return match[1] + _SIGN.sub(b" ", match[0][len(match[1]) :])
 
 
 def _kept_and_line(match: re.Match[bytes]) -> bytes:
@@ -36,6 +47,22 @@ def _with_name(match: re.Match[bytes]) -> bytes:
     return b"function " + b"_" * (len(match[0]) - len(b"function (")) + b"("
 
 
+def _blank(match: re.Match[bytes]) -> bytes:
+    return _SIGN.sub(b" ", match[0])
+
+
+def _access(match: re.Match[bytes]) -> bytes:
+    return match[1] + b"public".ljust(len(match[0]) - len(match[1]))
+
+
+def _type(match: re.Match[bytes]) -> bytes:
+    return match[1] + b"int" + _SIGN.sub(b" ", match[0][len(match[1]) + 3 :])
+
+
+def _function(match: re.Match[bytes]) -> bytes:
+    return b"void f()".ljust(len(match[0])) if len(match[0]) > len(b"void f()") else match[0]
+
+
 _JAVASCRIPT: tuple[_Rewriting, ...] = ((re.compile(rb"(\bas )[a-z]+(?= ?[,}])"), _kept_and_line),)
 _TYPESCRIPT: tuple[_Rewriting, ...] = (
     (re.compile(rb"""\bimport\((?:"[^"\n]*"|'[^'\n]*')\)(?=\.)"""), _line_of),
@@ -43,8 +70,70 @@ _TYPESCRIPT: tuple[_Rewriting, ...] = (
     (re.compile(rb"(\bexport) type(?= \*)"), _kept_and_blank),
     (re.compile(rb"((?:[<,]|\*/)\s*)(?:in out|in|out) (?=[A-Z$])"), _kept_and_blank),
 )
+_KOTLIN: tuple[_Rewriting, ...] = (
+    (re.compile(rb"(?m)^([ \t]*+(?:!?is |!?in )?[\w.<>?*\", ]+?) if [^\n{}]*?(?=->)"), _kept_and_blank),
+    (re.compile(rb"\bsuspend(?=\()"), _line_of),
+    (re.compile(rb"\$\$+(?=\")"), _blank),
+    (re.compile(rb"(?<=[^\s{]) (?=\})"), lambda match: b"\n"),
+)
+_MACRO = rb"(?:[A-Z][A-Z0-9_]{2,}+\b|\b[a-z]\w*Macro\b)"
+_ARGUMENTS = rb"\((?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+\)"
+_C: tuple[_Rewriting, ...] = (
+    (re.compile(rb"(?m)^[ \t]*+#(?=[ \t]*+(?:/[*/]|\r?$))"), _blank),
+    (
+        re.compile(
+            rb"(\b(?:class|struct|union)\s)\s*+\w++\s++(?=(?!final\b)\w++(?:\s++|//[^\n]*+)*+(?:final\b\s*+)?[:{][^:])"
+        ),
+        _kept_and_blank,
+    ),
+    (re.compile(rb"(\b(?:class|struct|union)\s)\s*+(?:%s(?:%s)?\s++)++(?=\w)" % (_MACRO, _ARGUMENTS)), _kept_and_blank),
+    (re.compile(rb"\b(public|protected|private)\s++(?:slots|Q_SLOTS)(?=\s*+:)"), _kept_and_blank),
+    (re.compile(rb"(?m)^([ \t]*+)(?:signals|Q_SIGNALS)(?=\s*+:)"), _access),
+    (re.compile(rb"(?m)^%s\s?%s(?=\s*+\{)" % (_MACRO, _ARGUMENTS)), _function),
+    (
+        re.compile(rb"(?m)^([ \t]*+(?:extern |static |inline )*+)%s%s(?=[ \t*]++\w++\s*+\()" % (_MACRO, _ARGUMENTS)),
+        _type,
+    ),
+    # Before a declaration of two words at least, and behind one.
+    (
+        re.compile(
+            rb"(?m)^([ \t]*+(?:extern |static |inline )*+)(?:%s(?:%s)?[ \t]++)++(?=[\w:~]++[ \t<*&:])"
+            % (_MACRO, _ARGUMENTS)
+        ),
+        _kept_and_blank,
+    ),
+    (
+        re.compile(
+            rb"(\)(?:\s++(?:const|override|final|noexcept))*+)(?:\s++%s(?:\s?%s)?)++(?=\s*+[;{:])"
+            % (_MACRO, _ARGUMENTS)
+        ),
+        _kept_and_blank,
+    ),
+    (re.compile(rb"(?m)^[ \t]*+%s(?:\s?%s)?[ \t]*+;?(?=[ \t\r]*+(?://[^\n]*+)?$)" % (_MACRO, _ARGUMENTS)), _blank),
+)
 # By the family that a language's row in `languages/grammars.py` names.
-_REWRITINGS = {"": (), "javascript": _JAVASCRIPT, "typescript": _TYPESCRIPT}
+_REWRITINGS = {"": (), "javascript": _JAVASCRIPT, "typescript": _TYPESCRIPT, "kotlin": _KOTLIN, "c": _C}
+_DIRECTIVE = re.compile(rb"[ \t]*#[ \t]*(if|ifdef|ifndef|elif|elifdef|elifndef|else|endif)\b(?:[ \t]+(0)[ \t]*\r?$)?")
+
+
+def _first_branches(source: bytes) -> bytes:
+    """Return C without the directives of conditions and without all but one branch of each."""
+    kept, open_conditions, num_dropped = [], list[str](), 0
+    for line in source.split(b"\n"):
+        directive = _DIRECTIVE.match(line) if b"#" in line else None
+        kept.append(b" " * len(line) if directive or num_dropped else line)
+        if directive is None:
+            continue
+        if directive[1].startswith(b"if"):
+            open_conditions.append("none_kept" if directive[2] else "keeping")
+        elif open_conditions:
+            before = open_conditions.pop()
+            num_dropped -= before != "keeping"
+            if directive[1] == b"endif":
+                continue
+            open_conditions.append("keeping" if before == "none_kept" else "was_kept")
+        num_dropped += bool(open_conditions) and open_conditions[-1] != "keeping"
+    return b"\n".join(kept)
 
 
 def without_gaps(language: str, source: bytes) -> bytes:
@@ -58,6 +147,9 @@ def without_gaps(language: str, source: bytes) -> bytes:
 
     Source: tree-sitter-typescript 0.23.2 and tree-sitter-javascript 0.25.
     """
-    for pattern, rewritten in _REWRITINGS[GRAMMARS[language].gaps]:
+    family = GRAMMARS[language].gaps
+    if family == "c":
+        source = _first_branches(source)
+    for pattern, rewritten in _REWRITINGS[family]:
         source = pattern.sub(rewritten, source)
     return source

@@ -96,10 +96,15 @@ def error_fraction(language: str, root: "Node", source: bytes) -> float:
     Raises:
         ParseTooCostly: an error has so many parts that no query could follow; those of code have at most 3,000.
     """
-    if root.has_error:
+    fraction = _fraction(root, source)
+    if fraction > max_error_fraction(language):
         rewritten = without_gaps(language, source)
         if rewritten != source:
-            root = parse(_parser_of_gaps(language), rewritten).root_node
+            fraction = min(fraction, _fraction(parse(_parser_of_gaps(language), rewritten).root_node, source))
+    return fraction
+
+
+def _fraction(root: "Node", source: bytes) -> float:
     return min(1.0, max(_error_bytes(root), 1) / max(len(source), 1)) if root.has_error else 0.0
 
 

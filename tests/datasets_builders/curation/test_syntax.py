@@ -62,12 +62,42 @@ def test_one_mistake_in_a_long_python_file_is_found_and_one_macro_in_a_long_c_fi
         ),
         ("TSX", "export type * from './types';\n"),
         ("JavaScript", "export { _null as null, _catch as catch };\n"),
+        ("JavaScript", "export {_if as if};\n"),
+        ("Kotlin", "fun f(x: Any) = when (x) {\n    is String if x.length > 1 -> 1\n    else -> 2\n}\n"),
+        ("Kotlin", "class A : B() {\n    override fun <R : Any> suspend(a: Q<R>): R {\n        return a\n    }\n}\n"),
+        ("Kotlin", "val y = object : A { override val z get() = 1 }\n"),
     ],
 )
 def test_valid_code_that_a_grammar_does_not_know_is_no_error(language, text):
     assert load_parser(language).parse(text.encode()).root_node.has_error
     assert error_fraction(language, text) == 0.0
     assert error_fraction(language, text + ")}]") > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'class A : public Q {\n    Q_OBJECT\n    Q_INFO("a", "b")\n\nprivate:\n    void f(E *event) override;\n};\n',
+        "class A_EXPORT B {\npublic:\n  using C = int;\n};\n",
+        "class Net_API B: public C\n  /// Says what B is.\n{\npublic:\n  enum D { E, F };\n  explicit B(int a);\n};\n",
+        "class B final : public A {\n Q_OBJECT\npublic slots:\n  void f();\nsignals:\n  void g(int a);\n};\n",
+        "PXR_NAMESPACE_USING_DIRECTIVE\n\nclass Scene\n{\n\n};\n",
+        'TEST_CASE_TEMPLATE("some test", T, float, double)\n{\n  CHECK(T(1) == 1);\n}\n',
+        "enum E {\n  #define DEFINE(A, B) A = B,\n      LIST_OF(DEFINE)\n  #undef DEFINE\n};\n",
+        "EXPORTED\nvoid f() {}\n",
+        "UCLASS(Blueprintable)\nclass G_API U : public A\n{\n  GENERATED_BODY()\npublic:\n"
+        '  UPROPERTY(EditAnywhere,\n    Category="X")\n  int32 c = 0;\n};\n',
+        "class V_EXPORT C : public A\n{\npublic:\n  vtkSetClampMacro(Height, double, 0.0, V_MAX);\n};\n",
+        "CVAPI(void) f( const A* a, A* b,\n    const A* c CV_DEFAULT(NULL) );\n",
+        "#ifdef A\nint f(int a) {\n#elif B\nint f(char a) {\n#else\nint f(long a) {\n#endif\n  return 0;\n}\n",
+        "#if 0\nnever {{{\n# if A\nnever {\n# endif\n#else\nint f();\n#endif\n",
+        "# /* Copyright\n#  * A B C D E F\n#  */\n#\n# define A\n",
+    ],
+)
+def test_macros_and_conditions_of_valid_headers_are_no_errors(text):
+    assert load_parser("C++").parse(text.encode()).root_node.has_error
+    assert error_fraction("C++", text) <= max_error_fraction("C++")
+    assert error_fraction("C++", text + ")}])}])}])}])\n" * (1 + len(text) // 50)) > max_error_fraction("C++")
 
 
 def test_one_brace_behind_an_ifdef_makes_no_error_of_the_functions_that_follow_it():

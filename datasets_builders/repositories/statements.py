@@ -86,9 +86,10 @@ def ruby(node: "Node") -> Iterator[Import]:
     """
     form, arguments = text_of(node.child_by_field_name("method") or node), node.child_by_field_name("arguments")
     places = arguments.named_children if arguments is not None else []
-    place = places[-1] if places and form in ("require", "require_relative", "load", "autoload") else None
-    if place is None:
-        return
+    place = places[-1] if places else None
+    receiver = node.child_by_field_name("receiver")
+    if place is None or (receiver is not None and text_of(receiver) not in ("Kernel", "self")):
+        return  # such as YAML.load
     text, literals = text_of(place), _literals(place)
     if place.type == "string" and not _has_below(place, "interpolation"):
         yield Import(line_of(node), "".join(literals), "require" if form == "autoload" else form)
@@ -188,7 +189,7 @@ def rust(node: "Node") -> Iterator[Import]:
         paths, is_always = _path_attributes(node)
         yield from (Import(line, within + path, "mod path", (own_name,)) for path in paths)
         if not is_always:
-            yield Import(line, within + own_name, "mod", (own_name,))
+            yield Import(line, within + own_name, "mod else" if paths else "mod", (own_name,))
     elif name is not None:
         alias = node.child_by_field_name("alias")
         yield Import(line, text_of(name), "crate", (text_of(alias),) if alias else ())

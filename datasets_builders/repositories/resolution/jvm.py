@@ -30,6 +30,9 @@ from datasets_builders.repositories.resolution.rules import (
 )
 from datasets_builders.repositories.statements import Import
 
+# Classes that Android's build makes.
+GENERATED = frozenset(("R", "BR", "BuildConfig"))
+
 
 class JvmRules(Rules):
     """The rules of the table above."""
@@ -66,7 +69,8 @@ class JvmRules(Rules):
             if candidates := self._files_of.get(".".join(parts[:length])):
                 files = self._meant(path, candidates, parts[length - 1])
                 return Resolution(tuple(files), "jvm_name") if files else AMBIGUOUS
-        return MISSING if _package_of(parts) in self._packages else EXTERNAL
+        is_ours = _package_of(parts) in self._packages and parts[-1] not in GENERATED
+        return MISSING if is_ours else EXTERNAL
 
     def _meant(self, path: str, candidates: list[str], name: str) -> list[str]:
         """Return the files of a name: the nearest, in several source sets the common one, of functions all as near."""

@@ -62,8 +62,9 @@ class RustRules(Rules):
         if found.form in ("include", "include_str"):
             return self.first([within(posixpath.dirname(path), found.target)], "rust_include") or MISSING
         *inline, target = found.target.split(">")
-        if found.form in ("mod", "mod path"):
-            return self._declared(path, found, self._module_of(path).children) or MISSING
+        if found.form.startswith("mod"):
+            resolved = self._declared(path, found, self._module_of(path).children)
+            return resolved or (EXTERNAL if found.form == "mod else" else MISSING)
         names = tuple(name.partition("=")[0] for name in inline)
         module = self._module_of(path)
         around = Module(module.crate, (*module.names, *names), module.children)
@@ -125,9 +126,12 @@ class RustRules(Rules):
                 yield path
 
     @cached_property
-    def _tree(self) -> tuple[dict[tuple[str, tuple[str, ...]], str], dict[str, Module]]:
-        """Return the file of each module by crate and names, and of each file the first module that it is."""
-        files: dict[tuple[str, tuple[str, ...]], str] = {}
+    def _tree(self) -> tuple[dict[tuple[str, tuple[str, ...]], list[str]], dict[str, Module]]:
+        """Return the files of each module by crate and names, and of each file the first module that it is.
+
+        A module has several files where `#[cfg_attr(..., path = "...")]` chooses one for each system.
+        """
+        files: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         modules: dict[str, Module] = {}
         for crate in dict.fromkeys(self._crates()):
             if crate not in self.imports or crate in modules:
@@ -135,18 +139,21 @@ class RustRules(Rules):
             waiting = [(crate, Module(crate, (), posixpath.dirname(crate)))]
             while waiting:
                 path, module = waiting.pop()
-                if (crate, module.names) in files:
+                own = files.setdefault((crate, module.names), [])
+                if path in own:
                     continue
-                files[crate, module.names] = path
+                own.append(path)
                 modules.setdefault(path, module)
                 for found in self.imports[path].imports:
-                    if found.form not in ("mod", "mod path"):
+                    if not found.form.startswith("mod"):
                         continue
                     *inline, _ = found.target.split(">")
                     inner = [name.partition("=")[0] for name in inline]
                     names = (*module.names, *inner, *found.names)
                     for at in range(1, len(inner) + 1):
-                        files.setdefault((crate, (*module.names, *inner[:at])), path)
+                        around = files.setdefault((crate, (*module.names, *inner[:at])), [])
+                        if path not in around:
+                            around.append(path)
                     resolved = self._declared(path, found, module.children)
                     if resolved and resolved.paths[0] in self.imports and resolved.paths[0] != path:
                         file = resolved.paths[0]
@@ -204,48 +211,50 @@ class RustRules(Rules):
         source = posixpath.join(package, "src")
         return source if path.startswith(f"{source}/") else package
 
-    def _file(self, crate: str, names: tuple[str, ...]) -> str | None:
-        """Return the file of a module."""
-        file = self._tree[0].get((crate, names))
-        if file is None and crate not in self._tree[1]:
+    def _file(self, crate: str, names: tuple[str, ...], path: str) -> str | None:
+        """Return the file of a module, of several the nearest to a path."""
+        files = self._tree[0].get((crate, names))
+        if files:
+            return nearest(path, files)[0]
+        if crate not in self._tree[1]:
             # A crate without a first file: its modules are where their names say.
             base = posixpath.join(posixpath.dirname(crate), *names)
             resolved = self.first((*_module_files(base), posixpath.join(base, "lib.rs")), "")
             return resolved.paths[0] if resolved else None
-        return file
+        return None
 
     def _use(
         self, path: str, around: Module, parts: tuple[str, ...], is_crate: bool = False, depth: int = 0
     ) -> Resolution:
         head, rest = parts[0], parts[1:]
         if head in ("crate", "$crate"):
-            return self._below(around.crate, (), rest, depth)
+            return self._below(path, around.crate, (), rest, depth)
         if head in ("self", "super"):
             names = around.names
             while parts and parts[0] in ("self", "super"):
                 if parts[0] == "super":
                     names = names[:-1]
                 parts = parts[1:]
-            return self._below(around.crate, names, parts, depth)
+            return self._below(path, around.crate, names, parts, depth)
         package = self._renamed.get(self._package_folder(path), {}).get(head, head)
         if package in self._libraries and not (is_crate and package == "self"):
-            return self._below(nearest(path, self._libraries[package])[0], (), rest, depth)
+            return self._below(path, nearest(path, self._libraries[package])[0], (), rest, depth)
         if is_crate or head in BUILT_IN:
             return EXTERNAL
         # A module declared right here, or, as in the edition of 2015, below the crate.
         for names in (around.names, ()):
-            if self._file(around.crate, (*names, head)) is not None:
-                return self._below(around.crate, names, parts, depth)
+            if self._file(around.crate, (*names, head), path) is not None:
+                return self._below(path, around.crate, names, parts, depth)
         return EXTERNAL
 
-    def _below(self, crate: str, names: tuple[str, ...], parts: tuple[str, ...], depth: int) -> Resolution:
+    def _below(self, path: str, crate: str, names: tuple[str, ...], parts: tuple[str, ...], depth: int) -> Resolution:
         """Return the file of the longest beginning of `parts` that is a module below one of a crate."""
         for length in range(len(parts), -1, -1):
-            file = self._file(crate, (*names, *parts[:length]))
+            file = self._file(crate, (*names, *parts[:length]), path)
             if file is not None:
                 module = Module(crate, (*names, *parts[:length]), "")
                 return self._through(Resolution((file,), "rust_path"), module, parts[length:], depth)
-        return self._below(crate, names[:-1], (), depth) if names else MISSING
+        return self._below(path, crate, names[:-1], (), depth) if names else MISSING
 
     def _through(self, resolved: Resolution, module: Module, rest: tuple[str, ...], depth: int) -> Resolution:
         """Follow `pub use` of a module to the file that has the name."""

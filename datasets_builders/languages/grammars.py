@@ -73,7 +73,8 @@ class Grammar:
         module (`str`): of its wheel. Single wheels: the language pack downloads its parsers at run time.
         metrics, strings (`str`): queries, see above.
         definitions (`Definitions`): node types of functions and classes.
-        imports (`str`): file in `repositories/queries/`; empty where imports are not found.
+        imports (`str`): file in `repositories/queries/` (of C and C++ there is none: see `repositories/imports.py`);
+            empty where imports are not found.
         resolution (`str`): module in `repositories/resolution/` and its class of rules, `module:Class`.
         statements (`str`): function in `repositories/statements.py` that takes a whole `@statement` apart.
         entry_point (`str`): function of the module that gives the language.
@@ -82,6 +83,7 @@ class Grammar:
             for languages whose files see each other without imports, and for Shell, whose dot may stand anywhere.
         words_mark_nodes (`bool`): whether an import's node holds the word itself, so that the tree is asked for nodes
             around the words alone.
+        tables (`str`): node type of the declarations at the top that may hold long tables, which are not searched.
         packages_add_up (`bool`): whether a file's package is all its package clauses together, not the first.
         max_error_fraction (`float`): of the bytes of a file; those of valid files that the grammar cannot understand.
             A preprocessor's macros need not follow the grammar, nor do a shell's patterns, which depend on what is set
@@ -100,6 +102,7 @@ class Grammar:
     comment: str = "// {}"
     import_words: str = ""
     words_mark_nodes: bool = True
+    tables: str = ""
     packages_add_up: bool = False
     max_error_fraction: float = 0.0
     gaps: str = ""
@@ -224,6 +227,7 @@ GRAMMARS = {
         imports="go",
         resolution="go:GoRules",
         statements="go",
+        tables="var_declaration",
     ),
     "Rust": Grammar(
         "tree_sitter_rust",

@@ -1,4 +1,4 @@
-"""Section 2.2.2, phase 1: the import statements of a file, from its syntax tree and never by regular expressions.
+"""Section 2.2.2, phase 1: the import statements of a file, from its syntax tree; of C and C++ from its lines.
 
 One query per language lies in `queries/`; patterns of the node of the whole file stand before its line `; anywhere`. It
 captures `@target` (a literal that names a file or module, with the `@function` that takes it) or a whole `@statement`,
@@ -30,8 +30,17 @@ MAX_PLACES, PLACES_APART = 64, 512
 # The shell's words need no quotes, and may hold variables.
 SHELL_COMMANDS = ("source", ".")
 MAX_MACROS_WITHIN = 3
+MAX_TABLE_BYTES, TABLE_HEAD_BYTES = 20_000, 200
 # What is used of a Go package; only what follows one that a file imports is kept.
 _GO_MEMBER = re2.compile(rb"\b([A-Za-z_]\w*)\.([A-Z]\w*)")
+# C and C++: directives are lines for the compiler too; what else may hold such a line is taken for one token. Macros
+# that break the grammar do not matter so, and nothing need be parsed.
+C_FAMILY = frozenset(("C", "C++"))
+_C_TOKEN = re2.compile(
+    rb"(?m)^[ \t]*#[ \t]*(include|include_next|import)\b(?:[ \t]|/\*[^\n*]*\*/)*(<[^>\n]+>|\"[^\"\n]+\"|[^\n]*)"
+    rb"|//[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|\bu?8?[uUL]?R\"([^\s()\\\"]{0,16})\("
+    rb"|\"(?:[^\"\\\n]|\\.|\\\n)*\"|'(?:[^'\\\n]|\\.)*'"
+)
 # C++20's modules, which the grammar does not know, stand alone on their lines.
 _CPP_MODULE = re2.compile(
     rb"(?m:^[ \t]*(?:export[ \t]+)?(import|module)[ \t]*(:?[\w.]+(?::[\w.]+)?|<[^>\n]+>|\"[^\"\n]+\")[ \t]*;)"
@@ -137,6 +146,8 @@ def find_imports(language: str, text: str) -> FileImports:
     source = text.encode("utf-8", "replace")
     if not may_import(language, source):
         return FileImports()
+    if language in C_FAMILY:
+        return _c_imports(language, source)
     return _imports_of(language, parse(_tools(language).parser, source).root_node, source)
 
 
@@ -173,7 +184,12 @@ def _with_imports(
     language: str, text: str, measure: "Callable[[Node, bytes, float], dict[str, Any]]"
 ) -> dict[str, Any]:
     def find(root: "Node", source: bytes, error_fraction: float) -> dict[str, Any]:
-        found = _imports_of(language, root, source) if may_import(language, source) else FileImports()
+        if not may_import(language, source):
+            found = FileImports()
+        elif language in C_FAMILY:
+            found = _c_imports(language, source)
+        else:
+            found = _imports_of(language, root, source)
         return measure(root, source, error_fraction) | {"imports": found.as_json()}
 
     return found_in_tree(language, text, find)
@@ -223,9 +239,6 @@ def _imports_of(language: str, root: "Node", source: bytes, depth: int = 0) -> F
         used.setdefault(f"{text_of(node)}()", line_of(node))
     if language == "Go":
         used |= _go_members(found, source)
-    elif language == "C++":
-        modules, package = _cpp_modules(source)
-        found.update(modules)
     # Sorted, since the order of matches differs between grammars.
     return FileImports(tuple(sorted(found)), package, tuple(sorted(declared)), tuple(sorted(used.items())))
 
@@ -249,6 +262,28 @@ def _go_members(imports: Iterable[Import], source: bytes) -> dict[str, int]:
             at = match.start()
             used[f"{package}.{name}"] = line
     return used
+
+
+def _c_imports(language: str, source: bytes) -> FileImports:
+    """Return what a file of C or C++ includes, and the modules that it imports and is."""
+    found: set[Import] = set()
+    line, at, place = 1, 0, 0
+    while match := _C_TOKEN.search(source, place):
+        place = max(match.end(), place + 1)
+        if match[3] is not None:
+            end = source.find(b")" + match[3] + b'"', place)
+            place = len(source) if end < 0 else end + len(match[3]) + 2
+        elif match[1]:
+            line += source.count(b"\n", at, match.start())
+            at = match.start()
+            target = match[2].decode("utf-8", "replace")
+            is_quoted = target.startswith('"') and len(target) > 1
+            name = target[1:-1] if is_quoted or target.startswith("<") else ""
+            # `#include_next` looks in the folders behind the one of the file.
+            form = "quoted" if is_quoted and match[1] != b"include_next" else "angled" if name else "import"
+            found.add(Import(line, name, form))
+    modules, package = _cpp_modules(source) if language == "C++" else ([], "")
+    return FileImports(tuple(sorted(found.union(modules))), package)
 
 
 def _cpp_modules(source: bytes) -> tuple[list[Import], str]:
@@ -288,6 +323,15 @@ def _matches(language: str, root: "Node", source: bytes) -> "Iterator[dict[str, 
         cursor.set_max_start_depth(0)
         yield from (captures for _, captures in cursor.matches(root))
     cursor = QueryCursor(tools.anywhere)
+    tables = GRAMMARS[language].tables
+    if tables and len(source) > MAX_TABLE_BYTES:
+        for node in root.children:
+            if node.type == tables and node.end_byte - node.start_byte > MAX_TABLE_BYTES:
+                cursor.set_byte_range(node.start_byte, node.start_byte + TABLE_HEAD_BYTES)
+            else:
+                cursor.set_byte_range(node.start_byte, node.end_byte)
+            yield from (captures for _, captures in cursor.matches(node))
+        return
     if tools.words is None or not GRAMMARS[language].words_mark_nodes:
         yield from (captures for _, captures in cursor.matches(root))
         return
@@ -373,17 +417,10 @@ def _with_modules(node: "Node", name: str) -> str:
 
 def _of_target(node: "Node", form: str) -> Import:
     line, text = line_of(node), text_of(node)
-    if node.type == "preproc_arg":
-        # `#include_next` looks in the folders behind the one of the file.
-        text = text.strip()
-        name = text[1:].partition(">" if text[:1] == "<" else '"')[0] if text[:1] in ("<", '"') else ""
-        return Import(line, name, "quoted" if text[:1] == '"' and form == "#import" else "angled")
-    if node.type == "system_lib_string":
-        return Import(line, text.strip("<>"), "angled")
     if node.parent is not None and any(child.type == "type" for child in node.parent.children):
         form = "typing"  # TypeScript's `import type ... from`
     if form in SHELL_COMMANDS:
         return Import(line, text.strip("\"'"), form)
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'`" and "${" not in text and "#{" not in text:
-        return Import(line, text[1:-1], "quoted" if form == "import" and node.type == "string_literal" else form)
+        return Import(line, text[1:-1], form)
     return Import(line, "", form)

@@ -386,12 +386,31 @@ def test_paths_never_lead_out_of_the_repository(folder, relative, expected):
 
 
 def test_a_file_made_to_keep_the_parser_busy_is_left_out():
-    repository = RepositoryFiles(
-        "mini", {"a.cpp": "a<" * 100_000 + "\n#include", "b.cpp": '#include "a.cpp"\n', "C.java": "a<" * 50_000}
-    )
+    repository = RepositoryFiles("mini", {"a.sh": "a@" * 50_000, "b.sh": ". ./a.sh\n", "C.java": "a<" * 50_000})
     graph = build_graph(repository)
-    assert repository.left_out == {"a.cpp": "parse_too_costly", "C.java": "parser_lost"}
-    assert graph.order().paths == ["C.java", "a.cpp", "b.cpp"]
+    assert repository.left_out == {"a.sh": "parse_too_costly", "C.java": "parser_lost"}
+    assert graph.order().paths == ["C.java", "a.sh", "b.sh"]
+
+
+def test_includes_are_told_from_comments_and_strings_and_macros_do_not_matter():
+    text = """/* #include "no.h"
+    #include "no.h" */ // #include "no.h"
+const char *a = "\\
+#include \\"no.h\\"", b = '"'; // don't
+const char *c = R"x(
+#include "no.h"
+)x";
+class A : public B<A> {
+#define MACRO(x
+  #  include /* why */ "yes.h" // because
+};
+#include M
+#error it isn't
+#include <sys.h>
+"""
+    graph = graph_of({"a.cpp": text, "no.h": "", "yes.h": "", "sys.h": ""})
+    assert [(edge.imported, edge.line) for edge in graph.edges] == [("sys.h", 14), ("yes.h", 10)]
+    assert unresolved(graph) == {("a.cpp", "", "dynamic")}
 
 
 def test_imports_for_type_checkers_give_way_in_cycles():

@@ -17,7 +17,8 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Outcome, Reader, Removed
 from datasets_builders.building.strict_fields import checked_fields
 from datasets_builders.sources.hub import SCHEME, hub_tables
-from datasets_builders.sources.table_rows import TableFile, Unreadable, is_table, local_table, rows_of
+from datasets_builders.sources.lines import Unreadable
+from datasets_builders.sources.table_rows import TableFile, is_table, local_table, rows_of
 from datasets_builders.tokenized.conversations import COLUMNS, KNOWN_PAIRS, RowFormat
 
 CATEGORIES = ("code", "general", "math")

@@ -69,7 +69,7 @@ _MEMBERS: tuple[tuple[bytes, Callable[[], _Decompressor]], ...] = (
     (XZ, lzma.LZMADecompressor),
     (ZSTD, lambda: cast(_Decompressor, zstandard.ZstdDecompressor().decompressobj())),
 )
-_EXTENSIONS = {".gz": 0, ".zst": 3}  # of tables: where in _MEMBERS they are
+_EXTENSIONS = {".gz": 0, ".bz2": 1, ".xz": 2, ".zst": 3}  # of tables: where in _MEMBERS they are
 
 
 def decompressed_pieces(file: BinaryIO, name: str = "") -> Iterator[bytes | Damage]:

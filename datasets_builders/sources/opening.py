@@ -10,13 +10,16 @@ from datasets_builders.sources.entry import Source
 from datasets_builders.sources.folders import FolderSource
 from datasets_builders.sources.git_trees import GitSource
 from datasets_builders.sources.hub import SCHEME, hub_tables
+from datasets_builders.sources.listed import LIST, ListSource
+from datasets_builders.sources.stores import is_in_store, store_tables
 from datasets_builders.sources.table_rows import TableFile, is_table, local_table
 from datasets_builders.sources.tables import TableSource
 
 GIT = "git:"
 FORMS = (
-    "a folder, an archive (.tar.*, .zip, .whl, .deb, ...), a table (.parquet, .jsonl), a pattern of those with *, "
-    "git:PATH[@REVISION], hf://datasets/ORG/NAME[@REVISION][/PATTERN]"
+    "a folder, an archive (.tar.*, .zip, .whl, .deb, ...), a table (.parquet, .jsonl, .csv), a pattern "
+    "of those with *, git:PATH[@REVISION], list:FILE, hf://datasets/ORG/NAME[@REVISION][/PATTERN], "
+    "a table at s3://, gs://, az:// or https://"
 )
 
 
@@ -46,6 +49,13 @@ def open_sources(
         elif word.startswith(GIT):
             path, _, revision = word.removeprefix(GIT).partition("@")
             sources.append(GitSource(Path(path).expanduser(), revision or "HEAD", exclude, license))
+        elif word.startswith(LIST):
+            sources.append(
+                ListSource(Path(word.removeprefix(LIST)).expanduser().absolute(), exclude, max_bytes, license)
+            )
+        elif is_in_store(word):
+            name, files = store_tables(word)
+            sources.append(_tables(name, files, columns, exclude, license))
         elif "://" in word:
             raise ConfigError(f"sources: {word} is not read from there; fetch it first, then name one of: {FORMS}")
         else:

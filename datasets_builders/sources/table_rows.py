@@ -1,10 +1,9 @@
-"""Section 2.1: the rows of Parquet and JSON Lines files, as Python values; what cannot be read is told, row by row.
+"""Section 2.1: the rows of Parquet, JSON Lines and CSV files as Python values; what cannot be read is told row by row.
 
 Damage costs what is damaged: of a Parquet file the rest of a row group, of JSON Lines a line, of a compressed file a
 member. What the machine fails to do, a disk or a connection, is no damage of the data and ends the run.
 """
 
-import io
 import json
 import math
 from collections.abc import Callable, Collection, Iterator
@@ -16,16 +15,17 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets_builders.sources.decompression import Damage, decompressed_pieces
+from datasets_builders.sources.csv_rows import EXTENSIONS as CSV
+from datasets_builders.sources.csv_rows import csv_rows
 from datasets_builders.sources.entry import rank_of
+from datasets_builders.sources.lines import MAX_DETAIL_CHARACTERS, Unreadable, WatchedFile, lines_of
 
-PARQUET, JSON_LINES = (".parquet",), (".jsonl", ".ndjson", ".jsonl.gz", ".jsonl.zst", ".json.gz")
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+PARQUET, JSON_LINES = (".parquet",), (".jsonl", ".ndjson")
 ROWS_OF_A_BATCH, BYTES_OF_A_BATCH = 64, 16 << 20
-MAX_LINE_BYTES = 256 << 20
 # A damaged file may claim any number of rows; beyond this many the rest of a row group is told as one.
 MAX_TOLD_ROWS = 100_000
 MAX_DIGITS = 100  # of a whole number; Python refuses to read some thousands
-MAX_DETAIL_CHARACTERS = 200
 # pyarrow's errors derive from ValueError, NotImplementedError, MemoryError (for an absurd claim of size) and others.
 _UNREADABLE = (Exception,)
 
@@ -46,26 +46,25 @@ class TableFile:
 
     @property
     def is_parquet(self) -> bool:
-        """Whether it is Parquet, else JSON Lines."""
+        """Whether it is Parquet."""
         return self.name.lower().endswith(PARQUET)
 
-
-@dataclass(frozen=True)
-class Unreadable:
-    """What stands for a row that cannot be read.
-
-    Args:
-        problem (`str`): a short, countable word.
-        detail (`str`): what differs from row to row.
-    """
-
-    problem: str
-    detail: str = ""
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is comma-separated; what is neither that nor Parquet is JSON Lines."""
+        return _uncompressed(self.name).endswith(CSV)
 
 
 def is_table(name: str) -> bool:
     """Return whether a file's name is that of a table that can be read."""
-    return name.lower().endswith((*PARQUET, *JSON_LINES))
+    lower = name.lower()
+    is_packed_json = lower.endswith(tuple(f".json{compression}" for compression in COMPRESSIONS))
+    return lower.endswith(PARQUET) or _uncompressed(name).endswith((*JSON_LINES, *CSV)) or is_packed_json
+
+
+def _uncompressed(name: str) -> str:
+    lower = name.lower()
+    return next((lower.removesuffix(end) for end in COMPRESSIONS if lower.endswith(end)), lower)
 
 
 def local_table(path: Path) -> TableFile:
@@ -78,65 +77,20 @@ def _open(path: str) -> BinaryIO:
     return open(path, "rb")
 
 
-class WatchedFile(io.RawIOBase):
-    """A file that remembers what reading it raised: that is the machine's or the network's fault, no damage.
-
-    Args:
-        file (binary file): what is read.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = file
-        self.error: BaseException | None = None
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes."""
-        try:
-            return self._file.read(size)
-        except BaseException as error:
-            self.error = error
-            raise
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a position."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Close the file too."""
-        if not self.closed:
-            self._file.close()
-        super().close()
-
-    def check(self) -> None:
-        """Raise what reading raised."""
-        if self.error is not None:
-            raise self.error
-
-
 def rows_of(file: TableFile, wanted: Collection[str], rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
     """Give (number, row or `Unreadable`) for the rows of one rank; all ranks together give each row once.
 
     Args:
         file (`TableFile`): the table.
-        wanted: names of the columns that are read; of JSON Lines all are.
-        rank, world_size (`int`): Parquet is shared out by row group, JSON Lines by line.
+        wanted: names of the columns that are read; of the others all are.
+        rank, world_size (`int`): Parquet is shared out by row group, the others by row.
     """
     with WatchedFile(file.open()) as opened:
         if file.is_parquet:
             yield from _parquet_rows(opened, file.name, wanted, rank, world_size)
+        elif file.is_csv:
+            rows = enumerate(csv_rows(lines_of(opened, file.name), file.name))
+            yield from ((number, row) for number, row in rows if number % world_size == rank)
         else:
             yield from _json_rows(opened, file.name, rank, world_size)
 
@@ -227,30 +181,6 @@ def _json_rows(opened: WatchedFile, name: str, rank: int, world_size: int) -> It
             yield number, line
         elif line.strip():
             yield number, _parsed(line)
-
-
-def lines_of(opened: WatchedFile, name: str = "") -> Iterator[bytes | Unreadable]:
-    """Give the lines of a file, plain or compressed, without their ends; damage ends the line that it falls into."""
-    parts: list[bytes] = []
-    length = 0
-    for piece in decompressed_pieces(cast(BinaryIO, opened), name):
-        if isinstance(piece, Damage):
-            opened.check()
-            parts, length = [], 0
-            yield Unreadable("damaged_table", piece.detail[:MAX_DETAIL_CHARACTERS])
-            continue
-        first, *others = piece.split(b"\n")
-        length += len(first)
-        if length <= MAX_LINE_BYTES:
-            parts.append(first)
-        else:
-            parts = []
-        if others:
-            yield b"".join(parts) if length <= MAX_LINE_BYTES else Unreadable("row_too_large")
-            yield from others[:-1]
-            parts, length = [others[-1]], len(others[-1])
-    if length:
-        yield b"".join(parts) if length <= MAX_LINE_BYTES else Unreadable("row_too_large")
 
 
 def _parsed(line: bytes) -> Any:

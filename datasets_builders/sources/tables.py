@@ -1,4 +1,4 @@
-"""Section 2.1: files that lie as rows in Parquet or JSON Lines, of any columns: the Stack's (v1 to v3), our own.
+"""Section 2.1: files that lie as rows in Parquet, JSON Lines or CSV, of any columns: the Stack's (v1 to v3), our own.
 
 A row is a file, or a repository with a list `files` of them. A file whose repository cannot be named is never put
 together with others.
@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.sources.csv_rows import names_in
 from datasets_builders.sources.entry import Content, Entry, Source, path_problem, without_excluded
 from datasets_builders.sources.license_files import Licenses
+from datasets_builders.sources.lines import Unreadable, WatchedFile, lines_of
 from datasets_builders.sources.row_values import CONVERSIONS, text_of
-from datasets_builders.sources.table_rows import TableFile, Unreadable, rows_of
+from datasets_builders.sources.table_rows import TableFile, rows_of
 
 # Our name -> theirs, the first that a table has: our own datasets, the Stack (v1), v2, v3, GitHub Code. A dot leads
 # into a struct.
@@ -82,7 +84,7 @@ class TableSource(Source):
     def check(self) -> None:
         """Raise `ConfigError` when the first table lacks its columns; a damaged one is passed over, but not all."""
         for file in self.files:
-            if not file.is_parquet:
+            if not (file.is_parquet or file.is_csv):
                 return
             try:
                 columns = _columns_of(file)
@@ -118,7 +120,7 @@ class TableSource(Source):
         """
         self._needs_names = True
         for file in self.files[:1]:
-            if file.is_parquet and not _first(self._theirs["repository"], _columns_of(file)):
+            if (file.is_parquet or file.is_csv) and not _first(self._theirs["repository"], _columns_of(file)):
                 raise ConfigError(
                     f"{file.name} does not say which repository a row is of, so that all would become one; name "
                     "the column in `columns`, {repository: COLUMN}, or give each repository as a source of its own"
@@ -219,7 +221,11 @@ class TableSource(Source):
 
 
 def _columns_of(file: TableFile) -> list[str]:
-    """Return the names of a Parquet file's columns, with those inside structs and lists of structs behind a dot."""
+    """Return the names of a table's columns, with those inside structs and lists of structs behind a dot."""
+    if file.is_csv:
+        with WatchedFile(file.open()) as watched:
+            line = next(lines_of(watched, file.name), b"")
+        return names_in(line, file.name) if isinstance(line, bytes) else []
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.code_related.web_pages.archives import DEFAULT_ENCODING, Record
-from datasets_builders.sources.table_rows import Unreadable, local_table, rows_of
+from datasets_builders.sources.lines import Unreadable
+from datasets_builders.sources.table_rows import local_table, rows_of
 
 # Our name -> theirs, the first that a row has; a dot leads into a struct. A row with `html` is a page, else its `text`
 # is taken as it is.

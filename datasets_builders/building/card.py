@@ -213,6 +213,13 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: st
     mended = [[step.name, kind, f"{count:,}"] for step in ledger.steps for kind, count in step.mended.items()]
     if mended:
         text += "\n\n" + _table("Values that were converted or made null", ["step", "what", "values"], mended)
+    replaced = [
+        [step.name, kind, f"{count:,}", f"{step.replaced_in[kind]:,}"]
+        for step in ledger.steps
+        for kind, count in step.replaced.items()
+    ]
+    if replaced:
+        text += "\n\n" + _table("What was replaced, by kind", ["step", "kind", "values", "documents"], replaced)
     changes = [[step, kind, *(f"`{_plain(text)}`" for text in texts)] for step, kind, *texts in ledger.changes()]
     if changes:
         text += "\n\n" + _table("What was changed, by example", ["step", "kind", "before", "after"], changes)

@@ -26,7 +26,8 @@ class StepCounts:
     Bytes are those of the text in UTF-8. `examples` has a few names (path or id) per reason, `changes` a few pairs of
     texts before and after, per kind of change. All of it is published: a secret must be masked in both. `groups` counts
     the documents passed on by value of the builder's counted column, such as the language, where they have one.
-    `mended` counts, by kind, values that a reader converted or made null.
+    `mended` counts, by kind, values that a reader converted or made null; `replaced` values that a step put
+    placeholders for, and `replaced_in` the documents that had some.
     """
 
     name: str
@@ -43,6 +44,8 @@ class StepCounts:
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
     mended: dict[str, int] = field(default_factory=dict)
+    replaced: dict[str, int] = field(default_factory=dict)
+    replaced_in: dict[str, int] = field(default_factory=dict)
 
     def count_input(self, doc: Document) -> None:
         """Count a document that the step was given."""
@@ -72,6 +75,11 @@ class StepCounts:
         """Count a value that was not as its column has it and could be converted or made null."""
         self.mended[kind] = self.mended.get(kind, 0) + 1
 
+    def count_replaced(self, kind: str, values: int) -> None:
+        """Count a document's different values of a kind that are placeholders now."""
+        self.replaced[kind] = self.replaced.get(kind, 0) + values
+        self.replaced_in[kind] = self.replaced_in.get(kind, 0) + 1
+
     def wants_change(self, kind: str) -> bool:
         """Return whether there are not yet enough examples of a kind of change."""
         return len(self.changes.get(kind, ())) < EXAMPLES_PER_REASON
@@ -85,9 +93,8 @@ class StepCounts:
         """Add the counts of another rank of the same step."""
         for name in ("input", "created", "output", "removed", "merged", "bytes_in", "bytes_out"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.reasons = dict(sorted((Counter(self.reasons) + Counter(other.reasons)).items()))
-        self.groups = dict(sorted((Counter(self.groups) + Counter(other.groups)).items()))
-        self.mended = dict(sorted((Counter(self.mended) + Counter(other.mended)).items()))
+        for name in ("reasons", "groups", "mended", "replaced", "replaced_in"):
+            setattr(self, name, dict(sorted((Counter(getattr(self, name)) + Counter(getattr(other, name))).items())))
         for reason, examples in other.examples.items():
             kept = self.examples.setdefault(reason, [])
             kept.extend(examples[: EXAMPLES_PER_REASON - len(kept)])

@@ -1,12 +1,14 @@
-"""Secrets by provider that are found and wholly replaced, ours and detect-secrets'; and hits in files of real projects.
+"""Secrets that are found and wholly replaced, ours and detect-secrets', near-misses, and hits in real projects.
 
+python tests/benchmarks/bench_secrets.py                       # the forms of planted_cases.py, in two seconds
+python tests/benchmarks/bench_secrets.py --peers               # and by provider, with detect-secrets
 python tests/benchmarks/bench_secrets.py outputs/corpus/*.*    # archives and folders, any sources
 
-Each value is planted alone in a file, in each of the PLACES. `found`: a hit overlaps the value. `replaced`: the value
-is gone when the hits are, nothing of it is left and no quote beside it is gone. detect-secrets runs by file with its
-default filters: with all plugins, and with those of single providers alone (no words such as `password`, no
-random-looking texts, no URLs, as in BigCode's pipeline). The values are made up (planted_values.py) by who wrote our
-patterns: of formats that neither knows the table says nothing.
+The table of forms has the third of them apart that rules were written without. By provider, each value is planted
+alone in a file, in each of the PLACES. `found`: a hit overlaps the value. `replaced`: the value is gone when the hits
+are, nothing of it is left and no quote beside it is gone. detect-secrets runs by file with its default filters: with
+all plugins, and with those of single providers alone (no words such as `password`, no random-looking texts, no URLs, as
+in BigCode's pipeline). The values are made up (planted_values.py) by who wrote our patterns.
 """
 
 import argparse
@@ -21,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitize
 from datasets_builders.sources.encodings import decode
 from datasets_builders.sources.opening import open_sources
+from tests.datasets_builders.curation.planted_cases import all_cases, is_right
 from tests.datasets_builders.curation.planted_values import SECRETS, TOLD_BY_CONTEXT
 
 VALUES_PER_PLACE = 20
@@ -40,17 +43,21 @@ def main() -> None:
     """Print the table by provider, then hits per 1,000 files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="*", help="real projects, for hits per 1,000 files")
+    parser.add_argument("--peers", action="store_true", help="compare with detect-secrets, provider by provider")
     parser.add_argument("--every", type=int, default=10, help="detect-secrets, which is slow, sees one file in so many")
     parser.add_argument("--show", action="store_true", help="print the hits in them")
     options = parser.parse_args()
-    finders = {"ours": ours, "detect-secrets, all": peer(()), "detect-secrets, providers": peer(BROAD_PLUGINS)}
-    print(f"{'found/replaced, %':20s} " + " ".join(f"{name:>26s}" for name in finders))
-    for provider, texts in planted().items():
-        shares = [share(finder, texts) for finder in finders.values()]
-        print(f"{provider:20s} " + " ".join(f"{found:>20.0f}/{replaced:<5.0f}" for found, replaced in shares))
-    if not options.sources:
-        return
+    print_forms()
+    finders = {"ours": ours}
+    if options.peers:
+        finders |= {"detect-secrets, all": peer(()), "detect-secrets, providers": peer(BROAD_PLUGINS)}
+        print(f"{'found/replaced, %':20s} " + " ".join(f"{name:>26s}" for name in finders))
+        for provider, texts in planted().items():
+            shares = [share(finder, texts) for finder in finders.values()]
+            print(f"{provider:20s} " + " ".join(f"{found:>20.0f}/{replaced:<5.0f}" for found, replaced in shares))
     texts = list(read(options.sources))
+    if not texts:
+        return
     clean = [sanitize(text)[0] for text in texts]
     changed = [text for text, before in zip(clean, texts, strict=True) if text != before]
     again = sum(sanitize(text)[0] != text for text in changed)
@@ -61,6 +68,18 @@ def main() -> None:
         print(f"{name:26s} {len(hits)} hits in {len(seen):,} files, {1000 * len(hits) / len(seen):.2f} per 1,000")
         for text, value in hits if options.show else ():
             print(f"    {text[max(0, text.find(value) - 40) :][: 40 + len(value)][:120]!r}")
+
+
+def print_forms() -> None:
+    """Print by kind how many planted values are gone whole and near-misses as they were."""
+    right: dict[tuple[str, bool], list[bool]] = {}
+    for case in all_cases():
+        right.setdefault((case.kind, case.is_held_out), []).append(is_right(case))
+    print(f"{'kind':12s} {'developed against':>20s} {'held out':>20s}")
+    for kind in dict.fromkeys(kind for kind, _ in right):
+        parts = [right[kind, is_held_out] for is_held_out in (False, True)]
+        columns = [f"{sum(part)} of {len(part)}, {sum(part) / len(part):.1%}" for part in parts]
+        print(f"{kind:12s} " + " ".join(f"{column:>20s}" for column in columns))
 
 
 def planted() -> dict[str, list[tuple[str, str]]]:

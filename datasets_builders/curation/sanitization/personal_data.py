@@ -10,53 +10,25 @@ servers, version numbers, and values that are placeholders themselves. What is s
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import ahocorasick
-import re2
 from datatrove.data import Document
 
 from datasets_builders.building.steps import Outcome, Step
-from datasets_builders.curation.sanitization.secret_values import find_assigned, find_keys
+from datasets_builders.curation.sanitization.addresses import (
+    find_emails,
+    find_ip_addresses,
+    is_public,
+    stands_alone,
+)
+from datasets_builders.curation.sanitization.assigned_secrets import find_assigned
+from datasets_builders.curation.sanitization.keys import find_keys
 
-EMAIL = re2.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
-ESCAPES = "abfnrtv"
-# Domains end so; `matrix@other.shape` does not, nor do countries' whose code is a name in programs, such as id or py.
-_DOMAINS = (
-    "com org net edu gov mil int info biz name pro io ai app dev co me tv cc xyz tech cloud online site "
-    "ac ae am ar at au ba bd be bg bo br by ca ch cl cn cr cy cz de dk ec ee eg es eu fi fr ge gr gt hk hr hu ie il in "
-    "ir is it jp ke kr kw kz li lk lt lu lv ma mk mt mx my ng nl no nz om pe ph pk pl pt qa re ro rs ru sa se sg si sk "
-    "su sv th tn tr tw ua uk us uy uz ve vn za zw"
-)
-TOP_LEVEL_DOMAINS = frozenset(_DOMAINS.split())
-KEPT_DOMAINS = re.compile(
-    r"(?:^|\.)(?:example|test|invalid|localhost)(?:\.(?:com|org|net))?$|^users\.noreply\.github\.com$|"
-    r"^(?:openssh\.com|libssh\.org)$"  # names of algorithms: umac-64@openssh.com
-)
-_NAMES = "noreply no-reply user username you your name password passwd pass secret"
-KEPT_NAMES = frozenset(_NAMES.split())
-GIT_NAME, GIT_HOSTS = "git", frozenset(("github.com", "gitlab.com", "bitbucket.org"))
-# IPv6 of global unicast alone, 2000::/3: of other beginnings hardware addresses and fingerprints are far more frequent.
-IP_ADDRESS = re2.compile(
-    r"(?i)\b(?:(?:\d{1,3}\.){3}\d{1,3}|[23][0-9a-f]{3}:{1,2}(?:[0-9a-f]{1,4}:{1,2}){1,6}[0-9a-f]{1,4})\b"
-)
-_DNS_SERVERS = (
-    "8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 4.2.2.2 4.2.2.1 "
-    "76.76.19.19 76.223.122.150 94.140.14.14 94.140.15.15 2001:4860:4860::8888 2001:4860:4860::8844"
-)
-DNS_SERVERS = frozenset(_DNS_SERVERS.split())
-# Then it is a version or a section of a standard.
-NO_ADDRESS_AFTER = re.compile(
-    r"(?i)(?:version|ver|release|rev|build|assembly\w*|section|chapter|specification|standard|\bc(?:\+\+)?\d\d)[\s\"'=:(]*$"
-)
-# Else it is a part of a longer number or name; a port may follow.
-BEFORE_IPV4, AFTER_IPV4 = re.compile(r"(?<![\w.])(?<![\d:]:)"), re.compile(r"(?!\.?\w)")
-BEFORE_IPV6, AFTER_IPV6 = re.compile(r"(?<![\w.:])"), re.compile(r"(?!\.?\w|:[\w:])")
-MAX_SINGLE_DIGITS = 2  # of four: 2.7.18.1 is a version or a section far more often than an address
 # Of examples: what is shown around a value and of its shape; what may stand before and after it; names.
 CONTEXT_CHARACTERS, MASKED_CHARACTERS = 24, 32
 BEFORE = re.compile(r"""(?:(?:#|//)\s*|\w+\s*(?::=|=>|[:=(])\s*)?["']?""")
@@ -65,7 +37,8 @@ NAMES = re.compile(r"\b[A-Z](?:[a-z]|\.\s)")
 PLACEHOLDERS = {"secret": "SECRET", "email": "EMAIL_ADDRESS", "ip": "IP_ADDRESS"}
 PLACEHOLDER = re.compile(r"((?:SECRET|EMAIL_ADDRESS|IP_ADDRESS)_[0-9]{1,6}_?)")
 MAX_PASSES = 8
-MIN_VALUE_CHARACTERS = 6  # of an address: a@b.co
+MIN_VALUE_CHARACTERS = 5  # of what may be a value
+MIN_KEY_CHARACTERS = 20  # of a value that is replaced where it touches letters too
 
 
 @dataclass(frozen=True)
@@ -96,27 +69,29 @@ def sanitize(text: str) -> tuple[str, dict[Finding, str]]:
     Source: StarCoder2 2.1; names as placeholders are ours.
     """
     found: dict[Finding, str] = {}
-    numbers = _numbers_taken(text)
+    pieces = _pieces(text)
+    numbers = _numbers_taken(pieces)
     for _ in range(MAX_PASSES):
         before = text
         for kind, values_in in FINDERS.items():
-            if values := set(values_in(text)):
-                text = _replaced(text, kind, values, found, numbers)
+            if values := set(values_in(text, _long_pieces(pieces))):
+                text = _replaced(pieces, kind, values, found, numbers)
+                pieces = _pieces(text)
         if text == before:
             break
     return text, found
 
 
-def _numbers_taken(text: str) -> Counter[str]:
+def _numbers_taken(pieces: list[str]) -> Counter[str]:
     numbers: Counter[str] = Counter()
-    for placeholder in _pieces(text)[1::2]:
+    for placeholder in pieces[1::2]:
         name, _, number = placeholder.rstrip("_").rpartition("_")
         numbers[name] = max(numbers[name], int(number))
     return numbers
 
 
-def _replaced(text: str, kind: str, values: set[str], found: dict[Finding, str], numbers: Counter[str]) -> str:
-    automaton = _automaton(values)
+def _replaced(pieces: list[str], kind: str, values: set[str], found: dict[Finding, str], numbers: Counter[str]) -> str:
+    automaton = _automaton(values, kind)
 
     def with_placeholders(piece: str) -> str:
         parts, last = [], 0
@@ -130,15 +105,13 @@ def _replaced(text: str, kind: str, values: set[str], found: dict[Finding, str],
             last = end
         return "".join([*parts, piece[last:]]) if parts else piece
 
-    pieces = _pieces(text)
-    pieces[::2] = map(with_placeholders, pieces[::2])
-    return "".join(pieces)
+    return "".join(piece if at % 2 else with_placeholders(piece) for at, piece in enumerate(pieces))
 
 
-def _automaton(values: Iterable[str]) -> ahocorasick.Automaton:
+def _automaton(values: Iterable[str], kind: str = "") -> ahocorasick.Automaton:
     automaton = ahocorasick.Automaton()
     for value in values:
-        automaton.add_word(value, (len(value), _is_public(value)))
+        automaton.add_word(value, (len(value), is_public(value), kind == "secret" and len(value) < MIN_KEY_CHARACTERS))
     automaton.make_automaton()
     return automaton
 
@@ -148,9 +121,9 @@ def _occurrences(text: str, automaton: ahocorasick.Automaton) -> Iterator[tuple[
     if len(text) < MIN_VALUE_CHARACTERS:
         return
     places = []
-    for last, (length, is_address) in automaton.iter(text):
+    for last, (length, is_address, is_short) in automaton.iter(text):
         start, end = last + 1 - length, last + 1
-        if not is_address or _stands_alone(text, start, end):
+        if stands_alone(text, start, end) if is_address else not is_short or _is_word(text, start, end):
             places.append((start, -end))
     after = 0
     for start, negative_end in sorted(places):
@@ -159,10 +132,10 @@ def _occurrences(text: str, automaton: ahocorasick.Automaton) -> Iterator[tuple[
             yield start, after
 
 
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Return whether an IP address is no part of a longer number or name."""
-    before, after = (BEFORE_IPV6, AFTER_IPV6) if ":" in text[start:end] else (BEFORE_IPV4, AFTER_IPV4)
-    return bool(before.match(text, start) and after.match(text, end))
+def _is_word(text: str, start: int, end: int) -> bool:
+    """Return whether letters and digits end where a value does: a short password may be a part of other words."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    return not ((before.isalnum() and text[start].isalnum()) or (after.isalnum() and text[end - 1].isalnum()))
 
 
 def _pieces(text: str) -> list[str]:
@@ -170,53 +143,26 @@ def _pieces(text: str) -> list[str]:
     return PLACEHOLDER.split(text) if "SECRET_" in text or "_ADDRESS_" in text else [text]
 
 
-def _long_pieces(text: str) -> list[str]:
+def _long_pieces(pieces: list[str]) -> list[str]:
     """Return what stands between placeholders, where it can hold a value."""
-    return [piece for piece in _pieces(text)[::2] if len(piece) >= MIN_VALUE_CHARACTERS]
+    return [piece for piece in pieces[::2] if len(piece) >= MIN_VALUE_CHARACTERS]
 
 
-def _secrets(text: str) -> Iterator[str]:
-    for piece in _long_pieces(text):
-        yield from find_keys(piece)
+def _secrets(text: str, pieces: list[str]) -> Iterator[str]:
+    yield from chain.from_iterable(map(find_keys, pieces))
     yield from (value for value in find_assigned(text) if not PLACEHOLDER.search(value))
 
 
-def _emails(text: str) -> Iterator[str]:
-    if "@" not in text:
-        return
-    for piece in _long_pieces(text):
-        for match in EMAIL.finditer(piece):
-            start, value = match.start(), match.group()
-            if piece[start - 1 : start] == "\\" and value[0] in ESCAPES:  # the n of a line break is no part of the name
-                value = value[1:]
-            name, _, domain = value.rpartition("@")
-            real = domain.rpartition(".")[2].lower() in TOP_LEVEL_DOMAINS and not KEPT_DOMAINS.search(domain.lower())
-            is_remote = name == GIT_NAME and (domain in GIT_HOSTS or piece[match.end() : match.end() + 1] in (":", "/"))
-            if real and name and not is_remote and name.lower() not in KEPT_NAMES:
-                yield value
+def _emails(_text: str, pieces: list[str]) -> Iterator[str]:
+    return chain.from_iterable(map(find_emails, pieces))
 
 
-def _ip_addresses(text: str) -> Iterator[str]:
-    for piece in _long_pieces(text):
-        for match in IP_ADDRESS.finditer(piece):
-            value, start = match.group(), match.start()
-            is_whole = _is_public(value) and _stands_alone(piece, start, match.end())
-            if is_whole and not NO_ADDRESS_AFTER.search(piece[max(0, start - 16) : start]):
-                yield value
+def _ip_addresses(_text: str, pieces: list[str]) -> Iterator[str]:
+    return chain.from_iterable(map(find_ip_addresses, pieces))
 
 
 # Secrets first: a key, or what is assigned to a name, may hold what looks like an address.
 FINDERS = {"secret": _secrets, "email": _emails, "ip": _ip_addresses}
-
-
-def _is_public(value: str) -> bool:
-    try:
-        address = ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    if address.version == 4 and sum(len(part) == 1 for part in value.split(".")) > MAX_SINGLE_DIGITS:
-        return False
-    return address.is_global and not address.is_multicast and value not in DNS_SERVERS
 
 
 def examples_of_changes(text: str, found: Mapping[Finding, str]) -> Iterator[tuple[str, str, str]]:
@@ -268,5 +214,6 @@ class Sanitization(Step):
         doc.text = text
         doc.metadata["num_placeholders"] = len(found)
         for kind, count in Counter(finding.kind for finding in found).items():
+            self.counts.count_replaced(kind, count)
             self.stat_update(kind, value=count)
         yield doc

@@ -1,95 +1,86 @@
-"""Section 2.1, "security sanitization": keys, tokens and passwords in code, by what they look like or are assigned to.
+"""Section 2.1, "security sanitization": what a value looks like: drawn, chosen by a person, a name, a reference.
 
-Providers mark their keys; anything else counts where a random-looking text is assigned to a name such as `api_key`, or
-is the password of a URL. A random-looking text alone is none: in code, hashes and identifiers are far more frequent.
-detect-secrets has detectors of the same keys; some take quotes around a key for a part of it, or leave the rest of
-longer keys, which is enough for a warning and not for a replacement.
+Drawn are the keys of programs: their letters and digits change kind more often than in words. Passwords are chosen:
+letters, and a number or a mark. Neither is what people write in place of a secret, or what says where one is.
 """
 
+import base64
+import binascii
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
-from itertools import chain
+from itertools import pairwise
 
 import re2
 
-PRIVATE_KEY = re2.compile(
-    r"-----BEGIN (?:[A-Z0-9]+ ){0,2}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
-    r"-----END (?:[A-Z0-9]+ ){0,2}PRIVATE KEY(?: BLOCK)?-----"
+from datasets_builders.curation.sanitization.secret_words import COMMON_WORDS, WORDS_OF_NAMES
+
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+# Words by which people mark what is no secret, wherever they stand in a value; what a reference, code or
+# a key that is public by design begins with.
+PLACEHOLDER_WORDS = re2.compile(
+    r"(?i)example|sample|place.?holder|change.{0,8}(?:me|this|it)|your|xxx|\*\*\*|dummy|fake|redacted|filtered|insert|"
+    r"replace|todo|fixme|\.\.\.|0{6}|123456|abcdef|qwerty|lorem|foobar|foo.?bar|SECRET_\d|_ADDRESS_\d|s3cr|key.here|here$|"
+    r"^\d{4}-\d\d-\d\dT"
 )
-# A key's lines, also quoted or in comments; between a mark and another in code there are few such runs.
-KEY_RUN = re.compile(r"[A-Za-z0-9+/=]{16,}")
-# A group is the value, else all is. Without \b where the mark is plain: keys stand behind `\n` and `tok_` too.
-TOKENS = re2.compile(
-    "|".join(
-        (
-            r"(?:AKIA|ASIA|A3T[0-9A-Z])[0-9A-Z]{16}",  # AWS
-            r"(?i:aws.{0,20}(?:key|pwd|pw|pass|token).{0,20})[\"']([0-9A-Za-z/+]{40})[\"']",
-            r"AccountKey=([0-9A-Za-z+/]{86}==)",  # Azure
-            r"AIza[\w-]{35}|GOCSPX-[\w-]{28}",  # Google
-            r"gh[pousr]_\w{36,}|github_pat_\w{22,}",
-            r"gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-[\w-]{20,}|GR1348941[\w-]{20,}",  # GitLab
-            r"xox[a-z]-[0-9A-Za-z-]{10,}|xapp-\d-[0-9A-Za-z-]{20,}|hooks\.slack\.com/services/T\w+/B\w+/\w+",
-            r"[sr]k_(?:live|test)_[0-9A-Za-z]{24,}",  # Stripe
-            r"SG\.[\w-]{22}\.[\w-]{43}",  # SendGrid
-            r"sk-[\w-]{0,200}T3BlbkFJ[\w-]{20,}|sk-ant-[\w-]{80,}",  # OpenAI, Anthropic
-            r"pypi-AgE[\w-]{70,}",
-            r"npm_[0-9A-Za-z]{36}|_authToken=([0-9A-Fa-f-]{36})",
-            r"\d{8,10}:AA[\w-]{33}",  # Telegram
-            # Discord; the first part is a number in base64
-            r"(?:[MNO][DTjz][AEIMQUYcgk][wxyz0-5]){5,6}[\w-]{0,3}\.[\w-]{6}\.[\w-]{27,38}",
-            r"sq0csp-[\w-]{43}|sq0atp-[\w-]{22}",  # Square
-            r"(?:\b|\\[nrt])([0-9a-f]{32}-us\d{1,2}|(?:AC|SK)[0-9a-f]{32})\b",  # Mailchimp, Twilio
-            r"AKCp[0-9A-Za-z]{60,}",  # Artifactory
-            r"hf_[0-9A-Za-z]{30,}",  # Hugging Face
-            r"do[opr]_v1_[0-9a-f]{64}",  # DigitalOcean
-            r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",  # Shopify
-            r"dapi[0-9a-f]{32}",  # Databricks
-        )
+REFERENCE = re2.compile(
+    r"(?i)^(?:NRJS-|pk_(?:live|test)_|phc_|\$|%[\w(]|\{\{|<|\[|\(|--|/|\.{1,2}/|~/|@[A-Z_]+@|#\{|!|0x|"
+    r"(?:https?|file|arn|urn|vault|env|ssm|op|projects|enc|secretref|s3|gs|data|ssh-\w+|sha\d+|md5|self|this|config|"
+    r"options?|props|process|os|settings|req|request|args|params|[\w-]+/[\w-]+/[\w-]+/[\w/-]+)(?:[:/.\[-]|$))|"
+    r"\$\{|\{\{|%\(|\}\}|^[A-Za-z_][\w.]*\(|\[A-Z|\[a-z|\\[dws]"
+)
+UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+HEX = re.compile(r"(?:[0-9a-f]{24,}|[0-9A-F]{24,})\Z")
+CHOSEN = re.compile(r"(?=[A-Za-z0-9])(?=.*[A-Za-z].*[A-Za-z])(?=.*[\d!@#^&*+?~])[\w!@#$%^&*+=?~.,:;-]{6,40}\Z")
+COMMON_PARTS = re.compile(r"(?i)passw|secret|token|passphrase")
+DOTTED = re.compile(r"[A-Za-z_]\w*(?:[.:-][A-Za-z_]\w*)+\Z|\d+(?:[.,:/-]\d+)*%?\Z")
+MAX_CHARACTERS = 400
+MIN_ENTROPY_BITS = 2.8  # per character: words of a language and repetitions have less
+MARKS_OF_PASSWORDS = "!@#%^&*+=?()~$"
+MIN_BREAKS, BREAKS_PER_CHARACTER = 3, 0.2
+MIN_WORD_CHARACTERS, MAX_SHARE_IN_WORDS = 4, 0.5  # of a drawn value of both cases, whose runs of one case are short
+
+
+def is_placeholder(value: str) -> bool:
+    """Return whether a value stands for a secret, is written in its place, or is too long for one."""
+    return len(value) > MAX_CHARACTERS or bool(REFERENCE.search(value) or PLACEHOLDER_WORDS.search(value))
+
+
+def is_chosen(value: str) -> bool:
+    """Return whether a value looks like a password that a person chose: letters, and a number or a mark."""
+    if not CHOSEN.match(value) or COMMON_PARTS.search(value) or DOTTED.match(value):
+        return False
+    return COMMON_WORDS.isdisjoint(word.lower() for word in WORD.findall(value))
+
+
+def is_random(value: str, min_characters: int = 8) -> bool:
+    """Return whether a value is drawn and not written: its letters and digits change kind more often than in names."""
+    if len(value) < min_characters or entropy(value) < MIN_ENTROPY_BITS:
+        return False
+    breaks = sum(
+        first.end() == second.start() or value[first.end()] in MARKS_OF_PASSWORDS
+        for first, second in pairwise(WORD.finditer(value))
     )
-)
-# Apart from the others: a word of any length that only begins like one would be read again behind each of them.
-JSON_WEB_TOKEN = re2.compile(r"eyJ[\w-]{10,}={0,2}\.eyJ[\w-]{10,}={0,2}(?:\.[\w-]+)?")
-# Names to which secrets are assigned, and the password of a URL.
-ASSIGNED = re2.compile(
-    r"(?i:(?:api|access|auth|secret|private|client|encryption|signing)[_.-]?(?:key|token|secret)|passw(?:or)?d|secret)"
-    r"[\w.-]{0,20}[\"']?\s{0,5}(?::=|=>|[:=])\s{0,5}(?:\"([^\"'\n]{8,})\"|'([^\"'\n]{8,})')"
-    r"|://[^\s:/?#@\"'<>]*:([^\s:/?#@\"'<>]{8,})@"
-)
-MAX_ASSIGNED_CHARACTERS = 200
-MIN_ENTROPY_BITS = 3.3  # per character of an assigned value: words of a language have less
-NOT_A_SECRET = re.compile(
-    r"(?i)example|sample|placeholder|change.?me|your|xxx|\*\*\*|dummy|fake|test|none|null|undefined|env|config|\$[\w{]|\{\{|%\(|"
-    r"<|\s|[(\[{]|^--|^[a-z]+(?:[_.-][a-z]+)*$|/"
-)
-NOT_A_TOKEN = re.compile(r"(?i)example|xxxx|0{8}|^[0-9a-f]{40}$")
+    characters = sum(map(str.isalnum, value))
+    return breaks >= MIN_BREAKS and breaks >= BREAKS_PER_CHARACTER * characters
 
 
-def find_keys(text: str) -> Iterator[str]:
-    """Give the keys and tokens of a text that are marked as such, without what stands around them.
-
-    Source: the providers' formats of keys.
-    """
-    for match in PRIVATE_KEY.finditer(text) if "PRIVATE KEY" in text else ():
-        key = match.group()[match.group().rindex("-----BEGIN") :]
-        body = key.split("-----")[2]
-        if 2 * sum(map(len, KEY_RUN.findall(body))) > len(body):
-            yield key
-    matches = chain(TOKENS.finditer(text), JSON_WEB_TOKEN.finditer(text) if "eyJ" in text else ())
-    for match in matches:
-        value = match[match.lastindex or 0]
-        if not NOT_A_TOKEN.search(value):
-            yield value
+def is_name(value: str) -> bool:
+    """Return whether a value of both cases is made of words, as names in code are; runs in drawn ones are short."""
+    words = WORD.findall(value)
+    if not WORDS_OF_NAMES.isdisjoint(word.lower() for word in words):
+        return True
+    in_words = sum(len(word) for word in words if len(word) >= MIN_WORD_CHARACTERS and word.isalpha())
+    return not value.islower() and not value.isupper() and in_words > MAX_SHARE_IN_WORDS * sum(map(str.isalnum, value))
 
 
-def find_assigned(text: str) -> Iterator[str]:
-    """Give the random-looking values that are assigned to the name of a secret, and the passwords of URLs."""
-    for match in ASSIGNED.finditer(text):
-        value = match[match.lastindex or 0]
-        is_random = len(value) <= MAX_ASSIGNED_CHARACTERS and entropy(value) >= MIN_ENTROPY_BITS
-        if is_random and not NOT_A_SECRET.search(value):
-            yield value
+def is_login(value: str) -> bool:
+    """Return whether a value is a login and a password in base64, as in HTTP's basic authentication."""
+    try:
+        decoded = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return b":" in decoded[1:-1] and decoded.isascii() and decoded.decode().isprintable()
 
 
 def entropy(text: str) -> float:

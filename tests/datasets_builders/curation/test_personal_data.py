@@ -175,3 +175,67 @@ def test_examples_never_hold_a_value(text):
     for _, before, after in examples_of_changes(text, found):
         assert not any(finding.value in after for finding in found), after
         assert not any(finding.value in before for finding in found), before
+
+
+HEX_32 = "0f9e8d7c6b5a4938" + "2716abcdef051423"
+GITLAB = "64_" + "aB3dEf9hKl2mNo7pQr5s"
+UUID = "3f2b9c1d-7e64-4a0b-9d2f-1c8e5a7b6d90"
+
+
+# What users of scanners report as not found; the values are made up.
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (f'x = "{"sntry" + "u_"}{HEX_32}{HEX_32}"', HEX_32),
+        (f'CI = "{"glcbt" + "-"}{GITLAB}"', GITLAB),
+        (f'ld = init("{"api" + "-"}{UUID}")', UUID),
+        (f'.header("Authorization", s"Bearer {RANDOM}{RANDOM}")', RANDOM),
+        ("env:\n  PASSWORD: dZ^5Ke76gdSiF\n", "dZ^5Ke76gdSiF"),
+        (f"env:\n  OPSGENIE_API_KEY: oov9e5e9-{UUID}\n", UUID),
+        (f"url: https://api.firm.com/v1?apiKey={UUID}\n", UUID),
+        ('c = "Data Source=db:1521/x;User ID=app;Password=appsecretive;"', "appsecretive"),
+        (f'export K="{KEY.replace(chr(10), " ")}"', "MIIEowIBAAKCAQ"),
+        ("ip: 2345:0425:2CA1:0000:0000:0567:5673:23b5", "2345:0425"),
+        ("ip: 2345:0425:2CA1::0567:5673:23b5", "2345:0425"),
+        ("# mail jo.m@some.bank", "some.bank"),
+        ("# Authors: Jo Doe <jo dot doe at firm dot org>", "jo dot doe at firm"),
+    ],
+)
+def test_what_scanners_miss_goes(text, value):
+    assert value not in sanitize(text)[0]
+
+
+# What they report as found though it is none.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "username/password combination.\n\nR5: Regulatory--21\n",
+        f"  tokenizationId: '{HEX_32}',",
+        "getPagesInConfluenceSpace,searchConfluenceUsingCql",
+        "void Refund_ShouldThrowRgsInternalException_WhenRgsTicketCancellationFails() {",
+        "this.ultraPictureBox1.Name = keyfile; tokenfile = 'a1b2c3d4e5f6';",
+        f'"client_id" : "{HEX_32}{HEX_32}",',
+        'password: "_env:SALESFORCE_CLIENT_ID:REDACTED"',
+        "nr.init={licenseKey:'NRJS-ab12cd34ef56ab78cd9',applicationID:'1234567'}",
+        '      "key": "ctrl+shift+down",',
+        "https://metabase.firm.com/question/12345-journal-deduplication-id-to-voucher",
+        "# //npm.pkg.github.com/:_authToken=${GITHUB_NPM_TOKEN}",
+        "b:: ad:: bed:: dead:: 1:: fad:: :: ::0",
+        "hosts: 1.1.1.1 8.8.8.8 127.0.0.1 1.2.3.4 2.2.2.2 0.0.0.0",
+        'password: "{{ var }}"',
+        "data = {service_key: pagerDutyServiceApiKey}\n$this->privateKey = new PrivateKey($keys['privatekey']);",
+        "usernamePassword(credentialsId: 'nexus-deploy-01', passwordVariable: 'NEXUS_PW2')",
+        "class A:\n    pass\n\n\n@pytest.mark.parametrize2('a')\ndef f(): pass",
+        "# Pass `check_0d=True` to username.encode('latin1')",
+        "auth = _BedrockSigV4Auth(token)\nclass Qwen2_5OmniToken2WavModel(Qwen2_5OmniTokenConfig): ...",
+        '"AT" + "x" * 9 + "vATBBCHI7ATAMAwtBAiEDDAELQQQhAwsgAkEBOgAs"',
+        "region = ASIAPACIFICSOUTHEAST",
+        "M2.83-2.12 3.51.98.32 2.03.5 2.83 2.12z",
+        "* **deps**: update V8 to 11.8.172.13\n* upgraded v8 (from 4.4.63.26 to 4.2.77.20)",
+        '"PasswordLastUsed": "2016-09-08T21:47:36Z"',
+        "FONT = 'AAAAAAwAa" + "AKIA" + "AQAAAAAABAAHAM0AAQAAAAAA'",
+        'OID = "2.5.29.17"; X = "1.3.101.112"; upgrade from 4.1.0.7',
+    ],
+)
+def test_what_scanners_take_for_a_secret_stays(text):
+    assert sanitize(text) == (text, {})

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets_builders.curation.sanitization.personal_data import find_personal_data, sanitize
-from datasets_builders.curation.sanitization.secret_values import NOT_A_SECRET, NOT_A_TOKEN
+from datasets_builders.curation.sanitization.secret_values import PLACEHOLDER_WORDS, is_random
 from datasets_builders.curation.syntax.parsing import load_parser
 from tests.datasets_builders.curation.planted_values import ADDRESSES, SECRETS, TOLD_BY_CONTEXT, private_key
 
@@ -49,6 +49,9 @@ ANYTHING = (
 )
 
 
+SEEDS = st.integers(0, 2**32)
+
+
 def planted(draw: Random) -> tuple[str, str]:
     """Return a value and the text that tells it."""
     makers = SECRETS | ADDRESSES
@@ -56,7 +59,8 @@ def planted(draw: Random) -> tuple[str, str]:
     context, make = TOLD_BY_CONTEXT[name] if name in TOLD_BY_CONTEXT else ("{}", makers[name])
     while True:
         value = make(draw)
-        if not (NOT_A_TOKEN.search(value) or (name in TOLD_BY_CONTEXT and NOT_A_SECRET.search(value.replace("/", "")))):
+        must_look_random = name in SECRETS or name in TOLD_BY_CONTEXT
+        if not must_look_random or (is_random(value) and not PLACEHOLDER_WORDS.search(value)):
             return value, context.format(value)
 
 
@@ -70,15 +74,15 @@ def glued(draw: Random, between: tuple[str, ...]) -> tuple[str, list[str]]:
     return text, values
 
 
-@given(st.randoms(use_true_random=False))
-def test_what_is_sanitised_once_is_sanitised_for_ever(draw):
-    clean, _ = sanitize(glued(draw, ANYTHING)[0])
+@given(SEEDS)
+def test_what_is_sanitised_once_is_sanitised_for_ever(seed):
+    clean, _ = sanitize(glued(Random(seed), ANYTHING)[0])
     assert sanitize(clean) == (clean, {})
 
 
-@given(st.randoms(use_true_random=False))
-def test_no_planted_value_survives_and_all_else_stays(draw):
-    text, values = glued(draw, BOUNDARIES)
+@given(SEEDS)
+def test_no_planted_value_survives_and_all_else_stays(seed):
+    text, values = glued(Random(seed), BOUNDARIES)
     clean, found = sanitize(text)
     assert not [value for value in values if value in clean]
     back = {placeholder: finding.value for finding, placeholder in found.items()}
@@ -88,9 +92,9 @@ def test_no_planted_value_survives_and_all_else_stays(draw):
     )
 
 
-@given(st.randoms(use_true_random=False))
-def test_a_value_has_one_placeholder_and_a_placeholder_one_value(draw):
-    text, _ = glued(draw, BOUNDARIES)
+@given(SEEDS)
+def test_a_value_has_one_placeholder_and_a_placeholder_one_value(seed):
+    text, _ = glued(Random(seed), BOUNDARIES)
     _, found = sanitize(text + "\n" + text)
     assert len({finding.value for finding in found}) == len(set(found.values())) == len(found)
     assert not set(found.values()) & set(re.findall(r"(?:SECRET|EMAIL_ADDRESS|IP_ADDRESS)_\d+", text))

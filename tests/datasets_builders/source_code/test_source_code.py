@@ -162,6 +162,7 @@ def test_card_and_report_show_what_was_replaced_by_its_shape_alone(folder, tmp_p
     (folder / "src" / "host.py").write_text(PYTHON + 'HOST = "93.184.216.34"\n')
     build(folder, tmp_path)
     card, page = ((tmp_path / "out" / name).read_text() for name in ("README.md", "report.html"))
+    assert "| sanitising | email | 1 | 1 |" in card
     assert "| sanitising | email | `# x.xxx@xxxxxxx.xxx` | `# EMAIL_ADDRESS_1` |" in card
     page = page.replace("<wbr>", "")  # where a long name may be broken
     assert "00.000.000.00" in page and "IP_ADDRESS_1" in page

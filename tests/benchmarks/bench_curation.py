@@ -5,8 +5,8 @@ python tests/benchmarks/bench_curation.py --data-dir BENCHMARKS
 
 The files are the Python files of the running interpreter's standard library without its tests, or of --code. Peers:
 pygments' tokens (comments alone, as in StarCoder), datatrove's MinhashDedupSignature and PIIFormatter (addresses
-alone), detect-secrets' scan_line (secrets alone; ours finds addresses too), and StarCoder2's patterns of encoded data in `re`.
-The row of all stages has detect-secrets as BigCode calls it, by file, which is faster. Peers run on the first
+alone), detect-secrets' scan_line (secrets alone; ours finds addresses too), and StarCoder2's patterns of encoded data
+in `re`. The row of all stages has detect-secrets as BigCode calls it, by file, which is faster. Peers run on the first
 PEER_MEGABYTES; rows without a peer have no published one.
 """
 

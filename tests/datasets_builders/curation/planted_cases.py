@@ -504,7 +504,7 @@ NEAR_MISSES: dict[str, tuple[str, str]] = {
     "prose_combination": ("Text", "username/password combination.\n\nR5: Regulatory--21\n"),
     "documented_parameter": ("Python", '"""\n:param password: the password of user1\n:type token: str2\n"""\n'),
     "options_help": ("Text", "  --password=PASSWORD1   password of the database\n  --token TOKEN2\n"),
-    "aws_example": ("Python", 'KEY = "AKIA" "IOSFODNN7EXAMPLE"\nID = "AKIAIOSFODNN7EXAMPLE"\n'),
+    "aws_example": ("Python", 'KEY = "AKIA" "IOSFODNN7EXAMPLE"\nID = "AKIA' + 'IOSFODNN7EXAMPLE"\n'),
     "url_example": ("Python", 'URL = "https://user:password@example.com/"\n'),
     "url_credentials": (
         "Python",

@@ -110,6 +110,7 @@ BUILDERS = {
     ),
 }
 COMMANDS = {
+    "push": "datasets_builders.building.push_command",
     "grade": "datasets_builders.curation.quality.grade_command",
     "train-quality-model": "datasets_builders.curation.quality.train_command",
     "recall-addresses": "datasets_builders.code_related.web_pages.recall_command",

@@ -77,8 +77,8 @@ RETRIED_STATUS_CODES = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
 _REFUSALS = frozenset({401, 402, 403, 404})
 
 _REVISION = re.compile(r"(?!.*(\.\.|//|@\{))[A-Za-z0-9_][A-Za-z0-9_./+-]*(?<![./])")
-_TOKEN_PAGE = "https://huggingface.co/settings/tokens"
-_LOG_IN = f"Run `hf auth login` (or set HF_TOKEN) with a write token from {_TOKEN_PAGE}."
+TOKEN_PAGE = "https://huggingface.co/settings/tokens"
+_LOG_IN = f"Run `hf auth login` (or set HF_TOKEN) with a write token from {TOKEN_PAGE}."
 
 T = TypeVar("T")
 
@@ -107,6 +107,7 @@ def publish_folder(
     kind: Kind = "dataset",
     private: bool = True,
     revision: str | None = None,
+    tag: str | None = None,
     commit_message: str | None = None,
     ignore: Sequence[str] = DEFAULT_IGNORE,
     endpoint: str | None = None,
@@ -125,6 +126,8 @@ def publish_folder(
         private (`bool`, defaults to `True`): visibility of a repository created here. An existing repository keeps
             its own; another one than was asked for gives a `UserWarning`.
         revision (`str`, *optional*): branch to push to, created from main when missing, such as `step-000012000`.
+        tag (`str`, *optional*): name for the commit; one that names another commit already stays there, which is an
+            error after the push.
         commit_message (`str`, *optional*): title of the commit.
         ignore (sequence of `str`): patterns, relative to `folder`, of what stays at home. `*` also matches `/`.
         endpoint (`str`, *optional*): address of the Hub; defaults to the environment variable HF_ENDPOINT.
@@ -146,6 +149,7 @@ def publish_folder(
         kind=kind,
         private=private,
         revision=revision,
+        tag=tag,
         commit_message=commit_message or f"Publish {folder.resolve().name}",
         endpoint=endpoint,
     )
@@ -159,6 +163,7 @@ def publish_files(
     commit_message: str,
     private: bool = True,
     revision: str | None = None,
+    tag: str | None = None,
     endpoint: str | None = None,
 ) -> PublishResult:
     """Push files, by their path in the repository; all else is as `publish_folder` has it.
@@ -167,7 +172,8 @@ def publish_files(
         files (mapping): path in the repository to a file or its content.
     """
     _check_arguments(repo_id, kind, revision)
-    api = _connect(endpoint)
+    check_revision(tag)
+    api = connect(endpoint)
     repo_type = _repo_type(kind)
     what = f"{repo_type} {repo_id}" + (f" at {revision}" if revision else "")
     num_bytes = sum(
@@ -175,17 +181,32 @@ def publish_files(
     )
     logger.info("Publishing %d files (%.1f MB) to %s", len(files), num_bytes / 1e6, what)
     started = time.monotonic()
-    _retried(lambda: api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True), what)
+    retried(lambda: api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True), what)
     _warn_about_visibility(api, repo_id, repo_type, private, what)
     if revision is not None and revision != "main" and not revision.startswith("refs/"):
-        _retried(lambda: api.create_branch(repo_id, branch=revision, repo_type=repo_type, exist_ok=True), what)
+        retried(lambda: api.create_branch(repo_id, branch=revision, repo_type=repo_type, exist_ok=True), what)
     branch = _Branch(api, repo_id, repo_type, revision)
-    commit = _retried(lambda: branch.replace(files, kind, commit_message), what)
+    commit = retried(lambda: branch.replace(files, kind, commit_message), what)
     url = f"{api.endpoint}/{'datasets/' if repo_type == 'dataset' else ''}{repo_id}"
-    if revision is not None:
-        url += f"/tree/{revision}"
+    if tag is not None:
+        retried(lambda: _name_commit(api, repo_id, repo_type, tag, commit), what)
+    if tag is not None or revision is not None:
+        url += f"/tree/{tag or revision}"
     logger.info("Published %s in %.1f s: %s", what, time.monotonic() - started, url)
     return PublishResult(repo_id=repo_id, url=url, commit=commit)
+
+
+def _name_commit(api: HfApi, repo_id: str, repo_type: str, tag: str, commit: str) -> None:
+    """Give a commit a name that stays: a tag that names another commit is not moved."""
+    refs = api.list_repo_refs(repo_id, repo_type=repo_type)
+    named = {ref.name: ref.target_commit for ref in refs.tags}
+    if tag not in named:
+        api.create_tag(repo_id, tag=tag, revision=commit, repo_type=repo_type)
+    elif named[tag] != commit:
+        raise PublishError(
+            f"{repo_id} is pushed as commit {commit}, but the tag {tag!r} names {named[tag]} already and stays there: "
+            "who uses it relies on that. Give another tag."
+        )
 
 
 @dataclass(frozen=True)
@@ -363,16 +384,17 @@ def _check_arguments(repo_id: str, kind: str, revision: str | None) -> None:
     check_repo_id(repo_id)
     if kind not in get_args(Kind):
         raise ValueError(f"kind is {kind!r}; give one of {', '.join(map(repr, get_args(Kind)))}.")
-    _check_revision(revision)
+    check_revision(revision)
 
 
 def _repo_type(kind: Kind) -> str:
     return "model" if kind == "model" else "dataset"
 
 
-def _check_revision(revision: str | None) -> None:
+def check_revision(revision: str | None) -> None:
+    """Raise `ValueError` when a name is none that git and the Hub take for a branch or a tag; None is fine."""
     if revision is not None and not _REVISION.fullmatch(revision):
-        raise ValueError(f"Revision {revision!r} is no branch name; give one such as 'main' or 'step-000012000'.")
+        raise ValueError(f"{revision!r} is no name of a branch or a tag; give one such as 'step-000012000' or 'v1.0'.")
 
 
 def files_to_publish(folder: Path, ignore: Sequence[str]) -> list[Path]:
@@ -399,7 +421,7 @@ def _is_ignored(path: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch(path, pattern + "*" if pattern.endswith("/") else pattern) for pattern in patterns)
 
 
-def _connect(endpoint: str | None) -> HfApi:
+def connect(endpoint: str | None) -> HfApi:
     """Return a client; fail here, before anything is hashed, when there is no token or no network allowed."""
     from huggingface_hub import HfApi, constants, get_token
 
@@ -412,7 +434,7 @@ def _connect(endpoint: str | None) -> HfApi:
 
 
 def _warn_about_visibility(api: HfApi, repo_id: str, repo_type: str, private: bool, what: str) -> None:
-    is_private = _retried(lambda: api.repo_info(repo_id, repo_type=repo_type), what).private
+    is_private = retried(lambda: api.repo_info(repo_id, repo_type=repo_type), what).private
     if is_private is None or is_private == private:
         return
     happens = (
@@ -423,7 +445,7 @@ def _warn_about_visibility(api: HfApi, repo_id: str, repo_type: str, private: bo
     warnings.warn(f"{what} already exists {happens} in its settings, or push to another name.", stacklevel=4)
 
 
-def _retried(call: Callable[[], T], what: str) -> T:
+def retried(call: Callable[[], T], what: str) -> T:
     """Run `call` until it succeeds, fails for good, or has failed `MAX_ATTEMPTS` times.
 
     huggingface_hub retries single requests of an upload by itself; creating a repository or a branch, listing files
@@ -481,7 +503,7 @@ def _explain(what: str, failure: HfHubHTTPError | httpx.TransportError, error: E
         401: f"The Hub did not accept the token. {_LOG_IN}",
         402: f"The plan of {namespace!r} does not cover this. See its billing settings, or push to another namespace.",
         403: f"The token may not write to namespace {namespace!r}. Make one with write permission for it at "
-        f"{_TOKEN_PAGE}, or push to a namespace of your own (`hf auth whoami` lists them).",
+        f"{TOKEN_PAGE}, or push to a namespace of your own (`hf auth whoami` lists them).",
         404: f"The Hub knows no such repository for this token. Check that {namespace!r} exists (`hf auth whoami`).",
         413: "A file or the repository is larger than the Hub takes. Build with more, smaller shards (num_shards).",
     }

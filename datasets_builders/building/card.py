@@ -1,11 +1,13 @@
 """The dataset card: YAML metadata for the Hub, schema, counts, the ledger with its reasons, and the lineage."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
+from huggingface_hub import DatasetCardData
 
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.columns import (
@@ -18,16 +20,17 @@ from datasets_builders.building.columns import (
     profile,
     varied,
 )
+from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE
 from datasets_builders.building.description import (
     MAX_COUNTED_VALUES,
     SEVERAL_LICENSES,
     UNPUBLISHED,
-    CardParts,
     DatasetDescription,
 )
 from datasets_builders.building.identity import digest
 from datasets_builders.building.ledger import Ledger
 from evals.report.charts import as_png, histograms
+from modeling_ling.publishing import CARD_FILE
 
 # Licence identifiers that the Hub knows and that our inputs have; any other is written as `other` with its name.
 HUB_LICENSES = frozenset(
@@ -37,6 +40,13 @@ HUB_LICENSES = frozenset(
         *("agpl-3.0", "mpl-2.0", "epl-2.0", "artistic-2.0", "openrail", "bigscience-openrail-m"),
     )
 )
+PAPER = "2503.17793"
+ORIGIN = (
+    f"Built by `ling-coder-recipes`, after [Every Sample Matters](https://arxiv.org/abs/{PAPER}). The ledger below "
+    "says what became of every input."
+)
+MAX_EXAMPLE_CHARACTERS = 600
+MAX_EXAMPLE_ITEMS = 4
 SIZE_CATEGORIES = [
     (1_000, "n<1K"),
     (10_000, "1K<n<10K"),
@@ -68,7 +78,8 @@ def write_card(
     """
     parts = dataset.parts
     num_rows, counted = _count(dataset, splits)
-    blocks = [f"# {parts.title}", parts.description.strip(), _usage(parts), _schema_table(dataset)]
+    blocks = [f"# {parts.title}", parts.description.strip(), ORIGIN, _usage(dataset), *_example_row(dataset)]
+    blocks.append(_schema_table(dataset))
     blocks.append(_table("Rows", ["split", "rows"], [[split, f"{count:,}"] for split, count in num_rows.items()]))
     if counted:
         blocks.append(_count_table(dataset, counted))
@@ -79,9 +90,9 @@ def write_card(
         _lineage(dataset, lineage),
     ]
     metadata = _metadata(dataset, num_rows)
-    front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
-    with written_whole(dataset.folder / "README.md") as temporary:
-        temporary.write_text(f"---\n{front}---\n\n" + "\n\n".join(blocks) + "\n", encoding="utf-8")
+    front = DatasetCardData(**metadata).to_yaml()
+    with written_whole(dataset.folder / CARD_FILE) as temporary:
+        temporary.write_text(f"---\n{front}\n---\n\n" + "\n\n".join(blocks) + "\n", encoding="utf-8")
     return num_rows
 
 
@@ -89,22 +100,53 @@ def _metadata(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str
     parts = dataset.parts
     # The Hub knows GPL-3.0-only and GPL-3.0-or-later as gpl-3.0.
     license_id = parts.license.lower().removesuffix("-only").removesuffix("-or-later")
-    metadata: dict[str, Any] = {"license": license_id if license_id in HUB_LICENSES else "other"}
+    metadata: dict[str, Any] = {"pretty_name": parts.title}
+    metadata["license"] = license_id if license_id in HUB_LICENSES else "other"
     if metadata["license"] == "other":
         several = parts.license == SEVERAL_LICENSES
         # The Hub takes an id: no blanks, brackets or capital letters.
         metadata["license_name"] = "several" if several else re.sub(r"[^a-z0-9.]+", "-", license_id).strip("-")
+        metadata["license_link"] = _license_link(parts.license)
     total = sum(num_rows.values())
     metadata["language"] = [language.strip() for language in dataset.language.split(",")]
     metadata["task_categories"] = parts.task_categories
-    metadata["tags"] = [*parts.tags, "ling-coder-recipes"]
+    metadata["tags"] = [*parts.tags, f"arxiv:{PAPER}", "ling-coder-recipes"]
     metadata["size_categories"] = [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>1T")]
     files = [{"split": split, "path": f"data/{split}_*.parquet"} for split in num_rows]
     # datasets keys its cache by this entry, not by the folder's path or content: without the digest of the shards,
     # two folders of one name, or one folder built twice, would load as the rows that were seen first.
     build = dataset.rows.digest()
     metadata["configs"] = [{"config_name": "default", "description": f"build {build}", "data_files": files}]
+    metadata["dataset_info"] = _dataset_info(dataset, num_rows)
     return metadata
+
+
+def _license_link(license: str) -> str:
+    """Return where the text of a licence is read; of several, where the rows say theirs."""
+    single = re.fullmatch(r"[A-Za-z0-9.+-]+", license) is not None and license not in (
+        SEVERAL_LICENSES,
+        UNKNOWN_LICENSE,
+    )
+    return f"https://spdx.org/licenses/{license}.html" if single else CARD_FILE
+
+
+def _dataset_info(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str, Any]:
+    """Return what the Hub and `load_dataset` read of columns and sizes without opening a shard."""
+    from datasets import DatasetInfo
+    from datasets.splits import SplitDict, SplitInfo
+
+    splits = SplitDict()
+    for split, count in num_rows.items():
+        num_bytes = sum(shard.num_bytes for shard in dataset.rows.shards_of(split))
+        splits[split] = SplitInfo(split, num_bytes=num_bytes, num_examples=count)
+    info = DatasetInfo(
+        features=dataset.features,
+        splits=splits,
+        download_size=sum(shard.path.stat().st_size for shard in dataset.rows.shards),
+        dataset_size=sum(split.num_bytes for split in splits.values()),
+    )
+    written: dict[str, Any] = info._to_yaml_dict()
+    return written
 
 
 def _count(dataset: DatasetDescription, splits: list[str]) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
@@ -164,10 +206,36 @@ def _shown(cell: object) -> str:
     return f"{cell:,}" if isinstance(cell, int) else f"`{cell}`"
 
 
-def _usage(parts: CardParts) -> str:
+def _usage(dataset: DatasetDescription) -> str:
     load = f'dataset = load_dataset("{UNPUBLISHED}")'
-    lines = ["```python", "from datasets import load_dataset", "", load, *parts.usage.strip().splitlines(), "```"]
-    return "\n".join(lines)
+    lines = ["from datasets import load_dataset", "", load, *dataset.parts.usage.strip().splitlines()]
+    values = list(dataset.rows.counts("language")) if "language" in dataset.features else []
+    if len(values) > 1:
+        wanted = f'filters=[("language", "==", {json.dumps(values[0], ensure_ascii=False)})]'
+        # The counts of dataset_info are those of all rows.
+        unchecked = 'verification_mode="no_checks"'
+        lines += ["", f'one_language = load_dataset("{UNPUBLISHED}", {wanted}, {unchecked})']
+    return "\n".join(["```python", *lines, "```"])
+
+
+def _example_row(dataset: DatasetDescription) -> list[str]:
+    """Return the first row, long texts cut, as a reader sees it before all tables."""
+    row = next(dataset.rows.rows(), None)
+    if row is None:
+        return []
+    text = json.dumps(_cut(row), indent=2, ensure_ascii=False, default=str)
+    fence = "`" * max(3, 1 + max((len(ticks) for ticks in re.findall("`+", text)), default=0))
+    return [f"## A row\n\n{fence}json\n{text}\n{fence}"]
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cut(inner) for inner in value[:MAX_EXAMPLE_ITEMS]]
+    if isinstance(value, str) and len(value) > MAX_EXAMPLE_CHARACTERS:
+        return f"{value[:MAX_EXAMPLE_CHARACTERS]} ... ({len(value):,} characters)"
+    return value
 
 
 def _schema_table(dataset: DatasetDescription) -> str:

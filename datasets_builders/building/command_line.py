@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from datasets_builders.building.errors import ConfigError
 from modeling_ling.command_line import EXIT_OK, CommandFailedError
+from modeling_ling.push_options import PushTarget, add_push_options, push_target
 
 if TYPE_CHECKING:
     from datasets_builders.building.builder import Builder
@@ -61,7 +62,7 @@ class BuilderCommand:
                 metavar="N",
                 help=f"finish the first N rows ({PREVIEW_ROWS}) and write them as a page to read",
             )
-        parser.add_argument("--push-to", metavar="ORG/NAME", help="publish on the Hub afterwards, private by default")
+        add_push_options(parser)
         parser.add_argument(
             "--force",
             action="store_true",
@@ -89,7 +90,7 @@ class BuilderCommand:
             config_file=options.config,
             overrides=overrides,
             dry_run=options.dry_run,
-            push_to=options.push_to,
+            target=checked_target(options),
             force=options.force,
         )
 
@@ -100,7 +101,7 @@ def build(
     config_file: Path | None = None,
     overrides: Sequence[str] = (),
     dry_run: bool = False,
-    push_to: str | None = None,
+    target: PushTarget | None = None,
     force: bool = False,
 ) -> int:
     """Build a dataset, telling the user of it.
@@ -110,7 +111,7 @@ def build(
         config_file (`Path`, *optional*): YAML file with its fields.
         overrides (sequence of `str`): `field=value`, which win over the file.
         dry_run (`bool`): print the plan and write nothing.
-        push_to (`str`, *optional*): `org/name` on the Hub to publish to.
+        target (`PushTarget`, *optional*): where on the Hub to publish it.
         force (`bool`): publish although a verdict (inspection, ablation study) refused the dataset.
 
     Returns:
@@ -124,8 +125,6 @@ def build(
     from datasets_builders.building.config import load_config
     from datasets_builders.building.state import BuildState
 
-    if push_to:
-        _check_push_target(push_to)
     builder = builder_class(load_config(builder_class.config_class, config_file, overrides))
     if dry_run:
         builder.check()
@@ -140,8 +139,8 @@ def build(
         raise CommandFailedError(_told(error, builder.output_folder)) from error
     rows = ", ".join(f"{split}: {count:,} rows" for split, count in result.num_rows.items())
     print(f"{result.output_dir}: {rows} ({time.monotonic() - started:.1f} s)")
-    if push_to:
-        _publish(result.output_dir, push_to, force)
+    if target:
+        publish(result.output_dir, target, force=force)
     return EXIT_OK
 
 
@@ -186,24 +185,44 @@ def _told(error: OSError, folder: Path) -> str:
     )
 
 
-def _publish(folder: Path, repo_id: str, force: bool) -> None:
+def publish(folder: Path, target: PushTarget, *, force: bool) -> None:
+    """Push a finished dataset and print its address.
+
+    Raises:
+        CommandFailedError: a verdict refuses it, or the Hub.
+    """
     from datasets_builders.building.verdicts import publish_dataset
     from modeling_ling.publishing import PublishError
 
     try:
-        print(publish_dataset(folder, repo_id, force=force).url)
+        result = publish_dataset(
+            folder,
+            target.repo_id,
+            private=target.private,
+            revision=target.revision,
+            tag=target.tag,
+            force=force,
+        )
     except (PublishError, ValueError) as error:
         raise CommandFailedError(f"{error}. The dataset is complete in {folder}") from error
+    print(result.url)
 
 
-def _check_push_target(target: str) -> None:
-    """Refuse a malformed target before the build, not after it."""
-    from modeling_ling.publishing import check_repo_id
+def checked_target(options: argparse.Namespace) -> PushTarget | None:
+    """Return where the options push to, asked of the Hub before the build and not after it.
+
+    Raises:
+        ConfigError: it cannot be pushed there.
+        CommandFailedError: the Hub cannot be asked.
+    """
+    from modeling_ling.publishing import PublishError
 
     try:
-        check_repo_id(target)
+        return push_target(options)
     except ValueError as error:
-        raise ConfigError(f"--push-to: {error}") from None
+        raise ConfigError(f"{error}") from None
+    except PublishError as error:
+        raise CommandFailedError(f"{error}") from error
 
 
 def _fields_help(config_class: "type[BuilderConfig]") -> str:

@@ -38,6 +38,14 @@ class Shard:
         return pq.read_metadata(self.path).num_rows
 
     @property
+    def num_bytes(self) -> int:
+        """Bytes of the rows, as the file's footer states them, before compression."""
+        import pyarrow.parquet as pq
+
+        metadata = pq.read_metadata(self.path)
+        return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+
+    @property
     def columns(self) -> list[str]:
         """Names of the columns."""
         import pyarrow.parquet as pq

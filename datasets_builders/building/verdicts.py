@@ -121,7 +121,16 @@ def _cell(text: object) -> str:
     return " ".join(str(text).replace("|", "\\|").replace("`", "'").split())
 
 
-def publish_dataset(folder: Path, repo_id: str, *, force: bool = False, endpoint: str | None = None) -> PublishResult:
+def publish_dataset(
+    folder: Path,
+    repo_id: str,
+    *,
+    private: bool = True,
+    revision: str | None = None,
+    tag: str | None = None,
+    force: bool = False,
+    endpoint: str | None = None,
+) -> PublishResult:
     """Push a finished dataset to the Hub as `publish_folder` does, unless inspection or an ablation study refused it.
 
     The card on the Hub loads the dataset by its name there, and says what the ablation study found; a verdict on other
@@ -130,6 +139,7 @@ def publish_dataset(folder: Path, repo_id: str, *, force: bool = False, endpoint
     Args:
         folder (`Path`): what a builder wrote.
         repo_id (`str`): `namespace/name` on the Hub.
+        private, revision, tag: see `publish_folder`.
         force (`bool`): publish it all the same.
         endpoint (`str`, *optional*): address of the Hub.
 
@@ -152,5 +162,12 @@ def publish_dataset(folder: Path, repo_id: str, *, force: bool = False, endpoint
         card = f"{card.rstrip()}\n\n{ablation_section(record)}"
     files[CARD_FILE] = card.encode()
     return publish_files(
-        files, repo_id, kind="dataset", commit_message=f"Publish {folder.resolve().name}", endpoint=endpoint
+        files,
+        repo_id,
+        kind="dataset",
+        private=private,
+        revision=revision,
+        tag=tag,
+        commit_message=f"Publish {folder.resolve().name}",
+        endpoint=endpoint,
     )

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import cast
 
+from modeling_ling.push_options import add_push_options, push_target
+
 HELP = "write the Hub-ready folder of a checkpoint, and push it on request"
 EXAMPLE = "python -m modeling_ling export --from outputs/sft --to outputs/ling_model --push-to ORG/NAME"
 
@@ -20,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-shard-size", default="5GB", help="size of one safetensors file")
     parser.add_argument("--overwrite", action="store_true", help="replace a model that is there")
     parser.add_argument("--overwrite-card", action="store_true", help="replace a README.md that is there")
-    parser.add_argument("--push-to", metavar="ORG/NAME", help="upload the folder in one commit; hf auth login first")
-    parser.add_argument("--public", action="store_true", help="a repository that is created is private otherwise")
-    parser.add_argument("--revision", help="branch to push to")
+    add_push_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and stop")
 
 
@@ -34,12 +34,11 @@ def run(options: argparse.Namespace) -> int:
     from modeling_ling.export import REMOTE_CODE_FILES, export_model, load_tokenizer
     from modeling_ling.model_card import CARD_FILE, write_card
     from modeling_ling.modeling_bailing_moe import BailingMoeForCausalLM
-    from modeling_ling.publishing import check_repo_id, publish_folder
+    from modeling_ling.publishing import publish_folder
     from modeling_ling.serving import engine_warnings
 
     parse_size(options.max_shard_size)
-    if options.push_to:
-        check_repo_id(options.push_to)
+    target = push_target(options)
     is_folder = Path(options.source).is_dir()
     if not is_folder and options.source.count("/") != 1:
         raise ValueError(f"--from {options.source}: no such folder, and no name on the Hub (ORG/NAME) either")
@@ -69,9 +68,14 @@ def run(options: argparse.Namespace) -> int:
         base_model = None if is_folder else options.source
         write_card(options.to, config, name=options.push_to or options.to.name, base_model=base_model)
     print(f"{options.to}: written" + ("" if tokenizer else "; the source has no tokenizer.json, so none is there"))
-    if options.push_to:
+    if target:
         result = publish_folder(
-            options.to, options.push_to, kind="model", private=not options.public, revision=options.revision
+            options.to,
+            target.repo_id,
+            kind="model",
+            private=target.private,
+            revision=target.revision,
+            tag=target.tag,
         )
         print(f"pushed: {result.url}")
     return 0

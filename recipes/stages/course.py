@@ -83,6 +83,7 @@ def train_stage(
     settings = stage.settings
     check_reporting(settings)
     check_tasks(settings)
+    check_pushing(settings)
     stage.read_held_out(tokenizer)
     moments = moments_folder(settings)
     start = start_run(settings, stage_identity(stage, tokenizer))
@@ -198,6 +199,25 @@ def check_reporting(settings: StageArguments) -> None:
     missing = sorted({*wanted} - {"none", "all", *get_available_reporting_integrations()})
     if missing:
         settings.refuse("report_to", f"{', '.join(missing)} is not installed", "pip install it, or write none.")
+
+
+def check_pushing(settings: StageArguments) -> None:
+    """Refuse a repository that the token may not write to, before the first step; a Hub out of reach is only said.
+
+    Raises:
+        RecipeError: says what to do.
+    """
+    if not settings.push_to_hub_repo or not is_main_process(settings):
+        return
+    from modeling_ling.publishing import PublishError, PublishRefusedError
+    from modeling_ling.push_options import check_right_to_write
+
+    try:
+        check_right_to_write(settings.push_to_hub_repo)
+    except PublishRefusedError as error:
+        raise RecipeError(f"push_to_hub_repo: {error}") from error
+    except PublishError as error:
+        print(f"push_to_hub_repo: {error} Training begins all the same.", flush=True)
 
 
 def check_tasks(settings: StageArguments) -> None:

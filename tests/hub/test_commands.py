@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import HfApi
 
+from datasets_builders.__main__ import main
+from modeling_ling.publishing import PublishRefusedError
+from modeling_ling.push_options import check_right_to_write
 from tests.hub_server import HubServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 ROOT = Path(__file__).parents[2]
 
 
-def build_and_push(hub: HubServer, tmp_path: Path, target: str, token: str | None = "hf_test"):
+def build_and_push(hub: HubServer, tmp_path: Path, target: str, *options: str, token: str | None = "hf_test"):
     command = [sys.executable, "-m", "datasets_builders", "arithmetic", f"output_dir={tmp_path / 'arithmetic'}"]
-    command += ["num_documents=30", "num_tasks=1", "--push-to", target]
+    command += ["num_documents=30", "num_tasks=1", "--push-to", target, *options]
     environment = {**os.environ, **hub.env(tmp_path / "home", token)}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -35,19 +39,77 @@ def test_what_a_builder_pushes_loads_as_what_it_built(hub: HubServer, tmp_path: 
     assert len(from_hub) > 10
 
 
-def test_a_push_without_a_token_keeps_the_dataset_and_says_how_to_log_in(hub: HubServer, tmp_path: Path):
-    ended = build_and_push(hub, tmp_path, "acme/arithmetic", token=None)
-    assert ended.returncode != 0
-    assert "hf auth login" in ended.stdout + ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert list((tmp_path / "arithmetic" / "data").glob("train_*.parquet"))
-
-
-def test_a_bad_target_stops_before_anything_is_built(hub: HubServer, tmp_path: Path):
-    ended = build_and_push(hub, tmp_path, "no slash")
-    assert ended.returncode != 0
-    assert "--push-to" in ended.stderr
+@pytest.mark.parametrize(
+    ("target", "options", "token", "code", "words"),
+    [
+        ("acme/arithmetic", (), None, 2, "hf auth login"),
+        ("acme/arithmetic", (), "hf_read", 2, "only reads"),
+        ("others/arithmetic", (), "hf_test", 2, "Push to one of: "),
+        ("no slash", (), "hf_test", 2, "--push-to"),
+        ("acme/arithmetic", ("--tag", "a..b"), "hf_test", 2, "no name of a branch or a tag"),
+    ],
+)
+def test_what_would_be_refused_at_the_end_stops_before_anything_is_built(
+    hub: HubServer, tmp_path: Path, target: str, options: tuple[str, ...], token: str | None, code: int, words: str
+):
+    ended = build_and_push(hub, tmp_path, target, *options, token=token)
+    assert ended.returncode == code
+    assert words in ended.stderr and "Traceback" not in ended.stderr
     assert not (tmp_path / "arithmetic").exists()
+
+
+def test_a_folder_is_pushed_publicly_to_a_branch_under_a_tag_that_stays(
+    online: HubServer, dataset_folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    push = ["push", str(dataset_folder), "--push-to", "acme/numbers"]
+    assert main([*push, "--public", "--revision", "tried", "--tag", "v1"]) == 0
+    assert "/tree/v1" in capsys.readouterr().out
+    api = HfApi(online.url)
+    refs = api.list_repo_refs("acme/numbers", repo_type="dataset")
+    commit = api.dataset_info("acme/numbers", revision="tried").sha
+    assert [(tag.name, tag.target_commit) for tag in refs.tags] == [("v1", commit)]
+    assert {branch.name for branch in refs.branches} == {"main", "tried"}
+    assert not api.dataset_info("acme/numbers").private
+    # The same again is the same commit; another one does not move what others rely on.
+    assert main([*push, "--public", "--revision", "tried", "--tag", "v1"]) == 0
+    (dataset_folder / "README.md").write_text((dataset_folder / "README.md").read_text() + "\nMore.\n")
+    assert main([*push, "--public", "--revision", "tried", "--tag", "v1"]) == 1
+    assert "Give another tag" in capsys.readouterr().err
+    assert api.list_repo_refs("acme/numbers", repo_type="dataset").tags[0].target_commit == commit
+
+
+def test_options_of_a_push_without_one_and_a_folder_without_shards_are_refused(
+    tmp_path: Path, dataset_folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["arithmetic", f"output_dir={tmp_path}", "--public"]) == 2
+    assert "add --push-to" in capsys.readouterr().err
+    assert main(["push", str(tmp_path), "--push-to", "acme/numbers"]) == 2
+    assert "holds no data/*.parquet" in capsys.readouterr().err
+    assert main(["push", str(dataset_folder)]) == 2
+    assert "--push-to ORG/NAME says where to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        ({"name": "me", "auth": {"accessToken": {"role": "fineGrained", "fineGrained": {"scoped": []}}}}, "no write"),
+        (
+            {"name": "me", "orgs": [{"name": "acme", "roleInOrg": "read"}], "auth": {"accessToken": {"role": "write"}}},
+            "only reads in acme",
+        ),
+        ({"name": "me", "auth": {"accessToken": {"role": "write"}}}, "Push to one of: me"),
+    ],
+)
+def test_rights_are_read_from_the_account(
+    online: HubServer, monkeypatch: pytest.MonkeyPatch, account: dict[str, Any], words: str
+):
+    monkeypatch.setattr(HfApi, "whoami", lambda self: account)
+    with pytest.raises(PublishRefusedError, match=words):
+        check_right_to_write("acme/numbers")
+    scope = {"entity": {"type": "org", "name": "acme"}, "permissions": ["repo.content.read", "repo.write"]}
+    allowed = {"name": "me", "auth": {"accessToken": {"role": "fineGrained", "fineGrained": {"scoped": [scope]}}}}
+    monkeypatch.setattr(HfApi, "whoami", lambda self: allowed)
+    check_right_to_write("acme/numbers")
 
 
 def test_a_finished_stage_is_pushed_to_a_revision_of_its_step(

@@ -191,7 +191,7 @@ def test_a_malformed_repository_id_is_refused_before_the_network(
 
 @pytest.mark.parametrize("revision", ["", "a b", "../x", "x..y", "-x", "x/", "a~1"])
 def test_a_malformed_revision_is_refused(revision: str, dataset_folder: Path, online: HubServer) -> None:
-    with pytest.raises(ValueError, match="is no branch name"):
+    with pytest.raises(ValueError, match="is no name of a branch"):
         publish(dataset_folder, online, revision=revision)
     assert online.calls == []
 

@@ -86,6 +86,16 @@ def test_a_hub_that_cannot_be_reached_costs_the_run_nothing(
     assert [event["event"] for event in read_events(run)].count("not_pushed") == 2
 
 
+def test_a_token_that_may_not_write_stops_before_the_first_step(
+    online: HubServer,
+    command_line: Callable,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(RecipeError, match="may not write to others"):
+        pretrain.main(command_line("stage1", tmp_path / "run", push_to_hub_repo="others/trained", **STEPS))
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
 def test_where_to_push_has_to_be_said(command_line: Callable, tmp_path: Path) -> None:  # noqa: F811
     with pytest.raises(RecipeError, match="push_to_hub_repo says where to"):
         pretrain.main(command_line("stage1", tmp_path / "run", push_checkpoints="true", **STEPS))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import DatasetCard
 
 from datasets_builders.building import ledger
 from datasets_builders.building.card import _count_table, _ledger_tables
@@ -80,3 +81,28 @@ def test_a_card_names_neither_the_working_folder_nor_the_home(tmp_path, monkeypa
     card = Path("out/README.md").read_text()
     assert str(tmp_path) not in card
     assert "| input | two: two " in card and "| input | one: ~/one " in card
+
+
+def test_the_card_is_read_by_the_hubs_classes_and_its_lines_run(tmp_path, recwarn):
+    python = (
+        "def shout(text):\n    return '```' + text.upper()\n\n\nfor word in ['one', 'two']:\n    print(shout(word))\n"
+    )
+    sources = {"main.py": python, "lib.go": "package lib\n\nfunc Two() int {\n\treturn 2 // ```\n}\n"}
+    rows = [
+        {"content": content, "path": path, "license": "MIT", "repo_name": "acme/app"}
+        for path, content in sources.items()
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = built(tmp_path, sources=[str(tmp_path / "rows.jsonl")])
+    card = DatasetCard(text)
+    assert not [warning for warning in recwarn if "card" in str(warning.message).lower()]
+    assert card.data.pretty_name and "arxiv:2503.17793" in card.data.tags
+    info = card.data.to_dict()["dataset_info"]
+    assert info["splits"][0]["num_examples"] == 2 and info["download_size"] > 0
+    fenced = text.split("## A row\n\n````json\n")[1].split("\n````\n")[0]
+    assert json.loads(fenced)["path"] in sources
+    usage = text.split("```python\n")[1].split("```")[0].replace("path/or/org/name", str(tmp_path / "out"))
+    names: dict[str, Any] = {}
+    exec(usage, names)
+    assert names["dataset"]["train"].num_rows == 2
+    assert names["one_language"]["train"].num_rows == 1

@@ -233,6 +233,12 @@ class NearDedupFields(BuilderConfig):
     near_dedup_threshold: float = field(
         default=THRESHOLD, metadata={"help": "smallest Jaccard similarity of near-duplicates"}
     )
+    released_before: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "older datasets, folders or hf://datasets/ORG/NAME: what equals their rows, or nearly, is left out"
+        },
+    )
 
     def validate(self) -> None:
         """Check the range."""

@@ -9,14 +9,17 @@ from datasets_builders.building.identity import file_sha256
 from datasets_builders.curation.config import (
     DecontaminationFields,
     LanguageFields,
+    NearDedupFields,
     QualityFields,
     SemanticDedupFields,
     ToxicityFields,
 )
 from datasets_builders.curation.decontamination.benchmark_index import BenchmarkIndex
+from datasets_builders.curation.deduplication.released import released_tables
 from datasets_builders.curation.quality.model_source import ModelSource, find_model
 from datasets_builders.curation.quality.quality_model import read_description
 from datasets_builders.curation.quality.scorers import Scorer, read_scorers, scorers_fingerprint
+from datasets_builders.sources.table_rows import TableFile
 
 
 class CurationInputs:
@@ -87,11 +90,24 @@ class CurationInputs:
             found["scorers"] = scorers_fingerprint(self.scorers)
         if self.encoder:
             found["semantic_encoder"] = self.encoder.identity()
+        if self.released:
+            found["released_before"] = [[table.identity for table in tables] for tables in self.released]
         return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
 
+    @cached_property
+    def released(self) -> list[list[TableFile]]:
+        """The tables of each of the older datasets that this one is deduplicated against.
+
+        Raises:
+            ConfigError: one has none.
+        """
+        config = self.config
+        datasets = config.released_before if isinstance(config, NearDedupFields) else []
+        return [released_tables(address) for address in datasets]
+
     def check(self) -> None:
-        """Raise `ConfigError` when a scorer or the encoder cannot be used."""
-        _ = self.scorers, self.encoder
+        """Raise `ConfigError` when a scorer or the encoder cannot be used, or an older dataset is not there."""
+        _ = self.scorers, self.encoder, self.released
 
     def describe(self) -> list[str]:
         """Return a line on what is kept out, for `--dry-run` and the card."""

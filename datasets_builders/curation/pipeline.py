@@ -26,6 +26,7 @@ from datasets_builders.curation.config import (
 from datasets_builders.curation.decontamination.benchmark_index import Decontamination
 from datasets_builders.curation.deduplication.exact import ExactDedup
 from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, find_clusters
+from datasets_builders.curation.deduplication.released import write_released
 from datasets_builders.curation.deduplication.semantic import SemanticDedup
 from datasets_builders.curation.inputs import CurationInputs
 from datasets_builders.curation.license_filter import LicenseFilter
@@ -154,8 +155,10 @@ class Curation(Generic[ConfigType]):
         return self._steps(NearDedup(self._signature_folder))
 
     def find_clusters(self: "Curation[NearDedupFields]") -> None:
-        """Join near-duplicates into the clusters that `near_dedup` reads."""
-        find_clusters(self._signature_folder, self.config.num_tasks, self.config.near_dedup_threshold)
+        """Join near-duplicates, among them rows of older datasets, into the clusters that `near_dedup` reads."""
+        config, folder = self.config, self._signature_folder
+        write_released(folder, config.released_before, config.num_tasks, config.near_dedup_threshold)
+        find_clusters(folder, config.num_tasks, config.near_dedup_threshold)
 
     def dedup_stages(self: "Curation[NearDedupFields]", then: Iterable[Step] = ()) -> list[Stage]:
         """Keep one of equal documents, then the best of near-duplicates: the two stages that most builders share.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from datasets_builders.building.description import CardParts
 from datasets_builders.building.stages import Stage
 from datasets_builders.curation.license_filter import license_of_card
+from datasets_builders.curation.quality.language_limits import LanguageLimits, language_key
 from datasets_builders.curation.sources_builder import SourcesBuilder
 from datasets_builders.source_code.config import REPOSITORY_FILES, SourceCodeConfig
 from datasets_builders.sources.code_reader import CodeReader
@@ -47,7 +48,14 @@ class SourceCodeBuilder(SourcesBuilder[SourceCodeConfig]):
                 before=curation.index_benchmarks,
             ),
             *curation.dedup_stages(then=[*curation.scores(), *curation.score_limits()]),
+            *self._language_limits(),
         ]
+
+    def _language_limits(self) -> list[Stage]:
+        """Draw documents of languages of which there are too many, where the config says so."""
+        limits = self.config.language_limits
+        step = LanguageLimits(limits, self.config.seed)
+        return [Stage("language_limits", [step], tasks=self.config.num_tasks, key=language_key)] if limits else []
 
     @property
     def features(self) -> "Features":

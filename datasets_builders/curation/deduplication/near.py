@@ -34,6 +34,7 @@ from datasets_builders.curation.deduplication.signatures import bands_for, candi
 THRESHOLD = 0.7  # StarCoder, StarCoder2
 MIN_BYTES = 50  # of shorter files a line more or less decides
 BLOCK_PAIRS = 4_096
+RELEASED = "released:"  # before the ids of rows of older datasets, see released.py
 
 
 class SignatureWriter(Step):
@@ -156,7 +157,7 @@ def _write_clusters(folder: Path, clusters: Iterable[list[list[Any]]], num_tasks
     by_rank = DiskSort(lambda value: (value[0], value[1]), folder)
     for members in clusters:
         winner = best_of(members)
-        for identifier, *_ in members:
+        for identifier in (identifier for identifier, *_ in members if not identifier.startswith(RELEASED)):
             by_rank.add([number_of(identifier, num_tasks), identifier, winner, len(members)])
     for rank in range(num_tasks):
         (folder / f"{rank:05d}.jsonl").touch()

@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from datasets_builders.languages.ambiguous import decide
 
 TYPES = ("programming", "markup", "data", "prose")
+# Linguist files it as markup; what is in one is code and text between JSON, which `notebooks` takes apart.
+NO_SOURCE = ("Jupyter Notebook",)
 # Linguist files it as data; every code corpus counts it as code.
 CODE_AMONG_DATA = ("SQL", "PLSQL", "PLpgSQL", "TSQL", "SQLPL", "HiveQL")
 # Licences stand before the first directive of a header.
@@ -167,7 +169,7 @@ class WantedLanguages:
     def __contains__(self, language: str | None) -> bool:
         if self.names:
             return language in self.names
-        if language is None:
+        if language is None or language in NO_SOURCE:
             return False
         return type_of_language(language) in self.types or (language in CODE_AMONG_DATA and "programming" in self.types)
 

@@ -26,11 +26,13 @@ from datasets_builders.curation.rules.document_view import DocumentView, first_b
 
 @dataclass(frozen=True)
 class TextLimits(RuleLimits):
-    """The limits of the rules for text: three of their own, and those of the rules that source code has too."""
+    """The limits of the rules for text: three of their own, and those of rules that source code has too."""
 
     max_image_line_fraction: float = 0.1
     max_link_fraction: float = 0.3
     max_placeholders: int = 0
+    max_repeated_line_fraction: float = 0.7
+    max_repeated_word_fraction: float = 0.7
 
 
 TextRule = Callable[[DocumentView, TextLimits], str | None]

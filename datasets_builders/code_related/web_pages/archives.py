@@ -15,6 +15,8 @@ CHUNK_BYTES = 1 << 20
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:\s*(\d+)")
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 DEFAULT_ENCODING = "utf-8"
+MAX_WRONG_FRACTION = 0.25  # of the bytes beyond ASCII
+_HIGH_BYTES = bytes(range(128, 256))
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def records_of(path: Path, max_bytes: int) -> Iterator[Record]:
             file.seek(start)
             try:
                 for record in _iterator(file):
-                    last = start + record.stream_pos
+                    last = record.stream_pos  # in the file, wherever reading began
                     found = _record(record, max_bytes)
                     last_told, is_told = last, bool(found.problem)
                     yield found
@@ -183,16 +185,23 @@ def decoded(body: bytes, charset: str) -> str:
     from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
     stated = [map_encoding_to_html5(name) or name for name in (charset, _charset_of_page(body)) if name]
-    for name in [*(name for mark, name in _BYTE_ORDER_MARKS if body.startswith(mark)), *stated]:
+    names = [*(name for mark, name in _BYTE_ORDER_MARKS if body.startswith(mark)), *stated, DEFAULT_ENCODING]
+    for name in names:
         try:
             return body.decode(name)
         except (LookupError, UnicodeDecodeError):
             continue
-    try:
-        return body.decode(DEFAULT_ENCODING)
-    except UnicodeDecodeError:
-        text: str = bytes_to_str(body, detect_encoding(body) or DEFAULT_ENCODING, errors="replace")
-        return text
+    # A few bytes that are wrong do not make a page one of another encoding.
+    num_high = len(body) - len(body.translate(None, _HIGH_BYTES))
+    for name in names:
+        try:
+            mended = body.decode(name, "replace")
+        except LookupError:
+            continue
+        if mended.count("\ufffd") <= MAX_WRONG_FRACTION * num_high:
+            return mended
+    text: str = bytes_to_str(body, detect_encoding(body) or DEFAULT_ENCODING, errors="replace")
+    return text
 
 
 def _charset_of_page(body: bytes) -> str:

@@ -76,6 +76,7 @@ _LANGUAGE = re.compile(
     r"(?:^|\s)(?:lang(?:uage)?-|highlight-(?:source-|text-)?|brush:\s*|sourceCode\s+|prettyprint\s+lang-)([A-Za-z][\w+#.-]*)"
 )
 MIN_BLOCK_LINES = 3
+MAX_CELL_TOKENS = 200  # of a cell, among which its first number of a line stands
 # Without these, the text of an element that keeps its spaces is the code.
 _NEEDS_WALK = re2.compile(
     r"(?i)<(?:br|div|p|li|ol|ul|tr|td|table|button|svg|img|style|script|select|noscript|template|clipboard-copy|pre)"
@@ -242,7 +243,8 @@ def _is_beside_code(tokens: Sequence[Token], index: int) -> bool:
     if not name:
         return False
     if tag in ("td", "th") and "lntd" in name.split():
-        inside = takewhile(lambda token: token[:2] != ("/", tag), islice(tokens, index + 1, None))
+        # Cells that nest would each be read to the end of all.
+        inside = takewhile(lambda token: token[:2] != ("/", tag), islice(tokens, index + 1, index + MAX_CELL_TOKENS))
         return any("lnt" in class_of(attributes).split() for _, _, attributes, _ in inside)
     return bool(_GUTTER.search(name)) and tag not in ("table", "tbody", "tr", "pre", "code", "ol")
 

@@ -22,6 +22,7 @@ from datasets_builders.code_related.web_pages.tables import TABLES, table_of
 
 MAX_DEPTH = 3000  # of elements in each other; Resiliparse takes time with its square
 MAX_NESTED_PARTS = 4
+MAX_REFUSED = 6  # elements in each other that look like a part and are none, such as lists in a menu
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^>]*?(/?)>")
 # Without content, or closed by the next of their kind.
 _FLAT = frozenset((
@@ -137,7 +138,7 @@ def nesting_depth(html: str) -> int:
         if bound <= MAX_DEPTH:
             return bound
     depth = deepest = 0
-    for found in _TAG.finditer(html):
+    for found in _TAG.finditer(html, 0, html.rfind(">") + 1):
         if found[2].lower() in _FLAT:
             continue
         depth = max(0, depth - 1) if found[1] else depth + (not found[3])
@@ -162,11 +163,17 @@ class _Parts:
             is_block (`bool`): whether the part has lines of its own.
         """
         last = None  # the elements come in the order of the page: those inside one follow it
+        refused: list[Any] = []  # elements around, outermost first; each is read whole, so that few are tried
         for element in self.tree.body.query_selector_all(selector).values():
             if element.parent is None or (last is not None and last.contains(element)):
                 continue
+            while refused and not refused[-1].contains(element):
+                refused.pop()
+            if len(refused) == MAX_REFUSED:
+                continue
             rendered = render(element)
             if rendered is None:
+                refused.append(element)
                 continue
             text, code_chars = rendered
             opening = marks.OPEN_BLOCK if is_block else marks.OPEN
@@ -288,11 +295,13 @@ def _signs_in(html: str) -> frozenset[str]:
 def _with_marks(html: str, signs: Collection[str]) -> str:
     """Return a page in which inline code and headings say what they are, as its text will."""
     mark = marks.INLINE_CODE
+    end = html.rfind(">") + 1  # behind it, each tag that is begun would be read to the end
+    html, rest = html[:end], html[end:]
     for name in _CODE_NAMES:
         if f"<{name}" in signs:
             html = html.replace(f"</{name}>", f"{mark}</{name}>").replace(f"<{name}>", f"<{name}>{mark}")
             html = re.sub(f"<{name}\\s[^>]*>", f"\\g<0>{mark}", html)
-    return _HEADING_TAG.sub(lambda tag: f"{tag[0]}{marks.HEADING}{tag[1]}", html)
+    return _HEADING_TAG.sub(lambda tag: f"{tag[0]}{marks.HEADING}{tag[1]}", html) + rest
 
 
 def _as_markdown(text: str) -> str:

@@ -19,6 +19,8 @@ from datasets_builders.sources.table_rows import is_table
 
 # What a page is about -> the column that tells a page which shows it.
 TOPICS = {"code": "num_code_blocks", "math": "num_formulas"}
+# PDF, PNG, JPEG, zip, GIF, and what was compressed twice.
+NOT_HTML = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"PK\x03\x04", b"GIF8", b"\x1f\x8b")
 
 
 class CrawlReader(Reader):
@@ -67,7 +69,7 @@ class CrawlReader(Reader):
             yield Removed(doc, "too_large", f"limit {self.max_bytes} bytes")
         elif not record.body.strip():
             yield Removed(doc, "empty")
-        elif record.body.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"PK\x03\x04", b"GIF8")):
+        elif record.body.startswith(NOT_HTML):
             yield Removed(doc, "not_html", "by its first bytes")
         else:
             doc.text = decoded(record.body, record.charset)

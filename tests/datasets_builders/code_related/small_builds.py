@@ -22,6 +22,7 @@ from datasets_builders.code_related.github_threads.builder import GithubThreadsB
 from datasets_builders.code_related.markdown.builder import MarkdownBuilder, MarkdownConfig
 from datasets_builders.code_related.notebooks.builder import NotebooksBuilder
 from datasets_builders.code_related.notebooks.config import NotebooksConfig
+from datasets_builders.code_related.web_pages.builder import WebPagesBuilder, WebPagesConfig
 
 NUM_ITEMS = 12
 TOPICS = ("heap", "queue", "parser", "router", "index", "cache", "lexer", "socket", "matrix", "graph", "tree", "table")
@@ -41,7 +42,7 @@ def _function(number: int) -> str:
 
 
 def write_inputs(folder: Path) -> None:
-    """Write files of code, Markdown and notebooks, a git repository and an hour of events."""
+    """Write files of code, Markdown and notebooks, a git repository, hours of events and a crawl."""
     files = folder / "files"
     files.mkdir(parents=True)
     for number in range(NUM_ITEMS):
@@ -70,6 +71,29 @@ def write_inputs(folder: Path) -> None:
     (files / "broken.py").write_text("def broken(:\n")
     _write_history(folder / "history")
     _write_events(folder / "events")
+    _write_crawl(folder / "crawl")
+
+
+def _write_crawl(folder: Path) -> None:
+    folder.mkdir()
+    pages = [
+        f"<html><body><main><h1>{TOPICS[number]}</h1><p>{_sentence(number)} {_sentence(number + 1)}</p>"
+        f"<pre>{_function(number)}</pre></main></body></html>"
+        for number in range(NUM_ITEMS)
+    ]
+    for number, page in enumerate(pages[:8]):
+        block = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{page}"
+        record = (
+            f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: https://site{number}.org/\r\n"
+            f"WARC-Record-ID: <urn:uuid:{number}>\r\nWARC-Date: 2024-08-01T00:00:00Z\r\n"
+            f"Content-Type: application/http\r\nContent-Length: {len(block)}\r\n\r\n{block}\r\n\r\n"
+        )
+        with (folder / f"{number % 2}.warc.gz").open("ab") as file:
+            file.write(gzip.compress(record.encode()))
+    with (folder / "1.warc.gz").open("ab") as file:
+        file.write(gzip.compress(record.encode())[:200])
+    rows = [{"html": page, "url": f"https://row{number}.org/"} for number, page in enumerate(pages[6:])] + [{}]
+    (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def _write_history(folder: Path) -> None:
@@ -123,6 +147,7 @@ def builders_of(inputs: Path, **fields: Any) -> Iterator[Callable[[Path, int], B
         (GithubThreadsBuilder, GithubThreadsConfig, {"archive": [str(inputs / "events" / "*.gz")]} | unlicensed),
         (NotebooksBuilder, NotebooksConfig, files | given),
         (MarkdownBuilder, MarkdownConfig, files | given),
+        (WebPagesBuilder, WebPagesConfig, {"crawl": [str(inputs / "crawl" / "*")], "min_chars": 50} | unlicensed),
     ]
     for builder, config, values in kinds:
 

@@ -20,7 +20,7 @@ from datasets_builders.building.dataset_folder import DatasetFolder
 from tests.datasets_builders.code_related import small_builds
 
 MakeBuilder = Callable[[Path, int], Builder[Any]]
-NAMES = ("code_comment_pairs", "commits", "github_threads", "notebooks", "markdown")
+NAMES = ("code_comment_pairs", "commits", "github_threads", "notebooks", "markdown", "web_pages")
 
 
 @pytest.fixture(scope="module")

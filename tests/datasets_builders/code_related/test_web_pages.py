@@ -15,7 +15,7 @@ from datasets_builders.building.steps import Removed
 from datasets_builders.code_related.web_pages.addresses import site_of
 from datasets_builders.code_related.web_pages.archives import decoded, records_of
 from datasets_builders.code_related.web_pages.builder import WebPagesBuilder, WebPagesConfig
-from datasets_builders.code_related.web_pages.steps import CrawlReader
+from datasets_builders.code_related.web_pages.steps import CrawlReader, ExtractPages
 from datasets_builders.code_related.web_pages.table_pages import check_table, table_records
 
 MAX_BYTES = 100_000
@@ -127,6 +127,20 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit(tmp_path: Path) -> None:
 )
 def test_bytes_are_decoded_by_what_is_stated_or_seen(text: str, encoding: str, header: str, prefix: str) -> None:
     assert decoded((prefix + text).encode(encoding), header) == prefix + text
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "word"),
+    [
+        ("Größe und Maß".encode() + b" \xff", "", "Größe und Maß \ufffd"),
+        (b"\xc3\xa4\xc3\xa4 cut at \xc3", "utf-8", "ää cut at \ufffd"),
+        ("привет ".encode("windows-1251") * 9 + b"\x98", "windows-1251", "привет "),
+        ("代码".encode("gbk") * 9 + b"\xff", "gbk", "代码"),
+        ("Größe, Maß und Öl".encode("latin-1"), "utf-8", "Größe, Maß und Öl"),
+    ],
+)
+def test_a_few_wrong_bytes_do_not_change_the_encoding(body: bytes, charset: str, word: str) -> None:
+    assert word in decoded(body, charset)
 
 
 @pytest.mark.parametrize(
@@ -263,6 +277,56 @@ def test_math_is_recalled_by_formulas_and_named_addresses(tmp_path: Path) -> Non
     assert {row["site_category"] for row in rows} == {"documentation"}
     reasons: Counter[str] = sum((Counter(step.reasons) for step in result.ledger.steps), Counter())
     assert reasons == {"other_address": 1, "no_math": 1}
+
+
+GZIP = {"headers": "Content-Type: text/html\r\nContent-Encoding: gzip\r\n"}
+GOOD = HTML.encode()
+LATIN = f"<head><meta charset=utf-8></head>{HTML}".encode("latin-1")
+CHARSET = "Content-Type: text/html; charset="
+# name: the record, and the reason for which it is removed, or what its text holds.
+BAD_RECORDS: dict[str, tuple[bytes, str]] = {
+    "gzip bomb": (record("https://a.org/1", gzip.compress(b"<p>" + bytes(50_000_000)), **GZIP), "too_large"),
+    "bomb of a bomb": (record("https://a.org/2", gzip.compress(gzip.compress(bytes(9_000_000))), **GZIP), "not_html"),
+    "page of 50 MB": (record("https://a.org/3", b"<p>" + b"word " * 10_000_000), "too_large"),
+    "no gzip, as is said": (record("https://a.org/4", GOOD, **GZIP), "damaged_body"),
+    "gzip cut": (record("https://a.org/5", gzip.compress(GOOD)[:-30], **GZIP), "def total"),
+    "unknown coding": (record("https://a.org/6", b"\x83\x84", headers="Content-Encoding: zstd\r\n"), "damaged_body"),
+    "latin-1 that says utf-8": (record("https://a.org/7", LATIN), "Größe"),
+    "charset of nowhere": (record("https://a.org/8", GOOD, headers=f"{CHARSET}x-no\r\n"), "Größe"),
+    "charset that is no text": (record("https://a.org/9", GOOD, headers=f"{CHARSET}zip\r\n"), "Größe"),
+    "charset utf-7": (record("https://a.org/10", b"<p>+ADw-b+AD4-" + GOOD, headers=f"{CHARSET}utf-7\r\n"), ""),
+    "100,000 nested tags": (record("https://a.org/11", b"<div>" * 100_000 + GOOD), "too_deep"),
+    "lists that nest": (record("https://a.org/12", GOOD + b"<ul><li><a>x</a>" * 2900), "Größe"),
+    "tags that never end": (record("https://a.org/13", GOOD + b'<a "' * 100_000), "Größe"),
+    "headings that never end": (record("https://a.org/14", GOOD + b"<h1 <code " * 40_000), "Größe"),
+    "cells that nest": (record("https://a.org/15", GOOD + b'<table><tr><td class="lntd">x' * 900), "Größe"),
+    "comment without an end": (record("https://a.org/16", GOOD + b"<!-- " * 50_000), "Größe"),
+    "zeros in it": (record("https://a.org/17", GOOD.replace(b" ", b"\x00 ")), "Größe"),
+    "behind much damage": (record("https://a.org/23", GOOD), "Größe"),
+    "a picture": (record("https://a.org/18", b"\x89PNG\r\n" + bytes(999)), "not_html"),
+    "an archive": (record("https://a.org/19", b"PK\x03\x04" + bytes(999)), "not_html"),
+    "a redirection": (record("https://a.org/20", GOOD, status="301 Moved"), "http_status"),
+    "no status": (record("https://a.org/21", GOOD, status=""), "truncated_record"),
+    "no address": (record("", GOOD), "Größe"),
+    "an address that is none": (record("http://[bad", GOOD), "Größe"),
+    "a lone surrogate": (record("https://a.org/22", GOOD + b"\xed\xa0\x80"), "Größe"),
+}  # fmt: skip
+
+
+def test_each_bad_record_has_its_text_or_its_reason(tmp_path: Path) -> None:
+    """All through the real reader and extraction; what a record does, it does to no other."""
+    extract = ExtractPages(main_content=True, min_chars=100)
+    (tmp_path / "a.warc.gz").write_bytes(b"".join(gzip.compress(given, 1) for given, _ in BAD_RECORDS.values()))
+    reader = CrawlReader([tmp_path / "a.warc.gz"], 5_000_000, {})
+    found: list[str] = []
+    for doc in reader.list_documents(0, 1):
+        (read,) = reader.process(doc)
+        (outcome,) = [read] if isinstance(read, Removed) else extract.process(read)
+        found.append(outcome.reason if isinstance(outcome, Removed) else outcome.text)
+    assert len(found) == len(BAD_RECORDS)
+    for (name, (_, expected)), outcome in zip(BAD_RECORDS.items(), found, strict=True):
+        assert expected in outcome, (name, outcome[:200])
+        assert "\x00" not in outcome
 
 
 def test_the_card_names_the_largest_clusters_by_site(tmp_path: Path) -> None:

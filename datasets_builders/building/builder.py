@@ -110,6 +110,7 @@ class Builder(Generic[ConfigType]):
                 self.report(f"{found} since the last build: starting over")
             try:
                 if found != "finished":
+                    write_json(state.plan_file, self._parts(stages))
                     self._run_stages(stages, state)
                     shards = self._run_write_stage(stages[-1], schema, state)
                     self._complete(stages, shards, current, state)
@@ -186,6 +187,10 @@ class Builder(Generic[ConfigType]):
         write_report(dataset, ledger, num_rows)
         state.finish({"num_rows": num_rows})
 
+    def _parts(self, stages: list[Stage]) -> dict[str, int]:
+        """Return the number of parts of each stage, as far as it is known before the splits are."""
+        return {stage.name: stage.tasks for stage in stages} | {WRITE_STAGE: self.config.num_shards}
+
     def _description(self) -> DatasetDescription:
         return DatasetDescription(
             builder=self.name,
@@ -200,7 +205,7 @@ class Builder(Generic[ConfigType]):
 
     def _result(self, state: BuildState, stages: list[Stage], found: str, current: dict[str, Any]) -> BuildResult:
         ledger = read_ledger(state.folder, [*(stage.name for stage in stages), WRITE_STAGE])
-        finished = state._read(state.finished_file) or {}
+        finished = state.read(state.finished_file) or {}
         return BuildResult(self.output_folder, finished["num_rows"], ledger, found, digest(current), current)
 
     def plan(self) -> list[str]:
@@ -215,8 +220,7 @@ class Builder(Generic[ConfigType]):
             for step in stage.pipeline:
                 arity = step.arity if isinstance(step, Step) else "?"
                 lines.append(f"  step      {step.name} [{arity}] {_summary(type(step))}")
-        sizes = {stage.name: stage.tasks for stage in self.stages()} | {WRITE_STAGE: self.config.num_shards}
-        for name, tasks in sizes.items():
+        for name, tasks in self._parts(self.stages()).items():
             script = self._executor(name, [], tasks).script()
             lines += [f"script      {name}", *(f"  {line}" for line in script.splitlines())] if script else []
         lines.append(f"columns     {', '.join(self.features)}")

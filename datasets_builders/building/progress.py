@@ -47,7 +47,7 @@ def progress_bar(
     told: Sequence[Callable[[], str]] = (),
     report: Callable[[str], None] = print,
 ) -> Iterator[None]:
-    """Show a bar on a terminal while the body runs; elsewhere a line a minute, where a step has something to tell.
+    """Show a bar on a terminal while the body runs; elsewhere a line a minute.
 
     Args:
         description (`str`): what is being done.
@@ -74,8 +74,8 @@ def progress_bar(
     def follow_in_lines() -> None:
         words()  # from here on steps count
         while not stop.wait(LINE_SECONDS):
-            if said := words():
-                report(f"{description}: {_done(folder):,} documents; {said}{_time_left(folder, total, started)}")
+            said = [f"{_done(folder):,} documents{_rate(folder, started)}", words(), _time_left(folder, total, started)]
+            report(f"{description}: {'; '.join(filter(None, said))}")
 
     if sys.stderr.isatty():
         from tqdm import tqdm
@@ -99,7 +99,13 @@ def _time_left(folder: Path, total: int | None, started: float) -> str:
     if not total or not done:
         return ""
     seconds = (time.monotonic() - started) * max(0, total - done) / done
-    return f"; about {seconds / 3600:.0f} h {seconds % 3600 / 60:.0f} min left of {total:,} documents"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"about {hours} h {minutes} min left of {total:,} documents"
+
+
+def _rate(folder: Path, started: float) -> str:
+    seconds = time.monotonic() - started
+    return f", {_done(folder) / seconds:,.0f} a second" if seconds > 0 else ""
 
 
 def _done(folder: Path) -> int:

@@ -70,6 +70,15 @@ def locked(file: Path, doing: str) -> Iterator[None]:
         yield
 
 
+def is_locked(file: Path) -> bool:
+    """Whether a process of this machine holds a file with `locked`."""
+    try:
+        with locked(file, ""):
+            return False
+    except BuildError:
+        return True
+
+
 class BuildState:
     """The `.build` folder of one dataset folder."""
 
@@ -78,12 +87,13 @@ class BuildState:
         self.folder = output_folder / ".build"
         self.fingerprint_file = self.folder / "fingerprint.json"
         self.finished_file = self.folder / "finished.json"
+        self.plan_file = self.folder / "plan.json"  # stage to number of parts
 
     def check_folder(self, builder: str) -> None:
         """Raise `ConfigError` when the output folder holds something that this builder has not written."""
         if self.output_folder.exists() and not self.output_folder.is_dir():
             raise ConfigError(f"output_dir {self.output_folder} is a file; name a folder")
-        previous = self._read(self.fingerprint_file)
+        previous = self.read(self.fingerprint_file)
         if previous and previous["builder"] != builder:
             raise ConfigError(
                 f"output_dir {self.output_folder} holds a dataset of {previous['builder']}, not of {builder}; "
@@ -108,7 +118,7 @@ class BuildState:
 
     def is_of(self, current: dict[str, Any]) -> bool:
         """Return whether an earlier run in the folder had this fingerprint."""
-        return self._read(self.fingerprint_file) == current
+        return self.read(self.fingerprint_file) == current
 
     def prepare(self, current: dict[str, Any]) -> str:
         """Make the folder ready for a run with this fingerprint.
@@ -119,7 +129,7 @@ class BuildState:
         Returns:
             `str`: "new", "continue", "finished", or "changed: <what>" when an older run was dropped.
         """
-        previous = self._read(self.fingerprint_file)
+        previous = self.read(self.fingerprint_file)
         self.remove_temporary_files()
         if previous == current:
             if self._is_finished():
@@ -154,7 +164,7 @@ class BuildState:
         _remove(self.folder / "progress")
 
     def _is_finished(self) -> bool:
-        finished = self._read(self.finished_file)
+        finished = self.read(self.finished_file)
         if finished is None:
             return False
         if finished["files"] == self._file_sizes():
@@ -171,7 +181,8 @@ class BuildState:
         return {str(path.relative_to(self.output_folder)): path.stat().st_size for path in paths if path.is_file()}
 
     @staticmethod
-    def _read(path: Path) -> dict[str, Any] | None:
+    def read(path: Path) -> dict[str, Any] | None:
+        """Return what a file of the state holds, None where it is not there or half written."""
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):

@@ -1,7 +1,8 @@
 """Answer questions again with a program that shares no code with the one that made them; count what is false.
 
-`python tests/benchmarks/verify_questions.py FOLDER [--rows N] [--seed S]`: of a `synthetic_qa` dataset, Python's rows.
-Every program starts in a sandbox of its own.
+`python tests/benchmarks/verify_questions.py FOLDER [--rows N] [--seed S] [--language NAME ...]`: of a `synthetic_qa`
+dataset. Every program starts in a sandbox of its own; those of other languages than Python are compiled one by one, so
+that a row of theirs takes a second or two.
 
 - values, arguments, inputs, counterexamples, exceptions, repairs, functions: run, and compared; wrong answers too;
 - branches: the program is rewritten so that its conditions report themselves;
@@ -21,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import pyarrow.parquet as pq
 
 from evals.execution import Executor, Program, Verdict
+from tests.datasets_builders.synthesis.other_languages.row_verification import LIMITS, claims
 
 Row = dict[str, Any]
 MARK = "\x01answer "
@@ -105,10 +109,11 @@ def _text(value):
 '''
 
 
-def read_rows(folder: str) -> list[Row]:
-    """Return the rows about Python of a dataset folder."""
+def read_rows(folder: str, languages: Collection[str]) -> list[Row]:
+    """Return the rows of a dataset folder; of some languages, if any are named."""
     paths = sorted(Path(folder, "data").glob("*.parquet"))
-    return [row for path in paths for row in pq.read_table(path).to_pylist() if row["languages"] == ["Python"]]
+    rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
+    return [row for row in rows if not languages or row["languages"][0] in languages]
 
 
 # The words before the values of a step, then the values, which end the line.
@@ -137,7 +142,9 @@ def asked_call(text: str) -> ast.expr:
 
 def is_judged(row: Row) -> bool:
     """Return whether there is something to hold a row against."""
-    return row["kind"] in JUDGED and (row["kind"] != "docstring_to_code" or bool(row["check"]))
+    return row["languages"] != ["Python"] or (
+        row["kind"] in JUDGED and (row["kind"] != "docstring_to_code" or bool(row["check"]))
+    )
 
 
 class Judge:
@@ -162,6 +169,8 @@ class Judge:
     def fault(self, row: Row) -> str:
         """Return what is false about a row, or an empty text."""
         kind = row["kind"]
+        if row["languages"] != ["Python"]:
+            return self.claimed_fault(row)
         if kind in ("execution_prediction", "argument_afterwards"):
             return self.value_fault(row)
         if kind == "execution_rationale":
@@ -186,6 +195,14 @@ class Judge:
             return self.code_fault(row) or self.difference_fault(row)
         if kind == "docstring_to_code" and row["check"]:
             return self.code_fault(row)
+        return ""
+
+    def claimed_fault(self, row: Row) -> str:
+        """Run each claim of a row about another language as a program of its own."""
+        for words, program, passes in claims(row):
+            result = self.executor.run(program, LIMITS)
+            if (result.verdict is Verdict.PASS) is not passes:
+                return f"not so: {words}: {result.verdict.name} {(result.stdout + result.stderr).strip()[-200:]}"
         return ""
 
     def repair_fault(self, row: Row) -> str:
@@ -345,23 +362,24 @@ def main() -> int:
     parser.add_argument("folder", help="of a synthetic_qa dataset")
     parser.add_argument("--rows", type=int, default=500, help="judge so many, chosen at random; 0: all")
     parser.add_argument("--seed", type=int, default=0, help="of the choice")
+    parser.add_argument("--language", action="append", default=[], help="judge rows of this one alone; may be repeated")
     options = parser.parse_args()
-    rows = read_rows(options.folder)
+    rows = read_rows(options.folder, options.language)
     if options.rows:
         rows = random.Random(options.seed).sample(rows, min(options.rows, len(rows)))
     others = [row for row in rows if not is_judged(row)]
     rows = [row for row in rows if is_judged(row)]
-    counts: Counter[tuple[str, bool]] = Counter()
-    with Executor(workers=2) as executor:
+    counts: Counter[tuple[str, str, bool]] = Counter()
+    with Executor(workers=2) as executor, ThreadPoolExecutor(2) as threads:
         judge = Judge(executor)
-        for row in rows:
-            fault = judge.fault(row)
-            counts[row["kind"], bool(fault)] += 1
+        for row, fault in zip(rows, threads.map(judge.fault, rows), strict=True):
+            counts[row["languages"][0], row["kind"], bool(fault)] += 1
             if fault:
-                print(f"{row['mid']} {row['kind']} {row['call'][:80]}: {fault[:300]}")
-    for kind in sorted({kind for kind, _ in counts}):
-        print(f"| {kind} | {counts[kind, False] + counts[kind, True]} | {counts[kind, True]} false |")
-    num_false = sum(count for (_, is_false), count in counts.items() if is_false)
+                print(f"{row['mid']} {row['languages'][0]} {row['kind']} {row['call'][:80]}: {fault[:300]}", flush=True)
+    for language, kind in sorted({(language, kind) for language, kind, _ in counts}):
+        num_rows = counts[language, kind, False] + counts[language, kind, True]
+        print(f"| {language} | {kind} | {num_rows} | {counts[language, kind, True]} false |")
+    num_false = sum(count for (*_, is_false), count in counts.items() if is_false)
     print(f"{len(rows)} rows judged, {num_false} false; {len(others)} of kinds that nothing here judges")
     return int(num_false > 0)
 

@@ -5,10 +5,18 @@ from pathlib import Path
 import pytest
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, extract_functions
-from datasets_builders.synthesis.program_analysis.mutation import mutate
-from datasets_builders.synthesis.program_analysis.observation import Observation, ObservationSettings, observe
+from datasets_builders.synthesis.program_analysis.mutation import Mutant, mutate
+from datasets_builders.synthesis.program_analysis.observation import (
+    FailingMutant,
+    Observation,
+    ObservationSettings,
+    ObservedCall,
+    build_check,
+    observe,
+)
 from datasets_builders.synthesis.program_analysis.questions import QuestionLimits
-from datasets_builders.synthesis.program_analysis.questions.repairs import code_repairs
+from datasets_builders.synthesis.program_analysis.questions.inputs import counterexamples
+from datasets_builders.synthesis.program_analysis.questions.repairs import code_repairs, describe_failure
 from datasets_builders.synthesis.program_analysis.unified_diff import apply_diff, unified_diff
 from evals.execution import Executor
 
@@ -153,3 +161,28 @@ def test_classes_are_broken_and_repaired_too(executor: Executor) -> None:
             exec(f"{sample.code}\n{text}", {})
             with pytest.raises(Exception):  # noqa: B017 (any failure is one)
                 exec(f"{question.code}\n{text}", {})
+
+
+@pytest.mark.parametrize(
+    ("value", "answer", "is_failure"),
+    [("1", "True", True), ("True", "1", False), ("0", "False", True), ("0.0", "0", False), ("2", "2", False)],
+)
+def test_a_call_fails_where_its_assert_does(value: str, answer: str, is_failure: bool) -> None:
+    """Singletons are asserted by identity, so that 1 in place of True is a failure that can be shown."""
+    call = ObservedCall("f()", answer, 1)
+    assert bool(describe_failure(call, value, "")) is is_failure
+    try:
+        exec(build_check([call]), {"f": lambda: eval(value)})
+    except AssertionError:
+        assert is_failure
+    else:
+        assert not is_failure
+
+
+def test_what_gives_another_zero_is_no_wrong_answer_to_how_versions_differ() -> None:
+    sample = FunctionSample("f", "m", "m.py", "def f(a, b):\n    return a // b", "", "")
+    calls = [ObservedCall(call, answer, 1) for call, answer in (("f(5, 2)", "2"), ("f(0, -2)", "0"), ("f(4, 2)", "2"))]
+    mutant = Mutant(function="def f(a, b):\n    return a / b", operator="operator", line=1)
+    observation = Observation(calls=calls, mutants=[FailingMutant(mutant, ("2.5", "-0.0", "2.0"), ("", "", ""))])
+    (question,) = counterexamples(sample, observation, QuestionLimits())
+    assert question.call == "f(5, 2)" and question.wrong_answers == []

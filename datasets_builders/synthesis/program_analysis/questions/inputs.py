@@ -111,7 +111,7 @@ def _differing_versions(
         wrong = [
             other.call
             for number, other in enumerate(observation.calls)
-            if failing.values[number] and same_value(failing.values[number], other.answer)
+            if failing.values[number] == other.answer  # as the check compares: 0, -0.0 and False are three
         ]
         wrong = [EQUAL, *wrong] if kind == "equivalence" else wrong
         name, changed = sample.name, _changed_name(sample)

@@ -130,6 +130,11 @@ def same_value(first: str, second: str) -> bool:
     return first == second or ast.literal_eval(first) == ast.literal_eval(second)
 
 
+def meets_check(value: str, answer: str) -> bool:
+    """Return whether a value, given as text, meets the assert that states an answer: `1` is not `True` there."""
+    return value == answer or (answer not in ("None", "True", "False") and same_value(value, answer))
+
+
 PLACEHOLDER = "???"
 
 

@@ -23,8 +23,8 @@ from datasets_builders.synthesis.program_analysis.questions.question import (
     Question,
     QuestionLimits,
     as_code_block,
+    meets_check,
     render,
-    same_value,
 )
 from datasets_builders.synthesis.program_analysis.unified_diff import apply_diff, unified_diff
 
@@ -91,7 +91,7 @@ def describe_failure(call: ObservedCall, value: str, error: str) -> str:
     """
     if error:
         return f"`{call.call}` raises `{error}`; `{call.answer}` is expected."
-    if value and not same_value(value, call.answer):
+    if value and not meets_check(value, call.answer):
         return f"`{call.call}` returns `{value}` instead of `{call.answer}`."
     return ""
 

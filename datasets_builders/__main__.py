@@ -72,6 +72,10 @@ BUILDERS = {
         "datasets_builders.synthesis.sql.builder:SqlQABuilder",
         "questions to generated SQLite databases, answers executed (section 2.4)",
     ),
+    "repository_repairs": (
+        "datasets_builders.synthesis.repository_repairs.builder:RepositoryRepairsBuilder",
+        "faults that span files of a repository, with the diffs that repair them (section 2.4)",
+    ),
     "magpie": (
         "datasets_builders.synthesis.magpie.builder:MagpieBuilder",
         "conversations about code that aligned models write by themselves (section 2.4.1)",

@@ -107,7 +107,7 @@ class Refusal:
     detail: str = ""
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
     """Carry a reason and a detail out of the closure computation."""
 
 
@@ -127,7 +127,7 @@ def module_name(path: str) -> str:
     return ".".join(parts)
 
 
-class _Module:
+class PythonModule:
     """The top-level statements of a file, by the names they bind."""
 
     def __init__(self, source: str) -> None:
@@ -139,7 +139,7 @@ class _Module:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 self.postponed_annotations |= any(alias.name == "annotations" for alias in node.names)
             elif not _is_main_guard(node):
-                for name in _bound_names(node):
+                for name in bound_names(node):
                     self.bindings.setdefault(name, []).append(index)
         self._uses: dict[int, frozenset[str]] = {}
 
@@ -162,7 +162,8 @@ def _is_main_guard(node: ast.stmt) -> bool:
     )
 
 
-def _bound_names(node: ast.stmt) -> set[str]:
+def bound_names(node: ast.stmt) -> set[str]:
+    """Return the names that a statement binds in its module."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {node.name}
     if isinstance(node, ast.Import | ast.ImportFrom):
@@ -186,18 +187,19 @@ def _free_names(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def _import_line(node: ast.Import | ast.ImportFrom, name: str) -> str:
+def import_line(node: ast.Import | ast.ImportFrom, name: str) -> str:
     """Return the import that binds `name` alone, so that a shared import line draws in nothing else."""
     alias = next(alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) == name)
     single = type(node)(**{**dict(ast.iter_fields(node)), "names": [alias]})
     return ast.unparse(ast.fix_missing_locations(ast.copy_location(single, node)))
 
 
-def _check_imports(node: ast.AST) -> None:
+def check_imports(node: ast.AST) -> None:
+    """Refuse imports of anything but the pure part of the standard library."""
     for part in ast.walk(node):
         if isinstance(part, ast.ImportFrom):
             if part.level:
-                raise _Unusable("relative_import", ast.unparse(part))
+                raise Unusable("relative_import", ast.unparse(part))
             _check_module(part.module or "", [alias.name for alias in part.names])
         elif isinstance(part, ast.Import):
             for alias in part.names:
@@ -208,52 +210,52 @@ def _check_module(module: str, names: list[str]) -> None:
     if module in PURE_ATTRIBUTES:
         for name in names:
             if name not in PURE_ATTRIBUTES[module]:
-                raise _Unusable("impure_module", f"{module}.{name}")
+                raise Unusable("impure_module", f"{module}.{name}")
     elif module != "os.path" and module.split(".")[0] not in PURE_MODULES:
-        raise _Unusable("import_not_pure", module)
+        raise Unusable("import_not_pure", module)
     if module.startswith("urllib.") and module != "urllib.parse":
-        raise _Unusable("impure_module", module)
+        raise Unusable("impure_module", module)
     if "*" in names:
-        raise _Unusable("star_import", module)
+        raise Unusable("star_import", module)
     if module in PATH_MODULES and FILE_SYSTEM_ATTRIBUTES.intersection(names):
-        raise _Unusable("asks_the_file_system", f"{module}: {', '.join(names)}")
+        raise Unusable("asks_the_file_system", f"{module}: {', '.join(names)}")
 
 
-def _check_purity(node: ast.AST) -> None:
+def check_purity(node: ast.AST) -> None:
     """Refuse what is impure on sight; the rest is found by running."""
     for part in ast.walk(node):
         if isinstance(part, ast.Global):
-            raise _Unusable("global_statement", ", ".join(part.names))
+            raise Unusable("global_statement", ", ".join(part.names))
         if isinstance(part, ast.AsyncFunctionDef | ast.Await):
-            raise _Unusable("asynchronous")
+            raise Unusable("asynchronous")
         if isinstance(part, ast.Name) and part.id in IMPURE_BUILTINS:
-            raise _Unusable("impure_builtin", part.id)
+            raise Unusable("impure_builtin", part.id)
         if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
             allowed = PURE_ATTRIBUTES.get(part.value.id)
             if allowed is not None and part.attr not in allowed:
-                raise _Unusable("impure_module", f"{part.value.id}.{part.attr}")
+                raise Unusable("impure_module", f"{part.value.id}.{part.attr}")
         if isinstance(part, ast.Attribute) and part.attr in FILE_SYSTEM_ATTRIBUTES:
             owner = ast.unparse(part.value)
             if owner in PATH_MODULES:
-                raise _Unusable("asks_the_file_system", f"{owner}.{part.attr}")
+                raise Unusable("asks_the_file_system", f"{owner}.{part.attr}")
 
 
-def _closure(module: _Module, target: int) -> tuple[list[int], dict[int, list[str]]]:
+def _closure(module: PythonModule, target: int) -> tuple[list[int], dict[int, list[str]]]:
     """Return the statements that statement `target` needs, in source order, and the names wanted of each import."""
     wanted: dict[int, list[str]] = {}
     queue, seen = [target], {target}
     while queue:
         index = queue.pop()
         node = module.tree.body[index]
-        _check_purity(node)
-        _check_imports(node)
-        own = {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else _bound_names(node)
+        check_purity(node)
+        check_imports(node)
+        own = {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else bound_names(node)
         for name in sorted(module.uses(index) - own):
             binders = module.bindings.get(name)
             if binders is None:
                 if name in _BUILTIN_NAMES:
                     continue
-                raise _Unusable("unresolved_name", name)
+                raise Unusable("unresolved_name", name)
             for binder in binders:
                 wanted.setdefault(binder, []).append(name)
                 if binder in seen:
@@ -264,15 +266,15 @@ def _closure(module: _Module, target: int) -> tuple[list[int], dict[int, list[st
     return sorted(seen - {target}), wanted
 
 
-def _context(module: _Module, indices: list[int], wanted: dict[int, list[str]]) -> str:
+def _context(module: PythonModule, indices: list[int], wanted: dict[int, list[str]]) -> str:
     lines = ["from __future__ import annotations"] if module.postponed_annotations else []
     imports, others = [], []
     for index in indices:
         node = module.tree.body[index]
         if isinstance(node, ast.Import | ast.ImportFrom):
             for name in sorted(set(wanted[index])):
-                line = _import_line(node, name)
-                _check_imports(ast.parse(line))
+                line = import_line(node, name)
+                check_imports(ast.parse(line))
                 imports.append(line)
         else:
             others.append(node)
@@ -285,19 +287,19 @@ def _context(module: _Module, indices: list[int], wanted: dict[int, list[str]]) 
     return "\n\n".join(part for part in (head, body) if part)
 
 
-def _extract(module: _Module, index: int, path: str, limits: ExtractionLimits) -> FunctionSample:
+def _extract(module: PythonModule, index: int, path: str, limits: ExtractionLimits) -> FunctionSample:
     node = module.tree.body[index]
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)
     if len(module.bindings[node.name]) > 1:
-        raise _Unusable("bound_more_than_once", node.name)
+        raise Unusable("bound_more_than_once", node.name)
     num_lines = (node.end_lineno or node.lineno) - node.lineno + 1
     is_class = isinstance(node, ast.ClassDef)
     if num_lines < limits.min_function_lines:
-        raise _Unusable("too_short", f"{num_lines} lines")
+        raise Unusable("too_short", f"{num_lines} lines")
     if isinstance(node, ast.ClassDef) and not any(public_methods(node)):
-        raise _Unusable("no_methods", node.name)
+        raise Unusable("no_methods", node.name)
     if num_lines > (limits.max_class_lines if is_class else limits.max_function_lines):
-        raise _Unusable("too_long", f"{num_lines} lines")
+        raise Unusable("too_long", f"{num_lines} lines")
     indices, wanted = _closure(module, index)
     sample = FunctionSample(
         name=node.name,
@@ -314,7 +316,7 @@ def _extract(module: _Module, index: int, path: str, limits: ExtractionLimits) -
         is_class=is_class,
     )
     if len(sample.code) > limits.max_code_chars:
-        raise _Unusable("closure_too_large", f"{len(sample.code)} characters")
+        raise Unusable("closure_too_large", f"{len(sample.code)} characters")
     return sample
 
 
@@ -345,13 +347,13 @@ def extract_functions(
     """
     limits = limits or ExtractionLimits()
     try:
-        module = _Module(source)
+        module = PythonModule(source)
     except (SyntaxError, RecursionError, ValueError) as error:
         raise ValueError(f"{path} does not parse as Python: {error}. Curate the files first.") from error
     for index, node in enumerate(module.tree.body):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             try:
                 yield _extract(module, index, path, limits)
-            except _Unusable as unusable:
+            except Unusable as unusable:
                 reason, *detail = unusable.args
                 yield Refusal(node.name, reason, *detail)

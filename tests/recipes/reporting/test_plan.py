@@ -1,6 +1,7 @@
 """`python -m recipes plan`: the same settings as in training, without importing what trains."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 import typing
@@ -166,3 +167,16 @@ def test_a_curve_is_drawn_with_its_ends_beside_it() -> None:
     assert lines[-1].endswith("step 10")
     assert text_curve(lambda step: 2.0, 1000)[0].startswith("         2 |***")
     assert len(text_curve(lambda step: 2.0, 1)) == 2
+
+
+def test_the_readmes_table_is_what_the_plan_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", *LITE, "--num-devices", "256"]) == 0
+    printed = capsys.readouterr().out
+    readme = (TINY.parents[2] / "README.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| [\w ]+ \| ([\d,]+) \| ([\d,]+) \| ([\d.]+ \w+) \| (\$[\d,]+) \|$", readme, re.M)
+    assert len(table) == 5
+    for steps, hours, time, cost in table:
+        assert f"steps             {steps} of" in printed
+        line = next(line for line in printed.splitlines() if f" {hours} H100 hours, " in line)
+        assert f"{cost} at $2.5 an hour, if 8% of the peak is used" in line
+        assert f" {time} on" in line

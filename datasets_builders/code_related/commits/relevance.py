@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 _WORD = re.compile(r"[A-Za-z]+|\d+")
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -31,7 +32,7 @@ class Relevance:
 
     def __init__(self, text_of: Callable[[bytes], str | None]) -> None:
         self._text_of = text_of
-        self._counts: OrderedDict[bytes, Counter[str]] = OrderedDict()
+        self._counts: OrderedDict[bytes, tuple[dict[str, int], int]] = OrderedDict()
 
     def ranked(self, query: str, files: Mapping[str, bytes], num_files: int) -> list[str]:
         """Return the paths of the files that fit best, the best first; those that share no word are left out.
@@ -41,31 +42,43 @@ class Relevance:
             files (mapping): path to the id of its content.
             num_files (`int`): how many at most.
         """
-        wanted = set(words_of(query))
-        counted = {path: self._count(path, sha) for path, sha in files.items()}
-        average = sum(total for _, total in counted.values()) / max(len(counted), 1)
-        containing = Counter(word for counts, _ in counted.values() for word in wanted if counts[word])
+        wanted = sorted(set(words_of(query)))  # in one order: sums of fractions depend on it
+        totals, found = {}, {}
+        for path, sha in files.items():
+            counts, totals[path] = self._count(sha)
+            of_path = _words_of_path(path)
+            numbers = {word: counts.get(word, 0) + PATH_WEIGHT * (word in of_path) for word in wanted}
+            if present := {word: number for word, number in numbers.items() if number}:
+                found[path] = present
+        average = sum(totals.values()) / max(len(totals), 1)
+        containing = Counter(word for numbers in found.values() for word in numbers)
         weights = {
-            word: math.log(1 + (len(counted) - number + 0.5) / (number + 0.5)) for word, number in containing.items()
+            word: math.log(1 + (len(files) - number + 0.5) / (number + 0.5)) for word, number in containing.items()
         }
         scores = {}
-        for path, (counts, total) in counted.items():
-            norm = K1 * (1 - B + B * total / max(average, 1))
+        for path, numbers in found.items():
+            norm = K1 * (1 - B + B * totals[path] / max(average, 1))
             scores[path] = sum(
-                weight * counts[word] * (K1 + 1) / (counts[word] + norm)
+                weight * numbers[word] * (K1 + 1) / (numbers[word] + norm)
                 for word, weight in weights.items()
-                if counts[word]
+                if word in numbers
             )
         best = sorted((-score, path) for path, score in scores.items() if score > 0)
         return [path for _, path in best[:num_files]]
 
-    def _count(self, path: str, sha: bytes) -> tuple[Counter[str], int]:
-        counts = self._counts.get(sha)
-        if counts is None:
-            counts = self._counts[sha] = Counter(words_of(self._text_of(sha) or ""))
+    def _count(self, sha: bytes) -> tuple[dict[str, int], int]:
+        """Return how often each word stands in a content, and how many words it has."""
+        known = self._counts.get(sha)
+        if known is None:
+            counts = Counter(words_of(self._text_of(sha) or ""))
+            known = self._counts[sha] = dict(counts), counts.total()
             if len(self._counts) > CACHED_FILES:
                 self._counts.popitem(last=False)
         else:
             self._counts.move_to_end(sha)
-        with_path = counts + Counter(dict.fromkeys(words_of(path), PATH_WEIGHT))
-        return with_path, counts.total()
+        return known
+
+
+@lru_cache(CACHED_FILES)
+def _words_of_path(path: str) -> frozenset[str]:
+    return frozenset(words_of(path))

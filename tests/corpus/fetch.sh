@@ -19,6 +19,11 @@ for name in flask==3.1.2 requests==2.32.5 networkx==3.6 pygments==2.21.0 click==
     brotli==1.2.1 hiredis==3.5.0 pybind11==3.1.0 py4j==0.10.9.9 jpype1==1.7.1 pythonnet==3.2.1; do
     fetch "pypi-${name%%=*}" python3 -m pip download --quiet --no-deps --no-binary :all: "$name"
 done
+# Notebooks, in a folder of their own: the archives beside it are sources of code
+mkdir -p notebooks
+for name in nbconvert==7.17.2 nbformat==5.11.1 papermill==2.7.0 nbclient==0.10.2 seaborn==0.13.2; do
+    fetch "notebooks-${name%%=*}" python3 -m pip download --quiet --no-deps --no-binary :all: --dest notebooks "$name"
+done
 # JavaScript, TypeScript; Java, Kotlin and C++ in the last two
 for name in lodash@4.17.21 express@5.1.0 zod@4.1.12 rxjs@7.8.2 date-fns@4.1.0 @capacitor/android@7.4.3 expo-modules-core@3.0.20; do
     fetch "npm-$(echo "${name%@*}" | tr -d @ | tr / -)" npm pack --silent "$name"

@@ -78,7 +78,14 @@ def read_notebook(text: str) -> Notebook:
     if not cells:
         raise NotebookError("not_a_notebook", f"no cells among {', '.join(sorted(map(str, found)))[:100]}")
     metadata = _mapping(found.get("metadata"))
-    return Notebook(tuple(map(_cell, cells)), tuple(_language_names(found, metadata, cells)))
+    is_old = _is_old(found)
+    return Notebook(tuple(_cell(cell, is_old) for cell in cells), tuple(_language_names(found, metadata, cells)))
+
+
+def _is_old(found: dict[Any, Any]) -> bool:
+    """Return whether a notebook is of nbformat 1 to 3, in which lists of lines may lack their line ends."""
+    version = found.get("nbformat")
+    return isinstance(version, int) and version < 4
 
 
 def _parsed(text: str) -> Any:
@@ -102,12 +109,13 @@ def _raw_cells(found: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
         yield from (cell for cell in _sequence(holder.get("cells")) if isinstance(cell, dict))
 
 
-def _cell(raw: dict[Any, Any]) -> Cell:
+def _cell(raw: dict[Any, Any], is_old: bool) -> Cell:
     kind = raw.get("cell_type")
     # `source`; of code `input` in nbformat 2 and 3 and `code` in 1, `text` of the texts of nbformat 1.
-    source = next((_joined(raw[name]) for name in ("source", "input", "code", "text") if name in raw), "")
+    source = next((_joined(raw[name], is_old) for name in ("source", "input", "code", "text") if name in raw), "")
     if kind == "code":
-        return Cell("code", source, tuple(filter(None, map(_output, _sequence(raw.get("outputs"))))))
+        outputs = (_output(output, is_old) for output in _sequence(raw.get("outputs")))
+        return Cell("code", source, tuple(filter(None, outputs)))
     if kind == "heading":
         level = raw.get("level")
         return Cell("markdown", f"{'#' * (level if isinstance(level, int) and 1 <= level <= 6 else 1)} {source}")
@@ -116,7 +124,7 @@ def _cell(raw: dict[Any, Any]) -> Cell:
     return Cell("raw", source)
 
 
-def _output(raw: Any) -> str:
+def _output(raw: Any, is_old: bool) -> str:
     """Return an output's text; of errors the last line, of pictures and of what goes to stderr nothing."""
     output = _mapping(raw)
     kind = output.get("output_type")
@@ -125,13 +133,17 @@ def _output(raw: Any) -> str:
         return _plain(f"{name}: {value}" if value else name)
     if kind == "stream":
         # `name` is nbformat 4's word, `stream` that of 2 and 3.
-        return "" if "stderr" in (output.get("name"), output.get("stream")) else _plain(_joined(output.get("text")))
+        return (
+            ""
+            if "stderr" in (output.get("name"), output.get("stream"))
+            else _plain(_joined(output.get("text"), is_old))
+        )
     data = _mapping(output.get("data")) or {
         f"text/{'plain' if name == 'text' else name}": output[name]
         for name in ("text", "markdown", "latex")
         if name in output
     }
-    text = next((_plain(_joined(data[mime])) for mime in _TEXT_MIMES if mime in data), "")
+    text = next((_plain(_joined(data[mime], is_old)) for mime in _TEXT_MIMES if mime in data), "")
     return "" if _REPR_ONLY.fullmatch(text) else text
 
 
@@ -155,15 +167,15 @@ def _language_names(found: dict[Any, Any], metadata: dict[Any, Any], cells: Iter
         kernel.get("display_name"),
     )
     yield from (name for name in names if isinstance(name, str) and name.strip())
-    version = found.get("nbformat")
-    if isinstance(version, int) and version < 4:
+    if _is_old(found):
         yield "python"  # other kernels came with nbformat 4's metadata
 
 
-def _joined(value: Any) -> str:
+def _joined(value: Any, is_old: bool = False) -> str:
     """Return a text that may be given as a list of its lines; halves of surrogate pairs are replaced."""
-    parts = value if isinstance(value, list) else [value]
-    text = "".join(part for part in parts if isinstance(part, str))
+    parts = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
+    has_ends = not is_old or len(parts) < 2 or parts[0].endswith(("\n", "\r"))
+    text = ("" if has_ends else "\n").join(parts)
     if _SURROGATE.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text.replace("\r\n", "\n")

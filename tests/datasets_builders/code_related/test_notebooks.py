@@ -179,6 +179,21 @@ def test_what_is_no_notebook_has_a_reason(text: str, reason: str) -> None:
     assert error.value.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("version", "lines", "text"),
+    [
+        (2, ["a = 1", "b = 2"], "a = 1\nb = 2"),
+        (3, ["a = 1\n", "b = 2"], "a = 1\nb = 2"),
+        (3, ["a = 1"], "a = 1"),
+        (4, ["a = ", "1\n", "b = 2"], "a = 1\nb = 2"),
+    ],
+)
+def test_lines_of_old_notebooks_may_lack_their_ends(version: int, lines: list[str], text: str) -> None:
+    cell = {"cell_type": "code", "source" if version > 3 else "input": lines, "outputs": [stream(lines)]}
+    holder: dict[str, object] = {"cells": [cell]} if version > 3 else {"worksheets": [{"cells": [cell]}]}
+    assert read_notebook(json.dumps({"nbformat": version} | holder)).cells == (Cell("code", text, (text,)),)
+
+
 def test_values_that_strict_json_refuses_are_read() -> None:
     text = '{"cells": [{"cell_type": "markdown", "source": "\\ud83d x", "metadata": {"score": NaN}}]}'
     assert read_notebook(text).cells[0].source == "\ufffd x"

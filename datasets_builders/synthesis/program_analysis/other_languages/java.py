@@ -118,6 +118,8 @@ class Java(Dialect):
         modifiers = next((text_of(child) for child in node.children if child.type == "modifiers"), "")
         uses = _uses(node, owner, imports)
         refusal = _refusal(node, uses, imports)
+        if owner in self.known_names or owner in _UTIL:  # all of the program would mean this class by that name
+            refusal = ("named_as_library", owner)
         text = _text(node)
         if node.type in _TYPES:
             if node.type == "class_declaration" and "static" not in modifiers:

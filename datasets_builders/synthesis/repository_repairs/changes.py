@@ -210,7 +210,7 @@ def _renamed_function(
     node: ast.FunctionDef, home: _File, calls: Mapping[int, list[ast.Call]], every: Sequence[_File]
 ) -> dict[int, Edits] | None:
     name = renamed(node.name)
-    if any(name in file.file.text for file in every):
+    if any(name in file.file.text or _is_quoted(node.name, file) for file in every):
         return None
     start = home.at(node.lineno, node.col_offset) + len("def ")
     edits: dict[int, Edits] = {0: [Edit(start, start + len(node.name.encode()), name)]}
@@ -288,7 +288,7 @@ def _renamed_attribute(attribute: str, home: _File, users: list[_File], files: t
     name = renamed(attribute)
     edits: dict[int, Edits] = {}
     for number, file in enumerate(every):
-        if name in file.file.text or f'"{attribute}"' in file.file.text or f"'{attribute}'" in file.file.text:
+        if name in file.file.text or _is_quoted(attribute, file):
             return
         for node in ast.walk(file.tree):
             if isinstance(node, ast.Attribute) and node.attr == attribute:
@@ -302,6 +302,11 @@ def _renamed_attribute(attribute: str, home: _File, users: list[_File], files: t
             ):  # fmt: skip
                 return  # the name means something else too
     yield from _made("renamed_attribute", attribute, every, edits, files)
+
+
+def _is_quoted(name: str, file: _File) -> bool:
+    """Return whether a name stands in quotes: it may be looked up by that."""
+    return any(isinstance(node, ast.Constant) and node.value == name for node in ast.walk(file.tree))
 
 
 def renamed(name: str) -> str:

@@ -258,14 +258,20 @@ class PackageLinks(Links):
     def _starred(
         self, module: Module, exports: Exports, name: str, seen: set[tuple[str, str]]
     ) -> tuple[list[tuple[Module, Definition]], str]:
+        found: dict[tuple[str, int], tuple[list[tuple[Module, Definition]], str]] = {}
         for target in exports.stars:
             other, others = self._module(module.path, target)
             try:
-                return self._named(other, others, name, seen)
+                definitions, bound = self._named(other, others, name, seen)
             except Unusable as unusable:
                 if unusable.args[0] != "not_exported":
                     raise
-        raise Unusable("not_exported", name)
+            else:
+                home, definition = definitions[0]
+                found[home.path, definition.node.start_byte] = definitions, bound
+        if len(found) != 1:  # of two different ones by a name neither is exported
+            raise Unusable("not_exported", name)
+        return next(iter(found.values()))
 
     def _value(self, module: Module, name: str, value: Node) -> Definition:
         """Return a value that its module exports without a name, under one."""

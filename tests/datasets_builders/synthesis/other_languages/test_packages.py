@@ -170,3 +170,51 @@ def test_files_meet_by_repository_and_each_is_accounted_for(tmp_path) -> None:
     assert sorted(doc.metadata["sample"]["name"] for doc in found) == ["double", "f", "user"]
     assert step.counts.reasons == {"import_not_found": 1, "nothing_made": 1}
     assert {(*doc.metadata["parents"],) for doc in found} == {("one/a.js",), ("one/b.js",), ("one/m.py",)}
+
+
+USER = "export function user(n) {\n  const found = f(n);\n  return found;\n}\n"
+# What users of bundlers report as wrong: the value of user(20), or why the function is refused.
+REPORTS = {
+    "esperantojs/esperanto#117": ("40", {
+        "a.js": 'import f from "./foo.js";\n' + USER,
+        "foo.js": "export default other;\nfunction other(n) {\n  return foo(n) * 2;\n}\n"
+        "function foo(n) {\n  return n;\n}\n",
+    }),
+    "rollup/rollup#637": ("43", {
+        "a.js": 'import b from "./b.js";\nimport { g } from "./c.js";\n' + USER.replace("f(n)", "b(n) + g(n)"),
+        "b.js": "export default function (n) {\n  return n + 1;\n}\nexport function h(n) {\n  return n + 2;\n}\n",
+        "c.js": 'import * as b from "./b.js";\nexport function g(n) {\n  return b.h(n);\n}\n',
+    }),
+    "parcel-bundler/parcel#3785": ("names_collide", {
+        "a.js": 'import { g as f } from "./b.js";\nimport { g as h } from "./c.js";\n'
+        + USER.replace("f(n)", "f(n) + h(n)"),
+        "b.js": "export function g(n) {\n  return n + 1;\n}\n",
+        "c.js": "export function g(n) {\n  return n + 2;\n}\n",
+    }),
+    "babel/babel#10803, evanw/esbuild#2322": ("not_exported", {
+        "a.js": 'import { f } from "./index.js";\n' + USER,
+        "index.js": 'export * from "./b.js";\nexport * from "./c.js";\n',
+        "b.js": "export function f(n) {\n  return n + 1;\n}\n",
+        "c.js": "export function f(n) {\n  return n + 2;\n}\n",
+    }),
+    "oven-sh/bun#35724": ("not_exported", {
+        "a.js": 'import { f } from "./b.cjs";\n' + USER, "b.cjs": "exports.g = (n) => n;\n",
+    }),
+    "oven-sh/bun#4413": ("module_as_value", {
+        "a.js": 'import f from "./index.js";\n' + USER.replace("f(n)", "f.g(n)"),
+        "index.js": 'export * as f from "./b.js";\nimport * as f from "./b.js";\nexport default f;\n',
+        "b.js": "export function g(n) {\n  return n + 1;\n}\n",
+    }),
+}  # fmt: skip
+
+
+def test_what_users_of_bundlers_report_is_right_or_refused(executor: Executor) -> None:
+    found = {}
+    for report, (_, texts) in REPORTS.items():
+        sample = functions(texts)["user"]
+        if isinstance(sample, Refusal):
+            found[report] = sample.reason
+        else:
+            result = executor.run(Program(f"{sample.code}\nconsole.log(user(20));", "javascript"))
+            found[report] = result.stdout.strip() or result.stderr
+    assert found == {report: expected for report, (expected, _) in REPORTS.items()}

@@ -177,3 +177,25 @@ def test_new_names_read_like_names(name: str, new: str) -> None:
 def test_limits_are_checked() -> None:
     with pytest.raises(ConfigError, match="max_files is 1"):
         RepositoryRepairsConfig(output_dir="x", input="y", max_files=1)
+
+
+def renamed_in(caller: str, callee: str = "def twice(n):\n    return n * 2\n") -> str | None:
+    """Return the caller's file with a renamed function followed, None where there is no such change."""
+    modules = RepositoryModules({"pkg/low.py": callee, "pkg/high.py": caller})
+    changes = [change for function in modules.functions("pkg.high", 4, 3000) for change in changes_of(function)]
+    return next((change.repaired[-1].text for change in changes if change.kind == "renamed_function"), None)
+
+
+def test_what_users_of_renaming_report_is_right() -> None:
+    # python-rope/rope#270, #229: a module under another name
+    alias = "from . import low as m\n\n\ndef f(n):\n    return m.twice(n)\n"
+    assert "return m.get_twice(n)" in (renamed_in(alias) or "")
+    # davidhalter/jedi-vim#1057: the name after `as` is the importer's own
+    own = "from .low import twice as double\n\n\ndef f(n):\n    return double(n)\n"
+    assert "import get_twice as double" in (renamed_in(own) or "") and "return double(n)" in (renamed_in(own) or "")
+    # python-rope/rope#232: inside functions of functions
+    nested = "from .low import twice\n\n\ndef f(n):\n    def g(m):\n        return twice(m)\n    return g(n)\n"
+    assert "return get_twice(m)" in (renamed_in(nested) or "")
+    # davidhalter/jedi-vim#361: a name in a text may be looked up by it
+    named = 'NAMES = ["twice"]\n\n\ndef twice(n):\n    return (NAMES, n * 2)\n'
+    assert renamed_in("from .low import twice\n\n\ndef f(n):\n    return twice(n)\n", named) is None

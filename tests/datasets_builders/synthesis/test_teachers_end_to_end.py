@@ -13,9 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.__main__ import main
+from tests.datasets_builders.released.conftest import code_row, write_rows
+from tests.datasets_builders.released.test_answers import Rule
 from tests.datasets_builders.synthesis.teachers import (
     BottomUpTeacher,
     MagpieTeacher,
+    evolution_teacher,
     top_down_teacher,
     write_seeds,
     write_tokenizer,
@@ -26,7 +29,8 @@ from tests.openai_server import MODEL, RuleServer
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
-# Builds each dataset, pushes it, and loads it from the Hub as anybody would; the SFT builder takes them from there too.
+# Builds each dataset, pushes it, and loads it from the Hub as anybody would; the SFT and DPO builders take them from
+# there too.
 PUSH_AND_PULL = """
 import json, sys
 from datasets import load_dataset
@@ -35,9 +39,12 @@ for builder, fields in json.loads(sys.argv[1]).items():
     assert main([builder, *fields, "--push-to", f"acme/{builder}"]) == 0
     rows = load_dataset(f"acme/{builder}", split="train")
     rows.to_parquet(f"{sys.argv[2]}/{builder}.parquet")
-sources = ", ".join(f"{{dataset: acme/{builder}, category: code}}" for builder in json.loads(sys.argv[1]))
+builders = [builder for builder in json.loads(sys.argv[1]) if builder != "answers"]
+sources = ", ".join(f"{{dataset: acme/{builder}, category: code}}" for builder in builders)
 fields = ["decontaminate=[]", "ratio={}", f"output_dir={sys.argv[2]}/sft"]
 assert main(["sft", f"sources=[{sources}]", *fields]) == 0
+fields = ["decontaminate=[]", "candidates=[{dataset: acme/answers}]", f"output_dir={sys.argv[2]}/dpo"]
+assert main(["dpo", "reward={kind: given}", "own_models=[me]", *fields]) == 0
 """
 CONCURRENCY = 4
 
@@ -47,6 +54,14 @@ def fields_of(folder: Path, url: str, **fields: Any) -> list[str]:
     common = {"output_dir": folder, "teachers": f"[{teacher}]", "natural_languages": "{en: 1}", "num_tasks": 2}
     common |= {"decontaminate": "[]", "min_neighbor_distance": 0}
     return [f"{name}={value}" for name, value in (common | fields).items()]
+
+
+def answers_fields(folder: Path, url: str) -> list[str]:
+    code = write_rows(folder / "code", [code_row(f"{n}.py", f"number_{n} = {n}\n" * 3) for n in range(12)])
+    teachers = ", ".join(f"{{model: rule, name: {name}, base_url: '{url}'}}" for name in ("teacher", "me", "judge"))
+    fields = {"output_dir": folder / "answers", "input": code, "teachers": f"[{teachers}]", "decontaminate": "[]"}
+    fields |= {"judge_teacher": "judge", "question_teachers": "[teacher]", "answers_per_teacher": 2}
+    return [f"{name}={value}" for name, value in fields.items()]
 
 
 def small(seeds: Path) -> dict[str, Any]:
@@ -60,12 +75,16 @@ def test_each_builder_is_pushed_and_pulled_and_read_by_a_stranger(tmp_path: Path
         RuleServer(MagpieTeacher()) as magpie,
         RuleServer(BottomUpTeacher()) as bottom_up,
         RuleServer(top_down_teacher) as top_down,
+        RuleServer(evolution_teacher) as evolution,
+        RuleServer(Rule()) as answers,
     ):
         tokenizers = f"{{{MODEL}: '{tokenizer}'}}"
         builders = {
             "magpie": fields_of(tmp_path / "magpie", magpie.url, num_samples=20, tokenizers=tokenizers),
             "bottom_up": fields_of(tmp_path / "bottom_up", bottom_up.url, **small(seeds)),
             "top_down": fields_of(tmp_path / "top_down", top_down.url, max_titles=1, num_problems=2),
+            "evolution": fields_of(tmp_path / "evolution", evolution.url, code=f"[{seeds}]", num_fragments=6),
+            "answers": answers_fields(tmp_path, answers.url),
         }
         done = subprocess.run(
             [sys.executable, "-c", PUSH_AND_PULL, json.dumps(builders), str(tmp_path)],
@@ -80,10 +99,14 @@ def test_each_builder_is_pushed_and_pulled_and_read_by_a_stranger(tmp_path: Path
         pulled = pq.read_table(tmp_path / f"{builder}.parquet")
         built = pq.read_table(next((tmp_path / builder / "data").glob("*.parquet")))
         assert pulled.to_pylist() == built.to_pylist()
-        assert pulled.column_names[:4] == ["mid", "messages", "tags", "languages"]
+        if builder != "answers":
+            assert pulled.column_names[:4] == ["mid", "messages", "tags", "languages"]
         assert pulled.num_rows >= 10
     tuned = [row for path in (tmp_path / "sft" / "data").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
-    assert {row["source"] for row in tuned} == {f"acme/{builder}" for builder in builders}
+    assert {row["source"] for row in tuned} == {f"acme/{builder}" for builder in builders if builder != "answers"}
+    pairs = [row for path in (tmp_path / "dpo" / "data").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    assert pairs and {row["source"] for row in pairs} == {"acme/answers"}
+    assert all("as was asked" in row["chosen"] and "no idea" in row["rejected"] for row in pairs)
     paths = {path.name for path in (tmp_path / "hub").rglob("*") if path.is_file()}
     assert not {name for name in paths if "report" in name or name.endswith(".jsonl")}
 

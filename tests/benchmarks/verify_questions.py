@@ -269,7 +269,7 @@ class Judge:
 
     def equality_fault(self, row: Row) -> str:
         """Compare two versions on the calls that do not tell them apart."""
-        name, changed = re.findall(r"^def (\w+)\(", row["code"], flags=re.MULTILINE)[-2:]
+        name, changed = re.findall(r"^def\s+(\w+)\s*\(", row["code"], flags=re.MULTILINE)[-2:]
         if changed != f"{name}_rewritten":
             return f"{changed} is no version of {name}"
         for call in row["wrong_answers"]:

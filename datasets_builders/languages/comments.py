@@ -22,15 +22,22 @@ _OTHERS = {
     "reStructuredText": ".. {}\n",  # a blank line ends it
 }
 DEFAULT_COMMENT = "// {}"
+_ENDS = ("*/", "-->")
 
 
 def comment_line(language: str, text: str) -> str:
     """Return a comment of one line, with its line end; `//` where the language's sign is not known.
 
+    What would end the comment is written otherwise: a file's name may hold a line end, or `*/`.
+
     Args:
         language (`str`): Linguist's name.
-        text (`str`): without line ends.
+        text (`str`): of the comment.
     """
     grammar = GRAMMARS.get(language)
     comment = grammar.comment if grammar else _OTHERS.get(language, DEFAULT_COMMENT)
-    return comment.format(text) + "\n"
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+    for end in _ENDS:
+        if end in comment:
+            shown = shown.replace(end, " ".join(end))
+    return comment.format(shown) + "\n"

@@ -55,6 +55,7 @@ ENCRYPTED, SIZES_FOLLOW = 1, 8  # bits of a member's flags
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")  # SHA-1 or SHA-256
 # Zeros behind which nothing more is looked for.
 MAX_ZERO_BLOCKS = 4096
+_DIST_PACKAGES = re.compile(r"\Ausr/lib/python3[\d.]*/dist-packages/")
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class ArchiveSource(Source):
                 around = self._folder_around(first.name) if first else ""
                 for member in chain([first] if first else [], members):
                     is_empty = False
-                    path = _shown(member.name, around) if member.name else name
+                    path = self._path(member.name, around) if member.name else name
                     problem = member.problem or path_problem(member.name)
                     known = {"commit": member.commit} if member.commit else {}
                     read = Content(member.raw)
@@ -185,6 +186,11 @@ class ArchiveSource(Source):
         with suppress(*_DAMAGE, TooMuchData), open(self.path, "rb") as file:
             names += [member.name for member in self._members(file) if member.name]
         return top if all(name.removeprefix("./").startswith(f"{top}/") for name in names) else self._stem
+
+    def _path(self, name: str, around: str) -> str:
+        """Return the path of a member. What Debian packs for Python lies where others keep copies of packages."""
+        path = _shown(name, around)
+        return _DIST_PACKAGES.sub("", path) if self.path.lower().endswith(".deb") else path
 
     def _members(self, file: BinaryIO) -> Iterator[_Member]:
         is_zip = zipfile.is_zipfile(file)

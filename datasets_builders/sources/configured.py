@@ -9,8 +9,8 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
 from datasets_builders.sources.entry import Source
 from datasets_builders.sources.folder_config import (
-    ALWAYS_EXCLUDED,
     FolderConfig,
+    always_excluded,
     check_folder,
     exclusions,
     folder_source,
@@ -83,7 +83,7 @@ class ConfiguredSources:
     def left_out(self) -> list[str]:
         """Patterns of what is not read."""
         if self.config.sources:
-            return [*ALWAYS_EXCLUDED, *self.config.exclude]
+            return [*always_excluded(self.config), *self.config.exclude]
         return exclusions(self.config, self.output_folder)
 
     @property

@@ -13,6 +13,9 @@ from datasets_builders.sources.licenses import is_expression
 
 # Left out wherever they lie: not written by the project's authors, or not source.
 ALWAYS_EXCLUDED = [".*", "__pycache__", "node_modules", "site-packages", "dist-packages", "venv", "*.egg-info"]
+# With `hidden_files` of names that start with a dot those alone that nobody writes.
+HIDDEN = ".*"
+HIDDEN_AND_NEVER_READ = [".git", ".hg", ".svn", ".venv", ".tox", ".nox", ".*_cache", ".eggs", ".ipynb_checkpoints"]
 # Of the standard library also its test suites: they are data for the interpreter, half a library again in size, and
 # lib2to3's hold Python 2. The build folder (config-*) holds the configuration of one machine.
 STDLIB_EXCLUDED = ["test", "tests", "idle_test", "config-*", "lib-dynload", "ensurepip/_bundled"]
@@ -30,6 +33,10 @@ class FolderConfig(BuilderConfig):
         metadata={"help": "more patterns to leave out: a name (tests) or a path below the folder (docs/*.md)"},
     )
     max_bytes: int = field(default=1_000_000, metadata={"help": "larger files are removed unread"})
+    hidden_files: bool = field(
+        default=False,
+        metadata={"help": "read files and folders whose names start with a dot too, such as .github and .config"},
+    )
     repository: str = field(default="", metadata={"help": "name of the code in the rows; empty: the folder's"})
 
     def validate(self) -> None:
@@ -48,9 +55,16 @@ def input_folder(config: FolderConfig) -> Path:
     return Path(config.input_dir or sysconfig.get_path("stdlib")).expanduser().absolute()
 
 
+def always_excluded(config: FolderConfig) -> list[str]:
+    """Return the patterns of what is left out of every source."""
+    if not config.hidden_files:
+        return list(ALWAYS_EXCLUDED)
+    return [*HIDDEN_AND_NEVER_READ, *(pattern for pattern in ALWAYS_EXCLUDED if pattern != HIDDEN)]
+
+
 def exclusions(config: FolderConfig, output_folder: Path) -> list[str]:
     """Return all patterns that leave something out; a dataset built inside its own input is never read back."""
-    patterns = [*ALWAYS_EXCLUDED, *(() if config.input_dir else STDLIB_EXCLUDED), *config.exclude]
+    patterns = [*always_excluded(config), *(() if config.input_dir else STDLIB_EXCLUDED), *config.exclude]
     root = input_folder(config).resolve()
     output = output_folder.resolve()
     if output.is_relative_to(root) and output != root:

@@ -45,6 +45,20 @@ def test_one_row_makes_a_language_known_everywhere(monkeypatch):
     assert SEPARATORS["comment"].file("main.luau", "Luau") == comment_line("Luau", "main.luau") == "--!main.luau\n"
 
 
+@pytest.mark.parametrize(
+    ("language", "name", "comment"),
+    [
+        ("Python", "a\nimport os\n.py", "# a\\nimport os\\n.py\n"),
+        ("C", "a\r\u2028b.c", "// a\\r\\u2028b.c\n"),
+        ("CSS", "a*/b{}.css", "/* a* /b{}.css */\n"),
+        ("HTML", "a-->b.html", "<!-- a- - >b.html -->\n"),
+        ("Go", "größe.go", "// größe.go\n"),
+    ],
+)
+def test_the_name_of_a_file_ends_no_comment(language, name, comment):
+    assert comment_line(language, name) == comment
+
+
 def test_no_other_module_has_a_table_of_the_languages():
     tables = []
     for path in sorted(ROOT.rglob("*.py")):

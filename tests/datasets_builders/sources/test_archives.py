@@ -12,6 +12,7 @@ import zstandard
 
 from datasets_builders.sources import archives
 from datasets_builders.sources.archives import ArchiveSource, archive_stem, is_archive
+from datasets_builders.sources.folder_config import ALWAYS_EXCLUDED
 
 FILES = {"src/a.py": b"a = 1\n", "src/b.py": b"b = 2\n", "LICENSE": b"Apache License\nVersion 2.0"}
 
@@ -75,6 +76,13 @@ def test_an_npm_tarball_a_wheel_and_a_debian_package_state_their_licences(tmp_pa
     deb.write_bytes(deb_bytes(data))
     assert found(deb)["usr/lib/demo.rb"] == b"1\n"
     assert (ArchiveSource(deb).repository, ArchiveSource(deb).licenses().of_all) == ("ruby-demo", "MIT")
+
+
+def test_a_debian_package_of_python_gives_its_code(tmp_path):
+    inside = {"./usr/lib/python3/dist-packages/demo/a.py": b"a = 1\n", "./usr/bin/demo": b"#!/usr/bin/python3\n"}
+    deb = tmp_path / "python3-demo_1.0-1_all.deb"
+    deb.write_bytes(deb_bytes(lzma.compress(tar_bytes(inside))))
+    assert set(found(deb, exclude=ALWAYS_EXCLUDED)) == {"demo/a.py", "usr/bin/demo"}
 
 
 @pytest.mark.parametrize(

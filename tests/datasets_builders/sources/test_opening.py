@@ -304,6 +304,16 @@ def test_text_of_many_encodings_becomes_the_same_text(encoding, text):
     assert decode(f"{text}\n{CODE}".encode(encoding))[0] == f"{text}\n{CODE}"
 
 
+def test_hidden_files_are_a_switch(tmp_path):
+    rows = [{"content": ADD.decode(), "path": ".github/a.py"}, {"content": SUBTRACT.decode(), "path": ".git/b.py"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row | {"repository": "a/b"}) + "\n" for row in rows))
+    (tmp_path / "c.jsonl").write_text(json.dumps({"content": CODE, "path": "c.c", "repository": "a/c"}))
+    sources = [str(tmp_path / "rows.jsonl"), str(tmp_path / "c.jsonl")]
+    for is_read, paths in ((False, {"c.c"}), (True, {"c.c", ".github/a.py"})):
+        _, found = build(tmp_path, f"out{is_read}", sources=sources, hidden_files=is_read)
+        assert {row["path"] for row in found} == paths
+
+
 def test_noise_is_no_text():
     assert decode(bytes(range(128, 256)) * 3) is None
     assert decode(b"a\0" + bytes(range(1, 256)) * 3) is None

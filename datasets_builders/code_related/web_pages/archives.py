@@ -8,11 +8,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 GZIP, PLAIN = b"\x1f\x8b\x08", b"WARC/1."
 CHUNK_BYTES = 1 << 20
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:\s*(\d+)")
+NO_HEADER = "no HTTP header"
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 DEFAULT_ENCODING = "utf-8"
 MAX_WRONG_FRACTION = 0.25  # of the bytes beyond ASCII
@@ -72,7 +73,12 @@ def records_of(path: Path, max_bytes: int) -> Iterator[Record]:
                     last = record.stream_pos  # in the file, wherever reading began
                     found = _record(record, max_bytes)
                     last_told, is_told = last, bool(found.problem)
+                    if found.problem == "damaged_body":
+                        found = _as_it_lies(path, last, found, max_bytes)
                     yield found
+                    if found.problem == "truncated_record" and found.detail != NO_HEADER:
+                        failure = found.detail  # a length that is too large takes in what follows
+                        break
             except OSError as error:
                 failure = str(error)
             if not failure:
@@ -85,12 +91,33 @@ def records_of(path: Path, max_bytes: int) -> Iterator[Record]:
             start = _next_start(file, last + 1)
 
 
-def _iterator(file: BinaryIO) -> Iterator[Any]:
+def _iterator(file: BinaryIO, decode: Literal["all", "none"] = "all") -> Iterator[Any]:
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
     kinds = WarcRecordType.response | WarcRecordType.conversion
-    records: Iterator[Any] = iter(ArchiveIterator(file, record_types=kinds, auto_decode="all"))
+    records: Iterator[Any] = iter(ArchiveIterator(file, record_types=kinds, auto_decode=decode))
     return records
+
+
+def _as_it_lies(path: Path, start: int, damaged: Record, max_bytes: int) -> Record:
+    """Return a record whose header speaks of a coding that its body has not: crawlers decode and leave the header.
+
+    Args:
+        path (`Path`): of the archive.
+        start (`int`): of the record.
+        damaged (`Record`): what it is where it cannot be read either.
+        max_bytes (`int`): longest body that is read whole.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        try:
+            record = next(_iterator(file, "none"))
+            body: bytes = record.reader.read(max_bytes + 1)
+        except (OSError, StopIteration):
+            return damaged
+        if not body.lstrip().startswith(b"<"):
+            return damaged
+        return Record(damaged.url, damaged.date, body, record.http_charset or "")
 
 
 def _record(record: Any, max_bytes: int) -> Record:
@@ -101,7 +128,7 @@ def _record(record: Any, max_bytes: int) -> Record:
         if not record.is_http:
             return Record(url, date, problem="not_http", detail=record.headers.get("Content-Type") or "no Content-Type")
         if record.http_headers is None or record.http_headers.status_code is None:
-            return Record(url, date, problem="truncated_record", detail="no HTTP header")
+            return Record(url, date, problem="truncated_record", detail=NO_HEADER)
         status, kind = record.http_headers.status_code, record.http_content_type or ""
         if status != 200:
             return Record(url, date, problem="http_status", detail=str(status))

@@ -314,7 +314,10 @@ def _as_markdown(text: str) -> str:
 
 
 def _ticked(found: re.Match[str]) -> str:
-    return found[1] if "`" in found[1] or "\n\n" in found[1] else f"`{found[1].strip()}`"
+    code = found[1].strip()
+    if "\n\n" in code:
+        return found[1]
+    return f"`` {code} ``" if "`" in code else f"`{code}`"
 
 
 def _heading(found: re.Match[str]) -> str:

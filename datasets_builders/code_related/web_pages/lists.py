@@ -7,21 +7,17 @@ from collections.abc import Sequence
 from html import unescape
 from typing import Any
 
-from datasets_builders.code_related.web_pages.page_tokens import Token, tokens_of
+from datasets_builders.code_related.web_pages.page_tokens import BLOCKS, HEADINGS, Token, tokens_of
 
 LISTS = "ul"
-MAX_LINK_FRACTION = 0.6  # of the characters of a list; above it is a menu
+MAX_LINK_FRACTION = 0.6  # of the characters of a list; above it is a menu,
+MAX_LINK_FRACTION_OF_WORDS = 0.9  # but for one whose items have words beside their links
+MIN_WORDS_CHARS = 4
 _MENU = re.compile(
     r"(?:^|[\s_-])(?:menu|nav\w*|breadcrumbs?|social|shar\w*|pagination|pager|sidebar|toc|toctree\S*|tabs?|tags?)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _AROUND_MENUS = "nav, header, footer, aside, [role=navigation], [role=menu], [role=banner], [role=contentinfo]"
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-# Where an item's words end, whatever stands between them.
-_BLOCKS = frozenset({
-    "p", "div", "section", "br", "dl", "dt", "dd", "table", "tr", "td", "th", "pre", "blockquote", "figure", "hr",
-    *_HEADINGS,
-})  # fmt: skip
 
 
 def list_of(element: Any) -> tuple[str, int] | None:
@@ -35,10 +31,10 @@ def list_of(element: Any) -> tuple[str, int] | None:
     if _MENU.search(element.getattr("class") or "") or element.closest(_AROUND_MENUS) is not None:
         return None
     tokens = tokens_of(element)
-    lines, num_chars, num_link_chars = _lines(tokens)
-    if num_link_chars > MAX_LINK_FRACTION * num_chars:
+    lines, is_menu = _lines(tokens)
+    if is_menu:
         return None
-    if any(tag in _HEADINGS for _, tag, _, _ in tokens):
+    if any(tag in HEADINGS for _, tag, _, _ in tokens):
         lines = _flow(tokens)
     return "\n".join(lines), 0
 
@@ -49,16 +45,17 @@ def _flow(tokens: Sequence[Token]) -> list[str]:
     for _, tag, _, raw_text in tokens:
         if not tag:
             parts.append(" ".join(unescape(f"|{raw_text}|").split())[1:-1])
-        elif tag in _BLOCKS or tag in ("ul", "ol", "li"):
+        elif tag in BLOCKS:
             parts.append("\n")
     return [line for line in map(str.strip, "".join(parts).split("\n")) if line]
 
 
-def _lines(tokens: Sequence[Token]) -> tuple[list[str], int, int]:
-    """Return the lines of a list and of those in it, and how many characters, blanks apart, it and its links have."""
+def _lines(tokens: Sequence[Token]) -> tuple[list[str], bool]:
+    """Return the lines of a list and of those in it, and whether it is a menu: links, with words beside few of them."""
     items: list[tuple[str, list[str]]] = []  # how the line starts, and its words
     open_items: list[int] = []
     numbers: list[int | None] = [None]  # of the next item of the lists around; None in a list without numbers
+    with_words: set[int] = set()  # items that have words beside their links
     links = num_chars = num_link_chars = 0
     for close, tag, _, raw_text in tokens:
         if not tag:
@@ -66,6 +63,8 @@ def _lines(tokens: Sequence[Token]) -> tuple[list[str], int, int]:
             size = sum(map(len, text.split()))
             num_chars += size
             num_link_chars += size if links else 0
+            if open_items and not links and size >= MIN_WORDS_CHARS:
+                with_words.add(open_items[-1])
             if open_items:
                 items[open_items[-1]][1].append(text)
         elif tag == "a":
@@ -86,7 +85,9 @@ def _lines(tokens: Sequence[Token]) -> tuple[list[str], int, int]:
                 numbers[-1] = number + 1
             items.append(("  " * (len(numbers) - 1) + start, []))
             open_items.append(len(items) - 1)
-        elif tag in _BLOCKS and open_items:
+        elif tag in BLOCKS and open_items:
             items[open_items[-1]][1].append(" ")
     lines = [(start, " ".join("".join(parts).split())) for start, parts in items]
-    return [start + text for start, text in lines if text], num_chars, num_link_chars
+    has_words = 2 * len(with_words) >= len(items) and num_link_chars <= MAX_LINK_FRACTION_OF_WORDS * num_chars
+    is_menu = num_link_chars > MAX_LINK_FRACTION * num_chars and not has_words
+    return [start + text for start, text in lines if text], is_menu

@@ -9,6 +9,12 @@ VOID = frozenset({
     "area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link",
     "meta", "param", "source", "track", "wbr",
 })  # fmt: skip
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+# Where words end, whatever stands between them.
+BLOCKS = frozenset({
+    "p", "div", "section", "br", "ul", "ol", "li", "dl", "dt", "dd", "table", "tr", "td", "th", "pre", "blockquote",
+    "figure", "hr", *HEADINGS,
+})  # fmt: skip
 # As the parser writes elements: attributes between double quotes, every element closed, nothing open in a text.
 _TOKEN = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*)((?:[^"<>]|"[^"]*")*)>|([^<]+)""")
 # What holds no markup, or is none.

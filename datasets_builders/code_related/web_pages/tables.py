@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 from datasets_builders.code_related.web_pages.marks import OPEN_BLOCK
+from datasets_builders.code_related.web_pages.page_tokens import BLOCKS, tokens_of
 
 # Tables that hold data: no table inside, no layout.
 TABLES = "table:not(:has(table)):not([role=presentation])"
 MAX_CELLS = 2000
+_BLOCK_TAGS = ("<br", "<p", "<li", "<div", "<dt")  # what ends words in a cell
 MAX_CELL_CHARS = 400
 
 
@@ -38,4 +41,8 @@ def table_of(element: Any) -> tuple[str, int] | None:
 
 
 def _cell(element: Any) -> str:
-    return " ".join(element.text.split()).replace("|", "\\|")
+    text = element.text
+    if "<" in (html := element.inner_html) and any(map(html.__contains__, _BLOCK_TAGS)):
+        parts = (unescape(raw_text) if not tag else " " * (tag in BLOCKS) for _, tag, _, raw_text in tokens_of(element))
+        text = "".join(parts)
+    return " ".join(text.split()).replace("|", "\\|")

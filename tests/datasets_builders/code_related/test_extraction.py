@@ -60,6 +60,16 @@ def test_lists_nest_and_menus_go() -> None:
     assert text_of("<ul><li>Run <pre>a\n  b</pre> then stop</li></ul>").endswith("- Run\n```\na\n  b\n```\nthen stop\n")
 
 
+def test_items_of_words_and_links_are_no_menu_and_cells_and_ticks_stay_apart() -> None:
+    items = "<li>Azure, <a href=x>use a vector index and retrieval</a>.</li><li>OpenAI, <a href=y>use a search index</a>.</li>"
+    assert "- OpenAI, use a search index.\n" in text_of(f"<ul>{items}</ul>")
+    cell = "<table><tr><th>a</th><th>b</th></tr><tr><td>left:<ul><li>foo</li><li>bar</li></ul></td><td>x<br>y</td></tr></table>"
+    assert "| left: foo bar | x y |" in text_of(cell)
+    assert "Use `` s.replace('`', '') `` and `f`." in text_of(
+        "<p>Use <code>s.replace('`', '')</code> and <code>f</code>.</p>"
+    )
+
+
 def test_lists_keep_what_is_nested_in_blocks_and_layout_is_no_list() -> None:
     nested = "<ul><li><p>Fruit:</p><div><ul><li>apple</li></ul></div><p>and so on</p></li><li><dl><dt>a</dt><dd>b</dd></dl></li></ul>"
     assert "- Fruit: and so on\n  - apple\n- a b\n" in text_of(nested)

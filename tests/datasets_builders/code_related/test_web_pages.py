@@ -1,7 +1,9 @@
 """A crawl: WARC files as tools write and damage them, to rows."""
 
 import gzip
+import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,28 @@ def test_behind_damage_the_next_record_is_read(tmp_path: Path) -> None:
 )
 def test_each_record_has_a_body_or_a_reason(tmp_path: Path, given: bytes, problem: str) -> None:
     assert [found for _, found in read(tmp_path / "a.warc", given)] == [problem]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bytes])
+@pytest.mark.parametrize(
+    ("damaged", "told"),
+    [
+        (page_record(2).replace(b"WARC/1.0", b"WORC/1.0"), [("a.warc@0", "damaged_archive")]),
+        (page_record(2).replace(b"\r\nWARC-Date", b"\r\nno colon here\r\n\xff: x\r\nWARC-Date"), [("site2.org/p", "")]),
+        # A length that is too large would take in all that follows.
+        (re.sub(rb"(Length:) \d+", rb"\1 1900", page_record(2)), [("site2.org/p", "truncated_record")]),
+        (re.sub(rb"(Length:) \d+", rb"\1 -5", page_record(2)), [("site2.org/p", "truncated_record")]),
+        # Crawlers decode bodies and leave the header that speaks of the coding.
+        (page_record(2, headers="Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n"), [("site2.org/p", "")]),
+        (page_record(2, headers="Content-Type: text/html\r\nContent-Encoding: gzip\r\n"), [("site2.org/p", "")]),
+    ],
+)  # fmt: skip
+def test_what_follows_a_wrong_record_is_read(
+    tmp_path: Path, compress: Callable[[bytes], bytes], damaged: bytes, told: list[tuple[str, str]]
+) -> None:
+    around = [page_record(number) for number in (1, 3, 4)]
+    content = b"".join(map(compress, [around[0], damaged, *around[1:]]))
+    assert read(tmp_path / "a.warc", content) == [("site1.org/p", ""), *told, ("site3.org/p", ""), ("site4.org/p", "")]
 
 
 def test_a_bomb_is_not_unpacked_beyond_the_limit(tmp_path: Path) -> None:
@@ -288,7 +312,7 @@ BAD_RECORDS: dict[str, tuple[bytes, str]] = {
     "gzip bomb": (record("https://a.org/1", gzip.compress(b"<p>" + bytes(50_000_000)), **GZIP), "too_large"),
     "bomb of a bomb": (record("https://a.org/2", gzip.compress(gzip.compress(bytes(9_000_000))), **GZIP), "not_html"),
     "page of 50 MB": (record("https://a.org/3", b"<p>" + b"word " * 10_000_000), "too_large"),
-    "no gzip, as is said": (record("https://a.org/4", GOOD, **GZIP), "damaged_body"),
+    "no gzip, as is said": (record("https://a.org/4", b"{}" + GOOD, **GZIP), "damaged_body"),
     "gzip cut": (record("https://a.org/5", gzip.compress(GOOD)[:-30], **GZIP), "def total"),
     "unknown coding": (record("https://a.org/6", b"\x83\x84", headers="Content-Encoding: zstd\r\n"), "damaged_body"),
     "latin-1 that says utf-8": (record("https://a.org/7", LATIN), "Größe"),

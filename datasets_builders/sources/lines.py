@@ -94,3 +94,43 @@ def lines_of(opened: WatchedFile, name: str = "") -> Iterator[bytes | Unreadable
             parts, length = [others[-1]], len(others[-1])
     if length:
         yield b"".join(parts) if length <= MAX_LINE_BYTES else Unreadable("row_too_large")
+
+
+def shared_lines(opened: WatchedFile, name: str, share: int, sharers: int) -> Iterator[tuple[int, bytes | Unreadable]]:
+    """Give the lines of one of several sharers with their numbers; all together give each line of `lines_of` once.
+
+    A line is of the sharer of the piece of the file in which it begins. In the pieces of others the ends of lines are
+    counted and no more.
+    """
+    number = length = 0
+    parts: list[bytes] = []
+    is_own = share == 0  # the line that is not yet at its end
+    for at, piece in enumerate(decompressed_pieces(cast(BinaryIO, opened), name)):
+        if isinstance(piece, Damage):
+            opened.check()
+            if is_own:
+                yield number, Unreadable("damaged_table", piece.detail[:MAX_DETAIL_CHARACTERS])
+            parts, length, number = [], 0, number + 1
+            continue
+        end = piece.find(b"\n")
+        first = piece if end < 0 else piece[:end]
+        length += len(first)
+        if is_own and length <= MAX_LINE_BYTES:
+            parts.append(first)
+        else:
+            parts = []
+        if end < 0:
+            continue
+        if is_own:
+            yield number, b"".join(parts) if length <= MAX_LINE_BYTES else Unreadable("row_too_large")
+        number += 1
+        is_own = at % sharers == share
+        if is_own:
+            *others, last = piece[end + 1 :].split(b"\n")
+            yield from enumerate(others, number)
+            parts, length, number = [last], len(last), number + len(others)
+        else:
+            number += piece.count(b"\n", end + 1)
+            length = len(piece) - piece.rfind(b"\n") - 1
+    if length and is_own:
+        yield number, b"".join(parts) if length <= MAX_LINE_BYTES else Unreadable("row_too_large")

@@ -4,6 +4,7 @@ Damage costs what is damaged: of a Parquet file the rest of a row group, of JSON
 member. What the machine fails to do, a disk or a connection, is no damage of the data and ends the run.
 """
 
+import io
 import json
 import math
 from collections.abc import Callable, Collection, Iterator
@@ -18,11 +19,14 @@ import pyarrow.parquet as pq
 from datasets_builders.sources.csv_rows import EXTENSIONS as CSV
 from datasets_builders.sources.csv_rows import csv_rows
 from datasets_builders.sources.entry import rank_of
-from datasets_builders.sources.lines import MAX_DETAIL_CHARACTERS, Unreadable, WatchedFile, lines_of
+from datasets_builders.sources.lines import MAX_DETAIL_CHARACTERS, Unreadable, WatchedFile, lines_of, shared_lines
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 PARQUET, JSON_LINES = (".parquet",), (".jsonl", ".ndjson")
 ROWS_OF_A_BATCH, BYTES_OF_A_BATCH = 64, 16 << 20
+# Of JSON Lines, how much of a file a rank has at least, as all that share a file read it: what they read in all grows
+# with the file, and not with the number of ranks.
+BYTES_PER_RANK, COMPRESSED_BYTES_PER_RANK = 4 << 20, 32 << 20
 # A damaged file may claim any number of rows; beyond this many the rest of a row group is told as one.
 MAX_TOLD_ROWS = 100_000
 MAX_DIGITS = 100  # of a whole number; Python refuses to read some thousands
@@ -83,7 +87,8 @@ def rows_of(file: TableFile, wanted: Collection[str], rank: int, world_size: int
     Args:
         file (`TableFile`): the table.
         wanted: names of the columns that are read; of the others all are.
-        rank, world_size (`int`): Parquet is shared out by row group, the others by row.
+        rank, world_size (`int`): Parquet is shared out by row group, CSV by row. JSON Lines go to as many ranks as
+            the size asks for, as each of them reads all of the file.
     """
     with WatchedFile(file.open()) as opened:
         if file.is_parquet:
@@ -174,9 +179,12 @@ def _python_value(value: pa.Scalar) -> Any:
 
 
 def _json_rows(opened: WatchedFile, name: str, rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(lines_of(opened, name)):
-        if number % world_size != rank:
-            continue
+    size = opened.seek(0, io.SEEK_END)
+    opened.seek(0)
+    per_rank = BYTES_PER_RANK if _uncompressed(name) == name.lower() else COMPRESSED_BYTES_PER_RANK
+    sharers = max(1, min(world_size, math.ceil(size / per_rank)))
+    share = (rank - rank_of(name, world_size)) % world_size
+    for number, line in shared_lines(opened, name, share, sharers) if share < sharers else ():
         if isinstance(line, Unreadable):
             yield number, line
         elif line.strip():

@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import json
+from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +12,8 @@ import pytest
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
-from datasets_builders.sources.table_rows import TableFile, local_table
+from datasets_builders.sources import table_rows
+from datasets_builders.sources.table_rows import TableFile, local_table, rows_of
 from datasets_builders.sources.tables import TableSource
 
 STACK_V1 = {
@@ -300,3 +302,20 @@ def test_odd_values_are_counted_in_the_ledger_and_end_no_build(tmp_path):
     assert result.ledger.step("read_code").mended == {"stars_converted": 1, "stars_nulled": 2}
     assert {row["stars"] for row in pq.read_table(tmp_path / "out" / "data").to_pylist()} == {None, 12, 5}
     assert "| read_code | stars_nulled | 2 |" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_ranks_share_the_lines_of_a_large_file_and_a_small_one_is_read_by_one(tmp_path, name, monkeypatch):
+    draw = Random(1)
+    rows = [{"path": f"{number}.py", "content": draw.randbytes(draw.choice([0, 9, 900, 9_000])).hex()} for number in range(400)]
+    raw = "\n".join(map(json.dumps, rows)).encode() + b"\n\n{broken\n"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+    alone = list(rows_of(local_table(path), (), 0, 1))
+    assert [number for number, _ in alone] == [*range(400), 401]
+    monkeypatch.setattr(table_rows, "BYTES_PER_RANK", len(raw) // 5)
+    monkeypatch.setattr(table_rows, "COMPRESSED_BYTES_PER_RANK", path.stat().st_size // 5)
+    for world_size in (2, 3, 64):
+        shares = [list(rows_of(local_table(path), (), rank, world_size)) for rank in range(world_size)]
+        assert sorted((row for share in shares for row in share), key=lambda row: row[0]) == alone
+        assert min(world_size, 4) <= sum(map(bool, shares)) <= 6

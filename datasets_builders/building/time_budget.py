@@ -6,6 +6,7 @@ what nobody thought of: it allows some hundred times what the slowest step needs
 removes what another one keeps, and one document costs minutes at most and not the build.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,28 @@ class OverTimeBudget(BaseException):
     """A document took longer than the budget; no `Exception`, so that nobody on the way takes it for the document's."""
 
 
+class _Watch:
+    """The one handler of the process, and the limit that it tells; where there is none, no timer runs."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.process = 0
+
+    def install(self) -> None:
+        """Take the signal, once a process: to ask for the handler each time costs more than to set the timer."""
+        if self.process != os.getpid():
+            signal.signal(signal.SIGVTALRM, self.stop)
+            self.process = os.getpid()
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Interrupt what takes too long."""
+        if self.seconds:
+            raise OverTimeBudget(f"more than {self.seconds:.0f} s of processor time")
+
+
+_WATCH = _Watch()
+
+
 @contextmanager
 def time_budget(seconds: float | None) -> Iterator[None]:
     """Raise `OverTimeBudget` when the block takes more processor time of this process, system calls not counted.
@@ -35,11 +58,8 @@ def time_budget(seconds: float | None) -> Iterator[None]:
     if seconds is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise OverTimeBudget(f"more than {seconds:.0f} s of processor time")
-
-    before = signal.signal(signal.SIGVTALRM, stop)
+    _WATCH.install()
+    _WATCH.seconds = seconds
     try:
         signal.setitimer(signal.ITIMER_VIRTUAL, seconds, SECONDS_BETWEEN)
         try:
@@ -47,4 +67,4 @@ def time_budget(seconds: float | None) -> Iterator[None]:
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     finally:
-        signal.signal(signal.SIGVTALRM, before)
+        _WATCH.seconds = 0.0

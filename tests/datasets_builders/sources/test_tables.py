@@ -307,7 +307,8 @@ def test_odd_values_are_counted_in_the_ledger_and_end_no_build(tmp_path):
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
 def test_ranks_share_the_lines_of_a_large_file_and_a_small_one_is_read_by_one(tmp_path, name, monkeypatch):
     draw = Random(1)
-    rows = [{"path": f"{number}.py", "content": draw.randbytes(draw.choice([0, 9, 900, 9_000])).hex()} for number in range(400)]
+    contents = [draw.randbytes(draw.choice([0, 9, 900, 9_000])).hex() for _ in range(400)]
+    rows = [{"path": f"{number}.py", "content": content} for number, content in enumerate(contents)]
     raw = "\n".join(map(json.dumps, rows)).encode() + b"\n\n{broken\n"
     path = tmp_path / name
     path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)

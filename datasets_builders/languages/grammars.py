@@ -346,4 +346,6 @@ GRAMMARS = {
         max_error_fraction=_UNCERTAIN,
     ),
 }
+# Languages of components, whose `<script>` is a file of another language.
+SCRIPTS_WITHIN = {"Vue": "TypeScript", "Svelte": "TypeScript"}
 GRAMMAR_PACKAGES = tuple(sorted({grammar.package for grammar in GRAMMARS.values()}))

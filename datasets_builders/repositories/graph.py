@@ -9,7 +9,7 @@ from typing import NamedTuple
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax.parsing import ParseTooCostly
 from datasets_builders.repositories.files import RepositoryFiles
-from datasets_builders.repositories.imports import FileImports, has_query, may_import
+from datasets_builders.repositories.imports import FileImports, has_query, may_import, parsed_as
 from datasets_builders.repositories.ordering import Ordering, order_files
 from datasets_builders.repositories.resolution import Resolution, Resolver
 from datasets_builders.repositories.resolution.c import CRules
@@ -113,7 +113,7 @@ def _parsed(repository: RepositoryFiles, path: str, language: str, parser: Parse
     if not may_import(language, text.encode("utf-8", "replace")):
         return FileImports()
     try:
-        found = parser.read(language, text)
+        found = parser.read(*parsed_as(language, text))
         return FileImports.from_json(found) if found else FileImports()
     except ParseTooCostly:
         repository.left_out[path] = "parse_too_costly"

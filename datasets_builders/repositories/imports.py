@@ -19,7 +19,7 @@ import re2
 
 from datasets_builders.curation.syntax.metrics import found_in_tree, meter_of
 from datasets_builders.curation.syntax.parsing import load_grammar, parse
-from datasets_builders.languages.grammars import GRAMMARS
+from datasets_builders.languages.grammars import GRAMMARS, SCRIPTS_WITHIN
 from datasets_builders.repositories import statements
 from datasets_builders.repositories.statements import Import, line_of, text_of
 
@@ -41,6 +41,8 @@ _C_TOKEN = re2.compile(
     rb"|//[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|\bu?8?[uUL]?R\"([^\s()\\\"]{0,16})\("
     rb"|\"(?:[^\"\\\n]|\\.|\\\n)*\"|'(?:[^'\\\n]|\\.)*'"
 )
+_SCRIPT = re2.compile(r"(?is)<script\b[^>]*>(.*?)</script\s*>")
+_NOT_A_LINE_END = re2.compile(r"[^\n]")
 # C++20's modules, which the grammar does not know, stand alone on their lines.
 _CPP_MODULE = re2.compile(
     rb"(?m:^[ \t]*(?:export[ \t]+)?(import|module)[ \t]*(:?[\w.]+(?::[\w.]+)?|<[^>\n]+>|\"[^\"\n]+\")[ \t]*;)"
@@ -127,7 +129,7 @@ def _tools(language: str) -> _Tools:
 
 @cache
 def _words(language: str) -> "re.Pattern[bytes] | None":
-    words = GRAMMARS[language].import_words
+    words = GRAMMARS[SCRIPTS_WITHIN.get(language, language)].import_words
     return re2.compile(words.encode()) if words else None
 
 
@@ -161,7 +163,21 @@ def may_import(language: str, source: bytes) -> bool:
 
 def has_query(language: str) -> bool:
     """Return whether imports are found in a language."""
-    return language in GRAMMARS and bool(GRAMMARS[language].imports)
+    return language in SCRIPTS_WITHIN or (language in GRAMMARS and bool(GRAMMARS[language].imports))
+
+
+def parsed_as(language: str, text: str) -> tuple[str, str]:
+    """Return language and text in which the imports of a file are found.
+
+    Of a component (Vue, Svelte) that is what its `<script>` holds, at its place: all else becomes blank.
+    """
+    if language not in SCRIPTS_WITHIN:
+        return language, text
+    pieces, place = [], 0
+    for match in _SCRIPT.finditer(text):
+        pieces += [_NOT_A_LINE_END.sub(" ", text[place : match.start(1)]), match[1]]
+        place = match.end(1)
+    return SCRIPTS_WITHIN[language], "".join(pieces)
 
 
 def imports_as_json(language: str, text: str) -> dict[str, Any]:

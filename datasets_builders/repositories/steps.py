@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -18,11 +19,14 @@ from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.ledger import num_bytes
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, one_line
 from datasets_builders.curation.quality.agreement import MEAN_PREFIX, score_columns
+from datasets_builders.curation.syntax.parser_process import ParserLost
+from datasets_builders.curation.syntax.parsing import ParseTooCostly
 from datasets_builders.curation.syntax.steps import SyntaxCheck
+from datasets_builders.languages.grammars import SCRIPTS_WITHIN
 from datasets_builders.repositories.concatenation import Arrangement, Sample, arrange, failure, join_files
 from datasets_builders.repositories.files import RepositoryFiles
 from datasets_builders.repositories.graph import Edge, ImportGraph, build_graph
-from datasets_builders.repositories.imports import FileImports
+from datasets_builders.repositories.imports import FileImports, parsed_as
 from datasets_builders.repositories.reader import CODE, PROJECT, TEXT
 from datasets_builders.repositories.separators import SEPARATORS
 from datasets_builders.sources.licenses import all_of, license_type
@@ -38,6 +42,15 @@ class SyntaxAndImports(SyntaxCheck):
     libraries = (*SyntaxCheck.libraries, "google-re2")
     function = "datasets_builders.repositories.imports:metrics_and_imports"
     function_with_prose = "datasets_builders.repositories.imports:metrics_imports_and_prose"
+
+    def process(self, doc: Document) -> Iterable[Outcome]:
+        """Pass on a file that parses, with its metrics and imports; of a component with those of its script."""
+        for outcome in super().process(doc):
+            if isinstance(outcome, Document) and outcome.metadata["language"] in SCRIPTS_WITHIN and self._parser:
+                with suppress(ParseTooCostly, ParserLost):
+                    found = self._parser.read(*parsed_as(outcome.metadata["language"], outcome.text))
+                    outcome.metadata["imports"] = found and found["imports"]
+            yield outcome
 
 
 @dataclass

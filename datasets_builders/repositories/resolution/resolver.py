@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from datasets_builders.languages.grammars import GRAMMARS
+from datasets_builders.languages.grammars import GRAMMARS, SCRIPTS_WITHIN
 from datasets_builders.repositories.files import RepositoryFiles
 from datasets_builders.repositories.imports import FileImports
 from datasets_builders.repositories.resolution.rules import DYNAMIC, Resolution, Rules
@@ -14,9 +14,10 @@ from datasets_builders.repositories.statements import Import
 @cache
 def rules_of(language: str) -> type[Rules]:
     """Return the rules of a language; where imports are not found, those that resolve nothing."""
-    if not GRAMMARS[language].resolution:
+    resolution = GRAMMARS[SCRIPTS_WITHIN.get(language, language)].resolution
+    if not resolution:
         return Rules
-    module, _, name = GRAMMARS[language].resolution.partition(":")
+    module, _, name = resolution.partition(":")
     return getattr(importlib.import_module(f"{__package__}.{module}"), name)
 
 

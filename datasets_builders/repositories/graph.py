@@ -9,7 +9,7 @@ from typing import NamedTuple
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
 from datasets_builders.curation.syntax.parsing import ParseTooCostly
 from datasets_builders.repositories.files import RepositoryFiles
-from datasets_builders.repositories.imports import FileImports, has_query, may_import, parsed_as
+from datasets_builders.repositories.imports import C_FAMILY, FileImports, find_imports, has_query, may_import, parsed_as
 from datasets_builders.repositories.ordering import Ordering, order_files
 from datasets_builders.repositories.resolution import Resolution, Resolver
 from datasets_builders.repositories.resolution.c import CRules
@@ -112,6 +112,8 @@ def _parsed(repository: RepositoryFiles, path: str, language: str, parser: Parse
     text = repository.contents[path]
     if not may_import(language, text.encode("utf-8", "replace")):
         return FileImports()
+    if language in C_FAMILY:
+        return find_imports(language, text)  # no parser is needed
     try:
         found = parser.read(*parsed_as(language, text))
         return FileImports.from_json(found) if found else FileImports()

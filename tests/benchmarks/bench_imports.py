@@ -48,6 +48,9 @@ from tests.benchmarks.import_tools import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+# Projects that no test and no rule here was made with; with --unseen, from outputs/unseen: pip download --no-deps
+# --no-binary NAME NAME, npm pack NAME, apt-get download NAME.
+UNSEEN_FOLDER = ROOT / "outputs" / "unseen"
 CRATES = "usr/share/cargo/registry"
 
 
@@ -104,6 +107,48 @@ CASES: list[tuple[str, str, Callable[..., Found], tuple[str, ...]]] = [
     ("librust-tokio-dev*.deb", "Rust", rustc, (CRATES,)),
 ]
 
+GO = "usr/share/gocode"
+UNSEEN: list[tuple[str, str, Callable[..., Found], tuple[str, ...]]] = [
+    ("httpx-*.tar.gz", "Python", grimp, (".", "httpx")),
+    ("scrapy-*.tar.gz", "Python", grimp, (".", "scrapy")),
+    ("celery-*.tar.gz", "Python", grimp, (".", "celery")),
+    ("sphinx-*.tar.gz", "Python", grimp, (".", "sphinx")),
+    ("starlette-*.tar.gz", "Python", grimp, (".", "starlette")),
+    ("marshmallow-*.tar.gz", "Python", grimp, ("src", "marshmallow")),
+    ("sqlalchemy-*.tar.gz", "Python", grimp, ("lib", "sqlalchemy")),
+    ("preact-*.tgz", "JavaScript", cruiser, ("src",)),
+    ("axios-*.tgz", "JavaScript", cruiser, ("lib",)),
+    ("three-*.tgz", "JavaScript", cruiser, ("examples/jsm",)),
+    ("three-*.tgz", "JavaScript", cruiser, ("src",)),
+    ("ajv-*.tgz", "TypeScript", cruiser, ("lib",)),
+    ("immer-*.tgz", "TypeScript", cruiser, ("src",)),
+    ("reduxjs-toolkit-*.tgz", "TypeScript", cruiser, ("src",)),
+    ("mobx-*.tgz", "TypeScript", cruiser, ("src",)),
+    ("effect-*.tgz", "TypeScript", cruiser, ("src",)),
+    ("react-native-gesture-handler-*.tgz", "TypeScript", cruiser, ("src",)),
+    ("golang-github-gin-gonic*.deb", "Go", go_list, (GO, "github.com/gin-gonic/gin")),
+    ("golang-github-spf13-viper*.deb", "Go", go_list, (GO, "github.com/spf13/viper")),
+    ("golang-go.uber-zap*.deb", "Go", go_list, (GO, "go.uber.org/zap")),
+    ("golang-github-prometheus-client*.deb", "Go", go_list, (GO, "github.com/prometheus/client_golang")),
+    ("golang-github-hashicorp-hcl*.deb", "Go", go_list, (GO, "github.com/hashicorp/hcl")),
+    ("golang-github-sirupsen*.deb", "Go", go_list, (GO, "github.com/sirupsen/logrus")),
+    ("psutil-*.tar.gz", "C", gcc, ("psutil", ".")),
+    ("lz4-*.tar.gz", "C", gcc, ("lz4libs", "lz4libs")),
+    ("openjdk-*-source*.deb", "Java", jdeps, ("module:java.sql",)),
+    ("openjdk-*-source*.deb", "Java", jdeps, ("module:java.naming",)),
+    ("openjdk-*-source*.deb", "Java", jdeps, ("module:jdk.jshell",)),
+    ("openjdk-*-source*.deb", "Java", jdeps, ("module:java.compiler",)),
+    ("openjdk-*-source*.deb", "Java", jdeps, ("module:jdk.net",)),
+    ("librust-chrono*.deb", "Rust", rustc, (CRATES,)),
+    ("librust-hyper*.deb", "Rust", rustc, (CRATES,)),
+    ("librust-image*.deb", "Rust", rustc, (CRATES,)),
+    ("librust-nix*.deb", "Rust", rustc, (CRATES,)),
+    ("librust-serde-json*.deb", "Rust", rustc, (CRATES,)),
+    ("librust-regex-automata*.deb", "Rust", rustc, (CRATES,)),
+    ("librust-clap-dev*.deb", "Rust", rustc, (CRATES,)),
+    ("librust-tower*.deb", "Rust", rustc, (CRATES,)),
+]
+
 
 def ours(graph: ImportGraph, tool: Callable[..., Found], found: Found) -> Edges:
     """Return our edges among a tool's files in its terms: uses without an import, folders, or files of a crate."""
@@ -158,17 +203,21 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, default=ROOT / "outputs" / "corpus")
     parser.add_argument("--only", default="", help="archives whose name contains this")
     parser.add_argument("--show", type=int, default=0, help="disagreements to print per project")
+    parser.add_argument("--unseen", action="store_true", help="compare the projects of UNSEEN instead")
     options = parser.parse_args()
     header = ("project", "language", "tool", "files", "both", "ours", "theirs", "precision", "recall")
     print("| {} |\n| {} |".format(" | ".join(header), " | ".join(["---"] * 3 + ["---:"] * 6)))
     shown: list[str] = []
     sums: dict[tuple[str, str], list[int]] = {}
-    for pattern, language, tool, arguments in CASES:
-        found_archives = [path for folder in (options.corpus, TOOLS) for path in sorted(folder.glob(pattern))]
+    for pattern, language, tool, arguments in UNSEEN if options.unseen else CASES:
+        folders = (UNSEEN_FOLDER,) if options.unseen else (options.corpus, TOOLS)
+        found_archives = [path for folder in folders for path in sorted(folder.glob(pattern))]
         archive = next(iter(found_archives), None)
         if archive is None or options.only not in archive.name:
             if archive is None:
-                shown.append(f"not compared: {pattern} is not in {options.corpus}; nor in {TOOLS}: see CASES")
+                shown.append(
+                    f"not compared: {pattern} is not in {' or '.join(map(str, folders))}: see CASES and UNSEEN"
+                )
             continue
         with tempfile.TemporaryDirectory() as temporary:
             project = unpack(archive, Path(temporary).resolve() / "project")

@@ -102,7 +102,8 @@ def cruiser(project: Path, source: str, *conditions: str) -> Found:
         words = [npm_command("depcruise"), "--config", config, "--output-type", "json", source]
         done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=True)
     modules = [module for module in json.loads(done.stdout)["modules"] if (project / module["source"]).is_file()]
-    files = frozenset(module["source"] for module in modules)
+    # It takes JSON modules for files too.
+    files = frozenset(module["source"] for module in modules if not module["source"].endswith(".json"))
     edges = {(module["source"], dependency["resolved"]) for module in modules for dependency in module["dependencies"]}
     return Found(
         files, {(importer, imported) for importer, imported in edges if imported in files and importer != imported}

@@ -62,7 +62,7 @@ class GoRules(Rules):
                     votes["/".join(parts[:start])] += len(parts) - start
         name = self.files.name.strip("/")
         # A whole owner/name tells the module; without an owner it has to be voted for as any other.
-        named = [module for module in votes if f"{module}/".endswith(f"/{name}/") and "/" in name]
+        named = [module for module in {*targets, *votes} if f"/{module}".endswith(f"/{name}") and "/" in name]
         if named:
             return named
         likely = [

@@ -321,6 +321,13 @@ def test_go():
     }
 
 
+def test_a_go_module_is_told_by_the_name_of_its_repository():
+    files = {"mux.go": "package mux\nfunc New() {}\n", "mux_test.go": 'package mux_test\nimport "github.com/g/mux"\n'}
+    for name, expected in (("g/mux", {("mux_test.go", "mux.go", "go_inferred")}), ("h/other", set())):
+        repository = RepositoryFiles(name, files)
+        assert edges(build_graph(repository, parse_imports(repository, PARSERS[0]))) == expected
+
+
 def test_ruby_lua_and_shell():
     graph = graph_of(mini("ruby_lua_and_shell"))
     assert edges(graph) == {

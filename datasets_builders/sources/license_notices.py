@@ -31,6 +31,7 @@ _SPACE = re.compile(r"\s+")
 _CONTEXT = re.compile(
     r"licen[sc]|under (?:the |both |either )?(?:terms|conditions)|terms of|released|copying|(?:distribut"
     r"|redistribut|avail|offer)\w*\b.{0,40}\bunder|@license"
+    r"|(?:placed|put|dedicated|donated|committed|is|are)(?: it| this)? (?:in|into|to) the public domain"
 )
 _CHOICE = re.compile(
     r"\bdual(?:ly)?[ -](?:licen[sc]|gpl|mit\b|bsd|apache)|\beither (?!version)(?=[^.]{0,90}licen[sc]"
@@ -69,9 +70,9 @@ _KEEPS_BACK = re.compile(
     r"|non-?commercial(?:ly)? (?:use|purpose)|for (?:evaluation|academic|research|personal"
     r"|educational) (?:use|purposes?) only"
     r"|commons clause|right to sell|you may not (?:copy|redistribute|distribute|sell|modify)\b(?![^.]{0,60} except)"
-    r"|complete source code for the"
+    r"|complete source code for the|@license copyright.{0,60}all rights reserved"
 )
-# Name -> as people and links write it, in small letters; `word` needs a licence to be spoken of around it.
+# Name -> as people and links write it, in small letters.
 _NAMES: tuple[tuple[str, str], ...] = (
     ("SSPL-1.0", r"server side public licen[sc]e|\bsspl"),
     ("BUSL-1.1", r"business source licen[sc]e|\bbusl-1"),
@@ -152,7 +153,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
         r"|license/mit\b",
     ),
     ("X11", r"\bx11 licen[sc]e"),
-    ("LicenseRef-scancode-public-domain", r"\bpublic[ -]domain\b(?!\.)"),
+    ("LicenseRef-scancode-public-domain", r"\bpublic[ -]domain\b(?!\.\w)"),
 )
 _LINK = re.compile(
     r"(?:opensource\.org/licenses?|spdx\.org/licenses|choosealicense\.com/licenses|licenses\.nuget\.org"
@@ -319,17 +320,19 @@ def keeps_back(text: str) -> bool:
 
 
 _COMMENT = re.compile(
-    r"/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)|\(\*.*?(?:\*\)|\Z)|\{-.*?(?:-\}|\Z)|\#\|.*?(?:\|\#|\Z)"
+    r"\{[=*-]{3}[^{}]*\}|/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)|\(\*.*?(?:\*\)|\Z)|\{-.*?(?:-\}|\Z)|\#\|.*?(?:\|\#|\Z)"
     r"|--\[\[.*?(?:\]\]|\Z)"
     r"|=(?:begin|pod|head\d)\b.*?(?:\n=(?:end|cut)\b|\Z)|\{\#.*?(?:\#\}|\Z)"
-    r"|(?://|\#(?!\s*(?:define|undef|if|ifdef|ifndef|elif|else|endif|include|import|pragma|region"
+    r"|(?://|\#(?!(?:define|undef|if|ifdef|ifndef|elif|else|endif|include|import|pragma|region"
     r"|endregion)\b)|;|--|%|'|!|\*|dnl\b|@?rem\b|::|\\\"|\.\\\"|[cC]\s)[^\n]*"
     r"|\(comment\s+(?:\d+\s+)?\"[^\"]*\"[^\n]*",
     re.DOTALL | re.IGNORECASE,
 )
 _BLANK = re.compile(r"[ \t\r\n\f]+")
 _INLINE = re.compile(r"/\*.*|//.*|#.*")
-_DOCSTRING = re.compile(r"[rub]?(\"\"\"|''')(.*?)(?:\1|\Z)", re.DOTALL | re.IGNORECASE)
+_DOCSTRING = re.compile(
+    r"[rub]?(\"\"\"|''')(.*?)(?:\1|\Z)|\{([^{}]*)\}", re.DOTALL | re.IGNORECASE
+)  # {} as Pascal has it
 _QUOTES_THAT_STAY_OPEN = re.compile(r"\"\"\"|'''|`(?!`)|R\"\w*\(|<<[-~]?['\"]?\w+")
 _SIGNS = re.compile(
     r"^[ \t]*(?:/\*+|\*+/|//+!?|\#+(?!!)|;+|--+(?:\[\[)?|%+|<!--|\(\*|\{-|\{\#|dnl\b|@?rem\b|::|!+|\*+|'"
@@ -359,7 +362,7 @@ def head_comments(text: str) -> str:
             blocks[-1].append(comment.group())
             at = comment.end()
         elif not code_lines and (docstring := _DOCSTRING.match(head, at)):
-            blocks.append([docstring[2]])
+            blocks.append([docstring[2] or docstring[3]])
             at, code_lines = docstring.end(), 1
         else:
             end = head.find("\n", at)

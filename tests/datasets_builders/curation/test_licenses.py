@@ -214,6 +214,11 @@ HEADS = [
     ("# Licensed under the MIT or GPL-3 license", "GPL-3.0-only OR MIT"),
     ("# Released under the MIT license; parts are under the GPL-3", "GPL-3.0-only AND MIT"),
     ("/* @license MIT */", "MIT"),
+    ("unit a;\n\n{========\n this unit is published under the terms of the GPL\n}", "GPL-1.0-or-later"),
+    ('# pragma\n"""\n@license Copyright (c) Curve.Fi, 2020 - all rights reserved\n"""', "unrecognised"),
+    ("{ ====\n this unit is published under the terms of the GPL\n}\nunit a;", "GPL-1.0-or-later"),
+    ("# Copyright: This module has been placed in the public domain.", "LicenseRef-scancode-public-domain"),
+    ("# addresses of the public domain are looked up", None),
     (
         "// Licensed under the Apache License, Version 2.0 <LICENSE-APACHE> or the MIT license <LICENSE-MIT>, at your\n"
         "// option. This file may not be copied, modified, or distributed except according to those terms.",

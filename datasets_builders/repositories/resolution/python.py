@@ -25,6 +25,7 @@ from datasets_builders.repositories.resolution.rules import (
 from datasets_builders.repositories.statements import Import
 
 PROJECT_FILES = frozenset(("setup.py", "pyproject.toml", "setup.cfg"))
+MIN_STANDARD_MODULES = 20
 # Compiled modules are found, and are no nodes.
 SUFFIXES = (".py", ".pyi", ".pyx")
 
@@ -37,7 +38,14 @@ class PythonRules(Rules):
         folders = self.files.folders.items()
         projects = [folder for folder, paths in folders if PROJECT_FILES & set(map(posixpath.basename, paths))]
         tops = ["", *projects]
-        return frozenset([*tops, *(posixpath.join(top, inner) for top in tops for inner in ("src", "lib"))])
+        inner = [posixpath.join(top, name) for top in tops for name in ("src", "lib")]
+        return frozenset([*tops, *inner, *self._standard_libraries])
+
+    @cached_property
+    def _standard_libraries(self) -> list[str]:
+        """Folders that hold so many modules called as the standard library's that they are one."""
+        standard = sys.stdlib_module_names
+        return [folder for folder, names in self._members.items() if len(names & standard) >= MIN_STANDARD_MODULES]
 
     @cached_property
     def _modules(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_python():
         ("tests/test_core.py", "importlib", "external"),
         ("tests/test_core.py", "", "dynamic"),
     }
+
+
+def test_the_standard_library_of_python_imports_itself_wherever_it_lies():
+    names = sorted(name for name in sys.stdlib_module_names if not name.startswith("_"))[:30]
+    files = {f"Lib/{name}.py": "" for name in names} | {f"Lib/{names[0]}.py": f"import {names[1]}\n"}
+    assert edges(graph_of(files)) == {(f"Lib/{names[0]}.py", f"Lib/{names[1]}.py", "python_root")}
+    few = dict(list(files.items())[:10])
+    assert edges(graph_of(few)) == set()
 
 
 def test_javascript_and_typescript():

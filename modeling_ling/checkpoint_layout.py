@@ -182,3 +182,14 @@ __all__ = [
     "released_tensors",
     "write_checkpoint",
 ]
+
+
+def check_name_on_hub(name: str, flag: str) -> None:
+    """Raise `ValueError` when what is no folder here cannot be a name on the Hub either.
+
+    Args:
+        name (`str`): what the user gave.
+        flag (`str`): as what, for the message.
+    """
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name) or name.startswith("."):
+        raise ValueError(f"{flag} {name}: no such folder, and no name on the Hub (ORG/NAME) either")

@@ -76,6 +76,16 @@ class BuilderCommand:
         )
         parser.epilog = f"{parser.epilog}\n\n{_fields_help(self.builder_class().config_class)}"
 
+    def parse_arguments(self, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+        """Return the options; a field that is written as a flag is shown as it is meant."""
+        options, unknown = parser.parse_known_intermixed_args(arguments)
+        if unknown:
+            name = unknown[0].partition("=")[0].lstrip("-").replace("-", "_")
+            is_field = any(name == field[0] for field in _fields_of(self.builder_class().config_class))
+            hint = f"; fields have no hyphens: {name}=VALUE" if is_field else ""
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return options
+
     def run(self, options: argparse.Namespace) -> int:
         """Build the dataset, or print the plan."""
         overrides = list(options.overrides)
@@ -226,11 +236,15 @@ def checked_target(options: argparse.Namespace) -> PushTarget | None:
 
 
 def _fields_help(config_class: "type[BuilderConfig]") -> str:
-    from datasets_builders.building.config import describe_fields
-
     lines = ["fields (YAML keys, or field=value):"]
-    for name, kind, default, text in describe_fields(config_class):
+    for name, kind, default, text in _fields_of(config_class):
         lines.append(f"  {name}: {kind} = {default}")
         if text:
             lines.append(f"      {text}")
     return "\n".join(lines).replace("%", "%%")
+
+
+def _fields_of(config_class: "type[BuilderConfig]") -> list[tuple[str, str, str, str]]:
+    from datasets_builders.building.config import describe_fields
+
+    return list(describe_fields(config_class))

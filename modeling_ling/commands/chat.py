@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from modeling_ling.checkpoint_layout import check_name_on_hub
 from modeling_ling.command_line import CommandFailedError
 
 if TYPE_CHECKING:
@@ -77,6 +79,11 @@ def load(name: str, revision: str | None, trust_remote_code: bool) -> tuple[PreT
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise ValueError(f"{name} has no config.json, so it holds no model; give the folder that a training wrote")
+    else:
+        check_name_on_hub(name, "MODEL")
     where = {"revision": revision, "trust_remote_code": trust_remote_code}
     tokenizer = AutoTokenizer.from_pretrained(name, **where)
     if not tokenizer.chat_template:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the folder, and push it where asked."""
     from modeling_ling.accounting import count_checkpoint_tensors, weight_bytes
-    from modeling_ling.checkpoint_layout import parse_size, refuse_existing_model
+    from modeling_ling.checkpoint_layout import check_name_on_hub, parse_size, refuse_existing_model
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
     from modeling_ling.export import REMOTE_CODE_FILES, export_model, load_tokenizer
     from modeling_ling.model_card import CARD_FILE, write_card
@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
     parse_size(options.max_shard_size)
     target = push_target(options)
     is_folder = Path(options.source).is_dir()
-    if not is_folder and options.source.count("/") != 1:
-        raise ValueError(f"--from {options.source}: no such folder, and no name on the Hub (ORG/NAME) either")
+    if not is_folder:
+        check_name_on_hub(options.source, "--from")
     if is_folder and options.to.exists() and options.to.samefile(options.source):
         raise ValueError(f"--to {options.to} is the source itself: write to another folder")
     if not options.overwrite:

@@ -108,6 +108,8 @@ def _read_part(path: Path) -> dict[str, Any]:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        raise RecipeError(f"{path} is a folder; name a recipe in it, or all of them, {path}/*.yaml, to plan.")
     if not path.is_file():
         raise RecipeError(f"There is no recipe at {path}. Shipped ones are in recipes/configs/; give one by --config.")
     try:

@@ -49,5 +49,7 @@ def test_a_conversation_too_long_and_a_model_without_template_are_said(
     (folder / "chat_template.jinja").unlink()
     assert main(["chat", str(folder), "--message", "Add."]) == 1
     assert "no chat template" in capsys.readouterr().err
-    assert main(["chat", str(folder / "nowhere"), "--message", "Add."]) == 2
+    for name, words in ((str(folder / "nowhere"), "no such folder"), (str(folder.parent), "has no config.json")):
+        assert main(["chat", name, "--message", "Add."]) == 2
+        assert words in capsys.readouterr().err
     assert json.loads((folder / "config.json").read_text())["model_type"] == "bailing_moe"

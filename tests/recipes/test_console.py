@@ -18,6 +18,7 @@ from recipes import console
         (["chat", "--help"], 0, "usage: ling-coder model chat"),
         (["train", "plna"], 2, "ling-coder train: error: there is no command 'plna'; did you mean 'plan'?"),
         (["plan", "no.yaml"], 2, "no.yaml"),
+        (["plan", "."], 2, "is a folder; name a recipe in it"),
     ],
 )
 def test_what_is_printed(arguments, code, words, capsys):

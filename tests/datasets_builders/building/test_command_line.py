@@ -7,6 +7,8 @@ import termios
 
 import pytest
 
+from datasets_builders.__main__ import main
+
 pytestmark = pytest.mark.slow
 
 
@@ -128,3 +130,10 @@ def test_a_reader_that_has_seen_enough_ends_a_command_without_a_traceback(comman
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait() == 1
+
+
+def test_a_field_written_as_a_flag_is_shown_as_it_is_meant(tmp_path, capsys):
+    assert main(["arithmetic", "--output_dir", str(tmp_path), "--dry-run"]) == 2
+    assert "fields have no hyphens: output_dir=VALUE" in capsys.readouterr().err
+    assert main(["arithmetic", f"output_dir={tmp_path}", "--dryrun"]) == 2
+    assert "hyphens" not in capsys.readouterr().err

@@ -110,7 +110,7 @@ def unit_of(language: str, row: Mapping[str, Any], program: str, check: str) -> 
 
 def _sample(language: str, row: Mapping[str, Any], program: str, calls: str, result: str = "") -> ProgramSample:
     name: str = row["function"]
-    found = re.search(rf"(?<![\w.])((?:\w+\.)*{re.escape(name)})\(", calls)
+    found = re.search(rf"(?<![\w.])((?:new \w+\(\)\.|(?:\w+\.)*){re.escape(name)})\(", calls)
     called = found[1] if found else name
     return ProgramSample(
         language=language, name=name, called=called, module="", path="", function=program, result=result

@@ -46,6 +46,7 @@ class Definition:
         soft_uses: names that it may read, or that are names of fields: they count where the file defines them.
         receiver, method (`str`): of a method that stands outside of its type.
         selects: names behind dots.
+        is_of_object (`bool`): of a method, whether it is called on an object of its class.
     """
 
     names: tuple[str, ...]
@@ -63,6 +64,7 @@ class Definition:
     receiver: str = ""
     method: str = ""
     selects: frozenset[str] = frozenset()
+    is_of_object: bool = False
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""Section 2.4: Java: static methods of classes, with the constants, methods and nested types of their class."""
+"""Section 2.4: Java: methods of classes, with the constants, methods and nested types of their class.
+
+Methods of objects are asked about where they read nothing of the object: they are called on a new one.
+"""
 
 from __future__ import annotations
 
@@ -89,8 +92,9 @@ class Java(Dialect):
         return _is_pure(full) if full is not None else name in _UTIL and name not in _IMPURE_NAMES
 
     def called(self, target: Definition) -> str:
-        """Return the method behind its class."""
-        return f"{target.owner}.{target.names[0]}"
+        """Return the method behind its class, or behind a new object of it."""
+        owner = f"new {target.owner}()" if target.is_of_object else target.owner
+        return f"{owner}.{target.names[0]}"
 
     def as_snippet(self, call: str) -> str:
         """Return a class that makes a call."""
@@ -120,7 +124,8 @@ class Java(Dialect):
         refusal = _refusal(node, uses, imports)
         if owner in self.known_names or owner in _UTIL:  # all of the program would mean this class by that name
             refusal = ("named_as_library", owner)
-        text = _text(node)
+        is_of_object = node.type == "method_declaration" and "static" not in modifiers
+        text = _text(node, is_of_object)
         if node.type in _TYPES:
             if node.type == "class_declaration" and "static" not in modifiers:
                 refusal = ("inner_class", field_text(node, "name"))
@@ -135,11 +140,8 @@ class Java(Dialect):
                 refusal = ("module_state", ", ".join(names))
             yield Definition(names, node, text, uses, "constant", refusal, owner=owner)
         elif node.type == "method_declaration":
-            is_static = "static" in modifiers
             if node.child_by_field_name("body") is None:
                 refusal = ("no_body", field_text(node, "name"))
-            if not is_static:
-                refusal = ("instance_method", field_text(node, "name"))
             result = field_text(node, "type")
             yield Definition(
                 (field_text(node, "name"),),
@@ -151,8 +153,9 @@ class Java(Dialect):
                 tuple(_parameters(node)),
                 result,
                 comment_text([text for text in comments_before(node)[-1:] if text.startswith("/**")]),
-                is_asked_about=is_static and result != "void",
+                is_asked_about=result != "void",
                 owner=owner,
+                is_of_object=is_of_object,
             )
 
 
@@ -161,17 +164,19 @@ def _is_pure(name: str) -> bool:
     return package in _PACKAGES and last not in _IMPURE_NAMES
 
 
-def _text(node: Node) -> str:
+def _text(node: Node, is_of_object: bool) -> str:
     """Return a member with the indentation of its first line, without annotations that only its project has.
 
-    What is private is so no longer: a check stands outside of the class.
+    What is private is so no longer: a check stands outside of the class. Nor does a method of an object override
+    another: its class stands alone.
     """
     edits = []
+    known = _KNOWN_ANNOTATIONS - {"Override"} if is_of_object else _KNOWN_ANNOTATIONS
     for part in node.children[0].children if node.children and node.children[0].type == "modifiers" else ():
         if part.type == "private" and node.type != "field_declaration":
             edits.append(Edit(part.start_byte - node.start_byte, part.end_byte + 1 - node.start_byte, ""))
     for part in nodes_of(node):
-        if part.type in ("marker_annotation", "annotation") and field_text(part, "name") not in _KNOWN_ANNOTATIONS:
+        if part.type in ("marker_annotation", "annotation") and field_text(part, "name") not in known:
             end = part.end_byte - node.start_byte
             rest = (node.text or b"")[end:]
             edits.append(Edit(part.start_byte - node.start_byte, end + len(rest) - len(rest.lstrip()), ""))

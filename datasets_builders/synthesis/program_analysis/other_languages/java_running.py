@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from datasets_builders.synthesis.program_analysis.other_languages.instrumentation import instrumented
+from datasets_builders.synthesis.program_analysis.other_languages.java_values import owner_of
 from datasets_builders.synthesis.program_analysis.other_languages.running import (
     RUNTIME_FOLDER,
     Assembly,
@@ -67,4 +68,4 @@ class JavaRunner(Runner):
 
 
 def _owner(unit: Unit) -> str:
-    return unit.sample.called.partition(".")[0]
+    return owner_of(unit.sample.called)

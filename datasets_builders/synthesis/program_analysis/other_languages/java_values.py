@@ -100,7 +100,7 @@ class JavaValues:
         )
         if found:
             names = re.findall(r"(?:^|,)\s*([A-Z_][A-Z0-9_]*)", found[1])
-            owner = sample.called.partition(".")[0]
+            owner = owner_of(sample.called)
             return ValueType("choice", choices=tuple(f"{owner}.{text}.{name}" for name in names))
         raise Unusable("argument_type", text)
 
@@ -176,3 +176,8 @@ def _split(text: str) -> list[str]:
             parts.append(text[at:index].strip())
             at = index + 1
     return [*parts, text[at:].strip()]
+
+
+def owner_of(called: str) -> str:
+    """Return the class of what is called: `Name.method`, or `new Name().method`."""
+    return called.removeprefix("new ").partition(".")[0].removesuffix("()")

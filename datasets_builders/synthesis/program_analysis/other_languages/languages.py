@@ -12,7 +12,7 @@ from datasets_builders.synthesis.program_analysis.other_languages.cpp import Cpp
 from datasets_builders.synthesis.program_analysis.other_languages.cpp_running import CppRunner
 from datasets_builders.synthesis.program_analysis.other_languages.cpp_values import CppValues
 from datasets_builders.synthesis.program_analysis.other_languages.extraction import Dialect
-from datasets_builders.synthesis.program_analysis.other_languages.go import Go
+from datasets_builders.synthesis.program_analysis.other_languages.go import PURE_PACKAGES, Go
 from datasets_builders.synthesis.program_analysis.other_languages.go_running import GoRunner
 from datasets_builders.synthesis.program_analysis.other_languages.go_values import GoValues
 from datasets_builders.synthesis.program_analysis.other_languages.java import Java
@@ -94,11 +94,16 @@ def _java_condition(sample: ProgramSample, call: str, answer: str) -> str:
     return f"Objects.equals({call}, {answer})"
 
 
+_GO_PACKAGES = ("errors", "fmt", "math", "reflect", *sorted(PURE_PACKAGES - {"errors", "fmt", "math"}))
+
+
 def go_check(sample: ProgramSample, calls: Sequence[CallWithAnswer]) -> str:
     """Return a test in a file of its own, beside that of the program."""
     lines = [line for call in calls for line in _go_condition(call.call, call.answer)]
     text = "\n".join(lines)
-    imports = ["testing", *(name for name in ("errors", "fmt", "math", "reflect") if f"{name}." in _unquoted(text))]
+    # What an answer names, such as regexp.MustCompile, is imported here too: a test is a file of its own.
+    used = set(re.findall(r"(?<![\w.])([a-z]\w*)\.[A-Z]", _unquoted(text)))
+    imports = ["testing", *(path for path in _GO_PACKAGES if path.rpartition("/")[2] in used)]
     head = ["package main", "", "import (", *(f'\t"{name}"' for name in sorted(imports)), ")", ""]
     name = sample.name[0].upper() + sample.name[1:]
     return "\n".join([*head, f"func Test{name}(t *testing.T) {{", *lines, "}"])

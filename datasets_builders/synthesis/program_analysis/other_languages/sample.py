@@ -25,7 +25,7 @@ class ProgramSample:
     Args:
         language (`str`): Linguist's name.
         name (`str`): of the function.
-        called (`str`): what stands before the brackets of a call: `name`, or `Class.name`.
+        called (`str`): what stands before the brackets of a call: `name`, `Class.name`, or `new Class().name`.
         module, path (`str`): where it was found.
         function (`str`): its text.
         before, after (`str`): the rest of the program: imports, constants, types, helpers.

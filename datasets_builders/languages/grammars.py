@@ -280,6 +280,7 @@ GRAMMARS = {
         resolution="scripts:ShellRules",
         comment="# {}",
         max_error_fraction=_UNCERTAIN,
+        gaps="shell",
     ),
     "Lua": Grammar(
         "tree_sitter_lua",

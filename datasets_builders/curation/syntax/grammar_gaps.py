@@ -12,11 +12,13 @@ and have them for this reason; headers of C++ have them for their macros. But fo
 | JavaScript | `export { _null as null }` | `export { _null as ____ }` |
 | Kotlin | `is String if x > 1 -> y`, a guard in `when` | `is String           -> y` |
 | Kotlin | `fun suspend(a: A)`, `$$"a"`, `{ get() = 1 }` | `fun _______(a: A)`, `  "a"`, a line end before the brace |
+| Shell | `-!(-*)@([sD]|h)`, patterns | `-______________` |
 | C, C++ | `#` alone, `# /* ... */` | blank lines |
 | C, C++ | `class A_EXPORT B : C` | `class          B : C` |
 | C, C++ | `public slots:`, `signals:` | `public      :`, `public :` |
 | C, C++ | `TEST_F(A, b) {` | `void f()     {` |
 | C, C++ | `A_EXPORT int f() A_NOTHROW;`, macros before and behind a declaration | `         int f()          ;` |
+| C, C++ | `void A_DLL f();` | `void       f();` |
 | C, C++ | `A_API(void) f()` | `int         f()` |
 | C, C++ | `Q_OBJECT`, `UPROPERTY(a)`, a macro on lines of its own | blank lines |
 | C, C++ | `0x01, 0x02`, a table of values alone | `int table[] = {0x01, 0x02};` |
@@ -95,6 +97,7 @@ _C: tuple[_Rewriting, ...] = (
         re.compile(rb"(?m)^([ \t]*+(?:extern |static |inline )*+)%s%s(?=[ \t*]++\w++\s*+\()" % (_MACRO, _ARGUMENTS)),
         _type,
     ),
+    (re.compile(rb"(?m)^([ \t]*+\w[\w *:<>]*?[ \t*])%s[ \t]++(?=[*&]*+\w++[ \t]*+\()" % _MACRO), _kept_and_blank),
     # Before a declaration of two words at least, and behind one.
     (
         re.compile(
@@ -112,8 +115,20 @@ _C: tuple[_Rewriting, ...] = (
     ),
     (re.compile(rb"(?m)^[ \t]*+%s(?:\s?%s)?[ \t]*+;?(?=[ \t\r]*+(?://[^\n]*+)?$)" % (_MACRO, _ARGUMENTS)), _blank),
 )
+_SHELL: tuple[_Rewriting, ...] = ((re.compile(rb"(?<![$\w])[@!?*+]\((?:[^()\n]|\([^()\n]*+\))*+\)"), _line_of),)
+# The grammar is that of Bash; what zsh may be cannot be told by it.
+_ZSH = re.compile(
+    rb"\A#(?:![^\n]*\bzsh\b|compdef\b|autoload\b)|\b(?:ft|filetype)=zsh\b|\bemulate (?:-[LR]+ )?zsh\b|\bsetopt\b"
+)
 # By the family that a language's row in `languages/grammars.py` names.
-_REWRITINGS = {"": (), "javascript": _JAVASCRIPT, "typescript": _TYPESCRIPT, "kotlin": _KOTLIN, "c": _C}
+_REWRITINGS = {
+    "": (),
+    "javascript": _JAVASCRIPT,
+    "typescript": _TYPESCRIPT,
+    "kotlin": _KOTLIN,
+    "c": _C,
+    "shell": _SHELL,
+}
 # What starts with a value is a table that other files include.
 _TABLE = re.compile(rb"(?:\s++|//[^\n]*+|/\*[^*]*+\*++(?:[^/*][^*]*+\*++)*+/)*+[\d{\"'.-]")
 _DIRECTIVE = re.compile(rb"[ \t]*#[ \t]*(if|ifdef|ifndef|elif|elifdef|elifndef|else|endif)\b(?:[ \t]+(0)[ \t]*\r?$)?")
@@ -137,6 +152,16 @@ def _first_branches(source: bytes) -> bytes:
             open_conditions.append("keeping" if before == "none_kept" else "was_kept")
         num_dropped += bool(open_conditions) and open_conditions[-1] != "keeping"
     return b"\n".join(kept)
+
+
+def is_of_another_dialect(language: str, source: bytes) -> bool:
+    """Return whether a file is in a dialect that the grammar of its language does not know at all: zsh.
+
+    Args:
+        language (`str`): of the file; it has a grammar.
+        source (`bytes`): the file.
+    """
+    return GRAMMARS[language].gaps == "shell" and _ZSH.search(source) is not None
 
 
 def without_gaps(language: str, source: bytes) -> bytes:

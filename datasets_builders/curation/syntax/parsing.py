@@ -4,7 +4,7 @@ import importlib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from datasets_builders.curation.syntax.grammar_gaps import without_gaps
+from datasets_builders.curation.syntax.grammar_gaps import is_of_another_dialect, without_gaps
 from datasets_builders.languages.grammars import GRAMMARS
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def error_fraction(language: str, root: "Node", source: bytes) -> float:
     """
     fraction = _fraction(root, source)
     if fraction > max_error_fraction(language):
+        if is_of_another_dialect(language, source):
+            return 0.0
         rewritten = without_gaps(language, source)
         if rewritten != source:
             fraction = min(fraction, _fraction(parse(_parser_of_gaps(language), rewritten).root_node, source))

@@ -88,6 +88,7 @@ def test_valid_code_that_a_grammar_does_not_know_is_no_error(language, text):
         "UCLASS(Blueprintable)\nclass G_API U : public A\n{\n  GENERATED_BODY()\npublic:\n"
         '  UPROPERTY(EditAnywhere,\n    Category="X")\n  int32 c = 0;\n};\n',
         "class V_EXPORT C : public A\n{\npublic:\n  vtkSetClampMacro(Height, double, 0.0, V_MAX);\n};\n",
+        "void CPL_DLL f(void);\nchar CPL_DLL *g(int a);\n",
         "CVAPI(void) f( const A* a, A* b,\n    const A* c CV_DEFAULT(NULL) );\n",
         "#ifdef A\nint f(int a) {\n#elif B\nint f(char a) {\n#else\nint f(long a) {\n#endif\n  return 0;\n}\n",
         "#if 0\nnever {{{\n# if A\nnever {\n# endif\n#else\nint f();\n#endif\n",
@@ -106,7 +107,14 @@ def test_one_brace_behind_an_ifdef_makes_no_error_of_the_functions_that_follow_i
     assert 0 < error_fraction("C++", opened) <= max_error_fraction("C++")
 
 
-def test_a_pattern_of_bash_that_the_grammar_does_not_know_is_forgiven_but_not_a_file_of_them():
+def test_a_pattern_of_bash_that_the_grammar_does_not_know_is_forgiven():
     pattern = "[[ $1 == @(help|[h?]) ]] && return\n"
     assert 0 < error_fraction("Shell", VALID["Shell"] * 20 + pattern) <= max_error_fraction("Shell")
-    assert error_fraction("Shell", pattern) > max_error_fraction("Shell")
+    several = "case $1 in\n  --help | -!(-*)@([sD]|[hV]*)) return ;;\n  @(*/|[.~])*) f ;;\nesac\n"
+    assert error_fraction("Shell", several) <= max_error_fraction("Shell")
+    assert error_fraction("Shell", "[[ $1 == @(help|[h?]) ]] && )}])}])\n") > max_error_fraction("Shell")
+
+
+def test_of_zsh_the_grammar_of_bash_says_nothing():
+    text = "setopt extendedglob\nfor f (*.c(N)) print $f:t\n"
+    assert error_fraction("Shell", text) == 0.0 < error_fraction("Shell", text.replace("setopt", "shopt"))

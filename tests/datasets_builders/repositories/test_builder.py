@@ -12,10 +12,9 @@ from datasets_builders.repositories import steps
 from datasets_builders.repositories.builder import RepositoriesBuilder
 from datasets_builders.repositories.concatenation import Arrangement, arrange, failure
 from datasets_builders.repositories.config import RepositoriesConfig
-from datasets_builders.repositories.files import RepositoryFiles
-from datasets_builders.repositories.graph import build_graph
 from datasets_builders.repositories.roles import is_documentation, is_test
 from datasets_builders.repositories.separators import SEPARATORS
+from tests.datasets_builders.repositories.graphs import graph_of
 
 pytestmark = pytest.mark.slow
 
@@ -224,10 +223,6 @@ def test_a_marker_in_the_name_of_a_repository_is_no_separator_either(tmp_path):
     (tmp_path / "files.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     result, found = build(tmp_path, {"table": tmp_path / "files.jsonl"}, separators="starcoder2", near_dedup=False)
     assert set(found) == {"acme/a"} and reasons(result)["marker_in_text"] > 0
-
-
-def graph_of(contents):
-    return build_graph(RepositoryFiles("mini", contents))
 
 
 def places(contents, **fields):

@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 
 from datasets_builders.__main__ import main
-from datasets_builders.curation.syntax.parser_process import ParserProcess
 from datasets_builders.repositories.files import RepositoryFiles, within
-from datasets_builders.repositories.graph import PARSE, build_graph, parse_imports
+from datasets_builders.repositories.graph import build_graph
 from datasets_builders.repositories.imports import may_import
-
-PARSERS = []
+from tests.datasets_builders.repositories.graphs import graph_of
 
 
 def mini(name):
@@ -21,20 +19,6 @@ def mini(name):
     text = (Path(__file__).parent / "mini" / f"{name}.txt").read_text()
     parts = re.split(r"^==> (.+) <==\n", text, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def parser():
-    """Keep one process that parses for all tests: a start of it takes longer than they do."""
-    with ParserProcess(PARSE) as process:
-        PARSERS.append(process)
-        yield
-        PARSERS.clear()
-
-
-def graph_of(contents):
-    repository = RepositoryFiles("mini", contents)
-    return build_graph(repository, parse_imports(repository, PARSERS[0]))
 
 
 def edges(graph):
@@ -333,8 +317,7 @@ def test_go():
 def test_a_go_module_is_told_by_the_name_of_its_repository():
     files = {"mux.go": "package mux\nfunc New() {}\n", "mux_test.go": 'package mux_test\nimport "github.com/g/mux"\n'}
     for name, expected in (("g/mux", {("mux_test.go", "mux.go", "go_inferred")}), ("h/other", set())):
-        repository = RepositoryFiles(name, files)
-        assert edges(build_graph(repository, parse_imports(repository, PARSERS[0]))) == expected
+        assert edges(graph_of(files, name)) == expected
 
 
 def test_ruby_lua_and_shell():

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets_builders.curation.syntax.parser_process import ParserProcess
-from datasets_builders.repositories.files import RepositoryFiles
-from datasets_builders.repositories.graph import PARSE, build_graph, parse_imports
+from tests.datasets_builders.repositories.graphs import graph_of
 
 EXPECTED = re.compile(r"^(must|not|why) (.+) (\S+)\n", re.MULTILINE)
 
@@ -22,16 +20,9 @@ def cases():
             yield pytest.param(contents, EXPECTED.findall(text), id=f"{file.stem}: {title}")
 
 
-@pytest.fixture(scope="module")
-def parser():
-    with ParserProcess(PARSE) as process:
-        yield process
-
-
 @pytest.mark.parametrize(("contents", "expected"), list(cases()))
-def test_what_imports_mean(contents, expected, parser):
-    repository = RepositoryFiles("name", contents)
-    graph = build_graph(repository, parse_imports(repository, parser))
+def test_what_imports_mean(contents, expected):
+    graph = graph_of(contents)
     edges = {(edge.importing, edge.imported) for edge in graph.edges}
     reasons = {(lost.target, lost.reason) for lost in graph.unresolved}
     assert expected

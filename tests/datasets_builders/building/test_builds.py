@@ -14,6 +14,7 @@ from datasets_builders.building.stages import BuildResult
 from datasets_builders.languages.grammars import GRAMMAR_PACKAGES
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
+from datasets_builders.stand_ins.arithmetic import ArithmeticBuilder, ArithmeticConfig
 
 pytestmark = pytest.mark.slow
 
@@ -103,9 +104,11 @@ def test_every_library_that_decides_belongs_to_a_dataset_of_code(code_folder, tm
 
 
 def test_another_grammar_makes_another_dataset_of_code_and_the_same_word_problems(run_cli, code_folder, tmp_path):
+    shutil.rmtree(code_folder / "email")
     builds = (["source_code", f"input_dir={code_folder}", "decontaminate=[]"], ["arithmetic", "num_documents=40"])
-    for name, *fields in builds:
-        assert run_cli(name, *fields, f"output_dir={tmp_path / name}").returncode == 0
+    code = SourceCodeConfig(decontaminate=[], output_dir=str(tmp_path / "source_code"), input_dir=str(code_folder))
+    SourceCodeBuilder(code).run()
+    ArithmeticBuilder(ArithmeticConfig(output_dir=str(tmp_path / "arithmetic"), num_documents=40)).run()
     installed = tmp_path / "site" / "tree_sitter_dart-99.0.dist-info" / "METADATA"
     installed.parent.mkdir(parents=True)
     installed.write_text("Metadata-Version: 2.1\nName: tree-sitter-dart\nVersion: 99.0\n")
@@ -117,9 +120,9 @@ def test_another_grammar_makes_another_dataset_of_code_and_the_same_word_problem
     assert "is already built from the same config" in said["arithmetic"]
 
 
-def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):
+def test_load_dataset_gives_the_rows_streaming_too_and_the_card_has_metadata_ledger_and_lineage(code_folder, tmp_path):
     config = SourceCodeConfig(
-        decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), num_shards=2
+        decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), license="MIT", num_shards=2
     )
     result = SourceCodeBuilder(config).run()
     rows = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
@@ -129,13 +132,6 @@ def test_load_dataset_gives_the_rows_streaming_too(code_folder, tmp_path):
     by_path = {row["path"]: row for row in streamed}
     assert by_path["json/scanner.py"]["content"] == (code_folder / "json/scanner.py").read_text()
     assert by_path["json/scanner.py"]["language"] == "Python"
-
-
-def test_the_card_has_metadata_ledger_and_lineage(code_folder, tmp_path):
-    config = SourceCodeConfig(
-        decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), license="MIT"
-    )
-    SourceCodeBuilder(config).run()
     card = (tmp_path / "out" / "README.md").read_text()
     metadata = yaml.safe_load(card.split("---\n")[1])
     assert metadata["license"] == "mit"
@@ -151,7 +147,9 @@ def test_the_card_has_metadata_ledger_and_lineage(code_folder, tmp_path):
         assert expected in card
 
 
-def test_a_finished_build_is_found_and_a_changed_one_starts_over(code_folder, tmp_path):
+def test_a_finished_build_is_found_and_a_changed_one_starts_over(code_folder, tmp_path, shard_hashes):
+    shutil.rmtree(code_folder / "email")
+
     def build(**fields) -> BuildResult:
         return SourceCodeBuilder(
             SourceCodeConfig(decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder), **fields)
@@ -175,20 +173,14 @@ def test_a_finished_build_is_found_and_a_changed_one_starts_over(code_folder, tm
     changed = build(num_shards=2)
     assert changed.state == "changed: inputs"
     assert changed.num_rows["train"] == first.num_rows["train"] + 1
-
-
-def test_a_finished_build_whose_shard_was_deleted_is_built_again(code_folder, tmp_path, shard_hashes):
-    builder = SourceCodeBuilder(
-        SourceCodeConfig(decontaminate=[], output_dir=str(tmp_path / "out"), input_dir=str(code_folder))
-    )
-    builder.run()
     before = shard_hashes(tmp_path / "out")
-    (tmp_path / "out/data/train_00000_of_00001.parquet").unlink()
-    builder.run()
-    assert shard_hashes(tmp_path / "out") == before
+    (tmp_path / "out/data/train_00000_of_00002.parquet").unlink()
+    build(num_shards=2)
+    assert shard_hashes(tmp_path / "out") == before, "a shard that was deleted is built again"
 
 
 def test_a_dataset_inside_its_own_input_is_not_read_back(code_folder):
+    shutil.rmtree(code_folder / "email")
     config = SourceCodeConfig(decontaminate=[], output_dir=str(code_folder / "out"), input_dir=str(code_folder))
     first = SourceCodeBuilder(config).run()
     (code_folder / "more.py").write_text("value = 1\nother_value = value\n")

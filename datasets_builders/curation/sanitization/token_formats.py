@@ -167,9 +167,10 @@ MARKS = re2.compile(
 )
 PLAIN_KEY = re.compile(_alternatives(*(mark + rest for mark, rest in PLAIN.items())))
 BOUNDED_KEY = re.compile(rf"(?:{_alternatives(*(mark + rest for mark, rest in BOUNDED.items()))})(?![\w+/-])")
-INSIDE_KEYS = [
-    (re.compile(mark + rest), re.compile(before), fewest, most) for mark, (rest, before, fewest, most) in INSIDE.items()
-]
+INSIDE_KEYS: dict[str, list[tuple[re.Pattern[str], re.Pattern[str], int, int]]] = {}  # by the mark's first letter
+for _mark, (_rest, _before, _fewest, _most) in INSIDE.items():
+    _formats = INSIDE_KEYS.setdefault(_mark.lstrip("\\")[0], [])
+    _formats.append((re.compile(_mark + _rest), re.compile(_before), _fewest, _most))
 
 
 def find_marked(text: str) -> Iterator[tuple[str, str]]:
@@ -204,7 +205,7 @@ def find_marked(text: str) -> Iterator[tuple[str, str]]:
 
 def _around(text: str, at: int) -> str:
     """Return the key around a mark; empty where what stands before or behind is none."""
-    for behind, before, fewest, most in INSIDE_KEYS:
+    for behind, before, fewest, most in INSIDE_KEYS[text[at]]:
         if found := behind.match(text, at):
             for width in range(min(most, at), fewest - 1, -1):
                 if before.fullmatch(text, at - width, at):

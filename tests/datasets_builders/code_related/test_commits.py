@@ -178,8 +178,7 @@ def changed_tree(project: Project, change: Callable[[Tree], None]) -> str:
 
 
 def test_young_repositories_are_left_out_by_the_preset_of_seed_coder(project: Project) -> None:
-    made = project.commit("Round the total of prices to cents", prices__py="def total(prices):\n    return 1\n")
-    assert set(built(project)[0]) == {made}
+    project.commit("Round the total of prices to cents", prices__py="def total(prices):\n    return 1\n")
     with pytest.raises(Exception, match="young_repository: 1"):
         built(project, preset="seed_coder")
 

@@ -146,13 +146,13 @@ def test_issues_by_the_rules_of_starcoder(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_cut_says_so(tmp_path: Path) -> None:
-    rows, _ = built(tmp_path, thread(1))
-    path = tmp_path / "archive" / "2017-05-01-2.json.gz"
+    path = tmp_path / "2017-05-01-2.json.gz"
     path.write_bytes(gzip.compress(b"".join(json.dumps(event).encode() + b"\n" for event in thread(2)))[:-20])
-    config = GithubThreadsConfig(output_dir=str(tmp_path / "again"), archive=[str(path.parent / "*")], decontaminate=[])
-    result = GithubThreadsBuilder(config).run()
-    assert result.ledger.step("read_events").reasons == {"damaged_archive": 1}
-    assert len(rows) == 1
+    reader = EventReader([path])
+    outcomes = [outcome for doc in reader.list_documents(0, 1) for outcome in reader.process(doc)]
+    *kept, last = outcomes
+    assert isinstance(last, Removed) and last.reason == "damaged_archive"
+    assert kept and all(isinstance(outcome, Document) for outcome in kept)
 
 
 EVENT = json.dumps(thread(1)[0]).encode()

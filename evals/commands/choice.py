@@ -1,4 +1,4 @@
-"""How often a model finds the right answer likelier than a verified wrong one, beside chance and a baseline."""
+"""How often a model finds the right answer likelier than a wrong one, beside chance and a baseline."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of `loss`, and the kinds of questions."""
     loss.add_arguments(parser)
     parser.add_argument("--kinds", nargs="+", default=[], metavar="KIND", help="ask only these kinds of questions")
+    parser.add_argument(
+        "--exchange",
+        action="store_true",
+        help="weigh answers against those of other questions of the kind, of a folder of conversations",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
         options.data,
         split=options.split,
         kinds=options.kinds,
+        exchange=options.exchange,
         limit=options.limit,
         batch_size=options.batch_size,
         max_tokens=options.max_tokens,

@@ -1,7 +1,11 @@
-"""Which of two answers a model finds likelier, the right one or a verified wrong one.
+"""Which of two answers a model finds likelier, the right one or a wrong one.
 
 A model of a few million parameters answers no question in full, so that pass@1 says nothing of what it learned. The
 same questions still tell whether it leans to the right side, beside a coin and beside the weights before training.
+
+Wrong are answers that were seen to be wrong, or, easier, those of other questions: the right answers of two questions
+of a kind are exchanged. All that can be told of an answer without its question cancels out there, so that a model
+which does not read the question is at a coin.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,23 +25,25 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CHANCE = 0.5
+# Functions whose questions may exchange answers; each such group is one observation.
+GROUP_FUNCTIONS = 4
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A question with both answers as tokens; only the answers count.
+    """A question with both answers as tokens, or two questions that exchange theirs; only the answers count.
 
     Attributes:
         kind: of question.
         cluster: of questions that are not independent: those about one function, or the wrong answers of one question.
-        chosen: the right side.
-        rejected: the wrong side.
+        chosen: each question with its right answer.
+        rejected: each with the wrong one.
     """
 
     kind: str
     cluster: str
-    chosen: ScoredRow
-    rejected: ScoredRow
+    chosen: tuple[ScoredRow, ...]
+    rejected: tuple[ScoredRow, ...]
 
 
 def compare_choices(
@@ -46,6 +53,7 @@ def compare_choices(
     *,
     split: str = "validation",
     kinds: Sequence[str] = (),
+    exchange: bool = False,
     limit: int | None = None,
     batch_size: int = 8,
     max_tokens: int = 1024,
@@ -55,8 +63,9 @@ def compare_choices(
     Args:
         model (`str`): a folder, or org/name on the Hub.
         baseline (`str`): what it is compared with; it needs the same tokenizer.
-        data: a dataset folder with prompt, chosen and rejected as texts.
+        data: a dataset folder with prompt, chosen and rejected as texts; with messages where answers are exchanged.
         kinds: only questions of these kinds; none are all.
+        exchange: weigh right answers against those of other questions of the kind.
         limit: at most this many pairs of answers, chosen by the hashes of their ids.
         max_tokens: pairs with a longer side are left out.
 
@@ -75,30 +84,27 @@ def compare_choices(
     if unknown:
         raise UsageError(f"--kinds: {data} ({split}) has no {', '.join(unknown)}; it has {', '.join(known)}")
     chosen = [row for row in rows if not kinds or kind_of(row) in kinds]
-    choices, left_out = encode_choices(chosen, tokenizer, max_tokens, limit)
+    encode = encode_exchanges if exchange else encode_choices
+    choices, left_out = encode(chosen, tokenizer, max_tokens, limit)
     if not choices:
         raise UsageError(f"{data} ({split}): no question can be scored; left out: {dict(left_out)}")
-    sides = [side for choice in choices for side in (choice.chosen, choice.rejected)]
+    sides = list(chain.from_iterable((*choice.chosen, *choice.rejected) for choice in choices))
     # The right answer of a question stands in each of its pairs, and is scored once.
-    places: dict[tuple[int, ...], int] = {}
-    numbers = [places.setdefault(tuple(side.input_ids), len(places)) for side in sides]
-    distinct = [sides[numbers.index(number)] for number in range(len(places))]
+    distinct = {tuple(side.input_ids): side for side in sides}
     losses = {}
     for name, path in (("model", model), ("baseline", baseline)):
-        found_losses = row_losses(load_model(path), distinct, batch_size)
-        losses[name] = [found_losses[number] for number in numbers]
+        scores = row_losses(load_model(path), list(distinct.values()), batch_size)
+        losses[name] = dict(zip(distinct, scores, strict=True))
     found = sorted({choice.kind for choice in choices})
     results = {}
     for kind in ["all", *(found if len(found) > 1 else [])]:
-        indices = [index for index, choice in enumerate(choices) if kind in ("all", choice.kind)]
-        results[kind] = {
-            measure: _compare([choices[i] for i in indices], losses, indices, by_token=measure == "mean")
-            for measure in ("sum", "mean")
-        }
+        of_kind = [choice for choice in choices if kind in ("all", choice.kind)]
+        results[kind] = {measure: _compare(of_kind, losses, by_token=measure == "mean") for measure in ("sum", "mean")}
     return {
         "model": model,
         "baseline": baseline,
         "chance": CHANCE,
+        "wrong_answers": "of other questions" if exchange else "seen to be wrong",
         "kinds": results,
         "left_out": dict(left_out),
         "split": split,
@@ -127,8 +133,6 @@ def encode_choices(
     Raises:
         UsageError: a row lacks prompt, chosen or rejected.
     """
-    from modeling_ling.tokenizer import encode_chat
-
     kept: list[Choice] = []
     left_out: Counter[str] = Counter()
     for row in rows:
@@ -137,32 +141,99 @@ def encode_choices(
         missing = [name for name in ("prompt", "chosen", "rejected") if not isinstance(row.get(name), str)]
         if missing:
             raise UsageError(f"rows have no text under {', '.join(missing)}; they have {', '.join(row)}")
-        sides = []
-        for name in ("chosen", "rejected"):
-            messages = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[name]}]
-            chat = encode_chat(tokenizer, messages)
-            sides.append(ScoredRow(list(chat["input_ids"]), [bool(flag) for flag in chat["assistant_mask"]]))
-        if max(len(side.input_ids) for side in sides) > max_tokens:
+        question = [{"role": "user", "content": row["prompt"]}]
+        right, wrong = (_encode(tokenizer, question, row[name]) for name in ("chosen", "rejected"))
+        if max(len(side.input_ids) for side in (right, wrong)) > max_tokens:
             left_out[f"longer than {max_tokens} tokens"] += 1
-        elif sides[0].input_ids == sides[1].input_ids:
+        elif right.input_ids == wrong.input_ids:
             left_out["the answers are the same tokens"] += 1
         else:
-            kept.append(Choice(kind_of(row), cluster_of(row), *sides))
+            kept.append(Choice(kind_of(row), cluster_of(row), (right,), (wrong,)))
     return kept, left_out
 
 
+def encode_exchanges(
+    rows: Sequence[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_tokens: int, limit: int | None
+) -> tuple[list[Choice], Counter[str]]:
+    """Find each conversation another of its kind, about another function, and exchange their last answers.
+
+    Only functions of one group exchange answers, so that the groups are independent of each other.
+
+    Returns:
+        (two questions each, reasons why rows were left out, with counts).
+
+    Raises:
+        UsageError: a row has no messages that end with an answer.
+    """
+    kept: list[Choice] = []
+    left_out: Counter[str] = Counter()
+    numbers: dict[str, int] = {}
+    alone: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        if limit is not None and len(kept) == limit:
+            break
+        if not row.get("messages") or row["messages"][-1]["role"] != "assistant":
+            raise UsageError(f"rows need messages that end with an answer; they have {', '.join(row)}")
+        function = _function_of(row)
+        group = f"group {numbers.setdefault(function, len(numbers)) // GROUP_FUNCTIONS}"
+        waiting = alone.setdefault((kind_of(row), group), [])
+        if len(_encode(tokenizer, row["messages"][:-1], _answer(row)).input_ids) > max_tokens:
+            left_out[f"longer than {max_tokens} tokens"] += 1
+            continue
+        partners = (other for other in waiting if _function_of(other) != function and _answer(other) != _answer(row))
+        partner = next(partners, None)
+        if partner is None:
+            waiting.append(row)
+            continue
+        waiting.remove(partner)
+        pair = ((row, partner), (partner, row))
+        right = tuple(_encode(tokenizer, asked["messages"][:-1], _answer(asked)) for asked, _ in pair)
+        wrong = tuple(_encode(tokenizer, asked["messages"][:-1], _answer(other)) for asked, other in pair)
+        if max(len(side.input_ids) for side in wrong) > max_tokens:
+            left_out[f"longer than {max_tokens} tokens"] += 2
+        else:
+            kept.append(Choice(kind_of(row), group, right, wrong))
+    if num_alone := sum(map(len, alone.values())):
+        left_out["no other question of the kind in its group of functions"] = num_alone
+    return kept, left_out
+
+
+def _answer(row: dict[str, Any]) -> str:
+    return str(row["messages"][-1]["content"])
+
+
+def _function_of(row: dict[str, Any]) -> str:
+    return str(row.get("cluster") or row["messages"][0]["content"])
+
+
+def _encode(tokenizer: PreTrainedTokenizerBase, question: Sequence[dict[str, str]], answer: str) -> ScoredRow:
+    """Return a conversation as tokens; the last answer counts."""
+    from modeling_ling.tokenizer import encode_chat
+
+    chat = encode_chat(tokenizer, [*question, {"role": "assistant", "content": answer}])
+    scored = [bool(flag) for flag in chat["assistant_mask"]]
+    if any(message["role"] == "assistant" for message in question):  # earlier answers are given, not weighed
+        before = encode_chat(tokenizer, list(question))["input_ids"]
+        scored = [flag and place >= len(before) for place, flag in enumerate(scored)]
+    return ScoredRow(list(chat["input_ids"]), scored)
+
+
 def _compare(
-    choices: Sequence[Choice], losses: dict[str, list[float]], indices: Sequence[int], *, by_token: bool
+    choices: Sequence[Choice], losses: dict[str, dict[tuple[int, ...], float]], *, by_token: bool
 ) -> dict[str, Any]:
-    """Return accuracies and their difference; `losses` are means over tokens, chosen and rejected in turn."""
-    right: dict[str, list[bool]] = {}
-    margins: dict[str, list[float]] = {}
-    for name, values in losses.items():
-        margins[name] = []
-        for choice, index in zip(choices, indices, strict=True):
-            weights = (1, 1) if by_token else (_num_scored(choice.chosen), _num_scored(choice.rejected))
-            margins[name].append(values[2 * index + 1] * weights[1] - values[2 * index] * weights[0])
-        right[name] = [margin > 0 for margin in margins[name]]
+    """Return accuracies and their difference; `losses` are the means over the tokens of each side."""
+
+    def score(side: ScoredRow, values: dict[tuple[int, ...], float]) -> float:
+        return -values[tuple(side.input_ids)] * (1 if by_token else sum(side.scored[1:]))
+
+    margins = {
+        name: [
+            sum(score(side, values) for side in choice.chosen) - sum(score(side, values) for side in choice.rejected)
+            for choice in choices
+        ]
+        for name, values in losses.items()
+    }
+    right = {name: [margin > 0 for margin in found] for name, found in margins.items()}
     differences = [int(after) - int(before) for after, before in zip(right["model"], right["baseline"], strict=True)]
     clusters = [choice.cluster for choice in choices]
     n = len(choices)
@@ -180,7 +251,3 @@ def _compare(
         "difference": {"mean": mean(differences), "interval": list(difference_interval(differences, clusters))},
         "p_value": paired_sign_flips(differences, clusters),
     }
-
-
-def _num_scored(row: ScoredRow) -> int:
-    return sum(row.scored[1:])

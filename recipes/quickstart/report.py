@@ -28,6 +28,11 @@ DATASETS = {
     "dpo": "3.2.4: the DPO set, verified by execution",
     "tokenized": "3.2: token shards, the five sources of Table 1",
 }
+# Files of `evaluation/`, and what was weighed.
+CHOICES = {
+    "held_out_exchange": "Right answers against the right answers of other questions of the kind",
+    "held_out_choice": "Right answers against answers to the same question that were seen to be wrong",
+}
 STAGES = ("stage1", "stage2", "annealing", "sft", "dpo")
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "datatrove", "lighteval")
 SAMPLE_CHARS = 900
@@ -80,16 +85,17 @@ def add_scores(page: Page, evaluation: Path) -> None:
         )
         verdict = "falls" if high < 0 else "does not fall"
         page.paragraph(f"The held-out loss {verdict}: the interval {'excludes' if high < 0 else 'includes'} zero.")
-    choice = read_json(evaluation / "held_out_choice.json")
-    if choice:
-        add_choice(page, choice)
+    for name, caption in CHOICES.items():
+        choice = read_json(evaluation / f"{name}.json")
+        if choice:
+            add_choice(page, choice, caption)
     results = read_json(evaluation / "results.json")
     for name, task in (results or {}).get("tasks", {}).items():
         add_task(page, name, task)
 
 
-def add_choice(page: Page, choice: dict[str, Any]) -> None:
-    """Add how often the right answer was found likelier than a wrong one, and whether that beats a coin."""
+def add_choice(page: Page, choice: dict[str, Any], caption: str) -> None:
+    """Add how often right answers were found likelier than wrong ones, and whether that beats a coin."""
     rows: list[list[Any]] = []
     for kind, measures in choice["kinds"].items():
         figures = measures["mean"]
@@ -98,19 +104,16 @@ def add_choice(page: Page, choice: dict[str, Any]) -> None:
             [kind.replace("_", " "), label, f"{side['accuracy']:.1%}", figures["n"], interval_text(side)]
             for label, side in weights.items()
         )
-    page.table(
-        ["questions", "weights", "right answer likelier", "n", "95 % interval"],
-        rows,
-        f"Right answers against wrong ones by log-probability per token; a coin has {choice['chance']:.0%}",
-    )
+    header = ["questions", "weights", "right answer likelier", "n", "95 % interval"]
+    page.table(header, rows, f"{caption}, by log-probability per token; a coin has {choice['chance']:.0%}")
     overall = choice["kinds"]["all"]["mean"]
     low, high = overall["difference"]["interval"]
     beats_chance, beats_initial = overall["model"]["interval"][0] > choice["chance"], low > 0
     page.paragraph(
         f"Over all questions it {'beats' if beats_chance else 'does not beat'} a coin, and "
         f"{'beats' if beats_initial else 'does not beat'} the initial weights: {overall['difference']['mean']:+.1%}, "
-        f"95 % interval {low:+.1%} to {high:+.1%}, paired over {overall['num_clusters']} functions; "
-        f"p = {overall['p_value']:.2g} by sign flips."
+        f"95 % interval {low:+.1%} to {high:+.1%}, paired; p = {overall['p_value']:.2g} by sign flips. Questions about "
+        f"one function, or of functions that exchange answers, count as one observation: {overall['num_clusters']}."
     )
 
 
@@ -130,6 +133,9 @@ def add_task(page: Page, name: str, task: dict[str, Any]) -> None:
     missed = [row[0] for row in others if row[0] not in beaten]
     if missed:
         page.paragraph(f"It does not beat: {', '.join(missed)}. A model of this size and budget is not expected to.")
+    cut = (task.get("finish_reasons") or {}).get("length", 0)
+    if cut:
+        page.paragraph(f"{cut} of its answers were cut at the limit of tokens.")
     isolation = task.get("isolation")
     if isolation:
         page.paragraph(f"Isolation of executed code: {isolation}. Verdicts: {task.get('verdicts')}.")

@@ -8,7 +8,7 @@ import pytest
 
 from evals.__main__ import main
 from evals.errors import UsageError
-from evals.scoring.held_out_choice import CHANCE, compare_choices, encode_choices
+from evals.scoring.held_out_choice import CHANCE, GROUP_FUNCTIONS, compare_choices, encode_choices, encode_exchanges
 from evals.scoring.held_out_loss import load_model, load_tokenizer
 
 PAIR = {"prompt": "What is 1 + 1?", "chosen": "2", "rejected": "300", "kind": "sum"}
@@ -50,7 +50,7 @@ def test_accuracies_are_those_of_the_models_own_loss(models, pairs):
     choices, _ = encode_choices([PAIR], tokenizer, 200, None)
     model = load_model(path)
     sums = []
-    for side in (choices[0].chosen, choices[0].rejected):
+    for (side,) in (choices[0].chosen, choices[0].rejected):
         ids = torch.tensor([side.input_ids])
         labels = torch.where(torch.tensor([side.scored]), ids, -100)
         sums.append(model(input_ids=ids, labels=labels).loss.item() * sum(side.scored[1:]))
@@ -120,3 +120,49 @@ def test_answers_about_one_function_are_one_observation(models, tmp_path):
     assert together["p_value"] == 1.0
     widths = [side["interval"][1] - side["interval"][0] for side in (apart["model"], together["model"])]
     assert widths[1] > widths[0]
+
+
+def conversations(number):
+    """Two kinds of questions about each of some functions, the second after an earlier answer."""
+    for function in range(number):
+        for kind in ("sum", "word"):
+            earlier = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]
+            asked = {"role": "user", "content": f"{kind} of {function}?"}
+            answer = {"role": "assistant", "content": f"{kind} {function}"}
+            messages = [*(earlier if kind == "word" else []), asked, answer]
+            yield {"mid": f"{function} {kind}", "kind": kind, "cluster": f"f{function}", "messages": messages}
+
+
+def test_each_answer_is_right_once_and_wrong_once_within_a_group_of_functions(models):
+    tokenizer = load_tokenizer(str(models[0]), str(models[0]))
+    choices, left_out = encode_exchanges(list(conversations(10)), tokenizer, 200, None)
+    assert len(choices) == 10 and not left_out
+    groups = {}
+    for choice in choices:
+        answers = [
+            [
+                tokenizer.decode([i for i, flag in zip(side.input_ids, side.scored, strict=True) if flag])
+                for side in sides
+            ]
+            for sides in (choice.chosen, choice.rejected)
+        ]
+        assert sorted(answers[0]) == sorted(answers[1]) and answers[0] != answers[1]
+        functions = {int(answer.split()[1].split("<")[0]) for answer in answers[0]}
+        assert len(functions) == 2 and all(answer.startswith(choice.kind) for answer in answers[0])
+        groups.setdefault(choice.cluster, set()).update(functions)
+    assert [len(functions) for functions in groups.values()] == [GROUP_FUNCTIONS, GROUP_FUNCTIONS, 2]
+    alone, left_out = encode_exchanges(list(conversations(1)), tokenizer, 200, None)
+    assert not alone and left_out == {"no other question of the kind in its group of functions": 2}
+
+
+def test_the_command_exchanges_answers(models, tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    table = pa.Table.from_pylist(list(conversations(4)))
+    parquet.write_table(table, tmp_path / "data" / "validation_00000_of_00001.parquet")
+    arguments = ["choice", "--model", str(models[1]), "--baseline", str(models[0]), "--data", str(tmp_path)]
+    assert main([*arguments, "--exchange", "--output", str(tmp_path / "exchange.json")]) == 0
+    result = json.loads((tmp_path / "exchange.json").read_text(encoding="utf-8"))
+    assert result["wrong_answers"] == "of other questions"
+    assert {kind: figures["mean"]["n"] for kind, figures in result["kinds"].items()} == {"all": 4, "sum": 2, "word": 2}
+    assert main(arguments) == 2  # there are no rejected answers
+    assert "rejected" in capsys.readouterr().err

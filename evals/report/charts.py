@@ -32,7 +32,7 @@ def line_chart(
     bands: Mapping[str, Band] | None = None,
 ) -> str:
     """Return an SVG of lines: series by label, with what they lie within, and vertical lines by label."""
-    figure, axes = _empty_chart(3.6)
+    figure, axes = _empty_chart(3.6, fixed_margins=True)
     drawn = 0
     for label, points in series.items():
         if points:
@@ -188,7 +188,7 @@ def heat_map(
     """
     from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
-    figure, axes = _empty_chart(min(1.6 + 0.16 * len(values), 6.0))
+    figure, axes = _empty_chart(min(1.6 + 0.16 * len(values), 6.0), fixed_margins=True)
     numbers = np.array([[np.nan if value is None else value for value in row] for row in values], dtype=np.float64)
     picture = axes.imshow(numbers, aspect="auto", interpolation="nearest", cmap="cividis")
     figure.colorbar(picture, ax=axes, label=unit, pad=0.01)
@@ -217,8 +217,11 @@ def as_png(figure: Figure) -> bytes:
     return raw.getvalue()
 
 
-def _empty_chart(height: float) -> tuple[Figure, Axes]:
-    figure = _empty_figure(height, layout="constrained")
+def _empty_chart(height: float, *, fixed_margins: bool = False) -> tuple[Figure, Axes]:
+    """Return a figure with axes; where labels are of one line, margins are known and need not be found."""
+    figure = _empty_figure(height, layout=None if fixed_margins else "constrained")
+    if fixed_margins:
+        figure.subplots_adjust(left=0.095, right=0.985, bottom=0.52 / height, top=1 - 0.22 / height)
     axes = figure.add_subplot()
     _style(axes)
     return figure, axes

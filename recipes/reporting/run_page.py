@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 CURVES_FILE = "curves.html"
 # A chart of more points has more of them than pixels.
 MAX_POINTS = 1000
+# Fewer log lines are no curve: metrics.jsonl is read as fast.
+MIN_POINTS = 3
 # Name of the figure in metrics.jsonl, caption, label of the axis.
 CURVES = (
     ("loss", "Loss, without the router's", "nats per token"),
@@ -82,7 +84,7 @@ def save_curves(
     resumed = {f"resumed at {step:,}": step for step in steps}
     for name, caption, label in CURVES:
         points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
-        if len(points) > 1:
+        if len(points) >= MIN_POINTS:
             page.line_chart(
                 name.replace("/", "_"),
                 {name: points},
@@ -160,7 +162,7 @@ def _add_load(page: Page, metrics: Sequence[dict[str, Any]], lines: Sequence[dic
         page.code("\n".join([*alarms[:10], *(["..."] if len(alarms) > 11 else []), *alarms[10:][-1:]]))
     for name, caption, unit in HEAT_MAPS:
         columns = [line for line in lines if line.get(name)]
-        if len(columns) > 1:
+        if len(columns) >= MIN_POINTS:
             page.heat_map(
                 name,
                 list(zip(*(line[name] for line in columns), strict=True)),

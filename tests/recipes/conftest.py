@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from datasets_builders.tokenized.token_files import write_token_store
 from datasets_builders.tokenized.tokenization import encode_document, tokenizer_fingerprint
 from modeling_ling.tokenizer import train_tokenizer
 from recipes.data.token_store import TokenStore
+from tests.recipes.running.processes import import_once
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes" / "configs" / "tiny"
 COMMON = ["--sequence_length", "128", "--per_device_train_batch_size", "2", "--warmup_steps", "1"]
@@ -117,6 +119,9 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
         max_position_embeddings=512,
     )
     export_model(BailingMoeForCausalLM(config), tokenizer, root / "fresh")
+    # Each run ends with a collection of garbage: a third of a second of looking through what the libraries made.
+    import_once()
+    gc.freeze()
     return SmallWorld(root, root / "fresh")
 
 

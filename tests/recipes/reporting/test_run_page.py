@@ -50,3 +50,9 @@ def test_a_run_without_evaluation_or_with_a_single_one_has_no_empty_chart(tmp_pa
         page = page_of(tmp_path, **evaluated)
         assert "<svg" not in page
         assert "<h2>" not in page
+
+
+def test_two_log_lines_are_no_curve_and_three_are(tmp_path: Path) -> None:
+    lines = [{"step": step, "loss": 3.0 - step, "load_max_over_mean": [1.0, 2.0]} for step in range(3)]
+    pages = [save_curves(tmp_path / "page.html", "Stage", lines[:number]).read_text("utf-8") for number in (2, 3)]
+    assert [page.count("<svg") for page in pages] == [0, 2]

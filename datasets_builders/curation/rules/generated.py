@@ -18,7 +18,8 @@ MARK_LINES = 40
 _PREAMBLE = re.compile(
     r"<\?(?:php|xml)|<!doctype|<html|<head|<meta|['\"]use \w+['\"]|"
     r"#\s*(?:if|ifdef|ifndef|define|pragma|include|nullable)\b|"
-    r"(?:package|namespace|import|using|module|library|part|syntax|declare|from|option|require)\b|@charset|%\{|\{?\Z",
+    r"(?:package|namespace|import|using|module|library|part|syntax|declare|from|option|require|exports)\b|@charset|%\{|\{?\Z|"
+    r"(?:var|let|const) [\w${}, ]{1,200} = (?:_interop\w+\()?require\(|Object\.defineProperty\(exports",
     re.IGNORECASE,
 )
 _LINE_COMMENT = re.compile(r"(?://|#|;|%|--|\*|!|'|\"|::|\.\.|\.\\\"|@?rem\b|dnl\b)", re.IGNORECASE)
@@ -116,7 +117,9 @@ def _sentences(head: str) -> str:
             text, is_closed, _ = stripped[len(block[0]) :].partition(block[1])
             end = "" if is_closed else block[1]
         elif _PREAMBLE.match(stripped):
-            continue
+            _, has_comment, text = stripped.partition("; //")
+            if not has_comment:
+                continue
         elif _LINE_COMMENT.match(stripped):
             text = stripped
         else:

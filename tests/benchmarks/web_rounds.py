@@ -14,8 +14,8 @@ on where it was.
    counts of words, sentences and lines. Of relevance it is right as often as page_truth.py is; a model would not be.
 4. Round 3: a regression on the grades from a small random encoder, as no weights can be pulled here.
 
-What is measured: on the held-out pages in held_out_pages.jsonl, judged by title, address, size and first lines (Wilson's
-intervals), and on all held-out pages by page_truth.py (intervals over resampled sites).
+What is measured: on the held-out pages in held_out_pages.jsonl, judged by title, address, size and first lines
+(Wilson's intervals), and on all held-out pages by page_truth.py (intervals over resampled sites).
 """
 
 import argparse

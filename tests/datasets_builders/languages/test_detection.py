@@ -226,19 +226,16 @@ def test_an_undecided_file_is_kept_when_magika_is_asked(tmp_path):
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "basic.t").write_text(PERL_TEST)
     (tmp_path / "project" / "a.py").write_text("def add(first, second):\n    return first + second\n")
-    languages = {}
-    for tie_break in ("", "magika"):
-        config = SourceCodeConfig(
-            output_dir=str(tmp_path / "out"),
-            input_dir=str(tmp_path / "project"),
-            decontaminate=[],
-            language_tie_break=tie_break,
-        )
-        result = SourceCodeBuilder(config).run()
-        rows = pq.read_table(tmp_path / "out/data").to_pylist()
-        languages[tie_break] = {row["path"]: row["language"] for row in rows}
-        reasons = result.ledger.step("read_code").reasons
-    assert languages == {"": {"a.py": "Python"}, "magika": {"a.py": "Python", "basic.t": "Perl"}} and reasons == {}
+    config = SourceCodeConfig(
+        output_dir=str(tmp_path / "out"),
+        input_dir=str(tmp_path / "project"),
+        decontaminate=[],
+        language_tie_break="magika",
+    )
+    result = SourceCodeBuilder(config).run()
+    rows = pq.read_table(tmp_path / "out/data").to_pylist()
+    assert {row["path"]: row["language"] for row in rows} == {"a.py": "Python", "basic.t": "Perl"}
+    assert result.ledger.step("read_code").reasons == {} and language_of("basic.t", PERL_TEST) is None
 
 
 def test_without_its_package_the_config_says_what_to_install(monkeypatch):
@@ -249,7 +246,7 @@ def test_without_its_package_the_config_says_what_to_install(monkeypatch):
         SourceCodeConfig(output_dir="x", language_tie_break="guesslang")
 
 
-LONG = 50_000
+LONG = 20_000
 SLOW_TEXTS = {
     "blank lines": "x\n" + "\n" * LONG + "y\n",
     "spaces": "x" + " " * LONG + "y",
@@ -279,7 +276,7 @@ def test_no_pattern_takes_more_than_a_moment(text):
     for extension in HEURISTICS:
         start = time.process_time()
         decide(extension, (), text)
-        assert time.process_time() - start < 1, extension
+        assert time.process_time() - start < 0.25, extension
     for line in ("-*-mode:;" * 500, "vi: " * 1000, "-*- " * 1000, "vim: " + "a" * 4000, "#!" + "/a" * 2000):
         start = time.process_time()
         language_of_head("Core", line)

@@ -102,7 +102,7 @@ PLAN: dict[str, dict[str, tuple[Flags, Flags]]] = {
         "dataset": ({"dataset": "elsewhere"}, {}),
         "max_samples": ({"max_samples": 4}, {}),
         "corpus_samples": ({"corpus_samples": 100}, {"dataset": "elsewhere"}),
-        "global_batch_rows": ({"global_batch_rows": 2}, {}),
+        "global_batch_rows": ({"global_batch_rows": 4}, {}),
         "num_train_epochs": ({"num_train_epochs": 2}, {}),
     },
     "dpo": {

@@ -55,7 +55,14 @@ def test_the_readme_opens_with_the_two_commands():
 
 def test_the_quickstart_leaves_what_the_readme_promises(quickstart):
     report = (quickstart / "report.html").read_text(encoding="utf-8")
-    for promised in ("Held-out loss", "held_out_execution", "Expert load per layer", "the ledger", "Time and memory"):
+    for promised in (
+        "Held-out loss",
+        "held_out_execution",
+        "Expert load per layer",
+        "the ledger",
+        "Time and memory",
+        "AFTER ALL STAGES",
+    ):
         assert promised in report, promised
     assert "<svg" in report and "<script" not in report
     assert (quickstart / "report.md").is_file()

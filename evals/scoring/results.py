@@ -117,11 +117,15 @@ def add_baselines(
         }
 
 
-def write_samples(path: Path, task: PreparedTask, records: Sequence[SampleRecord]) -> None:
+def write_samples(
+    path: Path, task: PreparedTask, records: Sequence[SampleRecord], initial: Sequence[SampleRecord] | None = None
+) -> None:
     """Write one line per answer: id, prediction, verdict, message, and the problem's cluster.
 
-    The first answer to each problem has its prompt and a right answer ("reference") too, where they are known.
+    The first answer to each problem has its prompt and a right answer ("reference") too, where they are known, and
+    what other weights said ("baseline_prediction"), where they were asked.
     """
+    others = {record.id: record.prediction for record in initial or ()}
     cluster = dict(zip(task.ids, task.clusters, strict=True))
     prompts = dict(zip(task.ids, task.prompts, strict=True)) if task.prompts else {}
     references = dict(zip(task.ids, task.references, strict=True)) if task.references else {}
@@ -131,6 +135,7 @@ def write_samples(path: Path, task: PreparedTask, records: Sequence[SampleRecord
         for record in records:
             line = {**record.as_dict(), "cluster": cluster[record.id]}
             problem = {"prompt": prompts.get(record.id), "reference": references.get(record.id)}
+            problem["baseline_prediction"] = others.get(record.id)
             line |= {key: text for key, text in problem.items() if text and record.sample == 0}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 

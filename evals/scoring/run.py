@@ -57,7 +57,8 @@ def run(options: RunOptions) -> dict[str, Any]:
     for task in tasks:
         results[task.name] = entry_of(task, records[task.name])
         add_baselines(results[task.name], task, records[task.name], baselines.get(task.name), options)
-        write_samples(options.output / "samples" / f"{task.name}.jsonl", task, records[task.name])
+        path = options.output / "samples" / f"{task.name}.jsonl"
+        write_samples(path, task, records[task.name], baselines.get(task.name))
     results = {name: results[name] for name in options.tasks}
     answer = {
         "model": options.model,

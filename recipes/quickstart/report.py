@@ -36,6 +36,7 @@ CHOICES = {
 STAGES = ("stage1", "stage2", "annealing", "sft", "dpo")
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "datatrove", "lighteval")
 SAMPLE_CHARS = 900
+MAX_REPLIES, MAX_REPLY_CHARS = 3, 300
 
 
 def write_report(output: Path, records: Sequence[StepRecord]) -> tuple[Path, Path]:
@@ -47,6 +48,7 @@ def write_report(output: Path, records: Sequence[StepRecord]) -> tuple[Path, Pat
         f"{today}; {os.cpu_count()} CPU cores, Python {platform.python_version()}; {versions}",
     )
     add_scores(page, output / "evaluation")
+    add_replies(page, output / "evaluation" / "samples" / "held_out_execution.jsonl")
     add_training(page, output)
     add_data(page, output / "datasets")
     add_questions(page, output / "datasets" / "synthetic_qa")
@@ -231,6 +233,29 @@ def add_data(page: Page, datasets: Path) -> None:
         ]
         if reasons:
             page.table(["step", "reason", "documents", "examples"], reasons)
+
+
+def add_replies(page: Page, samples: Path) -> None:
+    """Add what the initial and the final weights say to the same held-out questions."""
+    asked = [row for row in read_lines(samples) if "prompt" in row]
+    short = [row for row in asked if len(row["prompt"]) <= SAMPLE_CHARS] or asked
+    if not short:
+        return
+    page.heading("What it says, before and after")
+    for row in short[:MAX_REPLIES]:
+        before, after = (cut_reply(row.get(key, "")) for key in ("baseline_prediction", "prediction"))
+        parts = {
+            "HUMAN": row["prompt"][:SAMPLE_CHARS],
+            "INITIAL WEIGHTS": before,
+            f"AFTER ALL STAGES ({row['verdict']})": after,
+            "RIGHT ANSWER": row.get("reference", ""),
+        }
+        page.code("\n\n".join(f"{title}\n{text}" for title, text in parts.items()))
+
+
+def cut_reply(text: str) -> str:
+    """Return the beginning of a reply; blanks alone are said."""
+    return text.strip()[:MAX_REPLY_CHARS] or "(blanks)"
 
 
 def add_questions(page: Page, folder: Path) -> None:

@@ -153,8 +153,9 @@ def test_an_assumption_that_cannot_be_is_refused(
 
 
 def test_a_batch_that_devices_do_not_divide_names_rows_and_devices_that_do() -> None:
+    four_rows = ["--global_batch_tokens", "2048", "--per_device_train_batch_size", "2"]
     with pytest.raises(DevicesError, match=r"Make it 6 rows, take 2 device\(s\)") as problem:
-        settings_for_plan(str(TINY / "stage1.yaml"), ["--per_device_train_batch_size", "2"], num_devices=3)
+        settings_for_plan(str(TINY / "stage1.yaml"), four_rows, num_devices=3)
     assert problem.value.usable == 2
     with pytest.raises(DevicesError, match="or change per_device_train_batch_size"):
         settings_for_plan(str(TINY / "stage1.yaml"), ["--per_device_train_batch_size", "64"])

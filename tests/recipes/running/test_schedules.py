@@ -234,7 +234,7 @@ def test_a_schedule_on_the_command_line_goes_without_the_recipes_keys_of_another
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     plan, learning_rate_at = whole_plan(str(TINY), ["--schedule", "cosine", "--warmup_steps", "0.1"])
-    assert plan.num_steps == 192
-    # The twentieth step ends the warm-up of a tenth.
-    assert learning_rate_at(19) < learning_rate_at(20) == 3e-3
+    assert plan.num_steps == 384
+    # The thirty-ninth step ends the warm-up of a tenth.
+    assert learning_rate_at(38) < learning_rate_at(39) == 3e-3
     assert "without its learning_rates, milestones_tokens" in capsys.readouterr().err

@@ -1,8 +1,8 @@
-"""Stands in for Slurm's own commands where there is no Slurm: `slurm_stand_in.py sbatch|squeue|scancel ARGUMENTS`.
+"""Stands in for Slurm's own commands where there is no Slurm: `slurm_stand_in.py sbatch|scancel ARGUMENTS`.
 
 It knows as much of sbatch, squeue and scancel as a driver uses. The tasks of an array are real processes that run the
 submitted script, as many at once as the array says; nothing is queued beside them. Its state lies in $SLURM_STAND_IN:
-a folder per job, with a file per task that is not over.
+a folder per job, with a file per task that is not over; `squeue_stand_in.sh` tells of them.
 """
 
 import os
@@ -26,6 +26,7 @@ def sbatch(*arguments: str) -> None:
     job = ROOT / str(number)
     job.mkdir()
     (job / "script").write_bytes(Path(script).read_bytes())
+    (job / "name").write_text(option_of(job, "job-name"))
     for index in range(array_of(job)[0]):
         (job / f"task_{index}").write_text("PENDING")
     command = [sys.executable, __file__, "run", str(number), *options]
@@ -72,15 +73,6 @@ def run(number: str, *options: str) -> None:
         list(pool.map(run_task, range(num_tasks)))
 
 
-def squeue(*arguments: str) -> None:
-    """Print the tasks that are not over, as `--format=%F|%T %r|%j` does."""
-    assert "--format=%F|%T %r|%j" in arguments
-    for path in sorted(ROOT.glob("*/task_*")):
-        with suppress(FileNotFoundError):
-            state = path.read_text() or "RUNNING"
-            print(path.parent.name, f"{state} None", option_of(path.parent, "job-name"), sep="|")
-
-
 def scancel(*jobs: str) -> None:
     """Kill all processes of jobs."""
     for number in jobs:
@@ -91,4 +83,4 @@ def scancel(*jobs: str) -> None:
 
 
 if __name__ == "__main__":
-    {"sbatch": sbatch, "run": run, "squeue": squeue, "scancel": scancel}[sys.argv[1]](*sys.argv[2:])
+    {"sbatch": sbatch, "run": run, "scancel": scancel}[sys.argv[1]](*sys.argv[2:])

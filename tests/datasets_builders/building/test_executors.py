@@ -42,8 +42,9 @@ def slurm(tmp_path, environment):
     programs, jobs = tmp_path / "bin", tmp_path / "jobs"
     programs.mkdir()
     jobs.mkdir()
-    for name in ("sbatch", "squeue", "scancel"):
-        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_IN} {name} "$@"\n')
+    scripts = {name: f'#!/bin/sh\nexec {sys.executable} {STAND_IN} {name} "$@"\n' for name in ("sbatch", "scancel")}
+    for name, script in (scripts | {"squeue": STAND_IN.with_name("squeue_stand_in.sh").read_text()}).items():
+        (programs / name).write_text(script)
         (programs / name).chmod(0o755)
     yield environment | {"PATH": f"{programs}:{os.environ['PATH']}", "SLURM_STAND_IN": str(jobs)}
     for job in jobs.iterdir():

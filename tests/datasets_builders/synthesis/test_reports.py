@@ -267,5 +267,6 @@ def test_what_was_reported_is_asked_about_rightly(
         if judged[question.kind] <= 2:
             row = vars(question) | {
                 "messages": [{"content": question.prompt}, {"content": question.content}],
+                "languages": ["Python"],
             }
             assert judge.fault(row) == "", (question.kind, question.prompt, question.content)

@@ -70,6 +70,7 @@ def test_run_scores_what_it_can_and_says_what_it_cannot(models, held_out, tmp_pa
         "cluster",
         "prompt",
         "reference",
+        "baseline_prediction",
     }
     assert results["limit"] == 5 and results["revision"]
 

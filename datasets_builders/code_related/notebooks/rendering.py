@@ -96,7 +96,7 @@ def _as_comments(text: str, language: str) -> str:
 
 def _comment(line: str, language: str) -> str:
     """Return a line as a comment; what would end the comment early is taken apart."""
-    opening, _, closing = comment_line(language, "\0").strip("\n").partition("\0")
+    opening, _, closing = comment_line(language, "text").strip("\n").partition("text")
     if closing.strip():
         line = line.replace(closing.strip(), " ".join(closing.strip()))
     return f"{opening}{line.rstrip()}{closing}".rstrip()

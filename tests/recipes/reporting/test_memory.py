@@ -93,11 +93,11 @@ def test_the_command_says_what_fits(capsys):
     arguments = [str(TINY / "stage1.yaml"), "--num-devices", "4", "--gpu-gb", "0.3"]
     assert main(["memory", *arguments]) == 0
     fits = capsys.readouterr().out
-    assert "4 GPU(s), 4 row(s) of 512 tokens at once each, recomputation off" in fits
+    assert "4 GPU(s), 2 row(s) of 512 tokens at once each, recomputation off" in fits
     assert "fits a GPU of" in fits
-    assert main(["memory", *arguments[:-1], "0.01", "--per_device_train_batch_size", "2"]) == 0
+    assert main(["memory", *arguments[:-1], "0.01", "--per_device_train_batch_size", "1"]) == 0
     small = capsys.readouterr().out
-    assert "2 row(s) of 512 tokens" in small
+    assert "1 row(s) of 512 tokens" in small
     assert "does not fit a GPU of" in small
     assert "HSDP" not in fits + small
 

@@ -11,6 +11,8 @@ from tests.evals.conftest import held_out  # noqa: F401 - a fixture
 from tests.hub_server import HubServer
 from tests.recipes.conftest import SmallWorld, small_world  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -42,7 +44,6 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(extra, command
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.slow
 def test_the_core_describes_and_makes_a_tokenizer(tmp_path):
     assert run("core", "-m", "modeling_ling", "describe", "--preset", "tiny").returncode == 0
     made = ("--vocab-size", 400, "--to", tmp_path / "made")
@@ -50,7 +51,6 @@ def test_the_core_describes_and_makes_a_tokenizer(tmp_path):
     assert ended.returncode == 0, ended.stderr
 
 
-@pytest.mark.slow
 def test_builders_need_their_extra_alone(tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text("def double(number):\n    return number * 2\n\n\nprint(double(4))\n")
@@ -62,7 +62,6 @@ def test_builders_need_their_extra_alone(tmp_path):
     assert ended.returncode == 0, ended.stderr
 
 
-@pytest.mark.slow
 def test_evaluation_needs_its_extra_alone(held_out: Path):  # noqa: F811
     assert run("eval", "-m", "evals", "list").returncode == 0
     ended = run("eval", "-m", "evals", "selfcheck", "--tasks", "held_out_execution", "--held-out", held_out)
@@ -73,7 +72,6 @@ def test_evaluation_needs_its_extra_alone(held_out: Path):  # noqa: F811
     assert run("eval", held_out / "program.py").returncode == 0
 
 
-@pytest.mark.slow
 def test_training_needs_its_extra_alone(small_world: SmallWorld, tmp_path: Path):  # noqa: F811
     recipe = ROOT / "recipes" / "configs" / "tiny" / "stage1.yaml"
     with HubServer(tmp_path / "hub") as hub:

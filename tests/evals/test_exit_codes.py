@@ -124,6 +124,7 @@ def test_a_users_mistake_is_said_in_a_line_and_is_exit_code_2(
     assert list(tmp_path.iterdir()) == [], "a command that was refused leaves nothing behind"
 
 
+@pytest.mark.slow
 def test_a_command_ends_with_these_codes(folder):
     assert evals("run", "--model", "/nowhere", "--tasks", "humaneval").returncode == 2
     shown = evals("report", folder / "other_run", "--output", folder / "report")

@@ -6,10 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from modeling_ling.publishing import publish_folder
 from modeling_ling.tokenizer import train_tokenizer
 from tests.hub_server import HubServer
+
+pytestmark = pytest.mark.slow
 
 CARD = """---
 license: mit

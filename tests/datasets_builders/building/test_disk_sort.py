@@ -45,6 +45,7 @@ def test_values_whose_metadata_are_large_take_no_more_memory_than_allowed(tmp_pa
     assert held < 1.2 * disk_sort.MAX_BYTES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("builder", "config"), [(SourceCodeBuilder, SourceCodeConfig), (RepositoriesBuilder, RepositoriesConfig)]
 )

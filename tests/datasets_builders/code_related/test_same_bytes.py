@@ -19,6 +19,8 @@ from datasets_builders.building.builder import Builder
 from datasets_builders.building.dataset_folder import DatasetFolder
 from tests.datasets_builders.code_related import small_builds
 
+pytestmark = pytest.mark.slow
+
 MakeBuilder = Callable[[Path, int], Builder[Any]]
 NAMES = ("code_comment_pairs", "commits", "github_threads", "notebooks", "markdown", "web_pages")
 

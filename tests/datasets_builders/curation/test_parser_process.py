@@ -17,6 +17,8 @@ from datasets_builders.curation.syntax.steps import SyntaxCheck
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 
+pytestmark = pytest.mark.slow
+
 MEASURE = "datasets_builders.curation.syntax.metrics:measure"
 GOOD = "class A { int add(int a, int b) { return a + b; } }\n"
 

@@ -58,6 +58,7 @@ def test_no_training_question_is_also_asked_in_fine_tuning(chats, pairs) -> None
     assert not {row["cluster"] for row in trained} & {row["cluster"] for row in chosen}
 
 
+@pytest.mark.slow
 def test_a_dataset_that_is_trained_on_is_kept_apart(questions, chats, tmp_path: Path) -> None:
     """With all questions left to dpo, those that the sft dataset has are told by its rows."""
     config = DPOConfig(

@@ -24,6 +24,8 @@ from datasets_builders.synthesis.program_analysis.steps import FEW_ANSWERS, Atta
 from evals.execution import Executor, Program, Verdict
 from tests.datasets_builders.released.conftest import code_row, read_rows, write_rows
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_released_columns_come_first(questions) -> None:
     dataset = load_dataset(str(questions.folder), split="train")

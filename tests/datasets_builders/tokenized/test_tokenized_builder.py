@@ -132,6 +132,7 @@ def test_the_order_is_shuffled_by_the_seed_alone(inputs: Path, tokenizer_folder:
     assert in_order[0] != in_order[1]
 
 
+@pytest.mark.slow
 def test_1_and_2_workers_and_any_number_of_tasks_give_the_same_bytes(inputs: Path, tokenizer_folder: Path) -> None:
     one = TokenizedBuilder(_config(inputs, tokenizer_folder, "one")).run().output_dir
     two = TokenizedBuilder(_config(inputs, tokenizer_folder, "two", workers=2)).run().output_dir

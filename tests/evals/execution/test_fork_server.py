@@ -320,6 +320,7 @@ def test_packages_that_do_not_lend_themselves_to_forking_are_imported_by_each_pr
         assert not servers(executor)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not usable_parent(), reason="control groups cannot be made by this user")
 def test_all_processes_of_a_fork_together_keep_within_its_memory(executor):
     source = (

@@ -20,6 +20,8 @@ from evals.tasks.humaneval import HumanEval
 from tests.evals.conftest import PROBLEMS
 from tests.openai_server import transformers_serve
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def served(models, tmp_path_factory):

@@ -200,6 +200,7 @@ def test_a_torn_last_line_costs_that_answer_alone(torn, tmp_path):
     assert third.get({"a": 1}, pytest.fail).usage == {"total_tokens": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [True, False])
 def test_a_fault_does_not_count_and_is_shown(counts, tmp_path, monkeypatch, capsys):
     """A hundred problems, one of which the server refuses, one cut, one all thinking: through the command."""

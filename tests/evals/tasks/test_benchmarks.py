@@ -14,6 +14,8 @@ from evals.tasks.cruxeval import answered_assertion, is_literal
 from evals.tasks.humaneval import HumanEval
 from evals.tasks.numbers import final_number
 
+pytestmark = pytest.mark.slow
+
 MBPP_ROW = {
     "task_id": 900,
     "text": "Write a function to double a node's value.",

@@ -141,6 +141,7 @@ def test_the_letter_that_an_answer_chooses(text, letter):
     assert letter_of(text) == letter
 
 
+@pytest.mark.slow
 def test_answers_in_latex_are_compared_by_their_parts():
     pairs = [tuple(final_answer(f"so $\\boxed{{{side}}}$.") for side in pair[:2]) for pair in PAIRS]
     verdicts = judged_pairs(pairs)
@@ -177,6 +178,7 @@ def test_spellings_of_one_answer_are_equal():
     assert plain(r"\left( 3, \frac12 \right)").replace(" ", "") == plain(r"(3,\dfrac{1}{2})")
 
 
+@pytest.mark.slow
 def test_hostile_latex_takes_little_time_and_does_not_pass():
     import time
 

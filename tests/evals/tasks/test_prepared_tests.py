@@ -13,6 +13,8 @@ from evals.tasks.catalog import BENCHMARKS
 from evals.tasks.marked import marked_program
 from evals.tasks.prepared_tests import prepared_test
 
+pytestmark = pytest.mark.slow
+
 DATA = os.environ.get("LING_BENCHMARKS_DIR")
 LIMITS = Limits(wall_seconds=30.0, cpu_seconds=30.0, memory_bytes=2 << 30)
 NUMPY = ("numpy",)

@@ -26,6 +26,8 @@ from recipes.adapting.infilling import (
 )
 from tests.recipes.adapting.conftest import CONFIGS
 
+pytestmark = pytest.mark.slow
+
 TEXT = "import os\n\n\ndef join(first, second):\n    both = os.path.join(first, second)\n    return both\n" * 3
 
 

@@ -23,6 +23,8 @@ from recipes.running.causal_models import check_packing
 from recipes.running.recipe_loading import RecipeError
 from tests.recipes.adapting.conftest import CONFIGS
 
+pytestmark = pytest.mark.slow
+
 ADAPT = Path(__file__).resolve().parents[3] / "recipes" / "configs" / "adapt"
 Families = pytest.mark.parametrize("family", sorted(CONFIGS))
 TEXT = "def add(a, b):\n    total = a + b\n    return total\n\n\ndef sub(a, b):\n    return a - b\n" * 3

@@ -37,6 +37,8 @@ from recipes.running.library_keys import NOT_KNOWN, refused_keys
 from recipes.running.recipe_keys import KEY_CLASSES
 from recipes.running.recipe_loading import RecipeError
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).resolve().parents[3] / "recipes" / "configs" / "distill"
 SIZES: dict[str, Any] = {
     "hidden_size": 32,

@@ -99,6 +99,7 @@ def lines_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pretrain", "sft", "dpo"])
 def test_every_kind_says_how_each_layer_does(runs: dict[str, Path], kind: str) -> None:
     for line in lines_of(runs[kind]):

@@ -24,6 +24,8 @@ from recipes.stages.course import run_recipe
 from recipes.stages.pretraining import PretrainStage
 from tests.recipes.conftest import RECIPES
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = {"pretrain": pretrain, "sft": sft, "dpo": dpo}
 RECIPE_OF = {"pretrain": "stage1", "sft": "sft", "dpo": "dpo"}
 Flags = dict[str, Any]

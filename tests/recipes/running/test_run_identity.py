@@ -127,6 +127,7 @@ def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:
     assert resolve_start(None, tmp_path, IDENTITY, overwrite=True).moved_to == tmp_path / "previous-2"
 
 
+@pytest.mark.slow
 def test_a_run_of_other_settings_makes_room_when_it_may(
     finished_run: Path, command_line: Callable, tmp_path: Path
 ) -> None:

@@ -24,6 +24,8 @@ from recipes.running.trainer import TIMING_KEYS
 from recipes.stages.course import run_door, run_recipe
 from recipes.stages.pretraining import PretrainStage
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = {"logging_steps": 1, "save_steps": 2, "save_total_limit": 10, "train_tokens": 512 * 6}
 
@@ -210,7 +212,6 @@ def test_words_that_json_lacks_become_null() -> None:
     assert strict_json(value) == {"a": [1.0, None], "b": {"c": None}, "d": "nan", "e": None, "f": True}
 
 
-@pytest.mark.slow
 def test_the_end_of_the_launcher_is_a_signal_to_the_run(command_line: Callable, tmp_path: Path) -> None:
     run = tmp_path / "run"
     launch = [sys.executable, "-m", "accelerate.commands.launch"]

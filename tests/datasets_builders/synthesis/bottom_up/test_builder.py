@@ -101,6 +101,7 @@ def test_only_problems_that_ask_are_asked_to_be_stated(built) -> None:
     assert sum("response_format" in body for body in server.asked) == len(MODULES) * (1 + 1 + 2)
 
 
+@pytest.mark.slow
 def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(built, seeds: Path, tmp_path: Path) -> None:
     config, *_ = built
     again = config_of(

@@ -88,6 +88,7 @@ def test_card_and_samples_say_who_was_asked_and_what_was_lost(built) -> None:
     assert samples.count("<h2>") >= 20
 
 
+@pytest.mark.slow
 def test_two_workers_and_kept_answers_give_the_same_bytes_without_a_server(
     built, tmp_path: Path, tokenizer: Path
 ) -> None:

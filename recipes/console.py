@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from modeling_ling.command_line import EXIT_OK, EXIT_USAGE
+from modeling_ling.command_line import EXIT_OK, EXIT_USAGE, guarded
 
 # Word -> the package, what it does.
 PROGRAMS = {
@@ -36,6 +36,11 @@ RECIPES = Path(__file__).resolve().parent
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command of one program and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    return guarded(lambda: run(given), "ling-coder")
+
+
+def run(given: list[str]) -> int:
+    """Hand the arguments to the program that they name."""
     if not given or given[0] in ("-h", "--help"):
         print(overview(), file=sys.stdout if given else sys.stderr)
         return EXIT_OK if given else EXIT_USAGE

@@ -110,7 +110,7 @@ class Builder(Generic[ConfigType]):
                 self.report(f"{found} since the last build: starting over")
             try:
                 if found != "finished":
-                    write_json(state.plan_file, self._parts(stages))
+                    write_json(state.plan_file, list(self._parts(stages).items()))
                     self._run_stages(stages, state)
                     shards = self._run_write_stage(stages[-1], schema, state)
                     self._complete(stages, shards, current, state)
@@ -146,6 +146,7 @@ class Builder(Generic[ConfigType]):
             ShardWriter(self.output_folder / "data", shards, schema, self.id_column, self.text_column),
         ]
         total = read_ledger(state.folder, [last.name]).steps[-1].output
+        write_json(state.plan_file, [*state.read(state.plan_file)[:-1], (WRITE_STAGE, len(shards))])
         self._run_stage(WRITE_STAGE, steps, len(shards), state, total)
         return shards
 

@@ -45,6 +45,7 @@ ORIGIN = (
     f"Built by `ling-coder-recipes`, after [Every Sample Matters](https://arxiv.org/abs/{PAPER}). The ledger below "
     "says what became of every input."
 )
+SEVERAL = "several"  # `license_name` of rows that have not one licence alone, and so of what is built from them
 MAX_EXAMPLE_CHARACTERS = 600
 MAX_EXAMPLE_ITEMS = 4
 SIZE_CATEGORIES = [
@@ -105,7 +106,7 @@ def _metadata(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str
     if metadata["license"] == "other":
         several = parts.license == SEVERAL_LICENSES
         # The Hub takes an id: no blanks, brackets or capital letters.
-        metadata["license_name"] = "several" if several else re.sub(r"[^a-z0-9.]+", "-", license_id).strip("-")
+        metadata["license_name"] = SEVERAL if several else re.sub(r"[^a-z0-9.]+", "-", license_id).strip("-")
         metadata["license_link"] = _license_link(parts.license)
     total = sum(num_rows.values())
     metadata["language"] = [language.strip() for language in dataset.language.split(",")]
@@ -123,11 +124,8 @@ def _metadata(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str
 
 def _license_link(license: str) -> str:
     """Return where the text of a licence is read; of several, where the rows say theirs."""
-    single = re.fullmatch(r"[A-Za-z0-9.+-]+", license) is not None and license not in (
-        SEVERAL_LICENSES,
-        UNKNOWN_LICENSE,
-    )
-    return f"https://spdx.org/licenses/{license}.html" if single else CARD_FILE
+    is_one = license not in (SEVERAL_LICENSES, SEVERAL, UNKNOWN_LICENSE) and re.fullmatch(r"[A-Za-z0-9.+-]+", license)
+    return f"https://spdx.org/licenses/{license}.html" if is_one else CARD_FILE
 
 
 def _dataset_info(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str, Any]:

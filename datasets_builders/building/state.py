@@ -87,7 +87,7 @@ class BuildState:
         self.folder = output_folder / ".build"
         self.fingerprint_file = self.folder / "fingerprint.json"
         self.finished_file = self.folder / "finished.json"
-        self.plan_file = self.folder / "plan.json"  # stage to number of parts
+        self.plan_file = self.folder / "plan.json"  # stages and their numbers of parts, in order
 
     def check_folder(self, builder: str) -> None:
         """Raise `ConfigError` when the output folder holds something that this builder has not written."""
@@ -181,7 +181,7 @@ class BuildState:
         return {str(path.relative_to(self.output_folder)): path.stat().st_size for path in paths if path.is_file()}
 
     @staticmethod
-    def read(path: Path) -> dict[str, Any] | None:
+    def read(path: Path) -> Any:
         """Return what a file of the state holds, None where it is not there or half written."""
         try:
             return json.loads(path.read_text(encoding="utf-8"))

@@ -99,9 +99,9 @@ def stages_of(state: BuildState, now: float) -> Iterator[StageStatus]:
         state (`BuildState`): of the folder.
         now (`float`): seconds since 1970; the last sign of a stage that is at work is not after it.
     """
-    plan: dict[str, int] = state.read(state.plan_file) or {}
+    plan: list[tuple[str, int]] = state.read(state.plan_file) or []
     before: str | None = None
-    for name, num_parts in plan.items():
+    for name, num_parts in plan:
         folder = state.folder / "executor" / name
         done = {path.name: path.stat().st_mtime for path in (folder / "completions").glob("*")}
         progress = [path for path in (state.folder / "progress" / name).glob("*") if path.is_file()]

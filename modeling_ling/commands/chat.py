@@ -78,7 +78,9 @@ def load(name: str, revision: str | None, trust_remote_code: bool) -> tuple[PreT
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
             raise ValueError(f"{name} has no config.json, so it holds no model; give the folder that a training wrote")

@@ -9,7 +9,7 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from datasets_builders.building import ledger
-from datasets_builders.building.card import _count_table, _ledger_tables
+from datasets_builders.building.card import _count_table, _ledger_tables, _license_link
 from datasets_builders.building.ledger import Ledger, StepCounts
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
@@ -51,6 +51,12 @@ def test_the_license_of_the_card_is_one_that_the_hub_takes(licenses, license, na
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     metadata = yaml.safe_load(built(tmp_path, sources=[str(tmp_path / "rows.jsonl")]).split("---\n")[1])
     assert (metadata["license"], metadata.get("license_name")) == (license, name)
+    assert metadata.get("license_link") == ("README.md" if name else None)
+
+
+def test_what_is_built_from_several_licenses_links_no_license_of_that_name():
+    assert _license_link("several") == _license_link("other") == _license_link("MIT OR CC0-1.0") == "README.md"
+    assert _license_link("PSF-2.0") == "https://spdx.org/licenses/PSF-2.0.html"
 
 
 def built(folder: Path, **fields: Any) -> str:

@@ -1,5 +1,6 @@
 """`status` tells of a build by its files: what is done, how fast, what is left, and what failed."""
 
+import json
 import os
 import time
 
@@ -23,6 +24,15 @@ def stopped(tmp_path, monkeypatch):
         ArithmeticBuilder(config).run()
     monkeypatch.undo()
     return tmp_path / "out"
+
+
+def test_stages_stand_in_their_order(stopped, capsys):
+    plan = stopped / ".build" / "plan.json"
+    stages = json.loads(plan.read_text())
+    assert stages == [["compute", 4], ["deduplicate", 4], ["write", 1]]
+    plan.write_text(json.dumps(stages[::-1]))  # theirs, not that of the alphabet
+    assert main(["status", str(stopped)]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]] == ["write", "deduplicate", "compute"]
 
 
 def test_a_build_that_stopped_and_the_same_finished(stopped, capsys):

@@ -33,9 +33,11 @@ class PushTarget:
     tag: str | None = None
 
 
-def add_push_options(parser: argparse.ArgumentParser, flag: str = "--push-to") -> None:
+def add_push_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(flag, metavar="ORG/NAME", help="publish on the Hub, private by default; hf auth login first")
+    parser.add_argument(
+        "--push-to", metavar="ORG/NAME", help="publish on the Hub, private by default; hf auth login first"
+    )
     parser.add_argument("--public", action="store_true", help="a repository that is created can be read by everyone")
     parser.add_argument("--revision", metavar="BRANCH", help="push to this branch, made from main when missing")
     parser.add_argument("--tag", help="give the pushed commit this name, such as v1.0")

@@ -115,6 +115,8 @@ def run(options: argparse.Namespace) -> int:
     from evals.scoring.options import RunOptions
 
     refuse_flags_without_effect(options)
+    if options.push_to:
+        check_target(options.push_to)
     existing_folder(options.held_out, "--held-out")
     existing_folder(options.data_dir, "--data-dir")
     given = {name: value for name, value in vars(options).items() if name in RunOptions.__dataclass_fields__}
@@ -131,6 +133,23 @@ def run(options: argparse.Namespace) -> int:
 
         print(push_results(options.output, options.push_to, results))
     return 0 if num_scored(results) else 2
+
+
+def check_target(repo_id: str) -> None:
+    """Ask whether the results may be pushed there, before hours of answers and not after them.
+
+    Raises:
+        UsageError: the name is none that the Hub takes.
+        PublishError: the token may not write there, or the Hub cannot be reached.
+    """
+    from modeling_ling.publishing import check_repo_id
+    from modeling_ling.push_options import check_right_to_write
+
+    try:
+        check_repo_id(repo_id)
+    except ValueError as error:
+        raise UsageError(f"--push-to: {error}") from None
+    check_right_to_write(repo_id)
 
 
 def refuse_flags_without_effect(options: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from datasets_builders.__main__ import main
+from evals.__main__ import main as evaluate
 from modeling_ling.publishing import PublishRefusedError
 from modeling_ling.push_options import check_right_to_write
 from tests.hub_server import HubServer
@@ -76,6 +77,19 @@ def test_a_folder_is_pushed_publicly_to_a_branch_under_a_tag_that_stays(
     assert main([*push, "--public", "--revision", "tried", "--tag", "v1"]) == 1
     assert "Give another tag" in capsys.readouterr().err
     assert api.list_repo_refs("acme/numbers", repo_type="dataset").tags[0].target_commit == commit
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "words"), [("others/results", 1, "may not write to others"), ("x", 2, "--push-to")]
+)
+def test_results_that_could_not_be_pushed_are_not_asked_for(
+    online: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, code: int, words: str
+):
+    output = tmp_path / "out"
+    run = ["run", "--model", "nobody/nothing", "--tasks", "humaneval", "--output", str(output), "--push-to", target]
+    assert evaluate(run) == code
+    assert words in capsys.readouterr().err
+    assert not output.exists()
 
 
 def test_options_of_a_push_without_one_and_a_folder_without_shards_are_refused(

@@ -46,7 +46,7 @@ class DiskSort:
             self._lines, self._num_bytes = [], 0
 
     def __iter__(self) -> Iterator[Any]:
-        """Give all values in order; once, and `close` afterwards."""
+        """Give all values in order, as often as asked, one time after another; `close` afterwards."""
         return heapq.merge(*map(_values_of, self._runs), map(of_line, self._sorted_lines()), key=self.key)
 
     def close(self) -> None:

@@ -36,6 +36,7 @@ from datasets_builders.synthesis.program_analysis.steps import (
     ObserveFunctions,
     SplitFunctions,
     package_of,
+    repository_of,
 )
 
 if TYPE_CHECKING:
@@ -179,8 +180,8 @@ class SyntheticQABuilder(DerivedBuilder[SyntheticQAConfig]):
             ),
             # A function's imports may stand in any file of its repository.
             Stage("packages", [ExtractFromPackages(sizes)], tasks=config.num_tasks, key=package_of),
-            # A function's calls may stand in any file.
-            Stage("calls", [AttachCalls()], tasks=1),
+            # A function's calls may stand in any file of its repository.
+            Stage("calls", [AttachCalls()], tasks=config.num_tasks, key=repository_of),
             Stage(
                 "observe",
                 [ObserveFunctions(settings, config.isolation), WriteVariants(config.seed, config.isolation)],

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import chain, groupby
+from operator import attrgetter, itemgetter
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from datatrove.data import Document
 
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.identity import content_id
-from datasets_builders.building.intermediate import document_of, values_of
+from datasets_builders.building.intermediate import DEFAULT_SPLIT, document_of, values_of
 from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Merged, Outcome, Removed, Step
 from datasets_builders.synthesis.program_analysis.balance import capped, capped_part
@@ -198,51 +199,64 @@ def _package_place(values: list[Any]) -> tuple[str, str, str, str]:
     return str(metadata.get("repository") or ""), metadata["language"], str(metadata["path"]), identifier
 
 
+def repository_of(doc: Document) -> str:
+    """Return the key by which functions meet the calls of their repository."""
+    return str(doc.metadata["repository"])
+
+
 class AttachCalls(Step):
     """Give every function the calls that its repository makes of it, those of tests first.
 
-    Has to see all files: one task. Calls belong to functions of their name; those that are another's fail in the
-    sandbox.
+    Give its stage the key `repository_of`. Calls belong to functions of their name; those that are another's fail in
+    the sandbox. One repository is held in memory at a time; the others wait on disk.
     """
 
     name = "attach_calls"
     arity = "n:1"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._functions: list[Document] = []
-        self._files: list[Document] = []
-
     def begin(self, rank: int, world_size: int) -> None:
         """Start without functions."""
-        self._functions, self._files = [], []
+        self._found = DiskSort(itemgetter(0, 1), self.runs_folder)
 
     def process(self, doc: Document) -> Iterator[Outcome]:
         """Keep functions and calls until all are known."""
-        (self._files if doc.metadata.get("kind") == CALLS_KIND else self._functions).append(doc)
+        self._found.add([repository_of(doc), doc.id, *values_of(doc)])
         yield from ()
 
     def finish(self) -> Iterator[Outcome]:
         """Give the functions with their calls; the files' calls go into them."""
-        by_name: dict[tuple[str, str], list[Document]] = {}
-        for doc in self._functions:
-            if "known_calls" in doc.metadata["sample"]:
-                by_name.setdefault((doc.metadata["repository"], doc.metadata["sample"]["name"]), []).append(doc)
-        for file in sorted(self._files, key=lambda file: (not _is_test(file), file.metadata["path"], file.id)):
-            used = None
-            origin = "test" if _is_test(file) else "call_site"
-            for name, calls in file.metadata["calls"].items():
-                for doc in by_name.get((file.metadata["repository"], name), ()):
-                    known = doc.metadata["sample"]["known_calls"]
-                    taken = {call for _, call in known}
-                    room = MAX_KNOWN_CALLS - len(known)
-                    doc.metadata["sample"]["known_calls"] = [
-                        *known,
-                        *[(origin, call) for call in calls if call not in taken][: max(room, 0)],
-                    ]
-                    used = used or doc.id
-            yield Merged(file, used, "calls_used") if used else Removed(file, "calls_of_no_function_here")
-        yield from self._functions
+        for _, group in groupby(self._found, key=itemgetter(0)):
+            docs = [document_of(values[2:]) for values in group]
+            files = [doc for doc in docs if doc.metadata.get("kind") == CALLS_KIND]
+            functions = [doc for doc in docs if doc.metadata.get("kind") != CALLS_KIND]
+            yield from _attached(files, functions)
+            yield from functions
+
+    def end(self) -> None:
+        """Drop what is left of the functions."""
+        self._found.close()
+
+
+def _attached(files: Iterable[Document], functions: Iterable[Document]) -> Iterator[Outcome]:
+    """Write a repository's calls into its functions, and say of each file of calls what became of it."""
+    by_name: dict[str, list[Document]] = {}
+    for doc in functions:
+        if "known_calls" in doc.metadata["sample"]:
+            by_name.setdefault(doc.metadata["sample"]["name"], []).append(doc)
+    for file in sorted(files, key=lambda file: (not _is_test(file), file.metadata["path"], file.id)):
+        used = None
+        origin = "test" if _is_test(file) else "call_site"
+        for name, calls in file.metadata["calls"].items():
+            for doc in by_name.get(name, ()):
+                known = doc.metadata["sample"]["known_calls"]
+                taken = {call for _, call in known}
+                room = MAX_KNOWN_CALLS - len(known)
+                doc.metadata["sample"]["known_calls"] = [
+                    *known,
+                    *[(origin, call) for call in calls if call not in taken][: max(room, 0)],
+                ]
+                used = used or doc.id
+        yield Merged(file, used, "calls_used") if used else Removed(file, "calls_of_no_function_here")
 
 
 def _is_test(doc: Document) -> bool:
@@ -360,33 +374,53 @@ class SplitFunctions(Step):
         super().__init__()
         self.validation_fraction, self.min_validation_calls = validation_fraction, min_validation_calls
         self.max_calls, self.seed = max_calls, seed
-        self._kept: dict[str, Document] = {}
 
     def begin(self, rank: int, world_size: int) -> None:
         """Start without functions."""
-        self._kept = {}
+        self._functions = DiskSort(itemgetter(0, 1), self.runs_folder)
 
     def process(self, doc: Document) -> Iterator[Outcome]:
-        """Keep the function until all are known; remove a copy."""
-        key = content_id(any_sample_of(doc).code)
-        other = self._kept.setdefault(key, doc)
-        if other is not doc:
-            # The one with the smaller id stays, whatever the order of arrival.
-            first, second = sorted((doc, other), key=lambda each: each.id)
-            self._kept[key] = first
-            yield Removed(second, "same_function", f"as {first.metadata['path']}")
+        """Keep the function until all are known."""
+        self._functions.add([content_id(any_sample_of(doc).code), *values_of(doc)])
+        yield from ()
 
     def finish(self) -> Iterator[Outcome]:
-        """Give every function its cluster and its split."""
-        docs = sorted(self._kept.values(), key=lambda doc: doc.id)
-        samples = [any_sample_of(doc) for doc in docs]
-        clusters = cluster_functions(samples)
-        weights = [min(num_asked_calls(doc), self.max_calls) for doc in docs]
-        keys = [content_id(sample.code) for sample in samples]
-        splits = assign_splits(clusters, keys, weights, self.validation_fraction, self.min_validation_calls, self.seed)
-        for doc, cluster, split in zip(docs, clusters, splits, strict=True):
-            doc.metadata.update(split=split, cluster=docs[cluster].id)
+        """Give every function its cluster and its split; of copies the one with the smallest id stays.
+
+        The functions are read twice: what decides, their texts, is held; what was seen of their runs is not.
+        """
+        places: list[tuple[str, str]] = []
+        samples: list[AnySample] = []
+        weights: list[int] = []
+        for key, copies in groupby(self._functions, key=itemgetter(0)):
+            doc = document_of(next(copies)[1:])
+            places.append((doc.id, key))
+            samples.append(any_sample_of(doc))
+            weights.append(min(num_asked_calls(doc), self.max_calls))
+        order = sorted(range(len(places)), key=places.__getitem__)
+        keys = [places[index][1] for index in order]
+        clusters = cluster_functions([samples[index] for index in order])
+        splits = assign_splits(
+            clusters,
+            keys,
+            [weights[index] for index in order],
+            self.validation_fraction,
+            self.min_validation_calls,
+            self.seed,
+        )
+        found = {
+            key: (split, places[order[cluster]][0]) for key, split, cluster in zip(keys, splits, clusters, strict=True)
+        }
+        for key, copies in groupby(self._functions, key=itemgetter(0)):
+            doc, *others = (document_of(values[1:]) for values in copies)
+            doc.metadata["split"], doc.metadata["cluster"] = found[key]
             yield doc
+            for other in others:
+                yield Removed(other, "same_function", f"as {doc.metadata['path']}")
+
+    def end(self) -> None:
+        """Drop what is left of the functions."""
+        self._functions.close()
 
 
 def num_asked_calls(doc: Document) -> int:
@@ -496,39 +530,64 @@ class LimitAnswers(Step):
     def __init__(self, max_answer_fraction: float, max_trivial_fraction: float = 1.0) -> None:
         super().__init__()
         self.max_answer_fraction, self.max_trivial_fraction = max_answer_fraction, max_trivial_fraction
-        self._kept: dict[str, Document] = {}
 
     def begin(self, rank: int, world_size: int) -> None:
         """Start without questions."""
-        self._kept = {}
+        # The training side gives way: of a question in both splits the one held out comes first.
+        self._questions = DiskSort(itemgetter(0, 1, 2), self.runs_folder)
 
     def process(self, doc: Document) -> Iterator[Outcome]:
-        """Keep the question until all are known; remove one that is asked twice."""
-        other = self._kept.setdefault(doc.id, doc)
-        if other is not doc:
-            # The training side gives way: what is held out stays held out.
-            first, second = sorted((other, doc), key=lambda each: (each.metadata["split"] == "train", _order(each)))
-            self._kept[doc.id] = first
-            yield Removed(second, "same_question", f"as of {first.metadata['module']}.{first.metadata['function']}")
+        """Keep the question until all are known."""
+        self._questions.add([doc.id, doc.metadata["split"] == DEFAULT_SPLIT, _order(doc), *values_of(doc)])
+        yield from ()
 
     def finish(self) -> Iterator[Outcome]:
-        """Give the questions that stay, and remove those with an answer that is too common."""
-        groups: dict[tuple[str, str], list[Document]] = {}
-        for doc in sorted(self._kept.values(), key=lambda each: each.id):
-            groups.setdefault((doc.metadata["kind"], doc.metadata["split"]), []).append(doc)
-        for _, docs in sorted(groups.items()):
-            left = docs
-            for is_trivial in (_is_one_statement, _is_copied):
-                left, removed = capped_part(left, is_trivial, self.max_trivial_fraction)
-                for doc in removed:
-                    yield Removed(doc, is_trivial.__name__.strip("_"), doc.metadata["call"][:80])
-            answers = [_answer_of(doc) for doc in left]
-            fraction = self.max_answer_fraction
-            if docs[0].metadata["kind"] in FEW_ANSWERS:
-                fraction = min(3 * fraction, 1.0)
-            keep = capped(answers, fraction)
-            for doc, answer, stays in zip(left, answers, keep, strict=True):
-                yield doc if stays else Removed(doc, "common_answer", answer[:80])
+        """Give the questions that stay; remove those asked twice, or whose answer is too common.
+
+        The questions are read twice; held are their ids and what decides.
+        """
+        groups: dict[tuple[str, str], list[_Place]] = {}
+        for _, copies in groupby(self._questions, key=itemgetter(0)):
+            doc = document_of(next(copies)[3:])
+            place = _Place(doc.id, _is_one_statement(doc), _is_copied(doc), content_id(_answer_of(doc)))
+            groups.setdefault((doc.metadata["kind"], doc.metadata["split"]), []).append(place)
+        reasons = {
+            place.id: reason for (kind, _), places in groups.items() for place, reason in self._left_out(kind, places)
+        }
+        groups.clear()
+        for _, copies in groupby(self._questions, key=itemgetter(0)):
+            doc, *others = (document_of(values[3:]) for values in copies)
+            reason = reasons.get(doc.id)
+            detail = _answer_of(doc) if reason == "common_answer" else doc.metadata["call"]
+            yield Removed(doc, reason, detail[:80]) if reason else doc
+            for other in others:
+                yield Removed(other, "same_question", f"as of {doc.metadata['module']}.{doc.metadata['function']}")
+
+    def end(self) -> None:
+        """Drop what is left of the questions."""
+        self._questions.close()
+
+    def _left_out(self, kind: str, places: list[_Place]) -> Iterator[tuple[_Place, str]]:
+        """Give the questions of a kind and split that go, each with the reason."""
+        left = places
+        for reason in ("is_one_statement", "is_copied"):
+            left, removed = capped_part(left, attrgetter(reason), self.max_trivial_fraction)
+            for place in removed:
+                yield place, reason
+        fraction = min(3 * self.max_answer_fraction, 1.0) if kind in FEW_ANSWERS else self.max_answer_fraction
+        keep = capped([place.answer for place in left], fraction)
+        for place, stays in zip(left, keep, strict=True):
+            if not stays:
+                yield place, "common_answer"
+
+
+class _Place(NamedTuple):
+    """What decides whether a question stays."""
+
+    id: str
+    is_one_statement: bool
+    is_copied: bool
+    answer: str
 
 
 def _is_one_statement(doc: Document) -> bool:

@@ -4,7 +4,9 @@ import ast
 import hashlib
 import json
 import random
+import tracemalloc
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from datasets import load_dataset
 from datatrove.data import Document
 
-from datasets_builders.building import BuildError, ConfigError
+from datasets_builders.building import BuildError, ConfigError, disk_sort
 from datasets_builders.building.config import load_config
 from datasets_builders.released.repair_figures import measure_tells, repair_figures
 from datasets_builders.released.synthetic_qa import SyntheticQABuilder, SyntheticQAConfig
@@ -67,26 +69,53 @@ def test_no_answer_makes_up_more_than_a_tenth_of_a_kind(questions) -> None:
 
 def test_common_answers_and_repeated_questions_are_removed_with_a_reason() -> None:
     step = LimitAnswers(0.1)
-    step.begin(0, 1)
     answers = ["True"] * 50 + [str(number) for number in range(30)]
     docs = [
         Document(
             text=answer,
             id=f"{number:03d}",
-            metadata={"kind": "execution_prediction", "split": "train", "messages": [{"content": answer}]},
+            metadata={
+                "kind": "execution_prediction",
+                "split": "train",
+                "path": "a.py",
+                "module": "a",
+                "function": "f",
+                "call": "f()",
+                "messages": [{"content": answer}],
+            },
         )
         for number, answer in enumerate(answers)
     ]
-    again = Document(text="5", id="055", metadata={**docs[55].metadata, "path": "b.py", "function": "f", "module": "b"})
-    docs[55].metadata.update(path="a.py", function="f", module="a")
-    passed = list(step.run([*docs, again]))
+    again = Document(text="5", id="055", metadata={**docs[55].metadata, "path": "b.py", "module": "b"})
+    held_out = Document(text="again", id="056", metadata={**docs[56].metadata, "path": "c.py", "split": "validation"})
+    passed = list(step.run([again, *docs, held_out]))
     assert Counter(doc.text for doc in passed)["True"] == 3
     assert len(passed) == 33 and passed.count(docs[55]) == 1
+    assert held_out in passed and docs[56] not in passed, "what is held out stays held out"
+    assert step.counts.reasons == {"common_answer": 47, "same_question": 2}
+
+
+def test_questions_beyond_memory_wait_on_disk(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(disk_sort, "MAX_BYTES", 1 << 20)
+    step = LimitAnswers(1.0)
+    step.attach("ask", 0, tmp_path / ".build", tmp_path / "removed")
+
+    def questions_of(number: int) -> Iterator[Document]:
+        for index in range(number):
+            row = {"kind": "refactoring", "split": "train", "path": "a.py", "function": "f", "call": ""}
+            yield Document(f"{index:10000d}", f"{index:032x}", metadata={**row, "messages": [{"content": str(index)}]})
+
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in step.run(questions_of(2_000))) == 2_000
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 6 << 20, "20 MB of text went through"
 
 
 def test_questions_that_are_no_work_are_removed_with_a_reason() -> None:
     step = LimitAnswers(1.0, 0.2)
-    step.begin(0, 1)
     rows = [("f([1])", "[1]", False)] * 5 + [("f(2)", "4", True)] * 5 + [("f([2])", "[3]", False)] * 4
     docs = [
         Document(
@@ -95,6 +124,8 @@ def test_questions_that_are_no_work_are_removed_with_a_reason() -> None:
             metadata={
                 "kind": "execution_prediction",
                 "split": "train",
+                "path": "a.py",
+                "function": "f",
                 "messages": [{"content": f"{answer}{number}"}],
                 "call": call,
                 "answer": answer,
@@ -110,7 +141,6 @@ def test_questions_that_are_no_work_are_removed_with_a_reason() -> None:
 
 def test_functions_get_the_calls_of_their_repository_tests_first() -> None:
     step = AttachCalls()
-    step.begin(0, 1)
 
     def document(name: str, **metadata) -> Document:
         return Document(text=name, id=name, metadata={"repository": "mine", "path": name, **metadata})
@@ -123,9 +153,10 @@ def test_functions_get_the_calls_of_their_repository_tests_first() -> None:
         document("none.py", kind="calls", calls={"h": ["h(1)"]}),
     ]
     passed = list(step.run([files[0], function, elsewhere, *files[1:]]))
-    assert passed == [function, elsewhere]
-    assert function.metadata["sample"]["known_calls"] == [("test", "f(3)"), ("test", "f(1)"), ("call_site", "f(2)")]
-    assert elsewhere.metadata["sample"]["known_calls"] == []
+    assert {doc.id: doc.metadata["sample"]["known_calls"] for doc in passed} == {
+        function.id: [("test", "f(3)"), ("test", "f(1)"), ("call_site", "f(2)")],
+        elsewhere.id: [],
+    }
     assert step.counts.reasons == {"calls_used": 2, "calls_of_no_function_here": 1}
 
 

@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=positive_int, metavar="ROWS", help="take only the first rows of each task")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the record to this JSON file, after each task"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the record to this JSON file, after each task; each repeat goes into FILE.repeats, "
+        "and the same command goes on from there",
     )
 
 
@@ -65,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         repeats=options.repeats,
         load=options.load,
         limit=options.limit,
+        repeats_folder=options.output and options.output.with_name(options.output.name + ".repeats"),
         after_task=write_record,
     )
     num_programs = sum(sum(counts.values()) for counts in found.programs.values())

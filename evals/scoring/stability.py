@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -72,7 +73,7 @@ class Stability:
         isolation (`str`): the rung.
         repeats (`int`): idle, and as many under load.
         load (`int`): busy processes beside, under load.
-        seconds (`float`): of all.
+        seconds (`float`): of all repeats.
         load_average (`list`): of the last minute, after each repeat.
     """
 
@@ -101,6 +102,7 @@ def measure(
     repeats: int,
     load: int,
     limit: int | None = None,
+    repeats_folder: Path | None = None,
     after_task: Callable[[Stability], None] = lambda found: None,
 ) -> Stability:
     """Judge gold and wrong programs several times idle, and as often beside busy processes.
@@ -112,9 +114,9 @@ def measure(
         repeats: under each condition.
         load: busy processes under load.
         limit: rows of each task.
+        repeats_folder: where each repeat is written down, and read from by a run that goes on.
         after_task: called with what is known so far, for a record that a kill leaves.
     """
-    start = time.monotonic()
     found = Stability(machine=f"{os.cpu_count()} cores, Python {platform.python_version()}", repeats=repeats, load=load)
     with Executor() as executor:
         found.isolation = executor.isolation
@@ -126,13 +128,14 @@ def measure(
         found.programs[name] = {"gold": len(gold), "wrong": len(wrong)}
         verdicts: list[Counter[str]] = [Counter() for _ in (*gold, *wrong)]
         for busy in (0, load):
-            with busy_processes(busy):
-                for repeat in range(repeats):
-                    judged = judge(benchmarks[name], [*gold, *wrong])
-                    for counter, verdict in zip(verdicts, judged, strict=True):
-                        counter[verdict] += 1
-                    found.load_average.append(round(os.getloadavg()[0], 1))
-                    print(f"{name}: repeat {repeat + 1} of {repeats}, {busy} busy processes beside", flush=True)
+            for number in range(repeats):
+                words = f"{name}: repeat {number + 1} of {repeats}, {busy} busy processes beside"
+                repeat = _repeat(benchmarks[name], [*gold, *wrong], busy, number, repeats_folder)
+                for counter, verdict in zip(verdicts, repeat.verdicts, strict=True):
+                    counter[verdict] += 1
+                found.load_average.append(repeat.load_average)
+                found.seconds = round(found.seconds + repeat.seconds, 1)
+                print(f"{words}: {repeat.seconds:.0f} s", flush=True)
         for (row, answer), counter in zip([*gold, *wrong], verdicts, strict=True):
             if len(counter) > 1:
                 found.flips.append(Flip(name, benchmarks[name].identify(row), answer, dict(counter)))
@@ -140,9 +143,38 @@ def measure(
         for counter in verdicts:
             total.update(counter)
         found.verdicts = dict(total)
-        found.seconds = round(time.monotonic() - start, 1)
         after_task(found)
     return found
+
+
+@dataclass(frozen=True)
+class _Repeat:
+    """A verdict per program, the seconds that they took, and the load average at the end."""
+
+    verdicts: list[str]
+    seconds: float
+    load_average: float
+
+
+def _repeat(
+    benchmark: ExecutedBenchmark, pairs: Sequence[tuple[Row, str]], busy: int, number: int, folder: Path | None
+) -> _Repeat:
+    """Judge the programs once, or read what an earlier run of the same programs found."""
+    texts = [[benchmark.identify(row), answer] for row, answer in pairs]
+    key = hashlib.sha256(json.dumps([benchmark.name, busy, number, texts]).encode()).hexdigest()
+    file = folder / f"{benchmark.name}-{busy}-{number}-{key[:16]}.json" if folder else None
+    if file and file.is_file():
+        return _Repeat(**json.loads(file.read_text(encoding="utf-8")))
+    start = time.monotonic()
+    with busy_processes(busy):
+        verdicts = judge(benchmark, pairs)
+    repeat = _Repeat(verdicts, round(time.monotonic() - start, 1), round(os.getloadavg()[0], 1))
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(".part")
+        unfinished.write_text(json.dumps(asdict(repeat)), encoding="utf-8")
+        unfinished.replace(file)
+    return repeat
 
 
 def answers(

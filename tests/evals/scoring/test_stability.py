@@ -62,6 +62,25 @@ def test_a_verdict_that_changes_is_found(problems, monkeypatch):
     assert [(flip.row, flip.verdicts) for flip in found.flips] == [("Fixture/1", {"pass": 1, "timeout": 1})]
 
 
+def test_a_run_that_was_cut_goes_on_with_the_next_repeat(problems, monkeypatch, tmp_path):
+    calls = []
+
+    def judge(benchmark, pairs):
+        calls.append(len(pairs))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return ["pass", "fail", "fail"]
+
+    monkeypatch.setattr(stability, "judge", judge)
+    settings = {"num_wrong": 1, "repeats": 2, "load": 1, "repeats_folder": tmp_path / "repeats"}
+    with pytest.raises(KeyboardInterrupt):
+        measure(["problems"], None, **settings)
+    found = measure(["problems"], None, **settings)
+    assert len(calls) == 3 + 2 and found.verdicts == {"pass": 4, "fail": 8} and not found.flips
+    measure(["problems"], None, **{**settings, "repeats_folder": None})
+    assert len(calls) == 5 + 4, "without a folder all are judged"
+
+
 def test_a_task_without_programs_is_refused(capsys):
     assert main(["stability", "--tasks", "gsm8k"]) == 2
     assert "gsm8k runs no programs" in capsys.readouterr().err

@@ -17,6 +17,7 @@ CORE = [
     "pyyaml>=6",
     "tqdm>=4.66",
     "jinja2>=3.1",  # pages of reports
+    "pygments>=2.18",  # colors of code on them
 ]
 # Grammars as single wheels: tree-sitter-language-pack 1.x downloads its parsers at run time.
 GRAMMARS = [

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evals.errors import UsageError
-from evals.report.documents import FILTER_SCRIPT, render
+from evals.report.documents import render
+from evals.report.records import Block, Record, write_records
 from evals.report.runs import PairedTest, Run, paired_tests, read_runs, read_samples, write_json
-from evals.report.samples import Entry, entries_of, paged, sample_files
+from evals.report.samples import Entry, entries_of, language_of_task, sample_files
 from evals.report.settings import differing, settings_table
 
 MAX_ANSWERS = 4  # shown of each run, of several to a problem
@@ -188,22 +189,15 @@ def write_comparison(
     settings = settings_table([run.results for run in runs])
     in_both = {comparison.task for comparison in compared}
     for comparison in compared:
-        shown = [pair for pair in comparison.pairs if with_unchanged or pair.change in CHANGED]
-        parts = paged(comparison.task, shown)
-        for address, part in parts.items():
-            page = render(
-                "comparison.html",
-                title=f"{comparison.task}: {runs[1].label} against {runs[0].label}",
-                script=FILTER_SCRIPT,
-                wide=True,
-                summary=summary_of(comparison),
-                others=_others(comparison, with_unchanged),
-                entries=part,
-                selects=[("change", "change", dict(Counter(pair.change for pair in part).most_common()))],
-                address=address,
-                addresses=list(parts),
-            )
-            (output / address).write_text(page, encoding="utf-8")
+        write_records(
+            output,
+            comparison.task,
+            (_record(comparison.task, pair) for pair in comparison.pairs if with_unchanged or pair.change in CHANGED),
+            title=f"{comparison.task}: {runs[1].label} against {runs[0].label}",
+            filters={"change": "change"},
+            notes=[summary_of(comparison), *filter(None, [_others(comparison, with_unchanged)])],
+            links={"index.html": "All tasks of this comparison"},
+        )
     index = render(
         "comparison_index.html",
         title=f"{runs[1].label} against {runs[0].label}",
@@ -220,6 +214,27 @@ def write_comparison(
     (output / "index.html").write_text(index, encoding="utf-8")
     write_json(output / "comparison.json", _plain(runs, compared))
     return [output / "index.html", output / "comparison.json"]
+
+
+def _record(task: str, pair: ProblemPair) -> Record:
+    """Return a problem with the answers of both runs as a record."""
+    language = language_of_task(task)
+    title = "Question, as the first was asked" if pair.second_prompt else "Question"
+    blocks = [Block(title, pair.prompt)] if pair.prompt else []
+    if pair.second_prompt:
+        blocks.append(Block("Question, as the second was asked", pair.second_prompt))
+    for side, (label, answers, num_more) in enumerate(pair.sides, 1):
+        for answer in answers:
+            number = f", answer {answer.sample + 1}" if answer.num_answers > 1 else ""
+            why = ": ".join(part for part in (answer.how, answer.message) if part)
+            blocks.append(Block(f"{label}{number}", answer.prediction, side=side, marks=[answer.verdict], note=why))
+            if answer.found and answer.found != answer.prediction:
+                blocks.append(Block("found in it, and judged", answer.found, language, side))
+        if num_more or not answers:
+            blocks.append(Block(label, f"and {num_more} more answers" if num_more else "No answer.", side=side))
+    if pair.reference:
+        blocks.append(Block("A right answer", pair.reference, language))
+    return Record(pair.id, pair.id, pair.rates, blocks, [pair.change], groups={"change": [pair.change]})
 
 
 def _others(comparison: TaskComparison, with_unchanged: bool) -> str:

@@ -17,8 +17,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).with_name("templates")
-FILTER_SCRIPT = "filter.js"
-MAX_CHARS = 20_000  # shown of a text: a browser chokes on a page of answers that never end
 # C0 and C1 controls but tab and line feed, lone surrogates, and what turns the direction of text around.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -68,17 +66,17 @@ def table(
     return str(parts.table(headers, rows, own_rows, best_cells, {}, aligned))  # type: ignore[attr-defined]  # the template's macro
 
 
-def render(template: str, *, title: str, script: str | None = None, **values: object) -> str:
+def render(template: str, *, title: str, scripts: Sequence[str] = (), **values: object) -> str:
     """Return a document.
 
     Args:
         template: the name of a file in templates/ that extends document.html.
         title: of the document, and its heading.
-        script: the name of a file there, of which the text goes into the document.
+        scripts: names of files there, whose texts go into the document as one script.
         values: what the template shows; `subtitle` and `wide` are document.html's own.
     """
     environment = _environment()
-    text = (TEMPLATES / script).read_text(encoding="utf-8") if script else ""
+    text = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in scripts)
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return environment.get_template(template).render(
         title=title,
@@ -103,9 +101,7 @@ def _environment() -> Environment:
         "breaks": _breaks,
         "columns_of_numbers": columns_of_numbers,
         "tone": tone,
-        "cut": _cut,
     }
-    environment.globals["max_chars"] = MAX_CHARS
     return environment
 
 
@@ -118,7 +114,3 @@ def _breaks(text: str) -> Markup:
     """Return a cell's text as HTML: `code` between backticks; lines may end behind underscores, and in no interval."""
     kept = _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(kept)).replace("_", "_<wbr>")))
-
-
-def _cut(text: str) -> str:
-    return text[:MAX_CHARS]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 from evals.judging.figures import summarize, summary_lines
 from evals.judging.judge import Judgment
 from evals.judging.verdicts import is_consistent
-from evals.report.documents import FILTER_SCRIPT, render
+from evals.report.documents import render
+from evals.report.records import Block, Record, write_records
 from evals.report.runs import write_json
-from evals.report.samples import paged
 
 EXPLANATION = (
     "The judge saw each pair of answers twice, with places swapped. Won: it preferred the second side's answer both "
@@ -49,30 +48,20 @@ def write_judgments(
     result = {"first": first, "second": second, "settings": dict(settings), "not_judged": dict(left_out), **figures}
     lines = "".join(json.dumps(asdict(judgment), ensure_ascii=False) + "\n" for judgment in judgments)
     (output / JUDGMENTS).write_text(lines, encoding="utf-8", errors="replace")
-    parts = paged("pairs", judgments)
-    for address, part in parts.items():
-        page = render(
-            "judgments.html",
-            title=f"{second} against {first}",
-            script=FILTER_SCRIPT,
-            wide=True,
-            entries=[_shown(judgment) for judgment in part],
-            selects=[
-                ("outcome", "outcome", dict(Counter(judgment.outcome for judgment in part).most_common())),
-                ("orders", "orders", dict(Counter(map(orders_of, part)).most_common())),
-            ],
-            first=first,
-            second=second,
-            address=address,
-            addresses=list(parts),
-        )
-        (output / address).write_text(page, encoding="utf-8")
+    written = write_records(
+        output,
+        "pairs",
+        (_record(judgment, first, second) for judgment in judgments),
+        title=f"{second} against {first}",
+        filters={"outcome": "outcome", "orders": "orders"},
+        links={"index.html": "The figures"},
+    )
     index = render(
         "judgments_index.html",
         title=f"{second} against {first}",
         explanation=EXPLANATION,
         lines=summary_lines(figures, first, second, str(settings["judge"])),
-        address=next(iter(parts)),
+        address=written[0][0],
         rates=_rates(figures),
         lengths=_lengths(figures),
         settings=[[name, str(value)] for name, value in {**settings, **_not_judged(left_out)}.items()],
@@ -93,8 +82,20 @@ def orders_of(judgment: Judgment) -> str:
     return "both agree" if is_consistent(*(reading.verdict for reading in readings)) else "disagree"
 
 
-def _shown(judgment: Judgment) -> dict[str, Any]:
-    return {**vars(judgment), "orders": orders_of(judgment)}
+def _record(judgment: Judgment, first: str, second: str) -> Record:
+    """Return a pair with what the judge said of it as a record."""
+    pair, orders = judgment.pair, orders_of(judgment)
+    blocks = [
+        Block("Question", pair.question),
+        Block(first, pair.first, side=1),
+        Block(second, pair.second, side=2),
+    ]
+    readings = (("Shown in this order", judgment.in_order), (f"Shown swapped: A is {second}", judgment.swapped))
+    for side, (title, reading) in enumerate(readings, 1):
+        said = reading.text or reading.fault or "not asked: the answers are equal"
+        blocks.append(Block(title, said, side=side, marks=[reading.verdict or "no verdict"], note=reading.fault or ""))
+    groups = {"outcome": [judgment.outcome], "orders": [orders]}
+    return Record(pair.id, pair.id, orders, blocks, [judgment.outcome], groups=groups)
 
 
 def _not_judged(left_out: Mapping[str, int]) -> dict[str, str]:

@@ -7,16 +7,23 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 from evals.errors import UsageError
-from evals.report.documents import FILTER_SCRIPT, render
+from evals.report.documents import render
+from evals.report.records import Block, Part, Record, write_records
 from evals.report.runs import Run, read_run, read_samples
 from evals.report.settings import settings_table
 
-Shown = TypeVar("Shown")
-PER_PAGE = 500  # answers: a browser takes long over a page of thousands
+ANSWERS = "answers"  # name of the pages
+NO_QUESTION = "It was not written down; python -m evals rescore adds it."
+NO_ANSWER = "Nothing: there is no answer."
+WHOLE_ANSWER = "All of the answer, as it stands."
+NOTHING_FOUND = "Nothing was found."
+MAX_LINE_CHARS = 160
+SEVERAL_LANGUAGES = ("multipl_e_", "mbxp_plus_", "humanevalfix_")
+IN_PYTHON = ("humaneval", "mbpp", "bigcodebench", "ds1000", "livecodebench", "cruxeval", "held_out_execution")
 FINISHED = ("", "stop", "eos_token", "end_turn")  # ends that need no word
 
 
@@ -46,12 +53,11 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class TaskPages:
-    """A task's line in the index; `shown` are the verdicts of the answers that stand on its pages."""
+class TaskAnswers:
+    """A task's line in the index; `shown` are the verdicts of the answers that stand on the pages."""
 
     name: str
-    address: str
-    num_pages: int
+    addresses: list[str]
     score: str
     num_answers: int
     verdicts: Counter[str]
@@ -113,28 +119,72 @@ def write_sample_pages(
             f"--verdicts: no answer has {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
         )
     output.mkdir(parents=True, exist_ok=True)
-    pages = [_write_task(run, name, of_task, output, verdicts) for name, of_task in entries.items()]
-    hows = sorted({how for page in pages for how in page.hows})
-    all_verdicts = sorted({verdict for page in pages for verdict in page.verdicts})
     left_out = [
         f"{name} ({task.get('reason') or 'not kept, or not chosen'})"
         for name, task in run.results["tasks"].items()
         if name not in entries
     ]
+    only = f"Those alone that are {', '.join(sorted(verdicts))}." if verdicts else ""
+    written = write_records(
+        output,
+        ANSWERS,
+        (
+            _record(name, entry)
+            for name, of_task in entries.items()
+            for entry in of_task
+            if not verdicts or entry.verdict in verdicts
+        ),
+        title=f"Answers of {run.label}",
+        subtitle=f"Read from {folder}",
+        filters={"task": "task", "verdict": "verdict", "how": "code was found"},
+        notes=[only] if only else [],
+        links={"index.html": "Scores of all tasks"},
+    )
+    answers = [_task_of(run, name, of_task, written, verdicts) for name, of_task in entries.items()]
+    hows = sorted({how for task in answers for how in task.hows})
+    all_verdicts = sorted({verdict for task in answers for verdict in task.verdicts})
     index = render(
         "samples_index.html",
         title=f"Answers of {run.label}",
         subtitle=f"Read from {folder}",
         headers=["task", "score", "answers", *all_verdicts],
-        rows=[_cells(page, all_verdicts) for page in pages],
-        links=_links(pages, all_verdicts),
+        rows=[_cells(task, all_verdicts) for task in answers],
+        links=_links(answers, all_verdicts),
         hows=hows,
-        how_rows=[[page.name, *(f"{page.hows[how]:,}" for how in hows)] for page in pages if page.hows],
+        how_rows=[[task.name, *(f"{task.hows[how]:,}" for how in hows)] for task in answers if task.hows],
         left_out=left_out,
         settings=settings_table([run.results]),
     )
     (output / "index.html").write_text(index, encoding="utf-8")
     return output / "index.html"
+
+
+def _record(task: str, entry: Entry) -> Record:
+    """Return an answer as a record."""
+    language = language_of_task(task)
+    blocks = [Block("Question", entry.prompt)] if entry.prompt else [Block("Question", NO_QUESTION)]
+    end = f"ended by: {entry.end}" if entry.end else ""
+    blocks.append(Block("Answer", entry.prediction, side=1, note=end))
+    if entry.found is None:
+        blocks.append(Block("Judged", NO_ANSWER if entry.fault else WHOLE_ANSWER, side=2))
+    else:
+        blocks.append(
+            Block("Found in it, and judged", entry.found or NOTHING_FOUND, language if entry.found else "", 2)
+        )
+    if entry.reference:
+        blocks.append(Block("A right answer", entry.reference, language, side=2))
+    why = f"{entry.how}: {entry.message}" if entry.how and entry.message else entry.how or entry.message
+    number = f"answer {entry.sample + 1} of {entry.num_answers}" if entry.num_answers > 1 else ""
+    groups = {"task": [task], "verdict": [entry.verdict], "how": [entry.how] if entry.how else []}
+    return Record(
+        key=f"{task}/{entry.id}/{entry.sample}",
+        title=entry.id,
+        line=", ".join(part for part in (number, why[:MAX_LINE_CHARS]) if part),
+        blocks=blocks,
+        marks=[entry.verdict],
+        facts={"task": task, "why": why} if why else {"task": task},
+        groups=groups,
+    )
 
 
 def sample_files(run: Run, tasks: Collection[str] | None = None) -> dict[str, Path]:
@@ -149,10 +199,11 @@ def sample_files(run: Run, tasks: Collection[str] | None = None) -> dict[str, Pa
     return {name: path for name, path in paths.items() if path.is_file() and (tasks is None or name in tasks)}
 
 
-def paged(name: str, entries: Sequence[Shown]) -> dict[str, Sequence[Shown]]:
-    """Return a task's entries by the file name of the page that they stand on; without entries one page."""
-    parts = [entries[start : start + PER_PAGE] for start in range(0, len(entries), PER_PAGE)] or [entries]
-    return {f"{name}{f'_{number}' if number > 1 else ''}.html": part for number, part in enumerate(parts, 1)}
+def language_of_task(name: str) -> str:
+    """Return the programming language of the answers to a task, for their colors; "" where there is none."""
+    if name.startswith(SEVERAL_LANGUAGES):
+        return name.rpartition("_")[2]
+    return "sql" if name.startswith("spider") else "python" if name.startswith(IN_PYTHON) else ""
 
 
 def score_text(task: dict[str, Any]) -> str:
@@ -163,57 +214,36 @@ def score_text(task: dict[str, Any]) -> str:
     return f"{100 * task['value']:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def _cells(page: TaskPages, verdicts: Sequence[str]) -> list[str]:
-    counts = [f"{page.verdicts[verdict]:,}" if verdict in page.verdicts else "-" for verdict in verdicts]
-    return [page.name, page.score, f"{page.num_answers:,}", *counts]
+def _cells(task: TaskAnswers, verdicts: Sequence[str]) -> list[str]:
+    counts = [f"{task.verdicts[verdict]:,}" if verdict in task.verdicts else "-" for verdict in verdicts]
+    return [task.name, task.score, f"{task.num_answers:,}", *counts]
 
 
-def _links(pages: Sequence[TaskPages], verdicts: Sequence[str]) -> dict[tuple[int, int], str]:
-    """Return where the cells of the index lead: to a task's pages, and to its answers with one verdict."""
+def _links(tasks: Sequence[TaskAnswers], verdicts: Sequence[str]) -> dict[tuple[int, int], str]:
+    """Return where the cells of the index lead: to a task's answers, and to those with one verdict."""
     links = {}
-    for row, page in enumerate(pages):
-        links[row, 0] = page.address
-        if page.num_pages == 1:  # a filter is of one page
-            places = enumerate(verdicts, 3)
+    for row, task in enumerate(tasks):
+        if task.addresses:
+            links[row, 0] = f"{task.addresses[0]}#{urlencode({'task': task.name})}"
+        if len(task.addresses) == 1:  # a filter is of one page
             links |= {
-                (row, column): f"{page.address}#{urlencode({'verdict': verdict})}"
-                for column, verdict in places
-                if verdict in page.shown
+                (row, column): f"{task.addresses[0]}#{urlencode({'task': task.name, 'verdict': verdict})}"
+                for column, verdict in enumerate(verdicts, 3)
+                if verdict in task.shown
             }
     return links
 
 
-def _write_task(run: Run, name: str, entries: list[Entry], output: Path, verdicts: Collection[str]) -> TaskPages:
-    shown = [entry for entry in entries if not verdicts or entry.verdict in verdicts]
-    parts = paged(name, shown)
-    only = f"; here those with {', '.join(sorted(verdicts))}: {len(shown):,}" if verdicts else ""
-    score = score_text(run.results["tasks"][name])
-    for address, part in parts.items():
-        counts = Counter(entry.verdict for entry in part)
-        hows = Counter(entry.how for entry in part if entry.how)
-        selects = [("verdict", "verdict", dict(counts.most_common()))]
-        selects += [("how", "code was found", dict(hows.most_common()))] if hows else []
-        page = render(
-            "samples.html",
-            title=f"{name}: answers of {run.label}",
-            subtitle=f"{score}, {len(entries):,} answers{only}",
-            script=FILTER_SCRIPT,
-            wide=True,
-            entries=part,
-            selects=selects,
-            address=address,
-            addresses=list(parts),
-        )
-        (output / address).write_text(page, encoding="utf-8")
-    all_hows = Counter(entry.how for entry in entries if entry.how)
-    all_verdicts = Counter(entry.verdict for entry in entries)
-    return TaskPages(
+def _task_of(
+    run: Run, name: str, entries: Sequence[Entry], written: Sequence[tuple[str, Part]], verdicts: Collection[str]
+) -> TaskAnswers:
+    found = Counter(entry.verdict for entry in entries)
+    return TaskAnswers(
         name=name,
-        address=next(iter(parts)),
-        num_pages=len(parts),
-        score=score,
+        addresses=[address for address, part in written if name in part.groups.get("task", ())],
+        score=score_text(run.results["tasks"][name]),
         num_answers=len(entries),
-        verdicts=all_verdicts,
-        hows=all_hows,
-        shown={entry.verdict for entry in shown},
+        verdicts=found,
+        hows=Counter(entry.how for entry in entries if entry.how),
+        shown=set(found) & set(verdicts) if verdicts else set(found),
     )

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from evals.__main__ import main
 from tests.evals.models.test_endpoint_faults import raw, reply
+from tests.evals.report.pages import records_in
 from tests.evals.report.test_reports_of_users import line, stored
 from tests.openai_server import MODEL, RuleServer, ScriptedServer
 
@@ -61,9 +62,9 @@ def test_the_better_side_wins_and_nothing_is_asked_twice(tmp_path, capsys):
     assert result["win_rate"]["value"] == pytest.approx(6.5 / 8)
     assert result["length"]["longer_preferred"]["value"] == pytest.approx(6 / 7)
     assert result["length"]["win_rate_by_length"]["second longer"]["n"] == 8
-    page = (tmp_path / "out" / "pairs.html").read_text()
-    assert page.count('data-orders="both agree"') == 8
-    assert 'data-outcome="won"' in page
+    pairs = records_in(tmp_path / "out" / "pairs.html")
+    assert [pair["groups"]["orders"] for pair in pairs] == [["both agree"]] * 8
+    assert pairs[0]["marks"] == [["won", "good"]]
 
 
 def test_a_judge_that_takes_what_stands_first_decides_nothing(tmp_path, capsys):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_BATCH = 256  # with their texts, which may be long
+VALUES_PER_BATCH = 1 << 14
 UNKNOWN_LICENSE = "unknown"
 _SHARD_NAME = re.compile(r"(?P<split>.+?)[_-]\d{5}[_-]of[_-]\d{5}\.parquet")
 
@@ -76,6 +77,19 @@ class Shard:
         """Give each row as column to value; see `batches`."""
         for batch in self.batches(columns):
             yield from batch.to_pylist()
+
+    def rows_at(self, places: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Give rows by their numbers, which rise, reading the row groups that hold any."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self.path) as shard:
+            start = 0
+            for group in range(shard.num_row_groups):
+                end = start + shard.metadata.row_group(group).num_rows
+                inside = [place - start for place in places if start <= place < end]
+                if inside:
+                    yield from shard.read_row_group(group).take(inside).to_pylist()
+                start = end
 
 
 class DatasetFolder:
@@ -140,10 +154,15 @@ class DatasetFolder:
             yield from shard.rows(columns)
 
     def counts(self, column: str, split: str | None = None) -> dict[Any, int]:
-        """Return the values of a column with how many rows have each, the most frequent first."""
+        """Return the values of a column with how many rows have each, the most frequent first; each of a list."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         counts: Counter[Any] = Counter()
-        for batch in self.batches([column], split):
-            counts.update(batch.column(0).to_pylist())
+        for batch in self.batches([column], split, VALUES_PER_BATCH):
+            values = batch.column(0)
+            values = pc.list_flatten(values) if pa.types.is_list(values.type) else values
+            counts.update({found["values"]: found["counts"] for found in pc.value_counts(values).to_pylist()})
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0] is None, item[0])))
 
     @property

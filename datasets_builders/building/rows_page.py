@@ -1,0 +1,306 @@
+"""Section 2: rows of a dataset as a page to look through: searched, filtered, one shown whole in color."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from datasets_builders.building.atomic import written_whole
+from datasets_builders.building.dataset_folder import DatasetFolder
+from datasets_builders.building.errors import ConfigError
+from evals.report.records import MAX_CHARS, Block, Counted, Part, Record, parts_of, records_page
+
+ROWS_PAGE = "rows.html"
+NUM_ROWS = 200
+# Columns of few values that readers choose by, in the order of the page.
+FILTER_COLUMNS = (
+    *("split", "language", "languages", "kind", "category", "source", "license", "license_type", "repository", "tags"),
+    *("form", "verified_by", "on_policy", "chosen_model", "rejected_model", "teacher", "difficulty"),
+)
+MAX_FILTERS = 6
+MAX_FILTER_VALUES = 60
+MAX_COUNTED_VALUES = 12
+COUNTS_TITLE = "All rows of the dataset by their values"
+COUNTS_HEADER = ("column", "values, each with its number of rows")
+# Texts of code, where a row says its language; any other text is prose, whose fences name theirs.
+CODE_COLUMNS = ("content", "code", "check", "context", "rewrite", "tests", "solution", "patch")
+TEXT_COLUMNS = ("content", "text", "code")
+SIDES = {"chosen": 1, "rejected": 2}
+TITLE_COLUMNS = ("path", "url", "title", "name", "repository")
+MAX_FACT_CHARS = 120
+MAX_TITLE_CHARS = 100
+MAX_LINE_FACTS = 4
+
+
+@dataclass(frozen=True)
+class RowsPage:
+    """What was written: rows on the page, rows that were wanted for it, and rows that the dataset has."""
+
+    path: Path
+    num_shown: int
+    num_wanted: int
+    num_rows: int
+
+
+def write_rows_page(
+    dataset: DatasetFolder,
+    path: Path | None = None,
+    *,
+    num_rows: int = NUM_ROWS,
+    seed: int | None = 0,
+    where: Mapping[str, str] | None = None,
+    filters: Sequence[str] = (),
+    title: str = "",
+) -> RowsPage:
+    """Write a page of rows, one file that needs nothing else; its size is bounded, whatever the rows hold.
+
+    Args:
+        dataset (`DatasetFolder`): whose rows.
+        path (`Path`, *optional*): of the page; by default `rows.html` in the dataset's folder.
+        num_rows (`int`): at most so many rows.
+        seed (`int`, *optional*): draws them at random; None takes the first ones.
+        where (dict, *optional*): column to value: rows that have these values alone.
+        filters (sequence of `str`): columns to choose by, before those that are known.
+        title (`str`): of the page; by default the folder's name.
+
+    Raises:
+        ConfigError: there are no shards, no such column, or no row with these values.
+    """
+    columns = dataset.columns
+    if missing := sorted({*(where or {}), *filters} - {*columns, "split"}):
+        raise ConfigError(f"{dataset.path} has no column {', '.join(missing)}; it has {', '.join(columns)}")
+    sizes = [shard.num_rows for shard in dataset.shards]
+    fitting: Sequence[int] = _fitting(dataset, where) if where else range(sum(sizes))
+    if where and not fitting:
+        wanted = ", ".join(f"{column}={value}" for column, value in where.items())
+        raise ConfigError(f"{dataset.path}: none of {sum(sizes):,} rows has {wanted}")
+    chosen = _chosen(len(fitting), num_rows, seed)
+    numbers = [fitting[place] for place in chosen]
+    counts = _counts(dataset, filters)
+    names = [name for name, found in counts.items() if len(found) > 1]
+    records = (record_of(row, number, names) for number, row in rows_at(dataset, numbers))
+    part = next(parts_of(records, max_records=num_rows))
+    path = path or dataset.path / ROWS_PAGE
+    num_shown = len(part.encoded)
+    how = f"drawn at random with seed {seed}" if seed is not None and num_shown < len(fitting) else "in their order"
+    subtitle = f"{num_shown:,} of {len(fitting):,} rows, {how}"
+    if where:
+        subtitle += f"; of those alone with {', '.join(f'{column} {value}' for column, value in where.items())}"
+    full = f"The page is full: {len(numbers) - num_shown:,} more rows were chosen and are not on it."
+    page = page_of(
+        part,
+        title or dataset.path.resolve().name,
+        subtitle,
+        names,
+        notes=[full] if num_shown < len(numbers) else [],
+        counts=[Counted(COUNTS_HEADER, [[name, _counted(found)] for name, found in counts.items()], COUNTS_TITLE)],
+    )
+    with written_whole(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return RowsPage(path, num_shown, len(numbers), sum(sizes))
+
+
+def page_of(
+    part: Part,
+    title: str,
+    subtitle: str,
+    filters: Sequence[str] = FILTER_COLUMNS,
+    notes: Sequence[str] = (),
+    counts: Sequence[Counted] = (),
+) -> str:
+    """Return the page of encoded rows; of the filters, those that can be chosen by are shown."""
+    useful = [name for name in filters if 1 < len(part.groups.get(name, ())) <= MAX_FILTER_VALUES][:MAX_FILTERS]
+    return records_page(
+        part,
+        title=title,
+        subtitle=subtitle,
+        filters={name: name.replace("_", " ") for name in useful},
+        notes=notes,
+        counts=counts,
+    )
+
+
+def rows_at(dataset: DatasetFolder, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give rows by their numbers over all shards, which rise, each with its split."""
+    start, wanted = 0, list(numbers)
+    for shard in dataset.shards:
+        end = start + shard.num_rows
+        inside = [number - start for number in wanted if start <= number < end]
+        for place, row in zip(inside, shard.rows_at(inside), strict=True):
+            yield start + place, {"split": shard.split} | row
+        start = end
+
+
+def record_of(row: Mapping[str, Any], number: int, filters: Sequence[str] = FILTER_COLUMNS) -> Record:
+    """Return a row as a page shows it: short values as facts, texts and messages as blocks, the rest as JSON.
+
+    Args:
+        row: column to value.
+        number: from 0, tells it from the others.
+        filters: columns to choose by.
+    """
+    facts: dict[str, str] = {}
+    blocks: list[Block] = []
+    language = _language(row)
+    for name, value in row.items():
+        if value is None or value == "" or value == []:
+            continue
+        short = _short(value)
+        if short is not None and name not in TEXT_COLUMNS and name not in SIDES and name != "prompt":
+            facts[name] = short
+        else:
+            blocks += _blocks(name, value, language)
+    groups = {name: values for name in filters if (values := _values(row.get(name)))}
+    line = [facts[name] for name in filters if name in facts and isinstance(row[name], str) and name != "split"]
+    return Record(
+        key=str(number),
+        title=_title(row) or f"row {number}",
+        line=" · ".join(list(dict.fromkeys(line))[:MAX_LINE_FACTS]),
+        blocks=sorted(blocks, key=_place),
+        facts={"row": f"{number:,}", **facts},
+        groups=groups,
+    )
+
+
+def _chosen(num_fitting: int, num_rows: int, seed: int | None) -> list[int]:
+    if seed is None or num_rows >= num_fitting:
+        return list(range(min(num_rows, num_fitting)))
+    return sorted(random.Random(seed).sample(range(num_fitting), num_rows))
+
+
+def _fitting(dataset: DatasetFolder, where: Mapping[str, str]) -> list[int]:
+    """Return the numbers of the rows that have these values."""
+    numbers, start = [], 0
+    columns = [name for name in where if name in dataset.columns]
+    for shard in dataset.shards:
+        if where.get("split", shard.split) == shard.split or "split" in columns:
+            for number, row in enumerate(shard.rows(columns) if columns else [{}] * shard.num_rows, start):
+                if all(where[name] in _values(row[name]) for name in columns):
+                    numbers.append(number)
+        start += shard.num_rows
+    return numbers
+
+
+def _counts(dataset: DatasetFolder, wanted: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return the columns to choose by that the dataset has, with how many of all rows have each of their values."""
+    by_split: Counter[str] = Counter()
+    for shard in dataset.shards:
+        by_split[shard.split] += shard.num_rows
+    counts = {"split": dict(by_split)}
+    for name in dict.fromkeys([*wanted, *FILTER_COLUMNS]):
+        if name in dataset.columns and name != "split":
+            found: Counter[str] = Counter()
+            for value, count in dataset.counts(name).items():
+                found[_plain(value) or "none"] += count
+            counts[name] = dict(found.most_common())
+    return counts
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    shown = [f"{value} {count:,}" for value, count in list(counts.items())[:MAX_COUNTED_VALUES]]
+    left = len(counts) - len(shown)
+    return " · ".join(shown + [f"{left:,} more values"] * (left > 0))
+
+
+def _language(row: Mapping[str, Any]) -> str:
+    language, languages = row.get("language"), row.get("languages")
+    if isinstance(language, str) and language:
+        return language
+    return str(languages[0]) if isinstance(languages, list) and languages else ""
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    """Return what tells a row from others: its question, its place, or its first words."""
+    for name in ("messages", "prompt", *TITLE_COLUMNS, "text", "content"):
+        value = row.get(name)
+        if _is_messages(value):
+            value = next((turn["content"] for turn in value if turn["role"] == "user"), value[0]["content"])
+        if isinstance(value, str) and (words := _words(value)):
+            return words if len(words) <= MAX_TITLE_CHARS else f"{words[:MAX_TITLE_CHARS].rstrip()} …"
+    return ""
+
+
+def _words(text: str) -> str:
+    """Return the first words of a text that stand outside its fences, or what stands there if there are none."""
+    pieces = text[:MAX_CHARS].split("```")
+    outside = next((words for piece in pieces[::2] if (words := " ".join(piece[:1000].split()))), "")
+    return outside or " ".join(pieces[-1][:1000].split())
+
+
+def _is_messages(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, dict) and isinstance(turn.get("content"), str) and "role" in turn for turn in value)
+    )
+
+
+def _blocks(name: str, value: Any, language: str) -> list[Block]:
+    side = SIDES.get(name, 0)
+    if isinstance(value, str):
+        return [_text(name, value, language if name in CODE_COLUMNS else "", side)]
+    if _is_messages(value):
+        prefix = "" if name == "messages" else f"{name}: "
+        return [_text(f"{prefix}{turn['role']}", turn["content"], "", side) for turn in value]
+    if name == "candidates" and all(isinstance(found, dict) and isinstance(found.get("text"), str) for found in value):
+        return [_text(_named(found), found["text"]) for found in value]
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return [_text(f"{name}, {number} of {len(value)}", part) for number, part in enumerate(value, 1)]
+    return [_text(name, json.dumps(value, ensure_ascii=False, indent=1, default=str), "json")]
+
+
+def _named(candidate: Mapping[str, Any]) -> str:
+    score = candidate.get("score")
+    return f"{candidate.get('model') or 'candidate'}{'' if score is None else f', score {_plain(score)}'}"
+
+
+def _text(title: str, text: str, language: str = "", side: int = 0) -> Block:
+    """Return a block that holds no more of a long text than a page shows."""
+    left_out = len(text) - MAX_CHARS
+    note = f"{left_out:,} more characters are not shown." if left_out > 0 else ""
+    return Block(title, text[:MAX_CHARS], language, side, note=note)
+
+
+def _place(block: Block) -> int:
+    """Return where a block stands: what is asked before what is said, these before all else."""
+    name = block.title.partition(":")[0]
+    order = ("system", "prompt", "user", "assistant", "chosen", "rejected")
+    return 0 if name in TEXT_COLUMNS[:2] else 1 + bool(block.side) if name in order else 3
+
+
+def _short(value: object) -> str | None:
+    """Return a value as a fact; None where it is too long for one."""
+    if isinstance(value, dict) or _is_messages(value):
+        return None
+    if isinstance(value, list):
+        parts = [_short(part) for part in value]
+        text = None if None in parts else ", ".join(map(str, parts))
+    else:
+        text = _plain(value)
+    return text if text is not None and len(text) <= MAX_FACT_CHARS and "\n" not in text else None
+
+
+def _plain(value: object) -> str:
+    """Return a value as a reader writes it, and never as Python does."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    return str(value)
+
+
+def _values(value: object) -> list[str]:
+    """Return under which values of a filter a row is found."""
+    found: Iterable[object] = value if isinstance(value, list) else [value]
+    return [_plain(part) for part in found if part is not None and part != "" and not isinstance(part, dict | list)]

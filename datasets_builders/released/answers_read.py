@@ -81,7 +81,7 @@ def question_of(row: Mapping[str, Any], names: RowFormat) -> tuple[list[dict[str
     """
     column = next((name for name in ANSWER_COLUMNS if isinstance(row.get(name), list) and row[name]), None)
     if column is None or (row.get(CHOSEN) is not None and row.get(REJECTED) is not None):
-        context, chosen, rejected = read_preference(_with_prompt(row, names), names)
+        context, chosen, rejected = read_preference(row, names)
         scores = [_number(row.get(f"{side}_score", row.get(f"score_{side}"))) for side in (CHOSEN, REJECTED)]
         if None in scores:
             scores = [1.0, 0.0]
@@ -103,14 +103,6 @@ def question_of(row: Mapping[str, Any], names: RowFormat) -> tuple[list[dict[str
     if prompt[-1]["role"] != "user" or not prompt[-1]["content"]:
         raise UnusableRowError("no question before the answers")
     return prompt, answers
-
-
-def _with_prompt(row: Mapping[str, Any], names: RowFormat) -> Mapping[str, Any]:
-    """Return a pair's row with its question under the name that is read, where it has another well-known one."""
-    if names.value(row, "prompt") is not None or row.get("conversations") is not None or "prompt" in names.columns:
-        return row
-    prompt = next((row[name] for name in ("question", "instruction") if isinstance(row.get(name), str)), None)
-    return row if prompt is None else {**row, "prompt": prompt}
 
 
 def _prompt_of(row: Mapping[str, Any], names: RowFormat) -> Conversation:

@@ -24,7 +24,6 @@ from datasets_builders.tokenized.conversations import (
     ASSISTANT,
     Conversation,
     RowFormat,
-    known_columns,
     read_conversation,
 )
 from datasets_builders.tokenized.tokenization import UnusableRowError
@@ -150,9 +149,6 @@ def conversation_of(row: Mapping[str, Any], names: RowFormat) -> Conversation:
     Raises:
         UnusableRowError: the reason why the row is none.
     """
-    if not names.columns:
-        filled = [name for name, value in row.items() if value is not None]
-        names = RowFormat(known_columns(filled), names.roles)
     conversation = read_conversation(row, names)
     is_marked = names.value(row, "messages") is not None or row.get("conversations") is not None
     answers = [

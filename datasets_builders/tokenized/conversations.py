@@ -1,8 +1,9 @@
 """Sections 3.2.3 and 3.2.4: rows of other people's datasets as conversations and as preference pairs.
 
-Read are the formats that datasets have: `messages`, ShareGPT's `conversations`, TRL's prompt and completion, its
-preference formats with and without an explicit prompt; each list of messages may also be JSON text. Other names of
-columns and roles are mapped. What cannot be read for certain is a row removed with its reason, never a guess.
+Read are the formats that datasets have: `messages`, ShareGPT's `conversations`, TRL's prompt and completion, Alpaca's
+instruction, input and output, TRL's preference formats with and without an explicit prompt; each list of messages may
+also be JSON text. Other names of columns and roles are mapped. What cannot be read for certain is a row removed with
+its reason, never a guess.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ROLE_ALIASES = {"human": "user", "gpt": ASSISTANT, "developer": "system"}
 # Our names of columns and of a message's parts; `RowFormat.columns` maps them to a dataset's. `context` is put behind
 # the prompt, such as Alpaca's input; `history` before it, as pairs of question and answer.
 COLUMNS = ("messages", "prompt", "context", "completion", "history", "chosen", "rejected", "system", "role", "content")
-# Columns of question and answer that datasets have, for those who ask for them by `known_columns`: Alpaca's first.
+# Columns of question and answer that datasets have, read where nothing is mapped: Alpaca's first.
 KNOWN_PAIRS = (
     ("instruction", "output"),
     ("instruction", "response"),
@@ -33,6 +34,11 @@ KNOWN_PAIRS = (
     ("problem", "solution"),
     ("problem", "generated_solution"),
 )
+# Columns of a question that datasets of pairs have in place of a prompt.
+KNOWN_QUESTIONS = ("question", "instruction")
+ALPACA_PROMPT, ALPACA_CONTEXT = "instruction", "input"
+# Where servers and datasets put what a model thought before its answer.
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # Marks of a message that is not to be learned: OpenAI's, axolotl's and ms-swift's.
 WEIGHT_KEYS = ("weight", "train", "loss")
 
@@ -82,7 +88,7 @@ def known_columns(names: Collection[str]) -> dict[str, str]:
     if pair is None:
         return {}
     found = {"prompt": pair[0], "completion": pair[1]}
-    others = {"context": "input", "history": "history"} if pair[0] == "instruction" else {}
+    others = {"context": ALPACA_CONTEXT, "history": "history"} if pair[0] == ALPACA_PROMPT else {}
     return found | {ours: theirs for ours, theirs in others.items() if theirs in names}
 
 
@@ -122,6 +128,8 @@ def read_conversation(row: Mapping[str, Any], names: RowFormat) -> Conversation:
         UnusableRowError: the reason under which the row is removed.
     """
     _refuse_tools(row)
+    if not names.columns:
+        names = RowFormat(known_columns([name for name, value in row.items() if value is not None]), names.roles)
     conversation = _with_system(_conversation_of(row, names), row, names)
     if conversation.roles[-1] != ASSISTANT:
         raise UnusableRowError("does not end with an answer")
@@ -155,6 +163,8 @@ def _conversation_of(row: Mapping[str, Any], names: RowFormat) -> Conversation:
 def _with_context(prompt: Any, row: Mapping[str, Any], names: RowFormat) -> Any:
     context = names.value(row, "context") if "context" in names.columns else None
     if not context:
+        if names.columns.get("prompt") == ALPACA_PROMPT and "context" not in names.columns and row.get(ALPACA_CONTEXT):
+            raise UnusableRowError("an input beside the instruction; dataset_columns maps it as context")
         return prompt
     if not isinstance(prompt, str) or not isinstance(context, str):
         raise UnusableRowError("a message of something else than text")
@@ -186,6 +196,8 @@ def read_preference(row: Mapping[str, Any], names: RowFormat) -> tuple[Conversat
     if prompt is None and "prompt" not in names.columns:
         # LLaMA-Factory's format; else Anthropic's or UltraFeedback's, with the prompt inside the answers.
         prompt = row.get("conversations")
+        if prompt is None and isinstance(chosen, str) and isinstance(rejected, str):
+            prompt = _known_question(row)
     if chosen is None or rejected is None:
         raise UnusableRowError("no chosen or no rejected answer; dataset_columns maps other names")
     sides = [_side(chosen, ASSISTANT, names), _side(rejected, ASSISTANT, names)]
@@ -212,8 +224,21 @@ def read_preference(row: Mapping[str, Any], names: RowFormat) -> tuple[Conversat
     return _with_system(context, row, names), answers[0], answers[1]
 
 
+def _known_question(row: Mapping[str, Any]) -> str | None:
+    """Return the question of a pair's row under another well-known name than prompt, with Alpaca's input behind it."""
+    name = next((name for name in KNOWN_QUESTIONS if isinstance(row.get(name), str)), None)
+    if name is None:
+        return None
+    context = row.get(ALPACA_CONTEXT) if name == ALPACA_PROMPT else None
+    if context and not isinstance(context, str):
+        raise UnusableRowError("a message of something else than text")
+    return f"{row[name]}\n\n{context}" if context else str(row[name])
+
+
 def _refuse_tools(row: Mapping[str, Any]) -> None:
-    if row.get("tools"):
+    tools = row.get("tools")
+    # Where a column has to be of one type, a table of no tools is a text.
+    if tools and not (isinstance(tools, str) and tools.strip() in ("", "[]", "{}", "null", "None")):
         raise UnusableRowError("tools have no place in the chat format")
 
 
@@ -313,6 +338,8 @@ def _role(message: Message, names: RowFormat) -> str:
 def _content(message: Message, names: RowFormat) -> str:
     if message.get("tool_calls"):
         raise UnusableRowError("tool calls have no place in the chat format")
+    if any(message.get(key) for key in REASONING_KEYS):
+        raise UnusableRowError("reasoning apart from the answer has no place in the chat format")
     content = _part(message, "content", "value", names)
     if isinstance(content, Sequence) and not isinstance(content, (str, bytes)):
         texts = [part.get("text") if isinstance(part, Mapping) else None for part in content]

@@ -135,8 +135,8 @@ class ChatKeys(StageArguments):
     dataset_columns: dict | str | None = field(
         default=None,
         metadata={
-            "help": "where a dataset names its columns otherwise: messages, prompt, completion, chosen, rejected, "
-            "system, role or content to its own name"
+            "help": "where a dataset names its columns otherwise: messages, prompt, completion, context (put behind "
+            "the prompt), history (before it), chosen, rejected, system, role or content to its own name"
         },
     )
     dataset_roles: dict | str | None = field(

@@ -18,7 +18,7 @@ import typing
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, NoReturn, Protocol, TypeVar, cast
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import WORDS_OF_BOOLS
@@ -285,8 +285,15 @@ def parse_recipe(argument_class: type[Arguments], arguments: Sequence[str] | Non
         name = argument.split("=")[0].removeprefix("--").replace("-", "_")
         if argument.startswith("--") and name in refused:
             raise RecipeError(f"{argument}: {name} may not be given: {refused[name]}.")
+
+    class Parser(TrlParser):
+        """Says what is wrong, without a page of usage before it."""
+
+        def error(self, message: str) -> NoReturn:
+            raise RecipeError(message)
+
     # Abbreviated flags would turn a typo into another field.
-    parser = TrlParser(cast(Any, argument_class), allow_abbrev=False)
+    parser = Parser(cast(Any, argument_class), allow_abbrev=False)
     if path is not None:
         values = check_recipe(without_other_schedules(load_recipe(path), rest), argument_class, path)
         parser.set_defaults_with_config(**values, recipe_path=str(path))

@@ -173,11 +173,14 @@ def make_room(output_dir: Path, *, overwrite: bool, moves: bool = True) -> Path 
     Raises:
         RecipeError: there is one, and `overwrite` is false.
     """
-    is_used = find_checkpoints(output_dir) or ((output_dir / RUN_FILE).is_file() and not is_unfinished(output_dir))
+    checkpoints = find_checkpoints(output_dir)
+    is_used = checkpoints or ((output_dir / RUN_FILE).is_file() and not is_unfinished(output_dir))
     if is_used and not overwrite:
+        # With resume_from: auto one of them would have been taken: there is nothing to continue then.
+        way = "Continue it with resume_from: auto, give" if checkpoints else "It has no whole checkpoint. Give"
         raise RecipeError(
-            f"output_dir: {output_dir} holds an earlier run. Continue it with resume_from: auto, give another "
-            "output_dir, or write overwrite_output_dir: true, which moves the old run into a folder beside the new."
+            f"output_dir: {output_dir} holds an earlier run. {way} another output_dir, or write "
+            "overwrite_output_dir: true, which moves the old run into a folder beside the new."
         )
     found = {path for pattern in _RUN_PATTERNS for path in output_dir.glob(pattern)} if is_used and moves else set()
     return _move_away(output_dir, sorted(found))

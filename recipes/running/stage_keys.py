@@ -6,9 +6,11 @@ YAML key = field = CLI flag; nothing here needs a library that trains.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from inspect import get_annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from recipes.running.library_keys import OPTIMIZERS, refused_keys
@@ -244,8 +246,10 @@ class StageArguments(LibraryArguments):
             self.refuse("recipe", f"this is a recipe for recipes/{self.recipe}.py", f"Run recipes/{self.recipe}.py.")
         if self.schedule not in SCHEDULE_NAMES:
             self.refuse("schedule", f"it must be one of {', '.join(SCHEDULE_NAMES)}", "Choose one of them.")
+        self.check_numbers()
         self.check_schedule_keys()
         self.check_evaluation()
+        self.check_folders()
         if self.sequence_length < 8:
             self.refuse("sequence_length", "a row needs at least 8 tokens", "512 is usual for the tiny model.")
         if self.learning_rate <= 0:
@@ -285,6 +289,29 @@ class StageArguments(LibraryArguments):
                 "a run killed while it saves needs the checkpoint before",
                 "Write 2 or more, or null.",
             )
+
+    def check_numbers(self) -> None:
+        """Refuse numbers that are none, or have no end: comparisons with them decide nothing.
+
+        Raises:
+            RecipeError: names the first.
+        """
+        for item in fields(self):
+            value = getattr(self, item.name)
+            for number in value if isinstance(value, list) else [value]:
+                if isinstance(number, float) and not math.isfinite(number):
+                    self.refuse(item.name, "a finite number is wanted", "Write one.")
+
+    def check_folders(self) -> None:
+        """Refuse an output_dir that holds what the stage begins with: a fresh start would move that away.
+
+        Raises:
+            RecipeError: names both.
+        """
+        start, output = Path(self.init_from).resolve(), Path(self.output_dir or ".").resolve()
+        is_own_checkpoint = start.parent == output and start.name.startswith("checkpoint-")
+        if start.is_dir() and (start == output or is_own_checkpoint):
+            self.refuse("output_dir", f"init_from, {self.init_from}, lies in it", "Give another.")
 
     def check_evaluation(self) -> None:
         """Refuse keys of evaluation that contradict each other, or that do nothing without another.

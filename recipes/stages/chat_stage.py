@@ -106,6 +106,10 @@ class ChatStage(Stage[Settings]):
         # Two makers' datasets may be called alike.
         own = last_parts if len(last_parts) == len(shares) else {name: name for name in shares}
         named = settings.held_out_names() or own
+        if settings.eval_data is None:
+            for name in shares:
+                if Path(name).is_file() or settings.eval_split == settings.dataset_split:
+                    settings.refuse("eval_every_steps", f"{name} is trained on whole", "Name other rows by eval_data.")
         for name, dataset in named.items():
             store = open_chat_store(
                 ChatSource(dataset, settings.eval_split, settings.dataset_streaming),

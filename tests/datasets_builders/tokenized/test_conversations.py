@@ -126,8 +126,12 @@ REMOVED: dict[str, tuple[dict[str, Any], str]] = {
         "two system prompts",
     ),
     "a completion without a prompt": ({"completion": "y"}, "no prompt"),
+    "reasoning apart": (
+        chat(user("x"), answer("y", reasoning_content="because")),
+        "reasoning apart from the answer has no place in the chat format",
+    ),
     "columns of another kind": (
-        {"instruction": "x", "input": "", "output": "y"},
+        {"query": "x", "reply": "y"},
         "no column of conversations: messages, conversations or prompt and completion; "
         "dataset_columns maps other names",
     ),
@@ -137,6 +141,38 @@ REMOVED: dict[str, tuple[dict[str, Any], str]] = {
 def shown(conversation: Conversation) -> str:
     triples = zip(conversation.roles, conversation.contents, conversation.learned, strict=True)
     return " ".join(f"{role[0].upper()}:{content}" + "*" * learned for role, content, learned in triples)
+
+
+ALPACA = {
+    # https://github.com/hiyouga/LlamaFactory/issues/3018, 4108; https://github.com/ConardLi/easy-dataset/issues/549
+    "no input": ({"instruction": "x", "input": "", "output": "y"}, {}, "U:x A:y*"),
+    "an input": ({"instruction": "x", "input": "z", "output": "y"}, {}, "U:x\n\nz A:y*"),
+    "an input mapped": (
+        {"instruction": "x", "input": "z", "output": "y"},
+        {"prompt": "instruction", "context": "input", "completion": "output"},
+        "U:x\n\nz A:y*",
+    ),
+    "a question": ({"question": "x", "answer": "y", "input": "another thing"}, {}, "U:x A:y*"),
+    "messages win": ({"instruction": "q", "output": "r", **chat(user("x"), answer("y"))}, {}, "U:x A:y*"),
+}
+
+
+@pytest.mark.parametrize("name", ALPACA)
+def test_question_and_answer_under_well_known_names_are_read(name: str) -> None:
+    row, columns, expected = ALPACA[name]
+    assert shown(read_conversation(row, RowFormat(columns))) == expected
+
+
+def test_an_input_that_the_mapping_forgets_is_not_dropped_without_a_word() -> None:
+    row = {"instruction": "Translate.", "input": "dog", "output": "chien"}
+    with pytest.raises(UnusableRowError, match="dataset_columns maps it as context"):
+        read_conversation(row, RowFormat({"prompt": "instruction", "completion": "output"}))
+
+
+@pytest.mark.parametrize("tools", [None, [], "", "[]", "{}", "null"])
+def test_no_tools_are_no_tools_however_they_are_written(tools: Any) -> None:
+    # https://github.com/hiyouga/LlamaFactory/issues/6926
+    assert shown(read_conversation({"tools": tools, **chat(user("x"), answer("y"))}, RowFormat())) == "U:x A:y*"
 
 
 @pytest.mark.parametrize("name", READ)
@@ -197,6 +233,12 @@ PAIRS: dict[str, tuple[dict[str, Any], str]] = {
     "JSON text": (
         {"prompt": "p", "chosen": json.dumps([answer("c")]), "rejected": json.dumps([answer("r")])},
         "U:p | c | r",
+    ),
+    "a question": ({"system": "s", "question": "p", "chosen": "c", "rejected": "r"}, "S:s U:p | c | r"),
+    "an instruction": ({"instruction": "p", "input": "", "chosen": "c", "rejected": "r"}, "U:p | c | r"),
+    "an instruction with input": (
+        {"instruction": "p", "input": "i", "chosen": "c", "rejected": "r"},
+        "U:p\n\ni | c | r",
     ),
     "a list of messages before texts": (
         {"prompt": [user("p"), answer("a"), user("q")], "chosen": "c", "rejected": "r"},

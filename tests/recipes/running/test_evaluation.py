@@ -319,6 +319,19 @@ def test_texts_are_encoded_and_the_datasets_own_split_is_taken(
     assert run["overlaps"] == [{"name": "talk", "num_documents": 8, "num_in_training": 0, "is_partial": False}]
 
 
+@pytest.mark.parametrize("flags", [[], ["--eval_split", "train"]], ids=str)
+def test_rows_that_are_trained_on_are_not_called_held_out(
+    flags: list[str], command_line: Callable, small_world, tmp_path: Path
+) -> None:
+    data = small_world.root / "datasets" / "sft"
+    if not flags:  # one file: it has no other split
+        data = tmp_path / "talk.jsonl"
+        data.write_text('{"prompt": "p", "completion": "c"}\n' * 4, encoding="utf-8")
+    settings = {"init_from": small_world.model, "dataset": data, "eval_every_steps": 2, "warmup_steps": 0}
+    with pytest.raises(RecipeError, match="is trained on whole"):
+        sft.main([*command_line("sft", tmp_path / "run", **settings), *flags])
+
+
 @pytest.mark.parametrize(
     ("recipe", "flags", "reason"),
     [

@@ -90,6 +90,11 @@ def test_a_wrong_line_stops_with_key_value_limit_and_fix(tmp_path: Path, line: s
         (["--train_tokens", "100"], ["train_tokens", "100", "512"]),
         (["--recipe", "sft"], ["recipe", "recipes/sft.py"]),
         (["--config"], ["--config"]),
+        # One line, without a page of usage before it.
+        (["--logging_steps", "many"], ["argument --logging_steps", "many"]),
+        (["--learning_rate", "inf"], ["learning_rate", "inf", "finite"]),
+        (["--learning_rates", "3e-4", "nan"], ["learning_rates", "finite"]),
+        (["--max_grad_norm", "nan"], ["max_grad_norm", "finite"]),
     ],
 )
 def test_a_wrong_flag_stops_too(tmp_path: Path, flags: list[str], words: list[str]) -> None:
@@ -97,6 +102,15 @@ def test_a_wrong_flag_stops_too(tmp_path: Path, flags: list[str], words: list[st
         parse_recipe(PretrainArguments, [*write(tmp_path, GOOD), *flags])
     for word in words:
         assert word in str(problem.value)
+
+
+@pytest.mark.parametrize("start", ["run", "run/checkpoint-4"])
+def test_what_a_stage_begins_with_is_never_where_it_writes(start: str, tmp_path: Path) -> None:
+    # A fresh start would move it away, and then find nothing to begin with.
+    (tmp_path / start).mkdir(parents=True)
+    flags = ["--init_from", str(tmp_path / start), "--output_dir", str(tmp_path / "x" / ".." / "run")]
+    with pytest.raises(RecipeError, match=r"output_dir.*init_from.*lies in it"):
+        parse_recipe(PretrainArguments, [*write(tmp_path, GOOD), *flags, "--overwrite_output_dir", "true"])
 
 
 def test_a_missing_file_and_a_file_that_is_no_mapping_are_said_to_be_that(tmp_path: Path) -> None:

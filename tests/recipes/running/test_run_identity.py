@@ -110,7 +110,7 @@ def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, 2)
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     (tmp_path / METRICS_FILE).write_text("{}\n", encoding="utf-8")
-    with pytest.raises(RecipeError, match="holds an earlier run"):
+    with pytest.raises(RecipeError, match=r"holds an earlier run\. Continue it"):
         resolve_start(None, tmp_path, IDENTITY)
     with pytest.raises(RecipeError, match="fim_rate"):
         resolve_start("auto", tmp_path, IDENTITY | {"fim_rate": 0.0})
@@ -125,6 +125,12 @@ def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "previous-1"]
     write_checkpoint(tmp_path, 4)
     assert resolve_start(None, tmp_path, IDENTITY, overwrite=True).moved_to == tmp_path / "previous-2"
+
+
+def test_auto_says_that_a_finished_run_kept_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / RUN_FILE).write_text('{"finished": true}', encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"has no whole checkpoint\. Give another output_dir"):
+        resolve_start("auto", tmp_path, IDENTITY)
 
 
 @pytest.mark.slow

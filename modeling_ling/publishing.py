@@ -53,7 +53,7 @@ _MANIFEST_TEXT = "Files that ling-coder-recipes pushed here: the next push delet
 # State of a build or a training run, which belongs to the machine it ran on: intermediate stages, removed documents
 # (they may hold what had to be removed), optimizer states, files that were being written.
 # Reports show what was removed, samples and reviewers' words: they stay at home too.
-LOCAL_REPORTS = ("report.*", "report_pictures/**", "review.*", "inspection.*", "samples.*", "rows.*")
+LOCAL_REPORTS = ("report.*", "report_pictures/**", "review.*", "inspection.*", "rows.*")
 _LOCAL_STATE = (".build/**", "removed/**", "checkpoint-*/**", "*.tmp", "*.partial", "*.incomplete")
 # What version control, downloads by huggingface_hub and imports leave in a folder; the Hub refuses the first two.
 _BY_TOOLS = (".git/**", "*/.git/**", ".cache/**", "*/.cache/**", "__pycache__/**", "*/__pycache__/**", MANIFEST_FILE)

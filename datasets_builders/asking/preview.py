@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
@@ -15,15 +14,15 @@ from datatrove.data import Document
 from datasets_builders.asking.step import Ask
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.ledger import read_ledger
+from datasets_builders.building.rows_page import page_of, record_of
 from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Step
-from evals.report.page import Page
+from evals.report.records import Counted, parts_of
 
 if TYPE_CHECKING:
     from datasets import Features
 
 PAGE = "preview.html"
-SHORT_CHARACTERS = 100
 
 
 def first_documents(stages: Sequence[Stage], num_documents: int, folder: Path) -> list[Document]:
@@ -83,42 +82,23 @@ def write_preview(folder: Path, title: str, rows: Sequence[Mapping[str, Any]], s
         rows (sequence of dict): of the dataset.
         stages (sequence of `Stage`): that were run.
     """
-    page = Page(title, f"{len(rows)} rows. For you alone: nothing of it is published.")
     ledger = read_ledger(folder / ".build", [stage.name for stage in stages])
     names = {step.name for stage in stages for step in stage.pipeline if isinstance(step, Ask)}
-    page.table(
-        ["step", "asked about", "made", "removed", "reasons"],
-        [
-            [
-                step.name,
-                step.input,
-                step.output,
-                step.removed,
-                ", ".join(f"{reason} {count}" for reason, count in sorted(step.reasons.items())),
-            ]
-            for step in ledger.steps
-            if step.name in names
-        ],
+    asked = [
+        [step.name, f"{step.input:,}", f"{step.output:,}", f"{step.removed:,}", _reasons(step.reasons)]
+        for step in ledger.steps
+        if step.name in names
+    ]
+    part = next(parts_of((record_of(row, number) for number, row in enumerate(rows)), max_records=max(len(rows), 1)))
+    page = page_of(
+        part,
+        title,
+        f"{len(part.encoded)} of {len(rows)} rows. For you alone: nothing of it is published.",
+        counts=[Counted(("step", "asked about", "made", "removed", "reasons"), asked, "What was asked")],
     )
-    for number, row in enumerate(rows, start=1):
-        page.heading(f"Row {number}")
-        page.table(["column", "value"], [[name, shown] for name, shown in _short(row).items()], aligned=False)
-        for name, value in row.items():
-            if name == "messages":
-                for message in value:
-                    page.heading(str(message["role"]), level=3)
-                    page.code(str(message["content"]))
-            elif name not in _short(row):
-                page.heading(name, level=3)
-                page.code(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
-    return page.save(folder / PAGE)[0]
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    return folder / PAGE
 
 
-def _short(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the values that fit into a line of a table."""
-    shown = {}
-    for name, value in row.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        if name != "messages" and len(text) <= SHORT_CHARACTERS and "\n" not in text:
-            shown[name] = text
-    return shown
+def _reasons(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))

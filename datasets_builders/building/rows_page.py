@@ -13,10 +13,11 @@ from typing import Any, TypeGuard
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
-from evals.report.records import MAX_CHARS, Block, Counted, Part, Record, parts_of, records_page
+from evals.report.records import Block, Counted, Part, Record, parts_of, records_page
 
 ROWS_PAGE = "rows.html"
 NUM_ROWS = 200
+NUM_SAMPLES = 50  # of builders that show some rows without being asked
 # Columns of few values that readers choose by, in the order of the page.
 FILTER_COLUMNS = (
     *("split", "language", "languages", "kind", "category", "source", "license", "license_type", "repository", "tags"),
@@ -34,6 +35,7 @@ SIDES = {"chosen": 1, "rejected": 2}
 TITLE_COLUMNS = ("path", "url", "title", "name", "repository")
 MAX_FACT_CHARS = 120
 MAX_TITLE_CHARS = 100
+MAX_TITLE_TEXT = 20_000  # of a text, to find its words
 MAX_LINE_FACTS = 4
 
 
@@ -227,7 +229,7 @@ def _title(row: Mapping[str, Any]) -> str:
 
 def _words(text: str) -> str:
     """Return the first words of a text that stand outside its fences, or what stands there if there are none."""
-    pieces = text[:MAX_CHARS].split("```")
+    pieces = text[:MAX_TITLE_TEXT].split("```")
     outside = next((words for piece in pieces[::2] if (words := " ".join(piece[:1000].split()))), "")
     return outside or " ".join(pieces[-1][:1000].split())
 
@@ -243,27 +245,20 @@ def _is_messages(value: object) -> TypeGuard[list[dict[str, Any]]]:
 def _blocks(name: str, value: Any, language: str) -> list[Block]:
     side = SIDES.get(name, 0)
     if isinstance(value, str):
-        return [_text(name, value, language if name in CODE_COLUMNS else "", side)]
+        return [Block(name, value, language if name in CODE_COLUMNS else "", side)]
     if _is_messages(value):
         prefix = "" if name == "messages" else f"{name}: "
-        return [_text(f"{prefix}{turn['role']}", turn["content"], "", side) for turn in value]
+        return [Block(f"{prefix}{turn['role']}", turn["content"], "", side) for turn in value]
     if name == "candidates" and all(isinstance(found, dict) and isinstance(found.get("text"), str) for found in value):
-        return [_text(_named(found), found["text"]) for found in value]
+        return [Block(_named(found), found["text"]) for found in value]
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return [_text(f"{name}, {number} of {len(value)}", part) for number, part in enumerate(value, 1)]
-    return [_text(name, json.dumps(value, ensure_ascii=False, indent=1, default=str), "json")]
+        return [Block(f"{name}, {number} of {len(value)}", part) for number, part in enumerate(value, 1)]
+    return [Block(name, json.dumps(value, ensure_ascii=False, indent=1, default=str), "json")]
 
 
 def _named(candidate: Mapping[str, Any]) -> str:
     score = candidate.get("score")
     return f"{candidate.get('model') or 'candidate'}{'' if score is None else f', score {_plain(score)}'}"
-
-
-def _text(title: str, text: str, language: str = "", side: int = 0) -> Block:
-    """Return a block that holds no more of a long text than a page shows."""
-    left_out = len(text) - MAX_CHARS
-    note = f"{left_out:,} more characters are not shown." if left_out > 0 else ""
-    return Block(title, text[:MAX_CHARS], language, side, note=note)
 
 
 def _place(block: Block) -> int:

@@ -15,8 +15,9 @@ from datasets_builders.asking import (
     TeacherFields,
 )
 from datasets_builders.building import BuilderConfig, BuildResult, CardParts, ConfigError, Stage
-from datasets_builders.building.dataset_folder import ReadRows
+from datasets_builders.building.dataset_folder import DatasetFolder, ReadRows
 from datasets_builders.building.derived import DerivedBuilder
+from datasets_builders.building.rows_page import NUM_SAMPLES, write_rows_page
 from datasets_builders.curation.config import DecontaminationFields
 from datasets_builders.curation.pipeline import Curation
 from datasets_builders.released.answer_steps import (
@@ -27,7 +28,7 @@ from datasets_builders.released.answer_steps import (
     KeepAnswered,
     prompt_hashes,
 )
-from datasets_builders.released.pictures import pictures_section, write_samples
+from datasets_builders.released.pictures import pictures_section
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -171,9 +172,11 @@ class AnswersBuilder(AskingBuilder[AnswersConfig], DerivedBuilder[AnswersConfig]
         return "Answers of several models to questions about code"
 
     def run(self) -> BuildResult:
-        """Build the dataset and write a page of samples beside it."""
+        """Build the dataset and write a page of its rows beside it."""
         result = super().run()
-        write_samples(self.output_folder, self.card_title, self.config.seed)
+        write_rows_page(
+            DatasetFolder(self.output_folder), num_rows=NUM_SAMPLES, title=self.card_title, seed=self.config.seed
+        )
         return result
 
     def card(self) -> CardParts:

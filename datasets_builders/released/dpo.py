@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from datasets_builders.building import BuilderConfig, BuildResult, CardParts, ConfigError, Stage
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.derived import DerivedBuilder
+from datasets_builders.building.rows_page import NUM_SAMPLES, write_rows_page
 from datasets_builders.building.steps import Step
 from datasets_builders.curation.config import DecontaminationFields, ToxicityFields
 from datasets_builders.curation.pipeline import Curation
@@ -21,7 +22,7 @@ from datasets_builders.curation.quality.model_source import ModelSource
 from datasets_builders.released.answers_read import RANKED_ANSWERS, ReadAnswers
 from datasets_builders.released.figures import models_section
 from datasets_builders.released.length_bias import NO_LIMITS, BalanceLengths, length_figures
-from datasets_builders.released.pictures import pictures_section, write_samples
+from datasets_builders.released.pictures import pictures_section
 from datasets_builders.released.preferences import VERIFIABLE_KINDS, MakePairs, VerifyPairs
 from datasets_builders.released.ranking import (
     MIN,
@@ -341,9 +342,11 @@ class DPOBuilder(DerivedBuilder[DPOConfig]):
         return "DPO: preference pairs verified by execution" if not self.sources else "DPO: preference pairs"
 
     def run(self) -> BuildResult:
-        """Build the dataset and write a page of samples beside it."""
+        """Build the dataset and write a page of its rows beside it."""
         result = super().run()
-        write_samples(self.output_folder, self.card_title, self.config.seed)
+        write_rows_page(
+            DatasetFolder(self.output_folder), num_rows=NUM_SAMPLES, title=self.card_title, seed=self.config.seed
+        )
         return result
 
     def card(self) -> CardParts:

@@ -15,7 +15,9 @@ from datatrove.data import Document
 
 from datasets_builders.building import BuildResult, CardParts, ConfigError, Stage
 from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.derived import DerivedBuilder
+from datasets_builders.building.rows_page import NUM_SAMPLES, write_rows_page
 from datasets_builders.curation.config import (
     DecontaminationFields,
     NearDedupFields,
@@ -26,7 +28,7 @@ from datasets_builders.curation.config import (
 from datasets_builders.curation.pipeline import Curation
 from datasets_builders.released.chat_normalization import CONVERSATION, ReadConversations, chat_columns
 from datasets_builders.released.figures import figures_section, ratio_section
-from datasets_builders.released.pictures import pictures_section, write_samples
+from datasets_builders.released.pictures import pictures_section
 from datasets_builders.released.row_sources import CATEGORIES, ReadDatasets, RowSource, read_sources
 from datasets_builders.released.selection import Balance, Quotas, SelectRows
 from datasets_builders.released.shares import PREFERENCE_FRACTION, ShareOfQuestions
@@ -249,9 +251,11 @@ class SFTBuilder(DerivedBuilder[SFTConfig]):
         return "SFT: chat examples with verified answers" if not self.sources else "SFT: chat examples"
 
     def run(self) -> BuildResult:
-        """Build the dataset and write a page of samples beside it."""
+        """Build the dataset and write a page of its rows beside it."""
         result = super().run()
-        write_samples(self.output_folder, self.card_title, self.config.seed)
+        write_rows_page(
+            DatasetFolder(self.output_folder), num_rows=NUM_SAMPLES, title=self.card_title, seed=self.config.seed
+        )
         return result
 
     def card(self) -> CardParts:

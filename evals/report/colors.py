@@ -54,12 +54,12 @@ def _code(text: str, lexer: Lexer) -> Iterator[tuple[int, int]]:
             if start != read:
                 break
             value = value[: len(text) - read]
-            spans.append((_units(value), _class_of(tuple(kind))))
+            spans.append((units(value), _class_of(tuple(kind))))
             read += len(value)
     if read == len(text):
         yield from spans
     else:
-        yield _units(text), PLAIN
+        yield units(text), PLAIN
 
 
 def _prose(text: str) -> Iterator[tuple[int, int]]:
@@ -76,18 +76,19 @@ def _prose(text: str) -> Iterator[tuple[int, int]]:
             continue
         elif found:
             fence, lexer = found[1], _lexer(found[2].lower()) if found[2] else None
-        yield _units(line), PLAIN
+        yield units(line), PLAIN
     yield from _fenced(inside, lexer)
 
 
 def _fenced(lines: list[str], lexer: Lexer | None) -> Iterator[tuple[int, int]]:
     if lexer is None:
-        yield sum(map(_units, lines)), PLAIN
+        yield sum(map(units, lines)), PLAIN
     elif lines:
         yield from _code("".join(lines), lexer)
 
 
-def _units(text: str) -> int:
+def units(text: str) -> int:
+    """Return the length of a text as a browser counts it."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

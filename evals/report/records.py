@@ -14,10 +14,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from evals.report.colors import colored
+from evals.report.colors import PLAIN, colored, units
 from evals.report.documents import render, tone, visible
 
 MAX_CHARS = 20_000  # shown of a text: a browser chokes on a page of answers that never end
+END_CHARS = 4_000  # of them, from the end of a text
+GAP = "\n\n[...]\n\n"
 MAX_PAGE_BYTES = 12_000_000
 MAX_PAGE_RECORDS = 2_000
 MAX_FACT_CHARS = 2_000
@@ -165,7 +167,7 @@ def _encoded(record: Record) -> str:
         "line": visible(record.line),
         "marks": _marked(record.marks),
         "facts": [[visible(name), visible(text[:MAX_FACT_CHARS])] for name, text in record.facts.items()],
-        "groups": {name: list(map(visible, values)) for name, values in record.groups.items()},
+        "groups": {visible(name): list(map(visible, values)) for name, values in record.groups.items()},
         "blocks": [_block(block) for block in record.blocks],
     }
     # No other character can end the element in which the JSON stands.
@@ -173,19 +175,33 @@ def _encoded(record: Record) -> str:
 
 
 def _block(block: Block) -> dict[str, object]:
-    text = visible(block.text[:MAX_CHARS])
     left_out = len(block.text) - MAX_CHARS
-    notes = [block.note] * bool(block.note) + [f"{left_out:,} more characters are not shown."] * (left_out > 0)
+    pieces, note = [block.text], block.note
+    if left_out > 0:
+        # How a text ends says whether it is whole.
+        pieces = [block.text[: MAX_CHARS - END_CHARS], block.text[-END_CHARS:]]
+        note = f"{note} {left_out:,} characters in the middle are not shown.".lstrip()
+    shown = [visible(piece) for piece in pieces]
     value = {
         "title": visible(block.title),
-        "text": text,
-        "runs": colored(text, block.language),
+        "text": GAP.join(shown),
+        "runs": _joined(shown, [colored(piece, block.language) for piece in shown]),
         "code": int(bool(block.language)),
         "side": block.side,
         "marks": _marked(block.marks),
-        "note": visible(" ".join(notes)),
+        "note": visible(note),
     }
     return {name: shown for name, shown in value.items() if shown or name in ("title", "text")}
+
+
+def _joined(pieces: Sequence[str], runs: Sequence[list[int]]) -> list[int]:
+    """Return the stretches of pieces that a gap parts."""
+    if not any(runs):
+        return []
+    joined: list[int] = []
+    for piece, of_piece in zip(pieces, runs, strict=True):
+        joined += [units(GAP), PLAIN] * bool(joined) + (of_piece or [units(piece), PLAIN])
+    return joined
 
 
 def _marked(words: Sequence[str]) -> list[list[str]]:

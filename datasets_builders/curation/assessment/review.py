@@ -1,59 +1,24 @@
 """Section 2.1, manual sample scoring: a page that a person fills in, and the file that it saves, read back."""
 
-import html
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.errors import ConfigError
+from evals.report.records import Block, Record, parts_of, records_page
 
-MAX_CHARACTERS = 20_000
 GRADES = {5: "exemplary", 4: "good", 3: "usable", 2: "poor", 1: "should not be here"}
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 2rem 1rem 6rem; color: #1c2330 }
-pre { background: #f5f7fa; border: 1px solid #e6eaf0; padding: .75rem 1rem; overflow: auto; max-height: 40rem;
-      font: .85rem/1.45 ui-monospace, monospace }
-section { border-top: 1px solid #dde2ea; padding-top: 1rem; margin-top: 2rem }
-label { margin-right: 1.2rem } input[type=text] { width: 60% }
-footer { position: fixed; bottom: 0; left: 0; right: 0; background: #1c2330; color: #fff; padding: .6rem 1rem }
-"""
-# The page fetches nothing and sends nothing: the button saves a file.
-_SCRIPT = """
-const key = "review-" + document.body.dataset.dataset;
-const read = () => [...document.querySelectorAll("section")].map(section => ({
-  id: section.dataset.id,
-  score: Number((section.querySelector("input[type=radio]:checked") || {}).value || 0),
-  comment: section.querySelector("input[type=text]").value,
-})).filter(row => row.score);
-const show = () => {
-  const rows = read();
-  document.querySelector("output").textContent = rows.length + " of " + document.querySelectorAll("section").length;
-  try { localStorage.setItem(key, JSON.stringify(rows)); } catch (error) { /* a browser without storage */ }
-};
-try {
-  for (const row of JSON.parse(localStorage.getItem(key) || "[]")) {
-    const section = [...document.querySelectorAll("section")].find(section => section.dataset.id === row.id);
-    if (!section) continue;
-    section.querySelector(`input[value="${row.score}"]`).checked = true;
-    section.querySelector("input[type=text]").value = row.comment;
-  }
-} catch (error) { /* nothing was kept */ }
-document.addEventListener("input", show);
-document.querySelector("button").addEventListener("click", () => {
-  const text = JSON.stringify({ dataset: document.body.dataset.dataset, scores: read() }, null, 1);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = "review.json";
-  link.click();
-});
-show();
-"""
+QUESTION = (
+    "Grade each sample as training data: is it correct, readable, complete and worth learning from? What you enter is "
+    "kept in this browser. Save the file at the end and give it to inspect --review."
+)
 
 
 def review_page(name: str, dataset: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the page: a sample per section with five grades and a comment; a button saves `review.json`.
+    """Return the page: a sample at a time, five grades and a comment, by keys; it saves `review.json` or a CSV file.
 
     Args:
         name (`str`): of the dataset.
@@ -62,29 +27,29 @@ def review_page(name: str, dataset: str, rows: Sequence[Mapping[str, Any]]) -> s
 
     Source: paper 2.1; the five grades are ours.
     """
-    sections = "\n".join(_section(number, row, len(rows)) for number, row in enumerate(rows, 1))
-    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Review of {html.escape(name)}</title>'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><style>{_STYLE}</style></head>'
-        f'<body data-dataset="{html.escape(dataset)}"><h1>Review of {html.escape(name)}</h1>'
-        "<p>Grade each sample as training data: is it correct, readable, complete and worth learning from? What you "
-        "enter is kept in this browser. Save the file at the end and give it to <code>inspect --review</code>.</p>"
-        f"{sections}<footer><button>Save review.json</button> <output></output> graded</footer>"
-        f"<script>{_SCRIPT}</script></body></html>\n"
+    part = next(parts_of(map(_record, rows), max_records=max(len(rows), 1)))
+    left_out = len(rows) - len(part.encoded)
+    return records_page(
+        part,
+        title=f"Review of {name}",
+        filters={"language": "language"},
+        notes=[QUESTION] + [f"The page is full: {left_out:,} rows of the sample are not on it."] * (left_out > 0),
+        review=dataset,
+        grades=dict(reversed(GRADES.items())),
     )
 
 
-def _section(number: int, row: Mapping[str, Any], total: int) -> str:
-    text = row["text"] if len(row["text"]) <= MAX_CHARACTERS else row["text"][:MAX_CHARACTERS] + "\n[cut here]"
-    grades = "".join(
-        f'<label><input type="radio" name="grade-{number}" value="{grade}"> {grade} {word}</label>'
-        for grade, word in GRADES.items()
-    )
-    place = " ".join(str(row.get(name) or "") for name in ("repository", "path", "language")).strip()
-    return (
-        f'<section data-id="{html.escape(str(row["id"]))}"><h2>{number} of {total}</h2><p>{html.escape(place)}</p>'
-        f'<pre>{html.escape(text)}</pre><p>{grades}</p><p><input type="text" placeholder="comment"></p></section>'
+def _record(row: Mapping[str, Any]) -> Record:
+    language = row.get("language") or ""
+    facts = {name: str(row[name]) for name in ("repository", "path", "language") if row.get(name)}
+    is_code = row.get("kind") in (None, "code", "script")
+    return Record(
+        key=str(row["id"]),
+        title=row.get("path") or str(row["id"]),
+        line=" · ".join(facts[name] for name in ("language", "repository") if name in facts),
+        blocks=[Block("text", row["text"], language if is_code else "")],
+        facts=facts,
+        groups={"language": [language]} if language else {},
     )
 
 
@@ -92,7 +57,7 @@ def read_review(path: Path, dataset: str, ids: Sequence[str]) -> list[float]:
     """Return the scores of a review, 0 to 100.
 
     Args:
-        path (`Path`): `review.json` as the page saves it.
+        path (`Path`): `review.json` or `review.csv`, as the page saves them.
         dataset (`str`): digest of the dataset that is inspected.
         ids (sequence of `str`): of the sample.
 
@@ -102,10 +67,9 @@ def read_review(path: Path, dataset: str, ids: Sequence[str]) -> list[float]:
     Source: ours; grade g counts (g - 1) / 4.
     """
     try:
-        review = json.loads(path.read_text(encoding="utf-8"))
-        scores = {str(given["id"]): given["score"] for given in review["scores"]}
-        of_dataset = review["dataset"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        of_dataset, given = _rows_of_review(path)
+        scores = {str(row["id"]): row["score"] for row in given}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigError(f"--review {path} cannot be read: {type(error).__name__}: {error}") from None
     if of_dataset != dataset:
         raise ConfigError(f"--review {path} is of other rows ({of_dataset} and not {dataset}); grade the new sample")
@@ -119,6 +83,19 @@ def read_review(path: Path, dataset: str, ids: Sequence[str]) -> list[float]:
     if not scores:
         raise ConfigError(f"--review {path} has no grades yet")
     return [25.0 * (score - 1) for score in scores.values()]
+
+
+def _rows_of_review(path: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Return of which dataset a review is, and its rows."""
+    if path.suffix != ".csv":
+        review = json.loads(path.read_text(encoding="utf-8"))
+        return review["dataset"], review["scores"]
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = [{**row, "score": int(row["score"])} for row in csv.DictReader(lines)]
+    datasets = {row["dataset"] for row in rows} or {""}
+    if len(datasets) > 1:
+        raise ValueError("it is of several datasets")
+    return datasets.pop(), rows
 
 
 def read_llm_scores(path: Path, ids: Sequence[str]) -> list[float]:

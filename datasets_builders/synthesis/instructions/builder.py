@@ -14,13 +14,13 @@ from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import DatasetDescription
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import digest
+from datasets_builders.building.rows_page import NUM_SAMPLES, write_rows_page
 from datasets_builders.building.stages import BuildResult
 from datasets_builders.building.steps import Step
 from datasets_builders.curation.config import DecontaminationFields, NearDedupFields, ToxicityFields
 from datasets_builders.curation.pipeline import Curation
 from datasets_builders.synthesis.instructions.rating import RATING_PROMPT, RateInstructions
 from datasets_builders.synthesis.instructions.rows import instruction_features
-from datasets_builders.synthesis.instructions.samples import write_samples
 from datasets_builders.synthesis.instructions.steps import InstructionFields
 from datasets_builders.synthesis.instructions.verified_answers import (
     TESTABLE,
@@ -120,7 +120,7 @@ class SynthesisBuilder(AskingBuilder[SynthesisConfig]):
     def run(self) -> BuildResult:
         """Build the dataset; show some of its rows beside it, for the person who made it."""
         result = super().run()
-        write_samples(self.output_folder)
+        write_rows_page(DatasetFolder(self.output_folder), num_rows=NUM_SAMPLES)
         return result
 
     def _description(self) -> DatasetDescription:

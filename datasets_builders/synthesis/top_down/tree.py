@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import content_id
 from datasets_builders.synthesis.instructions.statements import same_words
+from evals.report.documents import render
 
 TREES_FILE, PAGE_FILE = "trees.json", "trees.html"
 LEVELS = ("book", "chapter", "section", "subsection")
@@ -220,13 +220,11 @@ def trees_page(trees: Sequence[Tree]) -> str:
     """Return a page with the trees, to open and close branch by branch; what teachers wrote is shown as text alone."""
     num_leaves = sum(len(tree.leaves) for tree in trees)
     num_paths = sum(1 for tree in trees for leaf in tree.leaves for _ in leaf.paths())
-    body = "".join(_branch(tree.title, _nested(tree)) for tree in trees)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Trees of knowledge</title>'
-        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-        "details{margin-left:1.2rem}li{margin-left:1rem}summary{cursor:pointer}</style></head><body>"
-        f"<h1>Trees of knowledge</h1><p>{len(trees)} books, {num_leaves} leaves, {num_paths} paths.</p>{body}"
-        "</body></html>\n"
+    return render(
+        "trees.html",
+        title="Trees of knowledge",
+        subtitle=f"{len(trees):,} books, {num_leaves:,} leaves, {num_paths:,} paths",
+        trees={tree.title: _nested(tree) for tree in trees},
     )
 
 
@@ -239,10 +237,3 @@ def _nested(tree: Tree) -> dict[str, Any]:
         for point, subtopics in leaf.knowledge:
             place[point] = {key: {} for key in subtopics}
     return root
-
-
-def _branch(name: str, below: dict[str, Any]) -> str:
-    if not below:
-        return f"<li>{escape(name)}</li>"
-    inside = "".join(_branch(child, branches) for child, branches in below.items())
-    return f"<details><summary>{escape(name)}</summary>{inside}</details>"

@@ -3,7 +3,8 @@
 // Everything that a record says becomes text; nothing of it becomes markup.
 const records = JSON.parse(document.getElementById("records").textContent);
 const form = document.querySelector("#filters form");
-const fields = [...form.elements].filter((field) => field.name);
+const selects = [...document.querySelectorAll("#filters [data-filter]")];
+const search = document.getElementById("search");
 const list = document.getElementById("list");
 const place = document.getElementById("record");
 const wrap = document.getElementById("wrap");
@@ -109,7 +110,7 @@ function draw(record) {
 function markMatches() {
   if (!globalThis.CSS?.highlights) return;
   CSS.highlights.delete("found");
-  const wanted = form.elements.text.value.toLowerCase();
+  const wanted = folded(search.value);
   if (!wanted) return;
   const ranges = [];
   for (const element of place.querySelectorAll("pre, dd, h2")) {
@@ -159,35 +160,41 @@ function textOf(number) {
   if (!texts.has(number)) {
     const record = records[number];
     const all = [record.key, record.title, record.line, ...record.facts.flat(), ...record.blocks.map((block) => block.text)];
-    texts.set(number, all.join("\n").toLowerCase());
+    texts.set(number, folded(all.join("\n")));
   }
   return texts.get(number);
 }
 
-function chosen() {
-  return fields.filter((field) => field.value).map((field) => [field.name, field.value]);
+// A column may be called as the parts of the address are that are not of columns.
+function parameter(select) {
+  const name = select.dataset.filter;
+  return ["text", "row"].includes(name) ? `column ${name}` : name;
 }
 
-function fits(number, wanted) {
-  return wanted.every(([name, value]) =>
-    name === "text" ? textOf(number).includes(value.toLowerCase()) : (records[number].groups[name] ?? []).includes(value),
-  );
-}
-
-function address(push) {
-  const pairs = chosen();
-  if (current !== null) pairs.push(["row", records[current].key]);
-  const hash = `#${new URLSearchParams(pairs)}`;
-  if (hash !== location.hash) history[push ? "pushState" : "replaceState"](null, "", hash);
+function folded(text) {
+  return text.normalize("NFC").toLowerCase();
 }
 
 function filter() {
-  const wanted = chosen();
-  shown = records.map((_, number) => number).filter((number) => fits(number, wanted));
-  const kept = new Set(shown);
-  items.forEach((item, number) => { item.hidden = !kept.has(number); });
+  const wanted = selects.filter((select) => select.value).map((select) => [select.dataset.filter, select.value]);
+  const text = folded(search.value);
+  shown = [];
+  records.forEach(({ groups }, number) => {
+    const fits = wanted.every(([name, value]) => Object.hasOwn(groups, name) && groups[name].includes(value));
+    const kept = fits && (!text || textOf(number).includes(text));
+    items[number].hidden = !kept;
+    if (kept) shown.push(number);
+  });
   document.getElementById("none").hidden = shown.length > 0;
   form.querySelector("output").textContent = `${shown.length.toLocaleString("en")} of ${records.length.toLocaleString("en")}`;
+}
+
+function address(push) {
+  const pairs = selects.filter((select) => select.value).map((select) => [parameter(select), select.value]);
+  if (search.value) pairs.push(["text", search.value]);
+  if (current !== null) pairs.push(["row", records[current].key]);
+  const hash = `#${new URLSearchParams(pairs)}`;
+  if (hash !== location.hash) history[push ? "pushState" : "replaceState"](null, "", hash);
 }
 
 function mark(number) {
@@ -234,8 +241,11 @@ function refresh() {
 
 function restore() {
   const wanted = new URLSearchParams(location.hash.slice(1));
-  for (const field of fields) field.value = wanted.get(field.name) ?? "";
-  for (const field of fields) if (field.value === "" && field.tagName === "SELECT") field.selectedIndex = 0;
+  search.value = wanted.get("text") ?? "";
+  for (const select of selects) {
+    select.value = wanted.get(parameter(select)) ?? "";
+    if (select.selectedIndex < 0) select.selectedIndex = 0;
+  }
   filter();
   const row = records.findIndex((record) => record.key === wanted.get("row"));
   mark(row >= 0 ? row : (shown[0] ?? null));
@@ -246,14 +256,14 @@ let waiting = 0;
 form.addEventListener("input", (event) => {
   if (event.target === wrap) return document.body.classList.toggle("wrap", wrap.checked);
   clearTimeout(waiting);
-  waiting = setTimeout(refresh, event.target.name === "text" ? 120 : 0);
+  waiting = setTimeout(refresh, event.target === search ? 120 : 0);
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   clearTimeout(waiting);
   refresh();
   if (shown.length) open(shown[0], true);
-  form.elements.text.blur();
+  search.blur();
 });
 addEventListener("hashchange", restore);
 addEventListener("popstate", restore);
@@ -261,7 +271,7 @@ addEventListener("popstate", restore);
 const keys = {
   j: () => move(1),
   k: () => move(-1),
-  "/": () => form.elements.text.focus(),
+  "/": () => search.focus(),
   w: () => wrap.click(),
   Enter: () => current !== null && open(current, true),
   Escape: leave,

@@ -3,6 +3,7 @@ const judging = document.querySelector(".judging");
 const storageKey = `review-${judging.dataset.review}`;
 const comment = document.getElementById("comment");
 const given = new Map();
+const undone = []; // number of a record and the grade that it had, the last one last
 
 try {
   for (const row of JSON.parse(localStorage.getItem(storageKey) || "[]")) given.set(row.id, row);
@@ -25,6 +26,7 @@ function show() {
 function change(values) {
   if (current === null) return;
   const id = records[current].key;
+  if ("score" in values) undone.push([current, given.get(id)?.score ?? 0]);
   given.set(id, { id, score: 0, comment: "", ...given.get(id), ...values });
   try { localStorage.setItem(storageKey, JSON.stringify([...given.values()])); } catch (error) { /* no storage */ }
   show();
@@ -53,6 +55,13 @@ for (const button of judging.querySelectorAll("[data-score]")) {
 }
 keys[0] = () => change({ score: 0 });
 keys.i = () => comment.focus();
+keys.u = () => {
+  if (!undone.length) return;
+  const [number, score] = undone.pop();
+  open(number, false);
+  change({ score });
+  undone.pop();
+};
 document.getElementById("save-json").addEventListener("click", () =>
   save("review.json", "application/json", JSON.stringify({ dataset: judging.dataset.review, scores: scores() }, null, 1)),
 );

@@ -1,5 +1,7 @@
 """What asking will be like is told, shown and checked before much of it is paid for."""
 
+import re
+
 import pytest
 
 from datasets_builders.asking import Request, json_schema
@@ -9,6 +11,7 @@ from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from modeling_ling.command_line import run_program
 from tests.datasets_builders.asking.builders import TopicsBuilder, topics_and_explanations
+from tests.evals.report.pages import blocks_of, records_in
 from tests.openai_server import MODEL, RuleServer
 
 COMMAND = BuilderCommand("topics", f"{TopicsBuilder.__module__}:TopicsBuilder", "topics of lines")
@@ -48,8 +51,9 @@ def test_a_dry_run_shows_three_prompts_and_an_estimate_and_asks_nothing(server, 
 def test_a_preview_finishes_rows_as_a_page_and_the_build_asks_them_no_more(server, tmp_path, capsys):
     assert command(server, tmp_path, "--preview", "3") == 0
     page = (tmp_path / "topics.preview" / "preview.html").read_text()
-    assert "first of 0" in page and " what stands in second of 0" in page
-    assert "| find_topics | 3 | 6 | 0 |" in (tmp_path / "topics.preview" / "preview.md").read_text()
+    rows = [dict(record["facts"]) | blocks_of(record) for record in records_in(page)]
+    assert len(rows) == 3 and rows[0]["text"] == "first of 0" and " what stands in second of 0" in str(rows[1])
+    assert re.search(r">find_<wbr>topics</td><td>3</td><td>6</td><td>0</td>", page)
     assert capsys.readouterr().out.startswith("to read: ")
     assert len(server.asked) == 3 + 3 and not (tmp_path / "topics" / "data").exists()
     assert command(server, tmp_path) == 0

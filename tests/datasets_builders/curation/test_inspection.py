@@ -14,6 +14,8 @@ from datasets_builders.building.verdicts import publish_dataset, refusal_of_insp
 from datasets_builders.curation.assessment.inspection import Part, Sample, composite, part_of_scores
 from datasets_builders.curation.assessment.review import read_llm_scores, read_review, review_page
 from modeling_ling.publishing import PublishError
+from tests.evals.report.browser import needs_browser, opened
+from tests.evals.report.pages import records_in
 
 GOOD = "def function_{0}(first, second):\n    return first * {0} + second\n"
 FAULTS = {
@@ -111,8 +113,8 @@ def test_a_verdict_counts_for_its_own_rows_alone(good, bad):
 def test_people_fill_in_the_page_and_are_read_back(good):
     inspect(good)
     page = (good / "review.html").read_text()
-    ids = re.findall(r'<section data-id="(\d+)">', page)
-    digest = re.search(r'data-dataset="(\w+)"', page)[1]
+    ids = [record["key"] for record in records_in(page)]
+    digest = re.search(r'data-review="(\w+)"', page)[1]
     assert len(ids) == 10 and digest == DatasetFolder(good).digest()
     review = good.parent / "review.json"
     review.write_text(json.dumps({"dataset": digest, "scores": [{"id": name, "score": 2} for name in ids[:5]]}))
@@ -124,6 +126,10 @@ def test_people_fill_in_the_page_and_are_read_back(good):
     assert human["low"] < 15 and human["high"] > 50, "five equal grades are no certainty"
     assert verdict["score"] == pytest.approx(0.4 * 100 + 0.3 * 90 + 0.3 * 25) and code == 1
     assert inspect(good, "--review", review, "--weights", 1, 0, 0)[1]["score"] == 100
+    table = good.parent / "review.csv"
+    rows = "".join(f'"{digest}","{name}","2","say ""why"",\nplease"\r\n' for name in ids[:5])
+    table.write_text(f"dataset,id,score,comment\r\n{rows}")
+    assert inspect(good, "--review", table)[1]["parts"]["human"] == human
 
 
 def test_a_review_of_other_rows_or_with_wrong_grades_is_refused(tmp_path):
@@ -138,6 +144,18 @@ def test_a_review_of_other_rows_or_with_wrong_grades_is_refused(tmp_path):
         path.write_text(json.dumps(content))
         with pytest.raises(ConfigError, match=message):
             read_review(path, "mine", ["1"])
+    table = tmp_path / "review.csv"
+    for content, message in (
+        ("dataset,id,score\nother,1,5\n", "is of other rows"),
+        ("dataset,id,score\nmine,1,9\n", "grades are 1 to 5"),
+        ("dataset,id,score\nmine,1,good\n", "cannot be read"),
+        ("dataset,id,score\nmine,1,5\nother,1,5\n", "several datasets"),
+        ("id,score\n1,5\n", "cannot be read"),
+        ("dataset,id,score\n", "is of other rows"),
+    ):
+        table.write_text(content)
+        with pytest.raises(ConfigError, match=message):
+            read_review(table, "mine", ["1"])
     path.write_text('{"id": "1", "score": 101}\n{"id": "9", "score": 50}\n')
     with pytest.raises(ConfigError, match="no score between 0 and 100"):
         read_llm_scores(path, ["1"])
@@ -160,7 +178,21 @@ def test_equal_scores_have_an_interval_with_a_width(score, low, high):
 def test_samples_cannot_break_out_of_the_page():
     hostile = "</pre><script>alert(1)</script>"
     page = review_page(hostile, "d", [{"id": '"><script>', "text": hostile, "path": hostile}])
-    assert page.count("<script>") == 1 and "default-src 'none'" in page
+    [record] = records_in(page)
+    assert record["title"] == hostile and "default-src 'none'" in page
+
+
+@needs_browser
+@pytest.mark.slow
+def test_keys_grade_and_go_on_and_what_was_graded_is_kept(tmp_path):
+    path = tmp_path / "review.html"
+    rows = [{"id": f"r{n}", "text": f"x = {n}", "path": f"{n}.py", "language": "Python"} for n in range(4)]
+    path.write_text(review_page("some", "digest", rows))
+    document = opened(path, keys=["4", "5", "u", "1", "j", "2", "2"])
+    grades = re.findall(r'<li[^>]*data-grade="(\d?)"', document)
+    assert grades == ["4", "1", "", "2"], "5 was undone, the third passed over, the last one stays where it is"
+    assert "3 of 4 graded" in document and re.search(r'data-score="2" aria-pressed="true"', document)
+    assert "3 of 4 graded" in opened(path), "kept in the browser"
 
 
 def test_the_sample_depends_on_seed_and_ids_and_not_on_the_order():

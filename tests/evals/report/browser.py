@@ -25,7 +25,7 @@ def opened(page: Path, address: str = "", keys: Sequence[str] = (), width: int =
       const target = document.activeElement ?? document.body;
       if (!key.startsWith("type:")) target.dispatchEvent(new KeyboardEvent("keydown", {{ key, bubbles: true }}));
       else {{
-        form.elements.text.value = key.slice(5);
+        search.value = key.slice(5);
         form.dispatchEvent(new Event("submit", {{ bubbles: true, cancelable: true }}));
       }}
     }}

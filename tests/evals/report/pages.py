@@ -55,7 +55,7 @@ def options_of(page: str, name: str) -> list[str | None]:
     inside, values = False, []
     for tag, attributes in elements(page):
         if tag == "select":
-            inside = attributes.get("name") == name
+            inside = attributes.get("data-filter") == name
         elif inside and tag == "option":
             values.append(attributes.get("value"))
     return values[1:]

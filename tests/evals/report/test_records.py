@@ -51,8 +51,16 @@ def test_a_page_is_bounded_and_the_rest_goes_on():
     parts = list(parts_of(records, max_bytes=100_000))
     assert [len(part.encoded) for part in parts] == [4, 4, 2]
     [block] = json.loads(parts[0].encoded[0])["blocks"]
-    assert len(block["text"]) == 20_000 and block["note"] == "30,000 more characters are not shown."
+    assert block["text"].count("y") == 20_000 and block["note"] == "30,000 characters in the middle are not shown."
     assert [len(part.encoded) for part in parts_of([])] == [0], "a page that says there is nothing"
+
+
+def test_a_long_text_shows_how_it_ends_and_its_colors_stay_in_place():
+    code = "x = 1\n" * 5_000 + "print('😀')  # the end"
+    [block] = json.loads(next(parts_of([Record("k", "t", blocks=[Block("t", code, "python")])])).encoded[0])["blocks"]
+    assert block["text"].startswith("x = 1\n") and block["text"].endswith("# the end")
+    assert sum(block["runs"][::2]) == len(block["text"].encode("utf-16-le")) // 2
+    assert block["runs"][-2:] == [len("# the end"), COMMENT]
 
 
 COLORED = [
@@ -133,6 +141,23 @@ def test_keys_an_address_and_a_search_lead_to_a_record(page):
     document = opened(page, keys=["type:DEF F11", "w"])
     assert seen(document)[:2] == ("1 of 12", "title 11") and "text=DEF+F11&amp;row=11" in document
     assert 'class="t1">def</span>' in document
+
+
+@needs_browser
+@pytest.mark.slow
+def test_columns_may_have_any_name(tmp_path):
+    names = ("text", "row", "elements", "constructor", "__proto__", "id", "a b=c&d", "querySelector")
+    records = [
+        Record(str(number), f"title {number}", groups={name: [f"{name} {number % 2}"] for name in names})
+        for number in range(3)
+    ]
+    page = records_page(
+        next(parts_of([*records, Record("3", "bare")])), title="t", filters={name: name for name in names}
+    )
+    path = tmp_path / "page.html"
+    path.write_text(page, encoding="utf-8")
+    address = "#constructor=constructor+1&__proto__=__proto__+1&column+text=text+1&row=1"
+    assert seen(opened(path, address)) == ("1 of 4", "title 1", ["title 1"])
 
 
 @needs_browser

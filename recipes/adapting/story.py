@@ -243,9 +243,9 @@ def training_steps(options: AdaptOptions, counts: Mapping[str, int], layouts: Ma
         )
 
     steps = [
-        Step("infilling_before", "fill gaps, before", infill("before", options.model), "3.2"),
-        Step("train", "train on the code", train, "3.2"),
-        Step("infilling_after", "fill gaps, after", infill("after", str(model)), "3.2"),
+        Step("infilling_before", "fill gaps, before", infill("before", options.model), "3.2", warm=True),
+        Step("train", "train on the code", train, "3.2", warm=True),
+        Step("infilling_after", "fill gaps, after", infill("after", str(model)), "3.2", warm=True),
     ]
     if options.benchmark:
         limit = () if options.benchmark_limit is None else ("--limit", str(options.benchmark_limit))
@@ -253,5 +253,5 @@ def training_steps(options: AdaptOptions, counts: Mapping[str, int], layouts: Ma
             *(sys.executable, "-m", "evals", "run", "--model", str(model), "--baseline-model", options.model, "--base"),
             *("--tasks", options.benchmark, "--output", str(to / "evaluation" / "general"), *limit),
         )
-        steps.append(Step("general", f"{options.benchmark}, before and after", command, "4"))
+        steps.append(Step("general", f"{options.benchmark}, before and after", command, "4", warm=True))
     return steps

@@ -1,12 +1,13 @@
 """Run a list of commands one after the other: logged, measured, and continued where an earlier run stopped.
 
 Each step is a command in its own process, so that its memory is given back and what is shown is what a user would
-type. A step that has finished leaves `state/NAME.json` behind; it runs again only when its command, or a step before
-it, changed.
+type; those that train and score are forks of one process that has imported what they share. A step that has finished
+leaves `state/NAME.json` behind; it runs again only when its command, or a step before it, changed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -22,6 +23,8 @@ from pathlib import Path
 
 import psutil
 
+from recipes.quickstart.warm_start import RunningCommand, WarmStart
+
 SAMPLE_SECONDS = 1.0  # how often the memory of a step is read; each reading walks the page tables of its processes
 
 
@@ -34,12 +37,14 @@ class Step:
         title (`str`): what it does, for people.
         command (`tuple` of `str`): argv.
         paper (`str`): the section it stands for.
+        warm (`bool`): it begins by importing torch and transformers, so that a fork of a process that has saves time.
     """
 
     name: str
     title: str
     command: tuple[str, ...]
     paper: str = ""
+    warm: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,15 +99,16 @@ class StepRunner:
             )
         records: list[StepRecord] = []
         chain = after
-        for number, step in enumerate(steps, start=1):
-            chain = fingerprint(step, chain)
-            label = f"[{number:2d}/{len(steps)}] {step.title}"
-            record = self.finished(step, chain)
-            if record:
-                print(f"{label}: done before ({record.seconds:.0f} s)", flush=True)
-            else:
-                record = self._run_one(step, chain, label)
-            records.append(record)
+        with contextlib.closing(WarmStart(self.environment)) as warm_start:
+            for number, step in enumerate(steps, start=1):
+                chain = fingerprint(step, chain)
+                label = f"[{number:2d}/{len(steps)}] {step.title}"
+                record = self.finished(step, chain)
+                if record:
+                    print(f"{label}: done before ({record.seconds:.0f} s)", flush=True)
+                else:
+                    record = self._run_one(step, chain, label, warm_start)
+                records.append(record)
         return records
 
     def finished(self, step: Step, expected: str) -> StepRecord | None:
@@ -116,24 +122,17 @@ class StepRunner:
     def _state_path(self, step: Step) -> Path:
         return self.folder / "state" / f"{step.name}.json"
 
-    def _run_one(self, step: Step, chain: str, label: str) -> StepRecord:
+    def _run_one(self, step: Step, chain: str, label: str, warm_start: WarmStart) -> StepRecord:
         log_path = self.folder / "logs" / f"{step.name}.log"
         start = time.monotonic()
         with open(log_path, "ab") as log:
             log.write(f"$ {shlex.join(step.command)}\n".encode())
             log.flush()
             # A session of its own: Ctrl-C reaches us alone, and we end the whole tree.
-            process = subprocess.Popen(
-                step.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                start_new_session=True,
-            )
-            peak_bytes = self._watch(process, label, log_path, start)
+            process = warm_start.start(step.command, log, warm=step.warm)
+            peak_bytes = self._watch(process, warm_start.tree_pid(process), label, log_path, start)
         seconds = time.monotonic() - start
-        if process.returncode != 0:
+        if process.returncode:
             raise StepFailedError(failure_message(step, process.returncode, log_path))
         print(f"{label}: {seconds:.0f} s", flush=True)
         record = StepRecord(step.name, step.title, shlex.join(step.command), chain, seconds, peak_bytes)
@@ -142,14 +141,14 @@ class StepRunner:
         temporary.replace(self._state_path(step))
         return record
 
-    def _watch(self, process: subprocess.Popen[bytes], label: str, log_path: Path, start: float) -> int:
+    def _watch(self, process: RunningCommand, tree_pid: int, label: str, log_path: Path, start: float) -> int:
         """Wait for `process`; return the peak memory of its tree, in bytes."""
         ended = threading.Event()
         peak = [0]
 
         def watch() -> None:
             while not ended.wait(SAMPLE_SECONDS):
-                peak[0] = max(peak[0], tree_memory_bytes(process.pid))
+                peak[0] = max(peak[0], tree_memory_bytes(tree_pid))
                 if sys.stdout.isatty():
                     line = f"{label} ... {time.monotonic() - start:.0f} s  {last_line(log_path)}"
                     columns = os.get_terminal_size().columns
@@ -201,7 +200,7 @@ def last_line(path: Path) -> str:
     return lines[-1] if lines else ""
 
 
-def end_session(process: subprocess.Popen[bytes], grace_seconds: float = 10.0) -> None:
+def end_session(process: RunningCommand, grace_seconds: float = 10.0) -> None:
     """Ask a process group to end (SIGINT, so that it can finish its files), then end it."""
     os.killpg(process.pid, signal.SIGINT)
     try:

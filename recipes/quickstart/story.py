@@ -163,7 +163,7 @@ def tokenizer_steps(output: Path, scale: Scale, workers: int) -> list[Step]:
     return [
         Step("tokenizer", "train the tokenizer", train, "3.1"),
         Step("tokenized", "tokenize the five sources of Table 1", tokenize, "3.2"),
-        Step("initial_model", "write the initial weights", initialize, "3.1"),
+        Step("initial_model", "write the initial weights", initialize, "3.1", warm=True),
     ]
 
 
@@ -183,7 +183,7 @@ def stage_steps(output: Path, scale: Scale) -> list[Step]:
             *scale.stage_flags.get(stage, ()),
         )
         paper = {"annealing": "3.2.2", "sft": "3.2.3", "dpo": "3.2.4"}.get(stage, "3.2.1")
-        steps.append(Step(f"train_{stage}", f"train: {stage}", command, paper))
+        steps.append(Step(f"train_{stage}", f"train: {stage}", command, paper, warm=True))
     return steps
 
 
@@ -208,8 +208,16 @@ def evaluation_steps(output: Path, scale: Scale) -> list[Step]:
         *("--limit", str(scale.num_exchanges), "--output", str(output / "evaluation" / "held_out_exchange.json")),
     )
     return [
-        Step("held_out_exchange", "weigh answers against those of other questions", (*evals, "choice", *exchange), "4"),
-        Step("held_out_choice", "weigh right against wrong answers", (*evals, "choice", *choice), "4"),
-        Step("held_out_loss", "measure the held-out loss, before and after", (*evals, "loss", *loss), "4"),
-        Step("held_out_execution", "score held-out execution prediction", (*evals, "run", *held_out), "4.4.2"),
+        Step(
+            "held_out_exchange",
+            "weigh answers against those of other questions",
+            (*evals, "choice", *exchange),
+            "4",
+            warm=True,
+        ),
+        Step("held_out_choice", "weigh right against wrong answers", (*evals, "choice", *choice), "4", warm=True),
+        Step("held_out_loss", "measure the held-out loss, before and after", (*evals, "loss", *loss), "4", warm=True),
+        Step(
+            "held_out_execution", "score held-out execution prediction", (*evals, "run", *held_out), "4.4.2", warm=True
+        ),
     ]

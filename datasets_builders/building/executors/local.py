@@ -10,7 +10,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -47,9 +48,15 @@ def start_fork_server(modules: Iterable[str]) -> None:
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED_MODULES, *sorted(set(modules))])
     resource_tracker.ensure_running()  # beforehand, since it unblocks the signal
     # Ctrl-C reaches all processes of a terminal, and this one ignores it only when it has imported everything.
+    with _ctrl_c_later():
+        ensure_running()
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        ensure_running()
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -96,7 +103,8 @@ class LocalExecutor(RankExecutor[LocalOptions], LocalPipelineExecutor):
             while waiting or running:
                 while waiting and len(running) < self.workers:
                     rank = waiting.pop(0)
-                    running[rank] = self._start(context, rank)
+                    with _ctrl_c_later():  # what is begun is known, and so killed below
+                        running[rank] = self._start(context, rank)
                 wait([process.sentinel for process, _ in running.values()])
                 for rank in [rank for rank, (process, _) in running.items() if not process.is_alive()]:
                     _check_end(rank, *running.pop(rank))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_python
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -34,7 +36,7 @@ def run_cli_in(environment):
     """Run the command line in the given folder; returns the finished process."""
 
     def run(folder: Path, *arguments: str, search_path: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return warm_python.run(
             command_of(*map(str, arguments)),
             env=environment | {"PYTHONPATH": f"{search_path}{os.pathsep}{ROOT}"},
             cwd=folder,

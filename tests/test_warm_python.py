@@ -1,0 +1,61 @@
+"""A forked command is what an interpreter of its own would be."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests import warm_python
+
+TELL = """import json, os, sys
+print(json.dumps([sys.argv, os.getcwd(), os.environ.get("LING_TOLD"), os.getsid(0) == os.getpid(), sys.path[:2]]))
+print(__name__, sys.stdin.read())
+print("an error", file=sys.stderr)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def both_ways(tmp_path):
+    """Run a command forked and not, in a folder of its own; returns what became of it, which must be equal."""
+
+    def run(*words, **options):
+        options = {"capture_output": True, "text": True, "cwd": tmp_path} | options
+        command = [sys.executable, *map(str, words)]
+        forked, plain = warm_python.run(command, **options), subprocess.run(command, **options)
+        assert (forked.returncode, forked.stdout) == (plain.returncode, plain.stdout), forked.stderr
+        return forked.returncode, forked.stdout, forked.stderr, plain.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("form", ["-c", "-m", "script"])
+def test_words_folder_variables_files_and_exit_code_are_its_own(both_ways, tmp_path, form):
+    (tmp_path / "tell.py").write_text(TELL)
+    words = {"-c": ("-c", TELL), "-m": ("-m", "tell"), "script": ("tell.py",)}[form]
+    variables = os.environ | {"LING_TOLD": "this", "PYTHONPATH": str(tmp_path / "first")}
+    code, out, forked_errors, errors = both_ways(
+        *words, "3", "word", env=variables, input="stdin", start_new_session=True
+    )
+    assert code == 3 and '"this", true' in out and out.endswith("__main__ stdin\n")
+    assert forked_errors == errors == "an error\n"
+
+
+def test_what_goes_wrong_is_told_alike(both_ways, tmp_path):
+    assert both_ways("-m", "no_such_module_here")[2].endswith("No module named no_such_module_here\n")
+    assert both_ways("-c", "raise SystemExit('a message')")[2] == "a message\n"
+    code, _, forked, plain = both_ways("-c", "import atexit; atexit.register(print, 'end'); {}['key']")
+    assert code == 1
+    assert forked.splitlines()[-1] == plain.splitlines()[-1] == "KeyError: 'key'"
+
+
+def test_it_is_this_process_s_child_and_gets_its_signals(tmp_path):
+    code = "import os, time; print(os.getppid(), flush=True); time.sleep(60)"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with warm_python.Popen([sys.executable, "-c", code], **pipes) as process:
+        assert int(process.stdout.readline()) == os.getpid()
+        process.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+        assert process.returncode == -signal.SIGINT

@@ -1,0 +1,253 @@
+"""Commands of tests without the seconds of an interpreter's start: `run` and `Popen`, as subprocess has them.
+
+The first `[sys.executable, ...]` of a test process starts a server: a process that has imported what such commands
+import, and has no thread
+that a fork would miss. Each command is forked from it, with words, environment, folder and open files of its
+own, and is a child of the process that asked: exit code, signals and processor time are as ever.
+
+Not for what is about the start itself (what is imported, memory, what `/proc` says), nor for builds whose bytes are
+compared: all commands of a server hash texts alike. What an interpreter or a library reads from the environment once
+is the server's: a command with other such variables starts an interpreter of its own, as does what is not `-m`, `-c` or
+a script.
+"""
+
+import atexit
+import ctypes
+import gc
+import importlib
+import json
+import os
+import re
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).parents[1]
+_DATA = ("httpx", "numpy", "pandas", "pyarrow.dataset", "pyarrow.parquet", "yaml")
+_MODEL = ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "accelerate", "safetensors.torch")
+LIBRARIES = {
+    "builders": (*_DATA, "datasets", "datatrove.executor.slurm", "datatrove.tools.launch_pickled_pipeline"),
+    "models": (*_DATA, "datasets", "torch", *_MODEL, "modeling_ling.modeling_bailing_moe", "modeling_ling.tokenizer"),
+    "training": (*_DATA, "datasets", "torch", *_MODEL, "transformers.trainer", "peft"),
+    # What reads none of the Hub's variables: for commands with a Hub of their own.
+    "clients": (*_DATA, "fsspec", "jinja2", "torch"),
+}
+# What is read whenever it is needed, and what the client of the Hub reads when it is imported.
+_READ_LATER = (
+    r"PATH|PYTHONPATH|OLDPWD|PWD|TMPDIR|COLUMNS|LINES|MASTER_\w+|\w*RANK|\w*WORLD_SIZE|(PYTEST|LING|SLURM)_\w+"
+)
+_OF_THE_HUB = r"(HF|HUGGINGFACE)_\w+"
+_HERE = dict(os.environ)
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_LENGTH_BYTES = 8
+_ARROWS_THREAD = "jemalloc_bg_thd"  # starts again in each fork
+
+_servers: dict[str, socket.socket] = {}
+_one_at_a_time = threading.Lock()
+
+
+class Popen(subprocess.Popen[Any]):
+    """A command that is forked from a server where that is possible.
+
+    Args:
+        args (sequence): the command.
+        libraries (`str`): what the server has imported, a key of `LIBRARIES`.
+        options: of `subprocess.Popen`.
+    """
+
+    def __init__(self, args: Sequence[Any], *, libraries: str = "builders", **options: Any) -> None:
+        self._libraries = libraries
+        super().__init__(args, **options)
+
+    # What is around it, such as pipes, is subprocess's own; the order of its parameters is the same since Python 3.11.
+    def _execute_child(self, args: Any, *given: Any) -> None:
+        executable, preexec_fn, _, pass_fds, folder, environment, _, _, shell, *streams = given[:15]
+        new_session, process_group = given[-2:]
+        unusual = executable or preexec_fn or pass_fds or shell or process_group != -1
+        variables = dict(os.environ if environment is None else environment)
+        if unusual or not _is_python(args) or not _could_be_forked(variables, self._libraries):
+            super()._execute_child(args, *given)  # type: ignore[misc]  # typeshed leaves private methods out
+            return
+        request = {
+            "words": [os.fsdecode(word) for word in args[1:]],
+            "folder": str(Path(os.fsdecode(folder or ".")).absolute()),
+            "variables": variables,
+            "new_session": new_session,
+        }
+        files = [streams[0], streams[3], streams[5]]
+        self.pid = _ask(self._libraries, request, [usual if file == -1 else file for usual, file in enumerate(files)])
+        self._child_created = True
+        self._close_pipe_fds(*streams)  # type: ignore[attr-defined]
+
+
+def run(
+    args: Sequence[Any],
+    *,
+    capture_output: bool = False,
+    check: bool = False,
+    input: str | bytes | None = None,
+    timeout: float | None = None,
+    **options: Any,
+) -> subprocess.CompletedProcess[Any]:
+    """Run a command as `subprocess.run` does, forked from a server where that is possible."""
+    if capture_output:
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if input is not None:
+        options["stdin"] = subprocess.PIPE
+    with Popen(args, **options) as process:
+        try:
+            output, errors = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    done = subprocess.CompletedProcess(args, process.returncode, output, errors)
+    if check:
+        done.check_returncode()
+    return done
+
+
+def _is_python(args: Any) -> bool:
+    if isinstance(args, str | bytes | os.PathLike) or len(args) < 2 or args[0] != sys.executable:
+        return False
+    word = os.fsdecode(args[1])
+    return word in ("-m", "-c") or not word.startswith("-")
+
+
+def _could_be_forked(variables: dict[str, str], libraries: str) -> bool:
+    free = f"{_READ_LATER}|{_OF_THE_HUB}" if libraries == "clients" else _READ_LATER
+    different = {name for name in variables.keys() | _HERE.keys() if variables.get(name) != _HERE.get(name)}
+    return all(re.fullmatch(free, name) for name in different)
+
+
+def _ask(libraries: str, request: dict[str, Any], files: list[int]) -> int:
+    """Return the process id of a new command, which is this process's child."""
+    prctl = ctypes.CDLL(None).prctl
+    with _one_at_a_time:
+        server = _servers.get(libraries) or _start(libraries)
+        message = json.dumps(request).encode()
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # it becomes a child of this one when the server lets go of it
+        try:
+            socket.send_fds(server, [len(message).to_bytes(_LENGTH_BYTES, "big")], files)
+            server.sendall(message)
+            answer = server.recv(_LENGTH_BYTES)
+        finally:
+            prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    assert answer, "the server of commands has ended; it says why on stderr"
+    return int.from_bytes(answer, "big")
+
+
+def _start(libraries: str) -> socket.socket:
+    here, there = socket.socketpair()
+    command = [sys.executable, "-m", "tests.warm_python", str(there.fileno()), libraries]
+    process = subprocess.Popen(
+        command, pass_fds=[there.fileno()], cwd=ROOT, env=_HERE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    there.close()
+    _servers[libraries] = here
+    atexit.register(_stop, here, process)
+    return here
+
+
+def _stop(connection: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+    connection.close()
+    process.wait()
+
+
+def serve(connection: socket.socket, libraries: str) -> None:
+    """Import, then fork a command for each request until nobody is left to ask."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the process that asks decides when this one ends
+    for name in LIBRARIES[libraries]:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    while True:
+        length, files, _, _ = socket.recv_fds(connection, _LENGTH_BYTES, 3)
+        if not length:
+            return
+        request = json.loads(connection.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL))
+        threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("[0-9]*/comm")]
+        assert len(threads) - threads.count(_ARROWS_THREAD) == 1, f"a thread, which its forks would miss: {threads}"
+        receiver, sender = os.pipe()
+        between = os.fork()
+        if between == 0:
+            between = os.getpid()
+            command = os.fork()
+            if command == 0:
+                while os.getppid() == between:
+                    time.sleep(0.001)
+                os.close(receiver)
+                os.close(sender)
+                connection.close()
+                _become(request, files)
+            os.write(sender, command.to_bytes(_LENGTH_BYTES, "big"))
+            os._exit(0)
+        os.waitpid(between, 0)
+        connection.sendall(os.read(receiver, _LENGTH_BYTES))
+        for file in (receiver, sender, *files):
+            os.close(file)
+
+
+def _become(request: dict[str, Any], files: list[int]) -> NoReturn:
+    """Be the command, to its end."""
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if request["new_session"]:
+        os.setsid()
+    os.chdir(request["folder"])
+    before = _search_path()
+    os.environ.clear()
+    os.environ.update(request["variables"])
+    sys.path[: 1 + len(before)] = ["", *_search_path()]
+    code = 0
+    try:
+        _run(request["words"])
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+        code = 0 if end.code is None else end.code & 0xFF if isinstance(end.code, int) else 1
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code = 1
+        if isinstance(error, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+    threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does, but without taking all apart
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _search_path() -> list[str]:
+    return [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+
+
+def _run(words: list[str]) -> None:
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    kind, *arguments = words
+    if kind == "-m":
+        sys.path[0] = str(Path.cwd())
+        sys.argv = ["-m", *arguments[1:]]
+        runpy._run_module_as_main(arguments[0])  # type: ignore[attr-defined]  # what `-m` calls
+    elif kind == "-c":
+        sys.argv = ["-c", *arguments[1:]]
+        exec(compile(arguments[0], "<string>", "exec"), main.__dict__)
+    else:
+        sys.path[0] = str(Path(kind).resolve().parent)
+        sys.argv = words
+        main.__file__ = kind
+        exec(compile(Path(kind).read_bytes(), kind, "exec"), main.__dict__)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])

@@ -10,6 +10,7 @@ from datasets_builders.building.atomic import write_json
 from datasets_builders.building.card import write_card
 from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig, ConfigType
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import CardParts, DatasetDescription
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
@@ -22,6 +23,17 @@ from datasets_builders.building.shards import ShardWriter
 from datasets_builders.building.stages import BuildResult, Stage
 from datasets_builders.building.state import BuildState, fingerprint
 from datasets_builders.building.steps import Step
+from datasets_builders.building.tagging import (
+    ROW_ID,
+    check_selection,
+    is_tagging,
+    selected_from,
+    selecting_stages,
+    tag_features,
+    tagged_card,
+    tagging_stages,
+    write_tagged_file,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,6 +74,11 @@ class Builder(Generic[ConfigType]):
         """Return what is run, in order; every call gives new steps."""
         raise TypeError(f"builder {self.name} must define stages()")
 
+    @property
+    def tagged_features(self) -> "Features":
+        """Columns of a tagged dataset beside those of the tags, null where a document has nothing of that name."""
+        return self.features
+
     def card(self) -> CardParts:
         """Return the builder's own words on the dataset card."""
         raise TypeError(f"builder {self.name} must define card()")
@@ -77,6 +94,36 @@ class Builder(Generic[ConfigType]):
         """Return what identifies the inputs, as JSON; when it changes, a build starts over."""
         return {}
 
+    def check_inputs(self) -> None:
+        """Raise `ConfigError` when the inputs cannot be used, or a tagged dataset not be selected from as asked."""
+        selected = selected_from(self.config)
+        if selected:
+            check_selection(selected, self.name)
+        self.check()
+
+    def stages_of_mode(self) -> list[Stage]:
+        """Return what is run: the stages, or what tagging or selecting makes of them."""
+        selected = selected_from(self.config)
+        if selected:
+            return selecting_stages(self.stages(), selected.tagged, str(self.text_column))
+        if is_tagging(self.config):
+            return tagging_stages(self.stages(), self.id_column, list(self.tagged_features))
+        return self.stages()
+
+    @property
+    def written_features(self) -> "Features":
+        """Columns of what is written: those of the dataset, or of the tagged one."""
+        if not is_tagging(self.config):
+            return self.features
+        from datasets import Features, Value
+
+        return Features({ROW_ID: Value("string")} | self.tagged_features | tag_features(self.stages()))
+
+    def _fingerprint_of_inputs(self) -> dict[str, Any]:
+        selected = selected_from(self.config)
+        tagged = {"tagged": DatasetFolder(selected.tagged).fingerprint()} if selected else {}
+        return self.input_fingerprint() | tagged
+
     def run(self) -> BuildResult:
         """Build the dataset, continue an interrupted build, or find it finished.
 
@@ -88,17 +135,19 @@ class Builder(Generic[ConfigType]):
             BuildError: the build cannot go on, or would give no rows.
             OSError: the machine failed (disk full); the next run continues.
         """
-        self.check()
+        self.check_inputs()
         state = BuildState(self.output_folder)
         state.check_folder(self.name)
-        stages = self.stages()
+        stages = self.stages_of_mode()
         _check_names(stages)
         steps = [step for stage in stages for step in stage.pipeline]
         prepare_executor(self.config, self.output_folder, {type(step).__module__ for step in steps})
-        schema = self.features.arrow_schema
+        schema = self.written_features.arrow_schema
         code = code_sha256(type(self))
         libraries = {name for step in steps if isinstance(step, Step) for name in step.libraries}
-        current = fingerprint(self.name, self.config.fields_with_effect(), self.input_fingerprint(), code, libraries)
+        current = fingerprint(
+            self.name, self.config.fields_with_effect(), self._fingerprint_of_inputs(), code, libraries
+        )
         with state.locked():
             cancel_other_jobs(self.config, state.folder, state.is_of(current))
             found = state.prepare(current)
@@ -141,9 +190,10 @@ class Builder(Generic[ConfigType]):
         splits = sorted({path.name.rpartition("-")[0] for path in folder.iterdir()} | {DEFAULT_SPLIT})
         sizes = {split: self.config.num_shards if split == DEFAULT_SPLIT else 1 for split in splits}
         shards = [(split, number, size) for split, size in sizes.items() for number in range(size)]
+        id_column = ROW_ID if is_tagging(self.config) else self.id_column
         steps = [
             StageReader(folder, [f"{split}-{number:05d}" for split, number, _ in shards]),
-            ShardWriter(self.output_folder / "data", shards, schema, self.id_column, self.text_column),
+            ShardWriter(self.output_folder / "data", shards, schema, id_column, self.text_column),
         ]
         total = read_ledger(state.folder, [last.name]).steps[-1].output
         write_json(state.plan_file, [*state.read(state.plan_file)[:-1], (WRITE_STAGE, len(shards))])
@@ -183,6 +233,8 @@ class Builder(Generic[ConfigType]):
         splits = sorted({split for split, _, _ in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
         done = [step for stage in stages for step in stage.pipeline]
         summaries = {step.name: _summary(type(step)) for step in done} | {ShardWriter.name: _summary(ShardWriter)}
+        if is_tagging(self.config):
+            write_tagged_file(self.output_folder, self.name, self.config)
         dataset = self._description()
         num_rows = write_card(dataset, ledger, splits, current, summaries)
         write_report(dataset, ledger, num_rows)
@@ -193,15 +245,18 @@ class Builder(Generic[ConfigType]):
         return {stage.name: stage.tasks for stage in stages} | {WRITE_STAGE: self.config.num_shards}
 
     def _description(self) -> DatasetDescription:
+        features, parts = self.written_features, self.card()
+        if is_tagging(self.config):
+            parts = tagged_card(parts, self.stages(), list(features))
         return DatasetDescription(
             builder=self.name,
             folder=self.output_folder,
-            features=self.features,
+            features=features,
             text_column=self.text_column,
             counted_column=self.counted_column,
             language=self.config.language,
             inputs=self.inputs(),
-            parts=self.card(),
+            parts=parts,
         )
 
     def _result(self, state: BuildState, stages: list[Stage], found: str, current: dict[str, Any]) -> BuildResult:
@@ -214,17 +269,17 @@ class Builder(Generic[ConfigType]):
         lines = [f"builder     {self.name}: {self.summary}"]
         lines += [f"input       {line}" for line in self.inputs()]
         lines += [f"config      {key}: {value!r}" for key, value in vars(self.config).items()]
-        for stage in self.stages():
+        for stage in self.stages_of_mode():
             lines.append(
                 f"stage       {stage.name} ({stage.tasks} tasks, {min(self.config.workers, stage.tasks)} workers)"
             )
             for step in stage.pipeline:
                 arity = step.arity if isinstance(step, Step) else "?"
                 lines.append(f"  step      {step.name} [{arity}] {_summary(type(step))}")
-        for name, tasks in self._parts(self.stages()).items():
+        for name, tasks in self._parts(self.stages_of_mode()).items():
             script = self._executor(name, [], tasks).script()
             lines += [f"script      {name}", *(f"  {line}" for line in script.splitlines())] if script else []
-        lines.append(f"columns     {', '.join(self.features)}")
+        lines.append(f"columns     {', '.join(self.written_features)}")
         last = self.config.num_shards - 1
         lines.append(f"output      {self.output_folder}/data/train_00000..{last:05d}_of_{last + 1:05d}.parquet")
         lines.append(f"output      {self.output_folder}/{{README.md,ledger.json,report.html,removed/,.build/}}")

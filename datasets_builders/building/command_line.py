@@ -5,8 +5,9 @@ import errno
 import importlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from datasets_builders.building.errors import ConfigError
@@ -62,18 +63,7 @@ class BuilderCommand:
                 metavar="N",
                 help=f"finish the first N rows ({PREVIEW_ROWS}) and write them as a page to read",
             )
-        add_push_options(parser)
-        parser.add_argument(
-            "--force",
-            action="store_true",
-            help="publish although a verdict (inspection, ablation study) refused the dataset",
-        )
-        parser.add_argument(
-            "--workers", type=int, help="number of parts that run at once; the output is the same for any"
-        )
-        parser.add_argument(
-            "overrides", nargs="*", metavar="field=value", help="fields that win over those of the YAML file"
-        )
+        add_build_options(parser)
         parser.epilog = f"{parser.epilog}\n\n{_fields_help(self.builder_class().config_class)}"
 
     def parse_arguments(self, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
@@ -88,10 +78,7 @@ class BuilderCommand:
 
     def run(self, options: argparse.Namespace) -> int:
         """Build the dataset, or print the plan."""
-        overrides = list(options.overrides)
-        if options.workers is not None:
-            overrides = [override for override in overrides if not override.startswith("workers=")]
-            overrides.append(f"workers={options.workers}")
+        overrides = overrides_of(options)
         preview, validate = getattr(options, "preview", None), getattr(options, "validate", False)
         if validate or preview is not None:
             return look_ahead(self.builder_class(), options.config, overrides, preview)
@@ -105,6 +92,29 @@ class BuilderCommand:
         )
 
 
+def add_build_options(parser: argparse.ArgumentParser) -> None:
+    """Declare where a built dataset is pushed to, and the fields that win over the YAML file's."""
+    add_push_options(parser)
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="publish although a verdict (inspection, ablation study) refused the dataset",
+    )
+    parser.add_argument("--workers", type=int, help="number of parts that run at once; the output is the same for any")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="field=value", help="fields that win over those of the YAML file"
+    )
+
+
+def overrides_of(options: argparse.Namespace) -> list[str]:
+    """Return the fields that the command line sets, as `field=value`."""
+    overrides = list(options.overrides)
+    if options.workers is not None:
+        overrides = [override for override in overrides if not override.startswith("workers=")]
+        overrides.append(f"workers={options.workers}")
+    return overrides
+
+
 def build(
     builder_class: "type[Builder[Any]]",
     *,
@@ -113,6 +123,7 @@ def build(
     dry_run: bool = False,
     target: PushTarget | None = None,
     force: bool = False,
+    base: Mapping[str, Any] = MappingProxyType({}),
 ) -> int:
     """Build a dataset, telling the user of it.
 
@@ -123,6 +134,7 @@ def build(
         dry_run (`bool`): print the plan and write nothing.
         target (`PushTarget`, *optional*): where on the Hub to publish it.
         force (`bool`): publish although a verdict (inspection, ablation study) refused the dataset.
+        base (mapping): fields and values in place of the builder's defaults.
 
     Returns:
         `int`: the exit code.
@@ -135,9 +147,9 @@ def build(
     from datasets_builders.building.config import load_config
     from datasets_builders.building.state import BuildState
 
-    builder = builder_class(load_config(builder_class.config_class, config_file, overrides))
+    builder = builder_class(load_config(builder_class.config_class, config_file, overrides, base))
     if dry_run:
-        builder.check()
+        builder.check_inputs()
         BuildState(builder.output_folder).check_folder(builder.name)
         print("\n".join(builder.plan()))
         return EXIT_OK

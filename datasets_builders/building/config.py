@@ -3,6 +3,7 @@
 import typing
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from datasets_builders.building.errors import ConfigError
@@ -63,7 +64,10 @@ ConfigType = TypeVar("ConfigType", bound=BuilderConfig)
 
 
 def load_config(
-    config_class: type[ConfigType], path: Path | str | None = None, overrides: typing.Sequence[str] = ()
+    config_class: type[ConfigType],
+    path: Path | str | None = None,
+    overrides: typing.Sequence[str] = (),
+    base: typing.Mapping[str, Any] = MappingProxyType({}),
 ) -> ConfigType:
     """Make a config from the defaults, a YAML file and `field=value` arguments, later ones winning.
 
@@ -71,6 +75,7 @@ def load_config(
         config_class (type): the dataclass of the builder.
         path (`Path` or `str`, *optional*): YAML file with fields of that class.
         overrides (sequence of `str`): `field=value`, the value in YAML syntax; hyphens in the field are accepted.
+        base (mapping): fields and values in place of the defaults.
 
     Returns:
         the config, checked.
@@ -78,9 +83,9 @@ def load_config(
     Raises:
         ConfigError: an unknown or duplicate key, a wrong type, a value out of range; names file, key and value.
     """
-    values: dict[str, Any] = {}
+    values = checked_fields(config_class, dict(base), "base")
     if path is not None:
-        values = checked_fields(config_class, read_yaml(Path(path)), str(path))
+        values |= checked_fields(config_class, read_yaml(Path(path)), str(path))
     given: dict[str, Any] = {}
     for override in overrides:
         name, separator, text = override.partition("=")

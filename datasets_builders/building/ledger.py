@@ -66,6 +66,10 @@ class StepCounts:
             self.merged += 1
         else:
             self.removed += 1
+        self.count_tagged(doc, reason)
+
+    def count_tagged(self, doc: Document, reason: str) -> None:
+        """Count a reason against a document, which stays in a tagged dataset."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         examples = self.examples.setdefault(reason, [])
         if len(examples) < EXAMPLES_PER_REASON:

@@ -18,7 +18,10 @@ from datasets_builders.building.executors.slurm_queue import jobs_left
 # Libraries that the form of every shard hangs on.
 LIBRARIES_OF_ALL = ("datatrove", "pyarrow", "datasets")
 # Everything that a build writes; what else lies in the folder is the user's.
-OUTPUTS = ("data", "removed", "pictures", "report_pictures", "ledger.json", "README.md", "report.html", "report.md")
+OUTPUTS = (
+    *("data", "removed", "pictures", "report_pictures"),
+    *("ledger.json", "README.md", "report.html", "report.md", "tagged.json"),
+)
 
 
 def fingerprint(

@@ -7,10 +7,11 @@ made documents are the base class's work, so that no step can forget them.
 
 import errno
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
@@ -26,6 +27,9 @@ from datasets_builders.building.time_budget import (
 
 Arity = Literal["1:1", "1:n", "n:1"]
 
+# In the metadata of documents of a tagged dataset, see tagging.py: by step its reasons and what it measured.
+TAGS = "filter_tags"
+
 # Errors of the machine, not of a document: to remove a document for them would be a silent loss.
 MACHINE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO})
 
@@ -38,11 +42,15 @@ class Removed:
         doc (`Document`): what is removed; written to `removed/<step>/` with its text.
         reason (`str`): a short, countable word, such as `long_lines`.
         detail (`str`): what differs from document to document, such as the measured length.
+        further (sequence of `str`): reasons that would have been enough too, where the step looked for all.
+        is_fault (`bool`): whether the step failed at it, and says nothing about it.
     """
 
     doc: Document
     reason: str
     detail: str = ""
+    further: Sequence[str] = ()
+    is_fault: bool = False
 
 
 @dataclass
@@ -83,6 +91,12 @@ class Step(PipelineStep):
     seconds_per_document: float | None = SECONDS_PER_DOCUMENT  # None: no limit; see time_budget.py
     # Whether it reads or writes files of the build, so that a look ahead, which leaves no traces, goes without it.
     only_in_builds: ClassVar[bool] = False
+    # Whether what the step removes or merges could stay as it is: a tagged dataset keeps it, with the reason.
+    is_filter: ClassVar[bool] = False
+    # What the step measures in a tagged dataset: name to what it is. Numbers, but for names in `other_measures`: they
+    # are a "string", "numbers" or "strings".
+    measures: ClassVar[Mapping[str, str]] = {}
+    other_measures: ClassVar[Mapping[str, str]] = {}
     # What the step's decisions hang on beside its code, as pip names it: another version makes another dataset.
     libraries: ClassVar[tuple[str, ...]] = ()
 
@@ -94,6 +108,7 @@ class Step(PipelineStep):
         self.removed_folder: str | None = None
         self.runs_folder: str | None = None
         self.counted_column: str | None = None
+        self.is_tagging = self.passes_rejected = False
 
     def only_for(self, *kinds: str) -> Self:
         """Give the step documents of these kinds alone (metadata `kind`); others pass, counted but not looked at."""
@@ -113,6 +128,31 @@ class Step(PipelineStep):
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
         """Answer `batch_size` documents at once, one list of outcomes per document, in order."""
         return [self._safely(doc) for doc in docs]
+
+    def tagging(self, passes_rejected: bool = False) -> Self:
+        """Have a filter note its verdicts in the documents' metadata instead of acting on them.
+
+        Args:
+            passes_rejected (`bool`): whether documents that a step before has rejected pass without a look at them.
+        """
+        self.is_tagging, self.passes_rejected = self.is_filter, passes_rejected
+        return self
+
+    def note(self, doc: Document, **measured: Any) -> None:
+        """Note, in a tagged dataset, what was measured, by names of `measures`."""
+        if self.is_tagging:
+            tag_of(doc, self.name)["measures"] = measured
+
+    def verdict(self, doc: Document, tag: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return reason and detail for which a document of a tagged dataset is removed, or None.
+
+        A step whose limits may be others than those of the tagging judges anew, by what was measured.
+
+        Args:
+            doc (`Document`): as it came out of the last of the filters.
+            tag (dict): what this step noted of it, see `tag_of`.
+        """
+        return (tag["reasons"][0], tag["detail"]) if tag["reasons"] else None
 
     def progress(self) -> str:
         """Return what is told beside the progress bar, for steps that take long; called in the main process."""
@@ -140,6 +180,8 @@ class Step(PipelineStep):
             try:
                 self.begin(rank, world_size)
                 for outcome in self._outcomes(data, counts, rank, world_size):
+                    if self.is_tagging and not isinstance(outcome, Document):
+                        outcome = self._tagged(outcome, counts)
                     if isinstance(outcome, Document):
                         counts.count_output(outcome, self.counted_column)
                         self.stat_update("passed")
@@ -155,6 +197,16 @@ class Step(PipelineStep):
         counts.check(f"step {self.name}, rank {rank}")
         if self.ledger_folder:
             counts.save(Path(self.ledger_folder) / f"{rank:05d}.json")
+
+    def _tagged(self, outcome: Removed | Merged, counts: StepCounts) -> Outcome:
+        """Return a document with the verdict among its tags, but for one that the step failed at."""
+        if isinstance(outcome, Removed) and outcome.is_fault:
+            return outcome
+        removed = outcome if isinstance(outcome, Removed) else Removed(outcome.doc, outcome.reason, outcome.into)
+        reasons = [removed.reason, *removed.further]
+        tag_of(removed.doc, self.name).update(reasons=reasons, detail=removed.detail)
+        counts.count_tagged(removed.doc, removed.reason)
+        return removed.doc
 
     def _outcomes(
         self, data: Iterable[Document] | None, counts: StepCounts, rank: int, world_size: int
@@ -175,8 +227,8 @@ class Step(PipelineStep):
 
     def _answers(self, batch: list[Document], counts: StepCounts) -> Iterator[Outcome]:
         # The text may be changed in place: the id that made documents name as their parent is taken before.
-        sources = [(doc, doc.id, doc.metadata.get("parents")) for doc in batch]
-        wanted = [doc for doc in batch if not self.only_kinds or doc.metadata.get("kind") in self.only_kinds]
+        sources = [(doc, doc.id, doc.metadata.get("parents"), doc.metadata.get(TAGS)) for doc in batch]
+        wanted = [doc for doc in batch if self._is_wanted(doc)]
         with self.track_time():
             answers = [list(answer) for answer in self.process_batch(wanted)] if wanted else []
         if len(answers) != len(wanted):
@@ -184,8 +236,15 @@ class Step(PipelineStep):
         if len(wanted) < len(batch):
             given = {id(doc): answer for doc, answer in zip(wanted, answers, strict=True)}
             answers = [given.get(id(doc), [doc]) for doc in batch]
-        for (doc, source_id, source_parents), outcomes in zip(sources, answers, strict=True):
-            yield from self._accounted(doc, source_id, source_parents, outcomes, counts)
+        for (doc, source_id, source_parents, tags), outcomes in zip(sources, answers, strict=True):
+            for outcome in self._accounted(doc, source_id, source_parents, outcomes, counts):
+                if tags and isinstance(outcome, Document) and outcome is not doc:
+                    outcome.metadata.setdefault(TAGS, deepcopy(tags))
+                yield outcome
+
+    def _is_wanted(self, doc: Document) -> bool:
+        is_of_kind = not self.only_kinds or doc.metadata.get("kind") in self.only_kinds
+        return is_of_kind and not (self.passes_rejected and is_rejected(doc))
 
     def _accounted(
         self, doc: Document, source_id: str, source_parents: object, outcomes: list[Outcome], counts: StepCounts
@@ -209,15 +268,15 @@ class Step(PipelineStep):
             with time_budget(seconds and seconds + SECONDS_PER_MEGABYTE * len(doc.text) / 1e6):
                 return list(self.process(doc))
         except OverTimeBudget as error:
-            return [Removed(before, "time_budget", str(error))]
+            return [Removed(before, "time_budget", str(error), is_fault=True)]
         except OSError as error:
             if error.errno in MACHINE_ERRNOS:
                 raise
-            return [Removed(before, "error", one_line(error))]
+            return [Removed(before, "error", one_line(error), is_fault=True)]
         except MemoryError:
             raise
         except Exception as error:
-            return [Removed(before, "error", one_line(error))]
+            return [Removed(before, "error", one_line(error), is_fault=True)]
 
 
 class Reader(Step):
@@ -253,6 +312,18 @@ class Generator(Step):
         for outcome in self.generate(rank, world_size):
             counts.created += 1
             yield outcome
+
+
+def tag_of(doc: Document, step: str) -> dict[str, Any]:
+    """Return what a step has noted of a document, to be changed in place: reasons, a detail, and measures by name."""
+    empty: dict[str, Any] = {"reasons": [], "detail": "", "measures": {}}
+    tag: dict[str, Any] = doc.metadata.setdefault(TAGS, {}).setdefault(step, empty)
+    return tag
+
+
+def is_rejected(doc: Document) -> bool:
+    """Return whether a filter has noted a reason against a document."""
+    return any(tag["reasons"] for tag in doc.metadata.get(TAGS, {}).values())
 
 
 def one_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.identity import file_sha256
+from datasets_builders.building.tagging import selected_from
 from datasets_builders.curation.config import (
     DecontaminationFields,
     LanguageFields,
@@ -77,6 +78,14 @@ class CurationInputs:
             ConfigError: one of them cannot be read.
         """
         config, found = self.config, dict[str, Any]()
+        if self.scorers:
+            found["scorers"] = scorers_fingerprint(self.scorers)
+        if self.encoder:
+            found["semantic_encoder"] = self.encoder.identity()
+        if self.released:
+            found["released_before"] = [[table.identity for table in tables] for tables in self.released]
+        if selected_from(config):  # all else was asked when its rows were tagged
+            return found
         if isinstance(config, LanguageFields) and config.language_tie_break:
             found[config.language_tie_break] = version(config.language_tie_break)
         if isinstance(config, ToxicityFields):
@@ -86,12 +95,6 @@ class CurationInputs:
                 found["toxicity_model_sha256"] = file_sha256(config.toxicity_model_path)
         if isinstance(config, QualityFields) and config.quality_model_path:
             found["quality_model_sha256"] = read_description(config.quality_model_path).sha256
-        if self.scorers:
-            found["scorers"] = scorers_fingerprint(self.scorers)
-        if self.encoder:
-            found["semantic_encoder"] = self.encoder.identity()
-        if self.released:
-            found["released_before"] = [[table.identity for table in tables] for tables in self.released]
         return found | {"benchmarks_sha256": self.benchmark_index.sha256()}
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from datatrove.data import Document
 
@@ -26,6 +27,7 @@ class LicenseFilter(Step):
     """
 
     name = "license"
+    is_filter = True
     libraries = ("license-expression",)
 
     def __init__(self, types: Collection[str], allowed: Collection[str] = ()) -> None:
@@ -37,7 +39,15 @@ class LicenseFilter(Step):
         license = license_of_file(license_of_head(doc.text), doc.metadata.get("license") or UNKNOWN)
         kind = license_type(license)
         doc.metadata |= {"license": license, "license_type": kind}
-        yield doc if kind in self.types or license in self.allowed else Removed(doc, kind, license)
+        yield doc if self._is_wanted_license(license, kind) else Removed(doc, kind, license)
+
+    def verdict(self, doc: Document, tag: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Judge by the licence that was found."""
+        license, kind = doc.metadata["license"], doc.metadata["license_type"]
+        return None if self._is_wanted_license(license, kind) else (kind, license)
+
+    def _is_wanted_license(self, license: str, kind: str) -> bool:
+        return kind in self.types or license in self.allowed
 
 
 def license_of_file(of_head: str | None, of_folder: str) -> str:

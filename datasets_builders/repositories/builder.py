@@ -147,6 +147,14 @@ class RepositoriesBuilder(SourcesBuilder[RepositoriesConfig]):
             | dict.fromkeys(self.config.score_columns, fraction)
         )
 
+    @property
+    def tagged_features(self) -> "Features":
+        """Columns of files: they are tagged before they are joined."""
+        from datasets import Features, Value
+
+        columns = ("id", "content", "kind", "repository", "path", "language", "license", "license_type", "commit")
+        return Features({name: Value("string") for name in columns})
+
     def card(self) -> CardParts:
         """Return the card's text."""
         config = self.config

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from datasets_builders.building.description import CardParts
 from datasets_builders.building.stages import Stage
+from datasets_builders.building.tagging import is_tagging
 from datasets_builders.curation.license_filter import license_of_card
 from datasets_builders.curation.quality.language_limits import LanguageLimits, language_key
 from datasets_builders.curation.sources_builder import SourcesBuilder
@@ -29,7 +30,7 @@ class SourceCodeBuilder(SourcesBuilder[SourceCodeConfig]):
     def stages(self) -> list[Stage]:
         """Read and filter each file; keep one of equal files, then the best of near-duplicates; score what is left."""
         config, curation = self.config, self.curation
-        counts_files = REPOSITORY_FILES in config.quality_limits
+        counts_files = REPOSITORY_FILES in config.quality_limits or is_tagging(config)
         return [
             Stage(
                 "filter",

@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
+from datasets_builders.building.tagging import TaggingFields
 from datasets_builders.sources.entry import Source
 from datasets_builders.sources.folder_config import (
     FolderConfig,
@@ -23,7 +24,7 @@ from datasets_builders.sources.tables import TableSource
 
 
 @dataclass
-class SourcesFields(FolderConfig):
+class SourcesFields(TaggingFields, FolderConfig):
     """Fields of the builders that read any sources."""
 
     sources: list[str] = field(
@@ -66,6 +67,8 @@ class ConfiguredSources:
             ConfigError: one is missing, of no known kind, or named twice.
         """
         config = self.config
+        if config.tagged:  # its rows are what is read
+            return []
         if not config.sources:
             return [folder_source(config, self.output_folder)]
         return open_sources(config.sources, self.left_out, config.max_bytes, config.columns, config.license)
@@ -89,6 +92,8 @@ class ConfiguredSources:
     @property
     def title(self) -> str:
         """What the data are called on the card."""
+        if self.config.tagged:
+            return Path(self.config.tagged).name
         if not self.config.sources:
             return repository_name(self.config)
         return self.opened[0].repository if len(self.opened) == 1 else f"{len(self.opened)} sources"
@@ -99,6 +104,8 @@ class ConfiguredSources:
         Args:
             needs_repositories (`bool`): whether it matters which repository a file is of.
         """
+        if self.config.tagged:
+            return
         if not self.config.sources:
             check_folder(self.config, self.output_folder)
         for source in self.opened:
@@ -111,11 +118,13 @@ class ConfiguredSources:
 
     def describe(self) -> list[str]:
         """Return a line per source, and one on what is left out of them."""
+        if self.config.tagged:
+            return [f"tagged dataset {self.config.tagged}"]
         return [*(source.describe() for source in self.opened), f"left out: {', '.join(self.left_out)}"]
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what identifies the sources and the list of those that are left out, as JSON."""
         found: dict[str, Any] = {"sources": [source.fingerprint() for source in self.opened]}
-        if self.config.opt_out_file:
+        if self.config.opt_out_file and not self.config.tagged:
             found["opt_out_sha256"] = file_sha256(self._opt_out_path)
         return found

@@ -71,6 +71,7 @@ class PairRules(Step):
     """Remove pairs that break one of the seven rules, with the rule as the reason."""
 
     name = "pair_rules"
+    is_filter = True
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a pair that keeps all rules."""

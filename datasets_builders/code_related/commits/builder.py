@@ -8,6 +8,7 @@ from datasets_builders.building.builder import Builder
 from datasets_builders.building.description import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.stages import Stage
+from datasets_builders.building.tagging import TaggingFields
 from datasets_builders.code_related.commits.steps import CommitLimits, CommitReader, FillCommits, repositories_of
 from datasets_builders.curation.config import (
     DecontaminationFields,
@@ -50,7 +51,7 @@ PRESETS = {"all": (0, 0), "seed_coder": (100, 100)}
 
 @dataclass
 class CommitsConfig(
-    NearDedupFields, DecontaminationFields, QualityFields, ToxicityFields, TextRuleFields, LicenseFields
+    NearDedupFields, DecontaminationFields, QualityFields, ToxicityFields, TextRuleFields, LicenseFields, TaggingFields
 ):
     """Fields of `commits`."""
 
@@ -143,6 +144,8 @@ class CommitsBuilder(Builder[CommitsConfig]):
     def check(self) -> None:
         """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
         self.curation.inputs.check()
+        if self.config.tagged:
+            return
         if not self.config.repositories:
             raise ConfigError(
                 "repositories is not set; name folders of git repositories, such as repositories=[mirrors/*]"

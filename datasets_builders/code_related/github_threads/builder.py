@@ -10,6 +10,7 @@ from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE
 from datasets_builders.building.description import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.stages import Stage
+from datasets_builders.building.tagging import TaggingFields
 from datasets_builders.code_related.github_threads.steps import EventReader, JoinThreads, key_of
 from datasets_builders.code_related.web_pages.archives import archive_paths
 from datasets_builders.curation.config import (
@@ -46,7 +47,9 @@ THREADS = ("pull_requests", "issues")
 
 
 @dataclass
-class GithubThreadsConfig(NearDedupFields, DecontaminationFields, QualityFields, ToxicityFields, TextRuleFields):
+class GithubThreadsConfig(
+    NearDedupFields, DecontaminationFields, QualityFields, ToxicityFields, TextRuleFields, TaggingFields
+):
     """Fields of `github_threads`."""
 
     archive: list[str] = field(
@@ -119,6 +122,8 @@ class GithubThreadsBuilder(Builder[GithubThreadsConfig]):
     def check(self) -> None:
         """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
         self.curation.inputs.check()
+        if self.config.tagged:
+            return
         if not self.config.archive:
             raise ConfigError("archive is not set; name files of GH Archive, such as archive=[2015-01-01-*.json.gz]")
         if not self.paths:

@@ -131,6 +131,7 @@ class CategorizeSites(Step):
     """
 
     name = "categorize_sites"
+    is_filter = True
     libraries = ("google-re2",)
 
     def __init__(

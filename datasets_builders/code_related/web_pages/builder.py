@@ -11,6 +11,7 @@ from datasets_builders.building.description import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
 from datasets_builders.building.stages import Stage
+from datasets_builders.building.tagging import TaggingFields
 from datasets_builders.code_related.web_pages.addresses import (
     OTHER,
     SITE_CATEGORIES,
@@ -56,7 +57,9 @@ COLUMNS = {
 
 
 @dataclass
-class WebPagesConfig(NearDedupFields, DecontaminationFields, QualityFields, ToxicityFields, TextRuleFields):
+class WebPagesConfig(
+    NearDedupFields, DecontaminationFields, QualityFields, ToxicityFields, TextRuleFields, TaggingFields
+):
     """Fields of `web_pages`."""
 
     crawl: list[str] = field(
@@ -174,6 +177,8 @@ class WebPagesBuilder(Builder[WebPagesConfig]):
     def check(self) -> None:
         """Raise `ConfigError` when there is nothing to read, or nothing to score with."""
         self.curation.inputs.check()
+        if self.config.tagged:
+            return
         if not self.config.crawl:
             raise ConfigError("crawl is not set; name WARC files, such as crawl=[crawl/*.warc.gz]")
         if not self.paths:

@@ -211,6 +211,7 @@ class Decontamination(Step):
     """
 
     name = "decontamination"
+    is_filter = True
     only_in_builds = True
 
     def __init__(self, path: Path, name: str = name) -> None:

@@ -24,6 +24,7 @@ class ExactDedup(Step):
     """
 
     name = "exact_dedup"
+    is_filter = True
     arity: Arity = "n:1"
 
     def begin(self, rank: int, world_size: int) -> None:

@@ -180,6 +180,7 @@ class NearDedup(Step):
     """
 
     name = "near_dedup"
+    is_filter = True
     only_in_builds = True
     arity: Arity = "n:1"
 

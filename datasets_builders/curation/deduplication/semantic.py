@@ -46,6 +46,7 @@ class SemanticDedup(Step):
 
     name = "semantic_dedup"
     arity: Arity = "n:1"
+    is_filter = True
     batch_size = 256
 
     def __init__(self, source: ModelSource, threshold: float, max_tokens: int, seed: int) -> None:

@@ -30,6 +30,7 @@ class LanguageLimits(Step):
     """
 
     name = "language_limits"
+    is_filter = True
     arity: Arity = "n:1"
 
     def __init__(self, limits: Mapping[str, float], seed: int) -> None:

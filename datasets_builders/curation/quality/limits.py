@@ -1,6 +1,7 @@
 """Section 2.2.1: limits on columns: metrics, scores, what is known of the repository."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from datatrove.data import Document
 
@@ -18,6 +19,7 @@ class QualityLimits(Step):
     """
 
     name = "quality_limits"
+    is_filter = True
 
     def __init__(self, limits: Mapping[str, Sequence[float]], name: str = name) -> None:
         super().__init__()
@@ -26,12 +28,20 @@ class QualityLimits(Step):
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a file within all limits."""
+        broken = self._broken(doc)
+        further = [reason for reason, _ in broken[1:]]
+        yield Removed(doc, *broken[0], further=further) if broken else doc
+
+    def verdict(self, doc: Document, tag: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Judge by the columns."""
+        return next(iter(self._broken(doc)), None)
+
+    def _broken(self, doc: Document) -> list[tuple[str, str]]:
+        broken = []
         for name, (minimum, maximum) in self.limits.items():
             value = doc.metadata.get(name)
             if value is None:
-                yield Removed(doc, f"unknown_{name}")
-                return
-            if not minimum <= value <= maximum:
-                yield Removed(doc, f"{'low' if value < minimum else 'high'}_{name}", f"{value:g}")
-                return
-        yield doc
+                broken.append((f"unknown_{name}", ""))
+            elif not minimum <= value <= maximum:
+                broken.append((f"{'low' if value < minimum else 'high'}_{name}", f"{value:g}"))
+        return broken

@@ -6,10 +6,10 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from datatrove.data import Document
 
@@ -196,6 +196,8 @@ class QualityScore(Step):
 
     name = "quality"
     libraries = ("fasttext-numpy2-wheel",)
+    is_filter = True
+    measures: ClassVar[Mapping[str, str]] = {"score": "the score, not rounded"}
     batch_size = 64
 
     def __init__(self, folder: Path, min_quality: float = 0.0) -> None:
@@ -212,8 +214,17 @@ class QualityScore(Step):
         answers: list[Iterable[Outcome]] = []
         for doc, score in zip(docs, self._model.scores([doc.text for doc in docs]), strict=True):
             doc.metadata["quality"] = round(score, 4)
-            answers.append([doc] if score >= self.min_quality else [Removed(doc, "low_quality", f"{score:.4f}")])
+            self.note(doc, score=score)
+            broken = self._broken(score)
+            answers.append([Removed(doc, *broken) if broken else doc])
         return answers
+
+    def verdict(self, doc: Document, tag: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Judge by the score."""
+        return self._broken(tag["measures"]["score"])
+
+    def _broken(self, score: float) -> tuple[str, str] | None:
+        return ("low_quality", f"{score:.4f}") if score < self.min_quality else None
 
     def end(self) -> None:
         """Drop the model, which does not pickle."""

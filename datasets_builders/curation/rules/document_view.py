@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = b"0123456789"
 
 
 Limits = TypeVar("Limits")
+Measured = TypeVar("Measured")
+Arguments = ParamSpec("Arguments")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ class DocumentView:
     def _without_letters(self) -> bytes:
         return self.raw.translate(None, _LETTERS)
 
+    def measured(
+        self,
+        measure: Callable[Concatenate[DocumentView, Arguments], Measured],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Measured:
+        """Return what a function measures of the document."""
+        return measure(self, *args, **kwargs)
+
     def head(self, num_lines: int) -> str:
         """Return the first lines in small letters."""
         return "\n".join(self.text.split("\n", num_lines)[:num_lines]).lower()
@@ -70,9 +81,48 @@ class DocumentView:
         return "\n".join(self.text.rstrip().rsplit("\n", num_lines)[-num_lines:])
 
 
+@dataclass(frozen=True)
+class MeasuredView:
+    """A document of a tagged dataset as rules judge it again: by what was measured, without its text.
+
+    Args:
+        values (dict): by name of the function that measured.
+        language (`str`): Linguist's name; empty for text.
+        path (`str`): below its repository, with forward slashes; may be empty.
+    """
+
+    values: Mapping[str, Any]
+    language: str = ""
+    path: str = ""
+
+    def measured(
+        self,
+        measure: Callable[Concatenate[DocumentView, Arguments], Measured],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Measured:
+        """Return what a function measured of the document."""
+        value: Measured = self.values[measure.__name__]
+        return value
+
+
+View = DocumentView | MeasuredView
+
+
+def broken_rules(
+    rules: Mapping[str, Callable[[View, Limits], str | None]],
+    document: View,
+    limits: Limits,
+    skipped: Collection[str] = (),
+) -> list[tuple[str, str]]:
+    """Return (name of the rule, what it measured) of all rules that drop a document, in their order."""
+    found = ((name, rule(document, limits)) for name, rule in rules.items() if name not in skipped)
+    return [(name, measured) for name, measured in found if measured is not None]
+
+
 def first_broken(
-    rules: Mapping[str, Callable[[DocumentView, Limits], str | None]],
-    document: DocumentView,
+    rules: Mapping[str, Callable[[View, Limits], str | None]],
+    document: View,
     limits: Limits,
     skipped: Collection[str] = (),
 ) -> tuple[str, str] | None:

@@ -132,7 +132,7 @@ def _sentences(head: str) -> str:
     return "\n".join(sentences)
 
 
-def is_generated(document: DocumentView) -> str | None:
+def mark_of_generated(document: DocumentView) -> str | None:
     """Return what tells that a program wrote a file, or None.
 
     Source: Linguist's `generated?` is the idea; the lists are ours.

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 import re2
 
 from datasets_builders.curation.rules import code_rules
 from datasets_builders.curation.rules.code_rules import RuleLimits
-from datasets_builders.curation.rules.document_view import DocumentView, first_broken
+from datasets_builders.curation.rules.document_view import DocumentView, View, first_broken
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TextLimits(RuleLimits):
     max_repeated_word_fraction: float = 0.7
 
 
-TextRule = Callable[[DocumentView, TextLimits], str | None]
+TextRule = Callable[[View, TextLimits], str | None]
 
 IMAGES = re2.compile(rb"(?i)!\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])|<img\b[^<>]*>")
 LINKS = re2.compile(rb"(?i)\bhttps?://[^\s<>\"'`)\]]+|\bwww\.[\w-]+\.[^\s<>\"'`)\]]+")
@@ -54,23 +55,38 @@ SHARED_RULES = (
 )
 
 
-def image_references(document: DocumentView, limits: TextLimits) -> str | None:
+def num_images(document: DocumentView) -> int:
+    """Return the images of a text."""
+    return sum(1 for _ in IMAGES.finditer(document.raw))
+
+
+def link_fraction(document: DocumentView) -> float:
+    """Return which part of the bytes are URLs."""
+    return code_rules.matched_fraction(LINKS, document)
+
+
+def placeholder_phrases(document: DocumentView) -> list[str]:
+    """Return the phrases of a text that stand for text that is not there."""
+    return [match.group().decode("utf-8", "replace")[:60] for match in PLACEHOLDERS.finditer(document.raw)]
+
+
+def image_references(document: View, limits: TextLimits) -> str | None:
     """Drop texts of which over 10 % of the lines hold images. Source: paper 2.1; the limit is ours."""
-    count = sum(1 for _ in IMAGES.finditer(document.raw))
-    fraction = count / max(len(document.lines), 1)
+    count = document.measured(num_images)
+    fraction = count / max(document.measured(code_rules.num_lines), 1)
     return f"{count} images, {fraction:.2f} of the lines" if fraction > limits.max_image_line_fraction else None
 
 
-def links(document: DocumentView, limits: TextLimits) -> str | None:
+def links(document: View, limits: TextLimits) -> str | None:
     """Drop texts that are over 30 % URLs. Source: paper 2.1; the limit is ours."""
-    fraction = code_rules.matched_fraction(LINKS, document)
+    fraction = document.measured(link_fraction)
     return f"{fraction:.2f}" if fraction > limits.max_link_fraction else None
 
 
-def placeholders(document: DocumentView, limits: TextLimits) -> str | None:
+def placeholders(document: View, limits: TextLimits) -> str | None:
     """Drop texts with phrases that stand for text that is not there. Source: paper 2.1; the list is ours."""
-    found = [match.group().decode("utf-8", "replace") for match in PLACEHOLDERS.finditer(document.raw)]
-    return f"{len(found)}: {found[0][:60]}" if len(found) > limits.max_placeholders else None
+    found = document.measured(placeholder_phrases)
+    return f"{len(found)}: {found[0]}" if len(found) > limits.max_placeholders else None
 
 
 TEXT_RULES: dict[str, TextRule] = {
@@ -80,6 +96,20 @@ TEXT_RULES: dict[str, TextRule] = {
     **{rule.__name__: rule for rule in SHARED_RULES},
 }
 DEFAULT_TEXT_LIMITS = TextLimits()
+# All that the rules look at.
+TEXT_MEASURES: tuple[Callable[[DocumentView], Any], ...] = (
+    num_images,
+    link_fraction,
+    placeholder_phrases,
+    code_rules.num_characters,
+    code_rules.num_lines,
+    code_rules.garbled_fraction,
+    code_rules.address_fraction,
+    code_rules.contact_fraction,
+    code_rules.encoded_characters,
+    code_rules.repeated_line_fraction,
+    code_rules.repeated_word_fraction,
+)
 
 
 def first_broken_text_rule(

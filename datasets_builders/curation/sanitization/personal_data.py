@@ -15,11 +15,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import ahocorasick
 from datatrove.data import Document
 
-from datasets_builders.building.steps import Outcome, Step
+from datasets_builders.building.steps import TAGS, Outcome, Step
 from datasets_builders.curation.sanitization.addresses import (
     find_emails,
     find_ip_addresses,
@@ -196,6 +197,16 @@ def _may_name_a_person(left: str, value: str) -> bool:
     return not left.isascii() or bool(NAMES.search(left)) or any(part in left.lower() for part in parts)
 
 
+def _sanitize_tag(tag: dict[str, Any]) -> None:
+    """Put placeholders into what a step has noted before, in words of the document."""
+    tag["detail"] = sanitize(tag["detail"])[0]
+    for name, value in tag["measures"].items():
+        if isinstance(value, str):
+            tag["measures"][name] = sanitize(value)[0]
+        elif isinstance(value, list):
+            tag["measures"][name] = [sanitize(part)[0] if isinstance(part, str) else part for part in value]
+
+
 class Sanitization(Step):
     """Replace e-mail addresses, public IP addresses and secrets by placeholders; every file passes.
 
@@ -212,6 +223,8 @@ class Sanitization(Step):
             for kind, before, after in examples_of_changes(doc.text, found):
                 self.counts.show_change(kind, before, after)
         doc.text = text
+        for tag in doc.metadata.get(TAGS, {}).values():
+            _sanitize_tag(tag)
         doc.metadata["num_placeholders"] = len(found)
         for kind, count in Counter(finding.kind for finding in found).items():
             self.counts.count_replaced(kind, count)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from datatrove.data import Document
 
@@ -168,6 +168,14 @@ class Toxicity(Step):
 
     name = "toxicity"
     libraries = ("fasttext-numpy2-wheel", "pyahocorasick")
+    is_filter = True
+    measures: ClassVar[Mapping[str, str]] = {
+        "word_hits": "toxic words and phrases; null without a list",
+        "toxic_words": "words of those",
+        "words": "words of all comments and strings",
+        "model_hits": "comments and strings that the model finds toxic; null without one",
+        "pieces": "comments and strings that it was asked about",
+    }
 
     def __init__(
         self,
@@ -197,19 +205,31 @@ class Toxicity(Step):
             pieces = doc.text.split("\n\n")
         if pieces is None:
             self.stat_update("not_judged")
-        broken = self._judge(pieces or [])
+        measured: dict[str, float | None] = dict.fromkeys(self.measures)
+        broken = None
+        if self._words:
+            counts = map(sum, zip((0, 0, 0), *map(self._words.count, pieces or []), strict=True))
+            measured |= dict(zip(("word_hits", "toxic_words", "words"), counts, strict=True))
+            broken = self._broken(measured)
+        if self._model and (self.is_tagging or not broken):
+            judged = [piece for piece in pieces or [] if len(_WORD.findall(piece)) >= MIN_WORDS_OF_A_PIECE]
+            hits = sum(probability >= self.limits.probability for probability in self._model.probabilities(judged))
+            measured |= {"model_hits": hits, "pieces": len(judged)}
+            broken = self._broken(measured)
+        self.note(doc, **measured)
         yield Removed(doc, *broken) if broken else doc
 
-    def _judge(self, pieces: list[str]) -> tuple[str, str] | None:
-        if self._words:
-            hits, toxic, num_words = map(sum, zip((0, 0, 0), *map(self._words.count, pieces), strict=True))
-            if self._is_too_much(hits, toxic, num_words):
-                return "toxic_words", f"{toxic} of {num_words} words"
-        if self._model:
-            judged = [piece for piece in pieces if len(_WORD.findall(piece)) >= MIN_WORDS_OF_A_PIECE]
-            hits = sum(probability >= self.limits.probability for probability in self._model.probabilities(judged))
-            if self._is_too_much(hits, hits, len(judged)):
-                return "toxic_model", f"{hits} of {len(judged)} comments and strings"
+    def verdict(self, doc: Document, tag: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Judge by what was counted."""
+        return self._broken(tag["measures"])
+
+    def _broken(self, measured: Mapping[str, Any]) -> tuple[str, str] | None:
+        hits, toxic, words = (measured[name] for name in ("word_hits", "toxic_words", "words"))
+        if hits is not None and self._is_too_much(hits, toxic, words):
+            return "toxic_words", f"{toxic:g} of {words:g} words"
+        hits, pieces = measured["model_hits"], measured["pieces"]
+        if hits is not None and self._is_too_much(hits, hits, pieces):
+            return "toxic_model", f"{hits:g} of {pieces:g} comments and strings"
         return None
 
     def _is_too_much(self, hits: int, part: int, whole: int) -> bool:

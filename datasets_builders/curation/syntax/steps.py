@@ -23,6 +23,7 @@ class SyntaxCheck(Step):
     """
 
     name = "syntax"
+    is_filter = True
     libraries = ("tree-sitter", *GRAMMAR_PACKAGES)
     function = "datasets_builders.curation.syntax.metrics:measure"
     function_with_prose = "datasets_builders.curation.syntax.metrics:measure_with_prose"
@@ -55,11 +56,11 @@ class SyntaxCheck(Step):
             doc.metadata |= dict.fromkeys(metric.name for metric in fields(CodeMetrics))
             yield doc
             return
+        doc.metadata |= metrics
         if metrics["error_fraction"] > max_error_fraction(language):
             yield Removed(doc, "syntax_error", f"{language}: {metrics['error_fraction']:.4f} of the bytes")
             return
         self.stat_update("parsed")
-        doc.metadata |= metrics
         yield doc
 
     def end(self) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recipes.distill.sides import Sides, group_of
 from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
@@ -176,7 +177,9 @@ class ChainReader:
         max_new_tokens: int,
         shares: tuple[float, float],
         seed: int,
+        group_column: str = "",
     ) -> None:
+        self._group_column = group_column
         self._encoder = ChainEncoder(tokenizer)
         self._template, self._columns = template, tuple(prompt_columns)
         self._chain_column, self._verdict_column = chain_column, verdict_column
@@ -192,6 +195,7 @@ class ChainReader:
         found = ChainExamples()
         groups: dict[str, list[ChainExample]] = defaultdict(list)
         seen: set[bytes] = set()
+        sides = Sides()
         for row in rows:
             key, prompt, chain, verdict, reason = self._parts(row)
             if not reason and verdict is not None:
@@ -203,9 +207,15 @@ class ChainReader:
                 if len(ids) <= self._max_prompt and len(ids) + len(answer) <= self._max_tokens:
                     example = ChainExample(np.array(ids, np.int32), np.array(answer, np.int32), verdict)
                     groups[key].append(example)
+                    if self._group_column:
+                        sides.join(key, group_of(row, self._group_column))
                     continue
                 reason = "too long"
             found.removed[reason] += 1
+        if self._group_column:
+            texts, groups = groups, defaultdict(list)
+            for key, examples in texts.items():
+                groups[sides.of(key)] += examples
         self._split(found, groups)
         wanted = [("to train on", found.train), ("to measure with", found.held_out)]
         wanted += [("to choose the threshold by", found.validation)] * bool(self._shares[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,7 +40,7 @@ class ChainStage(DistillStage):
     def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Encode the teacher's rows, set two parts aside and put the others into the order of all epochs."""
         from recipes.distill.chain_rows import ChainReader, read_prompt_file
-        from recipes.distill.examples import read_dataset_rows
+        from recipes.distill.examples import read_all_rows
 
         settings = self.settings
         reader = ChainReader(
@@ -54,8 +53,9 @@ class ChainStage(DistillStage):
             max_new_tokens=settings.max_new_tokens,
             shares=(settings.validation_share, settings.held_out_share),
             seed=settings.seed,
+            group_column=settings.group_column,
         )
-        rows = islice(read_dataset_rows(settings.dataset, settings.dataset_split), settings.max_samples)
+        rows = read_all_rows(settings.dataset_names, settings.dataset_split, settings.max_samples)
         self.examples, self.judgements = reader.read(rows), {}
         self.order = self.put_in_order(self.examples.train)
 
@@ -67,7 +67,7 @@ class ChainStage(DistillStage):
         settings, examples = self.settings, self.examples
         plan = start_plan(settings, self.kind, geometry_for_plan(settings))
         if examples is None:
-            plan.notes.append(f"steps depend on the data: {settings.dataset} is not here yet")
+            plan.notes.append(f"steps depend on the data: {', '.join(settings.dataset_names)} is not here yet")
             return plan
         tokens = sum(_num_tokens(example) for example in examples.train)
         plan.sources = [SourcePlan(self.kind, 1.0, tokens * int(settings.num_train_epochs), tokens)]
@@ -130,7 +130,7 @@ class ChainStage(DistillStage):
         return {
             "task": self.settings.task,
             "rows": f"{len(examples.train):,} to train on, {len(examples.validation):,} to choose the threshold by, "
-            f"{len(examples.held_out):,} held out, removed: {removed or 'none'}",
+            f"{len(examples.held_out):,} held out{self.by_groups}, removed: {removed or 'none'}",
             "verdicts to train on": f"{true:.1%} true",
         }
 

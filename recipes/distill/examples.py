@@ -1,7 +1,8 @@
-"""Sections 2.1 and 2.3: labelled texts and pairs as token ids, some of them held out by a hash of their text.
+"""Sections 2.1 and 2.3: labelled texts and pairs as token ids, some of them held out by a hash of text or group.
 
-Equal texts fall on the same side, so that no copy of a held-out text is trained on. Texts are data: no special token is
-parsed in them, as the builders' scorers read them.
+Equal texts fall on the same side, so that no copy of a held-out text is trained on; so do rows of one group (a site, a
+repository), where the dataset names it. Texts are data: no special token is parsed in them, as the builders' scorers
+read them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from recipes.distill.sides import Sides, group_of
 from recipes.running.distill_keys import CLASSIFICATION, REGRESSION, REWARD
 from recipes.running.recipe_loading import RecipeError
 
@@ -79,6 +82,16 @@ def read_dataset_rows(dataset: str, split: str) -> Iterable[dict[str, Any]]:
         raise RecipeError(f"dataset: {dataset} cannot be read: {type(error).__name__}: {str(error)[:300]}") from None
 
 
+def read_all_rows(datasets: Sequence[str], split: str, max_rows: int | None) -> Iterator[dict[str, Any]]:
+    """Give the rows of several datasets, one behind the other, of each the first `max_rows`.
+
+    Raises:
+        RecipeError: one cannot be read.
+    """
+    for dataset in datasets:
+        yield from islice(read_dataset_rows(dataset, split), max_rows)
+
+
 class ExampleReader:
     """Turns rows into examples.
 
@@ -87,8 +100,9 @@ class ExampleReader:
         task: of `distill_keys.TASKS`.
         columns: names of text and label, or of prompt, chosen and rejected.
         max_tokens: of a text.
-        held_out_share: of the rows, 0 to 1.
+        held_out_share: of the rows, or of the groups, 0 to 1.
         seed: of the choice of held-out rows.
+        group_column: rows of one group are all trained on, or all held out; "" goes by texts.
     """
 
     def __init__(
@@ -99,7 +113,9 @@ class ExampleReader:
         max_tokens: int,
         held_out_share: float,
         seed: int,
+        group_column: str = "",
     ) -> None:
+        self._group_column = group_column
         self._tokenizer, self._task, self._columns = tokenizer, task, tuple(columns)
         self._max_tokens, self._share, self._seed = max_tokens, held_out_share, seed
 
@@ -109,7 +125,7 @@ class ExampleReader:
         Raises:
             RecipeError: a column is missing, labels are too many or one alone, or nothing is left of a side.
         """
-        found, kept = Examples(), []
+        found, kept, sides = Examples(), [], Sides()
         for row in rows:
             for column in self._columns:
                 if column not in row:
@@ -122,6 +138,8 @@ class ExampleReader:
                 found.removed[reason] += 1
             else:
                 kept.append(values)
+                if self._group_column:
+                    sides.join(self._key(values), group_of(row, self._group_column))
         numbers: dict[Any, int] = {}
         if self._task == CLASSIFICATION:
             found.labels = sorted({label_name(values[1]) for values in kept}, key=_natural)
@@ -134,11 +152,13 @@ class ExampleReader:
         seen: set[bytes] = set()
         for values in kept:
             example, cut = self._example(values, numbers)
-            digest = hashlib.blake2b(f"{self._seed}|{self._key(values)}".encode("utf-8", "replace")).digest()
+            digest = self._digest(self._key(values))
             if digest in seen:
                 found.removed["equal"] += 1
                 continue
             seen.add(digest)
+            if self._group_column:
+                digest = self._digest(sides.of(self._key(values)))
             is_held_out = int.from_bytes(digest[:8], "big") < self._share * 2**64
             (found.held_out if is_held_out else found.train).append(example)
             found.num_cut += cut
@@ -148,6 +168,9 @@ class ExampleReader:
                 f"({dict(found.removed)} removed): both are needed."
             )
         return found
+
+    def _digest(self, key: str) -> bytes:
+        return hashlib.blake2b(f"{self._seed}|{key}".encode("utf-8", "replace")).digest()
 
     def _key(self, values: Sequence[Any]) -> str:
         # Of pairs the prompt: two answers to one question must not stand on both sides.

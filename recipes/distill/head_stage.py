@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,12 +41,12 @@ class HeadStage(DistillStage):
 
     def read_data(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Encode the rows, hold some out and put the others into the order of all epochs."""
-        from recipes.distill.examples import ExampleReader, read_dataset_rows
+        from recipes.distill.examples import ExampleReader, read_all_rows
 
         settings = self.settings
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-        rows = islice(read_dataset_rows(settings.dataset, settings.dataset_split), settings.max_samples)
+        rows = read_all_rows(settings.dataset_names, settings.dataset_split, settings.max_samples)
         reader = ExampleReader(
             tokenizer,
             settings.task,
@@ -55,6 +54,7 @@ class HeadStage(DistillStage):
             settings.sequence_length,
             settings.held_out_share,
             settings.seed,
+            settings.group_column,
         )
         self.examples, self.tokenizer = reader.read(rows), tokenizer
         self.order = self.put_in_order(self.examples.train)
@@ -130,7 +130,7 @@ class HeadStage(DistillStage):
         settings, examples = self.settings, self.examples
         plan = start_plan_of_head(settings, self.kind, self._config())
         if examples is None:
-            plan.notes.append(f"steps depend on the data: {settings.dataset} is not here yet")
+            plan.notes.append(f"steps depend on the data: {', '.join(settings.dataset_names)} is not here yet")
             return plan
         tokens = sum(len(row) for example in examples.train for row in example.rows)
         plan.sources = [SourcePlan(self.kind, 1.0, tokens * int(settings.num_train_epochs), tokens)]
@@ -177,7 +177,7 @@ class HeadStage(DistillStage):
         assert self.examples is not None
         examples = self.examples
         removed = ", ".join(f"{number} {reason}" for reason, number in examples.removed.items())
-        sides = f"{len(examples.train):,} to train on, {len(examples.held_out):,} held out"
+        sides = f"{len(examples.train):,} to train on, {len(examples.held_out):,} held out{self.by_groups}"
         facts = {
             "task": self.settings.task,
             "rows": f"{sides}, removed: {removed or 'none'}",

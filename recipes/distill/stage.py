@@ -47,8 +47,14 @@ class DistillStage(Stage["DistillArguments"]):
         return DistillArguments
 
     def has_data(self) -> bool:
-        """Whether the dataset is here, so that its rows can be counted."""
-        return Path(self.settings.dataset).expanduser().exists()
+        """Whether the datasets are here, so that their rows can be counted."""
+        return all(Path(name).expanduser().exists() for name in self.settings.dataset_names)
+
+    @property
+    def by_groups(self) -> str:
+        """Say what rows were held out by, where it is not their text."""
+        column = self.settings.group_column
+        return f" (whole groups of {column})" if column else ""
 
     def put_in_order(self, train: Sequence[Row]) -> list[Row]:
         """Return the rows of all epochs, each epoch shuffled, cut to whole steps; `max_steps` is set.

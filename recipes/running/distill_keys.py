@@ -34,7 +34,10 @@ class DistillKeys(StageArguments):
         },
     )
     dataset: str = field(default="", metadata={"help": "folder, file (.jsonl, .json, .parquet) or org/name[@revision]"})
-    dataset_split: str = field(default="train", metadata={"help": "split of the dataset"})
+    datasets: list[str] = field(
+        default_factory=list, metadata={"help": "instead of dataset: several of them, with the same columns"}
+    )
+    dataset_split: str = field(default="train", metadata={"help": "split of the datasets"})
     text_column: str = field(default="content", metadata={"help": "column of the texts"})
     label_column: str = field(default="label", metadata={"help": "column of the labels, or of the numbers"})
     prompt_column: str = field(default="prompt", metadata={"help": "of pairs: column of what was asked"})
@@ -53,9 +56,16 @@ class DistillKeys(StageArguments):
         default=0.0, metadata={"help": "of chains: share of the rows by which the threshold is chosen"}
     )
     max_new_tokens: int = field(default=512, metadata={"help": "of chains: tokens that the model may reason with"})
-    max_samples: int | None = field(default=None, metadata={"help": "take only the first rows, for a trial"})
+    max_samples: int | None = field(default=None, metadata={"help": "first rows of each dataset, for a trial"})
     held_out_share: float = field(
         default=0.1, metadata={"help": "share of the rows that are measured with, by a hash of their text"}
+    )
+    group_column: str = field(
+        default="",
+        metadata={
+            "help": "column of what rows have in common (a repository; of a URL it is the site): rows of one group are "
+            "all trained on, or all measured with, and held_out_share is one of groups"
+        },
     )
     num_train_epochs: float = field(default=3.0, metadata={"help": "passes over the rows"})
     global_batch_rows: int = field(default=32, metadata={"help": "rows, or pairs, of one step over all devices"})
@@ -64,6 +74,11 @@ class DistillKeys(StageArguments):
     logging_steps: float = field(default=10, metadata={"help": "steps between lines of metrics.jsonl"})
     save_total_limit: int | None = field(default=2, metadata={"help": "how many checkpoints are kept"})
     report_to: str | None = field(default="none", metadata={"help": "metrics go to: none, tensorboard, trackio, wandb"})
+
+    @property
+    def dataset_names(self) -> list[str]:
+        """The dataset, or the datasets."""
+        return self.datasets or [self.dataset]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -83,7 +98,7 @@ class DistillKeys(StageArguments):
         if self.task not in TASKS:
             self.refuse("task", f"it must be one of {', '.join(TASKS)}", "Choose one of them.")
         self._refuse_keys_of_other_tasks()
-        if not self.dataset:
+        if not all(self.dataset_names):
             self.refuse("dataset", "the rows to learn from are wanted", "Name a file, a folder or org/name.")
         if not 0 < self.held_out_share < 1:
             self.refuse("held_out_share", "it must lie between 0 and 1", "0.1 is usual.")

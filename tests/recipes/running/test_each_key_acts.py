@@ -189,6 +189,7 @@ ELSEWHERE = {
     **dict.fromkeys(("prompt_column", "chosen_column", "rejected_column"), "distill/test_distill.py"),
     **dict.fromkeys(("prompt_file", "prompt_columns", "chain_column", "verdict_column"), "distill/test_chain.py"),
     **dict.fromkeys(("validation_share", "max_new_tokens"), "distill/test_chain.py"),
+    "group_column": "distill/test_sides.py",
     **dict.fromkeys(
         ("eval_every_steps", "eval_data", "eval_split", "eval_rows", "eval_batch_rows"), "running/test_evaluation.py"
     ),

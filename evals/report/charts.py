@@ -24,38 +24,11 @@ COLUMNS_OF_FREQUENCIES, MAX_VALUES, MAX_NAME = 2, 15, 28
 PNG_DPI = 120
 
 
-def line_chart(
-    series: Mapping[str, Points],
-    x_label: str,
-    y_label: str,
-    boundaries: Mapping[str, float],
-    bands: Mapping[str, Band] | None = None,
-) -> str:
-    """Return an SVG of lines: series by label, with what they lie within, and vertical lines by label."""
-    figure, axes = _empty_chart(3.6, fixed_margins=True)
-    drawn = 0
-    for label, points in series.items():
-        if points:
-            xs, ys = zip(*points, strict=True)
-            color = COLORS[drawn % len(COLORS)]
-            axes.plot(xs, ys, label=label, color=color, linewidth=1.6)
-            if band := (bands or {}).get(label):
-                places, lows, highs = zip(*band, strict=True)
-                axes.fill_between(places, lows, highs, color=color, alpha=0.15, linewidth=0)
-            drawn += 1
-    for label, x in boundaries.items():
-        axes.axvline(x, color="#b9c2cf", linewidth=0.8, linestyle="--")
-        axes.annotate(label, (x, 1.0), xycoords=("data", "axes fraction"), fontsize=8, color="#5a6576", va="bottom")
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    if drawn > 1:
-        axes.legend(frameon=False, fontsize=8)
-    return as_svg(figure)
-
-
 def bar_chart(series: Mapping[str, Sequence[float | None]], groups: Sequence[str], y_label: str) -> str:
     """Return an SVG of bars, one per group and series; None draws no bar."""
-    figure, axes = _empty_chart(4.2)
+    figure = _empty_figure(4.2, layout="constrained")
+    axes = figure.add_subplot()
+    _style(axes)
     width = 0.84 / max(len(series), 1)
     for number, (label, values) in enumerate(series.items()):
         bars = [
@@ -94,7 +67,7 @@ def histograms(values: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> F
         axes.set_title(label, fontsize=9, loc="left")
         for axis, has_integers in ((axes.xaxis, is_count), (axes.yaxis, True)):
             axis.set_major_locator(MaxNLocator(4, integer=has_integers))
-            axis.set_major_formatter(FuncFormatter(_short_number))
+            axis.set_major_formatter(FuncFormatter(short_number))
         _style(axes, 7)
     return figure
 
@@ -117,7 +90,7 @@ def waterfall(steps: Sequence[tuple[str, int, int, int]]) -> Figure:
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     axes.set_yticks(places, [step[0] for step in steps])
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(FuncFormatter(_short_number))
+    axes.xaxis.set_major_formatter(FuncFormatter(short_number))
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
     _style(axes, 8)
     axes.grid(axis="x", color="#e6eaf0")
@@ -144,7 +117,7 @@ def frequencies(values: Mapping[str, Mapping[str, int]]) -> Figure:
         axes.set_yticks(range(len(counts)), [name.replace("$", r"\$") for name in names])
         axes.invert_yaxis()
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(_short_number))
+        axes.xaxis.set_major_formatter(FuncFormatter(short_number))
         axes.set_title(label, fontsize=9, loc="left")
         _style(axes, 7)
         axes.grid(False, axis="y")
@@ -169,37 +142,12 @@ def _bars(numbers: NDArray[np.float64], is_count: bool) -> tuple[NDArray[np.int6
     return np.histogram(np.minimum(numbers, high), bins=num_bars, range=(low, high))
 
 
-def _short_number(value: float, place: int | None = None) -> str:
+def short_number(value: float, place: int | None = None) -> str:
+    """Return a number with a letter for thousands, millions and billions; `place` is matplotlib's."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{letter}"
     return f"{value:g}"
-
-
-def heat_map(
-    values: Sequence[Sequence[float | None]], xs: Sequence[float], x_label: str, y_label: str, unit: str
-) -> str:
-    """Return an SVG of colored cells; None is left white.
-
-    Args:
-        values: rows from the top, of one length each.
-        xs: of the columns, evenly drawn; the ends and some between are written.
-        unit: of the values, beside the scale of colors.
-    """
-    from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
-
-    figure, axes = _empty_chart(min(1.6 + 0.16 * len(values), 6.0), fixed_margins=True)
-    numbers = np.array([[np.nan if value is None else value for value in row] for row in values], dtype=np.float64)
-    picture = axes.imshow(numbers, aspect="auto", interpolation="nearest", cmap="cividis")
-    figure.colorbar(picture, ax=axes, label=unit, pad=0.01)
-    shown = sorted({round(place) for place in np.linspace(0, len(xs) - 1, min(len(xs), 6))})
-    axes.xaxis.set_major_locator(FixedLocator(shown))
-    axes.xaxis.set_major_formatter(FixedFormatter([_short_number(xs[place]) for place in shown]))
-    axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    axes.grid(False)
-    return as_svg(figure)
 
 
 def as_svg(figure: Figure) -> str:
@@ -215,16 +163,6 @@ def as_png(figure: Figure) -> bytes:
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=PNG_DPI, metadata={"Software": None})
     return raw.getvalue()
-
-
-def _empty_chart(height: float, *, fixed_margins: bool = False) -> tuple[Figure, Axes]:
-    """Return a figure with axes; where labels are of one line, margins are known and need not be found."""
-    figure = _empty_figure(height, layout=None if fixed_margins else "constrained")
-    if fixed_margins:
-        figure.subplots_adjust(left=0.095, right=0.985, bottom=0.52 / height, top=1 - 0.22 / height)
-    axes = figure.add_subplot()
-    _style(axes)
-    return figure, axes
 
 
 def _empty_figure(height: float, layout: Literal["constrained"] | None) -> Figure:

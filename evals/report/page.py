@@ -16,7 +16,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from evals.report import charts
+from evals.report import charts, curves
 from evals.report.charts import Band, Points
 from evals.report.documents import render, table, visible
 from evals.report.matrix import matrix
@@ -119,7 +119,7 @@ class Page:
             boundaries (`dict` of label to x, *optional*): vertical lines, such as the starts of stages.
             bands (`dict` of label to list of (x, low, high), *optional*): intervals around the lines.
         """
-        svg = charts.line_chart(series, x_label, y_label, boundaries or {}, bands)
+        svg = curves.line_chart(series, x_label, y_label, boundaries or {}, bands)
         self._add_svg(name, svg, caption)
 
     def bar_chart(
@@ -188,7 +188,7 @@ class Page:
             xs: of the columns.
             labels (tuple): of the columns and of the rows.
         """
-        self._add_svg(name, charts.heat_map(values, xs, *labels, unit), caption)
+        self._add_svg(name, curves.heat_map(values, xs, *labels, unit), caption)
 
     def to_html(self) -> str:
         """Return the page as one HTML document that needs nothing else."""

@@ -10,6 +10,7 @@ import os
 import secrets
 import selectors
 import shlex
+import signal
 import subprocess
 import tempfile
 import time
@@ -308,7 +309,9 @@ class SandboxedRun:
             return Verdict.TIMEOUT, "processor time limit"
         if returncode != 0:
             lacking = [text for text in (language.out_of_memory if language else ()) if text in stderr]
-            return (Verdict.OOM, lacking[0]) if lacking else (Verdict.FAIL, "")
+            return (
+                (Verdict.OOM, lacking[0]) if lacking else (Verdict.FAIL, "" if stderr.strip() else _signal(returncode))
+            )
         marker = self.program.expect_stdout_marker
         said = self.tail.decode("utf-8", "replace")
         if not self.program.marker_request:
@@ -316,6 +319,16 @@ class SandboxedRun:
         if marker and marker not in said:
             return Verdict.FAIL, "ended before its last test"
         return Verdict.PASS, ""
+
+
+def _signal(returncode: int) -> str:
+    """Return which signal ended a program that says nothing itself; a stack overflow is a SIGSEGV."""
+    number = -returncode if returncode < 0 else returncode - 128
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return ""
+    return f"ended by {name}" + (": the stack overflowed, or memory was misused" if name == "SIGSEGV" else "")
 
 
 class Channel:

@@ -10,14 +10,13 @@ from evals.benchmarks.bbh import BBH, load_bbh
 from evals.benchmarks.rows import Row
 from evals.execution import Verdict
 from evals.tasks.benchmark import Benchmark
-from evals.tasks.blocks import final_text
+from evals.tasks.blocks import before_next_question, final_text
 from evals.tasks.records import SampleRecord
 
 MARK = "the answer is"
 SAID = re.compile(r"\bthe (?:correct |right |final )?answer is\b(?! not\b)[:\s]*", re.IGNORECASE)
 ANSWER_LINE = re.compile(r"^[*_#\s]*(?:final )?answer\**:\**", re.IGNORECASE | re.MULTILINE)
 BOXED = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}")
-NEXT_QUESTION = re.compile(r"\n\s*(?:Q|Question):")
 # A letter alone, or before its option: "A", "A.", "option B: red".
 LETTER = re.compile(r"(?:option |choice )?[\W_]*([A-Z])(?:[).:,*\]]|\W*\Z)")
 FIRST_WORD_TARGETS = {"yes", "no", "true", "false", "valid", "invalid"}
@@ -58,7 +57,7 @@ def answer_of(text: str) -> str | None:
 
     A question that the model goes on with does not count, nor do thoughts; "Answer:" and a box will do.
     """
-    said = NEXT_QUESTION.split(final_text(text) or "")[0]
+    said = before_next_question(final_text(text) or "")
     for marks in (list(SAID.finditer(said)), list(ANSWER_LINE.finditer(said))):
         lines = [said[mark.end() :].strip().partition("\n")[0] for mark in marks]
         if any(lines):

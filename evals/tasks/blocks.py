@@ -42,6 +42,8 @@ THOUGHTS = (
 FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\s*<\|message\|>")
 OTHER_CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary)")
 # A mark for the end of a turn ends the answer where it ends a line: in code it would stand in a string.
+# A model that was shown examples writes another one behind its answer; at the start of a text it repeats its own.
+NEXT_QUESTION = re.compile(r"(?<=\S)\s*\n\s*\**(?:Q|Question|Problem)(?: \d+)?\**:")
 END_OF_TURN = re.compile(
     r"(?:<\|(?:im_end|endoftext|eot_id|end_of_text|end|return|eom_id|user|im_start|start|EOT|role_end)\|>"
     r"|<\uff5cend\u2581of\u2581sentence\uff5c>|<end_of_turn>|<eos>|</s>|\[/?INST\])[ \t]*(?:\n|\Z)"
@@ -98,6 +100,11 @@ def final_text(answer: str) -> str | None:
         text = shown
     end = END_OF_TURN.search(text.lstrip("\n"))
     return text.lstrip("\n")[: end.start()] if end else text
+
+
+def before_next_question(text: str) -> str:
+    """Return the text without a further question that the model goes on with, and what comes after it."""
+    return NEXT_QUESTION.split(text, maxsplit=1)[0]
 
 
 def _without_thoughts(text: str, opening: str, closing: str) -> str | None:

@@ -9,7 +9,7 @@ from evals.benchmarks.gsm8k import GSM8K, GSM8K_TRAIN
 from evals.benchmarks.rows import Row
 from evals.execution import Verdict
 from evals.tasks.benchmark import Benchmark
-from evals.tasks.blocks import final_text
+from evals.tasks.blocks import before_next_question, final_text
 from evals.tasks.numbers import final_number
 from evals.tasks.records import SampleRecord
 
@@ -43,11 +43,14 @@ class Gsm8k(Benchmark):
     def judge(self, rows: Sequence[Row], answers: Sequence[str], instruct: bool) -> list[SampleRecord]:
         records = []
         for row, answer in zip(rows, answers, strict=True):
-            found, expected = final_number(final_text(answer) or ""), final_number(row["answer"])
+            said = final_text(answer) or ""
+            found, expected = final_number(before_next_question(said)), final_number(row["answer"])
+            if found is None:  # the question was repeated before it was answered
+                found = final_number(said)
             verdict = Verdict.PASS if found is not None and found == expected else Verdict.FAIL
             message = "" if found is not None else "no number"
-            said = "" if found is None else str(found)
-            records.append(SampleRecord(self.identify(row), answer, verdict.value, message, found=said))
+            number = "" if found is None else str(found)
+            records.append(SampleRecord(self.identify(row), answer, verdict.value, message, found=number))
         return records
 
     def gold(self, row: Row) -> str:

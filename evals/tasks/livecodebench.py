@@ -48,7 +48,7 @@ IMPORTS = (
     "import bisect, collections, functools, heapq, itertools, json, math, operator, random, re, string, sys\n"
     "from typing import *\nfrom collections import *\nfrom functools import *\nfrom heapq import *\n"
     "from itertools import *\nfrom bisect import *\nfrom math import *\nfrom builtins import *\n"
-    "sys.setrecursionlimit(50000)\n"
+    "sys.setrecursionlimit(50000)\nsys.set_int_max_str_digits(50000)\n"
 )
 CALL = """
 {code}
@@ -56,7 +56,8 @@ import json as _json, sys as _sys
 _arguments = [_json.loads(line) for line in _sys.stdin.read().split("\\n") if line.strip()]
 _owner = Solution() if "Solution" in globals() else None
 _result = getattr(_owner, {function!r})(*_arguments) if _owner else globals()[{function!r}](*_arguments)
-_sys.stdout.write("\\n{mark}" + _json.dumps(_result, default=list) + "\\n")
+_plain = lambda value: value.item() if hasattr(value, "item") else list(value)  # a number of numpy's is a number
+_sys.stdout.write("\\n{mark}" + _json.dumps(_result, default=_plain) + "\\n")
 """
 
 

@@ -127,6 +127,23 @@ def claims_of(line: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (part.partition(" = ") for part in parts)]
 
 
+class _SortSets(ast.NodeTransformer):
+    """Write the elements of sets in one order: which one Python shows is no part of a value."""
+
+    def visit_Set(self, node: ast.Set) -> ast.Set:
+        self.generic_visit(node)
+        node.elts.sort(key=ast.unparse)
+        return node
+
+
+def canonical(value: str) -> str:
+    """Return the text of a value with sets in one order, within others too; a text that is no expression as it is."""
+    try:
+        return ast.unparse(_SortSets().visit(ast.parse(value, mode="eval")))
+    except (SyntaxError, ValueError, RecursionError):
+        return value
+
+
 def without_fence(answer: str) -> str:
     """Return the text inside an answer's code fence."""
     return answer.partition("\n")[2].removesuffix("\n```")
@@ -349,7 +366,10 @@ class Judge:
         for name, value in claims:
             if value.startswith("<"):
                 continue
-            found = next((at for at in range(place, len(states)) if states[at].get(name) == value), None)
+            wanted = canonical(value)
+            found = next(
+                (at for at in range(place, len(states)) if canonical(states[at].get(name, "")) == wanted), None
+            )
             if found is None:
                 return f"{name} = {value} was not seen in this order"
             place = max(place, found - 1)

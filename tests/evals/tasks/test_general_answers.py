@@ -66,6 +66,23 @@ def test_gsm8k_does_not_read_thoughts():
     assert verdicts("gsm8k", row, *answers) == ["pass", "fail", "fail", "pass"]
 
 
+def test_gsm8k_does_not_read_a_question_that_the_model_goes_on_with():
+    row = {"task_id": "x", "answer": "so\n#### 18"}
+    answers = (
+        "The answer is 18.\n\nQuestion: Tom has 5 apples and 7 pears. How many?\nAnswer: 12",
+        "18\n\n**Problem 2:** And 7 more?\n#### 25",
+        "Let me repeat the task.\nQuestion: how many eggs are 9 and 9?\nAnswer: 18",
+        "Question: how many eggs are 9 and 9?\nAnswer: 18",
+    )
+    assert verdicts("gsm8k", row, *answers) == ["pass"] * 4
+
+
+def test_a_program_whose_stack_overflows_is_said_to_be_one():
+    code = "import ctypes\nctypes.string_at(0)"
+    (record,) = BENCHMARKS["livecodebench"].judge([POWER], [f"```python\n{READ}{code}\n```"], True)
+    assert record.verdict == "fail" and record.message.startswith("ended by SIGSEGV")
+
+
 @pytest.mark.parametrize(
     ("text", "target", "right"),
     [
@@ -354,6 +371,13 @@ SUMS = "        return [x+y for x,y in zip(a,b)]"
         (program(("1\n", "3\n")), "print(3.0000001)", "fail"),
         (program(("1\n", "Yes\n")), "print('YES')", "fail"),
         (program(("1\n", "1" + "0" * 5000 + "\n")), "print('1' + '0' * 5000)", "pass"),
+        (program(("1\n", "1" + "0" * 5000 + "\n")), "print(10 ** 5000)", "pass"),
+        (program(("3\n", "9\n")), "import sys\nn = int(sys.stdin.buffer.readline())\n"
+         "sys.stdout.buffer.write(b'%d\\n' % (n * n))", "pass"),
+        (program(("[1, 2]", "3"), function="f"), "import numpy as np\nclass Solution:\n    def f(self, a):\n"
+         "        return np.sum(a)", "pass"),
+        (program(("[1, 2]", "[0.1, 0.2]"), function="f"), "class Solution:\n    def f(self, a):\n"
+         "        return [x * 0.1 for x in a]", "pass"),
     ],
 )  # fmt: skip
 def test_contest_programs_run_as_their_authors_wrote_them(row, code, verdict):

@@ -60,20 +60,21 @@ class StepCounts:
         if group is not None:
             self.groups[str(group)] = self.groups.get(str(group), 0) + 1
 
-    def count_removed(self, doc: Document, reason: str, merged: bool = False) -> None:
-        """Count a document that ends here."""
+    def count_removed(self, doc: Document, reason: str, merged: bool = False, kept: str = "") -> None:
+        """Count a document that ends here; `kept` is where the one stands that it was merged into."""
         if merged:
             self.merged += 1
         else:
             self.removed += 1
-        self.count_tagged(doc, reason)
+        self.count_tagged(doc, reason, kept)
 
-    def count_tagged(self, doc: Document, reason: str) -> None:
+    def count_tagged(self, doc: Document, reason: str, kept: str = "") -> None:
         """Count a reason against a document, which stays in a tagged dataset."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         examples = self.examples.setdefault(reason, [])
         if len(examples) < EXAMPLES_PER_REASON:
-            examples.append(str(doc.metadata.get("path") or doc.id))
+            name = str(doc.metadata.get("path") or doc.id)
+            examples.append(f"{name} (kept: {kept})" if kept else name)
 
     def count_mended(self, kind: str) -> None:
         """Count a value that was not as its column has it and could be converted or made null."""
@@ -139,8 +140,8 @@ class RemovedWriter:
     def __enter__(self) -> "RemovedWriter":
         return self
 
-    def write(self, doc: Document, reason: str, detail: str, into: str | None) -> None:
-        """Add one line: id, reason, detail, text, metadata, and for a merged document the id it went into."""
+    def write(self, doc: Document, reason: str, detail: str, into: str | None, kept: str = "") -> None:
+        """Add one line: id, reason, detail, text, metadata; of a merged document what it went into, and its place."""
         if self.path is None:
             return
         if self._file is None:
@@ -150,6 +151,8 @@ class RemovedWriter:
         line: dict[str, Any] = {"id": doc.id, "reason": reason, "detail": detail}
         if into is not None:
             line["into"] = into
+            if kept:
+                line["kept"] = kept
         line |= {"text": doc.text, "metadata": doc.metadata}
         self._file.write(to_line(line, default=str))
 

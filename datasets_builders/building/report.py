@@ -4,7 +4,8 @@
 """
 
 import gzip
-from collections.abc import Collection
+import shlex
+from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import DatasetDescription
 from datasets_builders.building.json_lines import of_line
 from datasets_builders.building.ledger import Ledger
+from datasets_builders.building.rows_page import COUNTS_HEADER, COUNTS_TITLE, count_cells, counts_of, record_of
 from evals.report.page import Page
 
+NUM_SHOWN_ROWS = 2
 EXAMPLES_PER_REASON = 2
 MAX_REASONS = 40
 EXCERPT_CHARACTERS = 400
@@ -43,7 +46,10 @@ def write_report(dataset: DatasetDescription, ledger: Ledger, num_rows: dict[str
         `Path`: of the HTML page.
     """
     total = ", ".join(f"{split}: {count:,} rows" for split, count in num_rows.items())
-    page = Page(f"{dataset.builder}: {dataset.folder.name}", f"{total}. For you alone: it shows removed texts.")
+    name = dataset.folder.name
+    title = name if name == dataset.builder else f"{dataset.builder}: {name}"
+    page = Page(title, f"{total}. For you alone: it shows removed texts.")
+    _show_rows(page, dataset)
     _show_steps(page, ledger, dataset.counted_column)
     _show_reasons(page, ledger, dataset.folder / "removed")
     _show_changes(page, ledger)
@@ -51,6 +57,24 @@ def write_report(dataset: DatasetDescription, ledger: Ledger, num_rows: dict[str
     if "cluster_size" in dataset.features:
         _show_clusters(page, dataset.rows)
     return page.save(dataset.folder / "report.html")[0]
+
+
+def _show_rows(page: Page, dataset: DatasetDescription) -> None:
+    """Show how many rows have which values, and the first rows."""
+    page.heading("Rows")
+    page.table(COUNTS_HEADER, count_cells(counts_of(dataset.rows)), COUNTS_TITLE, aligned=False)
+    for number, row in enumerate(islice(dataset.rows.rows(), NUM_SHOWN_ROWS)):
+        record = record_of(row, number)
+        page.heading(record.title, level=3)
+        page.paragraph(_without_ticks(record.line))
+        for block in record.blocks:
+            page.paragraph(_without_ticks(block.title))
+            left_out = len(block.text) - EXCERPT_CHARACTERS
+            more = f"\n[{left_out:,} more characters]" if left_out > 0 else ""
+            page.code(f"{block.text[:EXCERPT_CHARACTERS]}{more}")
+    page.paragraph(
+        f"`python -m datasets_builders browse {_without_ticks(shlex.quote(str(dataset.folder)))}` shows more of them."
+    )
 
 
 def _show_steps(page: Page, ledger: Ledger, counted_column: str | None) -> None:
@@ -92,11 +116,15 @@ def _show_reasons(page: Page, ledger: Ledger, removed: Path) -> None:
         for line in examples[step][reason]:
             place = f"{line['metadata'].get('repository', '')} {line['metadata'].get('path', line['id'])}".strip()
             detail = f" ({line['detail']})" if line.get("detail") else ""
-            into = f" into {line['into']}" if line.get("into") else ""
-            page.heading(f"{step}: {reason}{into}", level=3)
-            page.paragraph(f"{_without_ticks(place)}{_without_ticks(detail)}")
+            page.heading(f"{step}: {reason}", level=3)
+            page.paragraph(f"{_without_ticks(place)}{_without_ticks(detail)}{_without_ticks(_kept(line))}")
             if line["text"].strip():
                 page.code(line["text"][:EXCERPT_CHARACTERS])
+
+
+def _kept(line: Mapping[str, Any]) -> str:
+    """Return what a merged document went into, by the name that a reader knows it by."""
+    return f". Kept: {line['kept']}" if line.get("kept") else ""
 
 
 def _show_changes(page: Page, ledger: Ledger) -> None:

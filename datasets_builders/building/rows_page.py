@@ -83,7 +83,7 @@ def write_rows_page(
         raise ConfigError(f"{dataset.path}: none of {sum(sizes):,} rows has {wanted}")
     chosen = _chosen(len(fitting), num_rows, seed)
     numbers = [fitting[place] for place in chosen]
-    counts = _counts(dataset, filters)
+    counts = counts_of(dataset, filters)
     names = [name for name, found in counts.items() if len(found) > 1]
     records = (record_of(row, number, names) for number, row in rows_at(dataset, numbers))
     part = next(parts_of(records, max_records=num_rows))
@@ -100,7 +100,7 @@ def write_rows_page(
         subtitle,
         names,
         notes=[full] if num_shown < len(numbers) else [],
-        counts=[Counted(COUNTS_HEADER, [[name, _counted(found)] for name, found in counts.items()], COUNTS_TITLE)],
+        counts=[Counted(COUNTS_HEADER, count_cells(counts), COUNTS_TITLE)],
     )
     with written_whole(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -188,7 +188,7 @@ def _fitting(dataset: DatasetFolder, where: Mapping[str, str]) -> list[int]:
     return numbers
 
 
-def _counts(dataset: DatasetFolder, wanted: Sequence[str]) -> dict[str, dict[str, int]]:
+def counts_of(dataset: DatasetFolder, wanted: Sequence[str] = ()) -> dict[str, dict[str, int]]:
     """Return the columns to choose by that the dataset has, with how many of all rows have each of their values."""
     by_split: Counter[str] = Counter()
     for shard in dataset.shards:
@@ -201,6 +201,11 @@ def _counts(dataset: DatasetFolder, wanted: Sequence[str]) -> dict[str, dict[str
                 found[_plain(value) or "none"] += count
             counts[name] = dict(found.most_common())
     return counts
+
+
+def count_cells(counts: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
+    """Return the rows of a table of `counts_of`: a column, and its most frequent values with their numbers of rows."""
+    return [[name, _counted(found)] for name, found in counts.items()]
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -61,11 +61,13 @@ class Merged:
         doc (`Document`): what is no longer a document of its own.
         into (`str`): id of the document that stands for it now.
         reason (`str`): a short, countable word, such as `same_content`.
+        kept (`str`): where that document stands, such as repository and path; empty where the step does not know.
     """
 
     doc: Document
     into: str
     reason: str = "merged"
+    kept: str = ""
 
 
 Outcome: TypeAlias = Document | Removed | Merged
@@ -188,10 +190,10 @@ class Step(PipelineStep):
                         yield outcome
                         continue
                     self.stat_update("removed" if isinstance(outcome, Removed) else "merged")
-                    into = outcome.into if isinstance(outcome, Merged) else None
-                    counts.count_removed(outcome.doc, outcome.reason, merged=into is not None)
+                    into, kept = (outcome.into, outcome.kept) if isinstance(outcome, Merged) else (None, "")
+                    counts.count_removed(outcome.doc, outcome.reason, merged=into is not None, kept=kept)
                     detail = outcome.detail if isinstance(outcome, Removed) else ""
-                    removed_writer.write(outcome.doc, outcome.reason, detail, into)
+                    removed_writer.write(outcome.doc, outcome.reason, detail, into, kept)
             finally:
                 self.end()
         counts.check(f"step {self.name}, rank {rank}")

@@ -162,11 +162,15 @@ class Concatenate(Step):
             first = first or made.id
             yield made
             # The sample stands for its first file, the others were joined into it.
-            yield from (Merged(left.pop(path), made.id, "concatenated") for path in sample.paths[1:])
+            yield from (Merged(left.pop(path), made.id, "concatenated", repository.name) for path in sample.paths[1:])
             del left[sample.paths[0]]
         for doc in left.values():
             is_project = doc.metadata["kind"] == PROJECT
-            yield Merged(doc, first, "project_file") if is_project else Removed(doc, "in_no_sample", repository.name)
+            yield (
+                Merged(doc, first, "project_file", repository.name)
+                if is_project
+                else Removed(doc, "in_no_sample", repository.name)
+            )
 
     def _size(self, path: str, doc: Document) -> int:
         """Return the size of a file in a sample, with its separator and the line end behind it."""

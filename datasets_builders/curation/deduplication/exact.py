@@ -46,12 +46,12 @@ class ExactDedup(Step):
                 group.append(doc)
             number = int(best_of([str(index), *preference(doc), doc.text] for index, doc in enumerate(group)))
             winner = group.pop(number)
-            others = sorted(group, key=lambda doc: (_path_of(doc), doc.text))
+            others = sorted(group, key=lambda doc: (place_of(doc), doc.text))
             if others:
-                winner.metadata["duplicates"] = [_path_of(other) for other in others]
+                winner.metadata["duplicates"] = [place_of(other) for other in others]
             yield winner
             for other in others:
-                yield Merged(other, identifier, "same_content")
+                yield Merged(other, identifier, "same_content", place_of(winner))
 
     def end(self) -> None:
         """Drop what is left of the documents."""
@@ -64,7 +64,7 @@ def preference(doc: Document) -> tuple[int, int, str, str]:
     Source: StarCoder2 2.1.
     """
     known = doc.metadata
-    return int(known.get("stars") or 0), int(known.get("forks") or 0), str(known.get("date") or ""), _path_of(doc)
+    return int(known.get("stars") or 0), int(known.get("forks") or 0), str(known.get("date") or ""), place_of(doc)
 
 
 def best_of(members: Iterable[list[Any]]) -> str:
@@ -79,5 +79,6 @@ def best_of(members: Iterable[list[Any]]) -> str:
     return max(by_path, key=lambda member: (member[1], member[2], member[3]))[0]  # of equal ones max takes the first
 
 
-def _path_of(doc: Document) -> str:
+def place_of(doc: Document) -> str:
+    """Return the repository and the path of a document."""
     return f"{doc.metadata.get('repository', '')}/{doc.metadata.get('path', '')}"

@@ -153,12 +153,16 @@ def _clusters(files: SignatureFiles, labels: NDArray[np.int32]) -> Iterator[list
 
 
 def _write_clusters(folder: Path, clusters: Iterable[list[list[Any]]], num_tasks: int) -> None:
-    """Write [id, winner, cluster size] of every member, sorted by id, into the file of the rank that will meet it."""
+    """Write [id, winner, cluster size, the winner's place] of every member into the file of the rank that meets it.
+
+    They are sorted by id.
+    """
     by_rank = DiskSort(lambda value: (value[0], value[1]), folder)
     for members in clusters:
         winner = best_of(members)
+        place = next(member[4] for member in members if member[0] == winner)
         for identifier in (identifier for identifier, *_ in members if not identifier.startswith(RELEASED)):
-            by_rank.add([number_of(identifier, num_tasks), identifier, winner, len(members)])
+            by_rank.add([number_of(identifier, num_tasks), identifier, winner, len(members), place])
     for rank in range(num_tasks):
         (folder / f"{rank:05d}.jsonl").touch()
     for rank, fates in groupby(by_rank, lambda value: value[0]):
@@ -192,7 +196,7 @@ class NearDedup(Step):
     def begin(self, rank: int, world_size: int) -> None:
         """Open what becomes of this rank's files."""
         self._lines = (Path(self.folder) / "clusters" / f"{rank:05d}.jsonl").open("rb")
-        self._fate: list[Any] = ["", "", 0]
+        self._fate: list[Any] = ["", "", 0, ""]
         self._last = ""
 
     def process(self, doc: Document) -> Iterable[Outcome]:
@@ -207,9 +211,9 @@ class NearDedup(Step):
         assert self._lines is not None
         while self._fate[0] < doc.id and (line := self._lines.readline()):
             self._fate = of_line(line)
-        winner, size = self._fate[1:] if self._fate[0] == doc.id else (doc.id, 1)
+        winner, size, place = self._fate[1:] if self._fate[0] == doc.id else (doc.id, 1, "")
         doc.metadata["cluster_size"] = size
-        yield doc if winner == doc.id else Merged(doc, winner, "near_duplicate")
+        yield doc if winner == doc.id else Merged(doc, winner, "near_duplicate", place)
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
         """Answer without the safety net: a wrong order is a defect of the builder, not of one document."""

@@ -1,5 +1,7 @@
 """The report shows what became of the input and what the rows are like, and stays at home."""
 
+import re
+
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
 from modeling_ling.publishing import DEFAULT_IGNORE, files_to_publish
@@ -17,7 +19,10 @@ def test_a_report_has_the_ledger_examples_histograms_and_clusters(tmp_path):
     page = (tmp_path / "out/report.html").read_text()
     for heading in ("What became of the input", "Why documents ended", "What the rows are like", "Largest clusters"):
         assert heading in page
-    assert "syntax: syntax_error" in page and "project broken.py" in page and "near_dedup: near_duplicate into" in page
+    assert "syntax: syntax_error" in page and "project broken.py" in page and "near_dedup: near_duplicate" in page
+    assert re.search(r"project [ab]\.py\. Kept: project/[ab]\.py", page), "the place of the copy that stays"
+    assert re.search(r'"[ab]\.py \(kept: project/[ab]\.py\)"', (tmp_path / "out/ledger.json").read_text())
+    assert ("train 2" in page and "<h3>a.py</h3>" in page) or "<h3>b.py</h3>" in page
     assert "What each step passed on, by language" in page
     assert "<script>" not in page and page.count("<svg") == page.count('<img src="data:image/png') == 1
     published = {

@@ -11,8 +11,8 @@ What a push deletes, in the same commit as its upload:
   `.published_files.json` beside them, and the next push to that branch reads it;
 - whoever put them there, files that a reader would take for part of what is pushed now: a model's
   `model.safetensors`, `model-00001-of-00005.safetensors` and index (`from_pretrained` prefers the single file and
-  would load old weights without a word), a dataset's `data/SPLIT_00000_of_00003.parquet` (`load_dataset` would read
-  old rows too).
+  would load old weights without a word), a dataset's `data/SPLIT_00000_of_00003.parquet`, also in a folder of `data/`
+  (`load_dataset` would read old rows too).
 
 Everything else stays: discussions, and every file that somebody added by hand. The card is replaced with each push,
 because it has to describe what lies beside it; a warning names the commit that holds a card edited on the Hub.
@@ -28,8 +28,9 @@ import re
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     import httpx
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.hf_api import RepoFile
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ DEFAULT_IGNORE = (*_LOCAL_STATE, *_BY_TOOLS, *LOCAL_REPORTS)
 # Files that a reader takes for part of a repository's content by their names alone.
 _READ_BY_NAME: dict[Kind, re.Pattern[str]] = {
     "model": CHECKPOINT_FILE,
-    "dataset": re.compile(r"data/[^/]+_\d{5}_of_\d{5}\.parquet"),
+    "dataset": re.compile(r"data/([^/]+/)?[^/]+_\d{5}_of_\d{5}\.parquet"),
 }
 
 MAX_ATTEMPTS = 6
@@ -72,6 +74,12 @@ MAX_WAIT_SECONDS = 60.0
 MAX_RETRY_AFTER_SECONDS = 900.0
 # 412: somebody else's commit came between the look at the branch and ours.
 RETRIED_STATUS_CODES = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
+
+# The Hub checks the files of a commit one by one before it answers, and refuses to hold more than so many in a folder.
+MAX_FILES_PER_COMMIT = 1000
+MIN_FILES_PER_COMMIT = 50
+MAX_FILES_PER_FOLDER = 10_000
+GATEWAY_TIMEOUT = 504
 
 # What the user has to mend: the token, the plan, the name.
 _REFUSALS = frozenset({401, 402, 403, 404})
@@ -173,6 +181,7 @@ def publish_files(
     """
     _check_arguments(repo_id, kind, revision)
     check_revision(tag)
+    _check_folders(files)
     api = connect(endpoint)
     repo_type = _repo_type(kind)
     what = f"{repo_type} {repo_id}" + (f" at {revision}" if revision else "")
@@ -186,7 +195,7 @@ def publish_files(
     if revision is not None and revision != "main" and not revision.startswith("refs/"):
         retried(lambda: api.create_branch(repo_id, branch=revision, repo_type=repo_type, exist_ok=True), what)
     branch = _Branch(api, repo_id, repo_type, revision)
-    commit = retried(lambda: branch.replace(files, kind, commit_message), what)
+    commit = branch.replace(files, kind, commit_message, what)
     url = f"{api.endpoint}/{'datasets/' if repo_type == 'dataset' else ''}{repo_id}"
     if tag is not None:
         retried(lambda: _name_commit(api, repo_id, repo_type, tag, commit), what)
@@ -209,60 +218,106 @@ def _name_commit(api: HfApi, repo_id: str, repo_type: str, tag: str, commit: str
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Branch:
-    """A branch of a repository, as it is looked at and committed to."""
+    """A branch of a repository, as it is looked at and committed to; `max_files` is what a commit may hold."""
 
     api: HfApi
     repo_id: str
     repo_type: str
     revision: str | None
+    max_files: int = field(default_factory=lambda: MAX_FILES_PER_COMMIT)
+    _hashes: dict[str, str] = field(default_factory=dict)
 
-    def replace(self, files: Mapping[str, Content], kind: Kind, commit_message: str) -> str:
-        """Bring the branch to `files` in one commit and return that commit, or the last one if nothing changed.
+    def replace(self, files: Mapping[str, Content], kind: Kind, commit_message: str, what: str) -> str:
+        """Bring the branch to `files` and return the commit that holds them, or the last one if nothing changed.
 
         A reader between two commits would meet new shards with the old card's counts, which load_dataset refuses, or
-        half of a model: so additions, deletions, card and manifest are one. The commit names the one it was made for
-        as its parent: where another push came between, the Hub refuses, and all of this is done again.
+        half of a model: so additions, deletions, card and manifest are one, as far as one commit bears them. The commit
+        names the one it was made for as its parent: where another push came between, the Hub refuses, and all of this
+        is done again. What is more comes in several: the files that were announced first, the card last. A push that
+        broke off between two goes on with what is missing.
         """
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+        while not (commit := retried(lambda: self._advance(files, kind, commit_message), what)):
+            pass
+        if missing := sorted({*files, MANIFEST_FILE} - retried(lambda: self._entries(commit), what).keys()):
+            raise self._left_out(missing, len(files) + 1)
+        return commit
 
+    def _advance(self, files: Mapping[str, Content], kind: Kind, commit_message: str) -> str | None:
+        """Make the next commit and return it when the branch is whole then, else None."""
         head = self._head()
-        there = self._blobs(head)
+        there = self._entries(head)
         manifest = self._manifest(head, there)
         if manifest.kind not in (None, kind):
             raise ValueError(
                 f"{self.repo_id} holds {_PLURAL[manifest.kind]} that were pushed from here: pushing {_PLURAL[kind]} "
                 "would delete them. Give another name, or delete the repository first."
             )
-        self._warn_about_edited_card(manifest, there, files, head)
         card = files.get(CARD_FILE)
         contents = {**files, MANIFEST_FILE: _manifest_content(kind, files, None if card is None else _blob_id(card))}
+        changed = [path for path, content in contents.items() if not self._holds(there.get(path), path, content)]
         stale = stale_files(kind, there=there, ours=manifest.files, new=contents)
-        for path in stale:
+        if not changed and not stale:
+            return head
+        if len(changed) + len(stale) <= self.max_files:
+            self._warn_about_edited_card(manifest, there, files, head)
+            return self._commit({path: contents[path] for path in changed}, stale, commit_message, head)
+        # Announced before they come, so that another push deletes them should this one never end.
+        announced = _manifest_content(kind, {*files, *manifest.files}, manifest.card)
+        ahead = {} if self._holds(there.get(MANIFEST_FILE), "", announced) else {MANIFEST_FILE: announced}
+        todo = [*(path for path in changed if path not in (CARD_FILE, MANIFEST_FILE)), *stale]
+        now = todo[: self.max_files - 2]
+        logger.info("%s takes this push in several commits; %d files to go", self.repo_id, len(todo))
+        added = ahead | {path: contents[path] for path in now if path in contents}
+        gone = [path for path in now if path not in contents]
+        if self._commit(added, gone, f"{commit_message} ({len(todo)} files to go)", head) == head:
+            raise self._left_out(now, len(contents))
+        return None
+
+    def _left_out(self, paths: Sequence[str], num_files: int) -> PublishError:
+        # A .gitignore on the Hub makes the client leave files out without an error.
+        return PublishError(
+            f"{self.repo_id} did not take {len(paths)} of {num_files} files, {paths[0]} among them: a .gitignore there "
+            "or in the folder leaves them out. Delete it and push again."
+        )
+
+    def _commit(self, added: Mapping[str, Content], gone: Iterable[str], message: str, parent: str) -> str:
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+        from huggingface_hub.errors import HfHubHTTPError
+
+        for path in gone:
             logger.info("Deleting %s from %s: the push does not have it", path, self.repo_id)
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
-            CommitOperationDelete(path, is_folder=False) for path in stale
+            CommitOperationDelete(path, is_folder=False) for path in gone
         ]
         operations += [
             CommitOperationAdd(path, content if isinstance(content, bytes) else str(content))
-            for path, content in contents.items()
+            for path, content in added.items()
         ]
-        commit = self.api.create_commit(
-            self.repo_id,
-            operations,
-            commit_message=commit_message,
-            repo_type=self.repo_type,
-            revision=self.revision,
-            parent_commit=head,
-        ).oid
-        # A .gitignore on the Hub makes the client leave files out without an error.
-        if missing := sorted(contents.keys() - self._blobs(commit).keys()):
-            raise PublishError(
-                f"{self.repo_id} did not take {len(missing)} of {len(contents)} files, {missing[0]} among them: a "
-                ".gitignore there or in the folder leaves them out. Delete it and push again."
-            )
-        return commit
+        try:
+            return self.api.create_commit(
+                self.repo_id,
+                operations,
+                commit_message=message,
+                repo_type=self.repo_type,
+                revision=self.revision,
+                parent_commit=parent,
+            ).oid
+        except HfHubHTTPError as error:
+            if _status(error) == GATEWAY_TIMEOUT:  # the Hub checks each file, in a minute for all
+                self.max_files = max(min(self.max_files, len(operations)) // 2, MIN_FILES_PER_COMMIT)
+            raise
+
+    def _holds(self, entry: RepoFile | None, path: str, content: Content) -> bool:
+        """Whether a file on the Hub has this content; a file here is hashed once."""
+        if entry is None or entry.size != _num_bytes(content):
+            return False
+        if entry.lfs is None:
+            return entry.blob_id == _blob_id(content)
+        if path not in self._hashes:
+            self._hashes[path] = _sha256(content)
+        return entry.lfs.sha256 == self._hashes[path]
 
     def _head(self) -> str:
         head = self.api.repo_info(self.repo_id, repo_type=self.repo_type, revision=self.revision).sha
@@ -270,10 +325,12 @@ class _Branch:
             raise PublishError(f"The Hub names no commit of {self.repo_id}: has the repository just been made?")
         return head
 
-    def _blobs(self, commit: str) -> dict[str, str]:
-        """Return path and git blob id of every file of a commit."""
+    def _entries(self, commit: str) -> dict[str, RepoFile]:
+        """Return every file of a commit by its path."""
+        from huggingface_hub.hf_api import RepoFile
+
         entries = self.api.list_repo_tree(self.repo_id, repo_type=self.repo_type, revision=commit, recursive=True)
-        return {entry.path: entry.blob_id for entry in entries if hasattr(entry, "blob_id")}
+        return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
     def _manifest(self, commit: str, there: Collection[str]) -> _Manifest:
         if MANIFEST_FILE not in there:
@@ -285,10 +342,10 @@ class _Branch:
             return _read_manifest(Path(path).read_text(encoding="utf-8", errors="replace"), self.repo_id)
 
     def _warn_about_edited_card(
-        self, manifest: _Manifest, there: Mapping[str, str], files: Mapping[str, Content], head: str
+        self, manifest: _Manifest, there: Mapping[str, RepoFile], files: Mapping[str, Content], head: str
     ) -> None:
-        edited = CARD_FILE in there and manifest.card not in (None, there[CARD_FILE])
-        if edited and CARD_FILE in files and _blob_id(files[CARD_FILE]) != there[CARD_FILE]:
+        edited = CARD_FILE in there and manifest.card not in (None, there[CARD_FILE].blob_id)
+        if edited and CARD_FILE in files and _blob_id(files[CARD_FILE]) != there[CARD_FILE].blob_id:
             warnings.warn(
                 f"The card of {self.repo_id} was edited on the Hub and is replaced now; commit {head} keeps it.",
                 stacklevel=5,
@@ -348,6 +405,13 @@ def _num_bytes(content: Content) -> int:
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
+def _sha256(content: Content) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _blob_id(content: Content) -> str:
     """Return the sha1 that git gives a file of this content."""
     data = content if isinstance(content, bytes) else content.read_bytes()
@@ -385,6 +449,15 @@ def _check_arguments(repo_id: str, kind: str, revision: str | None) -> None:
     if kind not in get_args(Kind):
         raise ValueError(f"kind is {kind!r}; give one of {', '.join(map(repr, get_args(Kind)))}.")
     check_revision(revision)
+
+
+def _check_folders(files: Iterable[str]) -> None:
+    folder, count = max(Counter(path.rpartition("/")[0] for path in files).items(), key=lambda item: item[1])
+    if count > MAX_FILES_PER_FOLDER:
+        raise ValueError(
+            f"{folder or 'The folder'} holds {count:,} files, but the Hub takes {MAX_FILES_PER_FOLDER:,} in one "
+            "folder. Build with fewer shards (num_shards)."
+        )
 
 
 def _repo_type(kind: Kind) -> str:

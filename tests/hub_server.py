@@ -4,7 +4,8 @@
         subprocess.run([...], env={**os.environ, **hub.env(home=tmp_path / "home")}, check=True)
 
 Repositories, branches, tags, pull requests, LFS uploads (basic and multipart), downloads with ranges and redirects,
-private repositories, and on request what the real one also does: answer 429 and 500, or cut a connection.
+private repositories, limits of files in a commit and a folder, and on request what the real one also does: answer 429
+and 500, or cut a connection.
 """
 
 import base64
@@ -13,6 +14,7 @@ import re
 import socket
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -66,6 +68,8 @@ class HubServer:
         lfs_redirect: bool = True,
         multipart_chunk_bytes: int | None = None,
         page_size: int = 1000,
+        max_files_per_commit: int = 25_000,
+        max_files_per_folder: int = 10_000,
     ) -> None:
         self.storage = Storage(root)
         self.parts = root / "parts"
@@ -73,6 +77,8 @@ class HubServer:
         self.lfs_redirect = lfs_redirect
         self.multipart_chunk_bytes = multipart_chunk_bytes
         self.page_size = page_size
+        self.max_files_per_commit = max_files_per_commit
+        self.max_files_per_folder = max_files_per_folder
         self.faults = Faults()
         self.calls: list[tuple[str, str, int]] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -408,6 +414,8 @@ class HubServer:
     def commit(self, call: Call, kind: str, repo_id: str, revision: str) -> Response:
         lines = [json.loads(line) for line in call.body.splitlines() if line.strip()]
         header, operations = lines[0]["value"], lines[1:]
+        if len(operations) > self.max_files_per_commit:  # the real one is still at work when its own gateway gives up
+            raise HubError(504, "", "Gateway Time-out")
         with self.storage.lock:
             repository = self._repository(call, kind, repo_id, write=True)
             base = repository.resolve(revision)
@@ -418,6 +426,9 @@ class HubServer:
             if header.get("parentCommit") not in (None, base.oid):
                 raise HubError(412, "", "A commit has happened since. Please refresh and try again.")
             files = apply_operations(base.files, operations, self.storage.blobs, _decode)
+            folders = Counter(path.rpartition("/")[0] for path in files)
+            if max(folders.values()) > self.max_files_per_folder:
+                raise HubError(400, "", "Your push was rejected because it contains too many files per directory.")
             if pull is not None:
                 repository.state["num_pull_requests"] += 1
                 repository.branches[pull] = base.oid

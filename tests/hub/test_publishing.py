@@ -259,3 +259,79 @@ def test_offline_mode_is_named_as_the_reason(dataset_folder: Path, hub: HubServe
 def test_importing_the_module_loads_no_client() -> None:
     code = "import sys, modeling_ling.publishing as p; assert 'huggingface_hub' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(publishing.__file__).parents[2])
+
+
+def many_files(folder: Path, count: int) -> Path:
+    """Return a folder with so many small shards and a card."""
+    (folder / "data").mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n# Many\n", encoding="utf-8")
+    for number in range(count):
+        (folder / "data" / f"train_{number:05d}_of_{count:05d}.parquet").write_bytes(b"shard %d" % number)
+    return folder
+
+
+def test_more_files_than_a_commit_bears_come_in_several_the_card_last(
+    online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "MAX_FILES_PER_COMMIT", 10)
+    folder = many_files(tmp_path / "many", 30)
+    first = publish(folder, online)
+    api = HfApi(online.url)
+    commits = [commit.commit_id for commit in api.list_repo_commits("acme/numbers", repo_type="dataset")]
+    assert commits[0] == first.commit and len(commits) == 1 + 4
+    held = [len(api.list_repo_files("acme/numbers", repo_type="dataset", revision=commit)) for commit in commits]
+    assert held == [33, 26, 18, 10, 1]  # a commit's ten: eight shards, the list of files at first, the card at last
+    has_card = ["README.md" in api.list_repo_files("acme/numbers", repo_type="dataset", revision=c) for c in commits]
+    assert has_card == [True, False, False, False, False]
+    assert publish(folder, online) == first
+    other = many_files(tmp_path / "fewer", 3)
+    publish(other, online)
+    assert files_on(online) == sorted(
+        [".gitattributes", MANIFEST_FILE, "README.md", *(f"data/{path.name}" for path in (other / "data").iterdir())]
+    )
+    assert online.count("PUT", "/lfs/") == 30  # all content is known, and no more than ten are in a commit
+
+
+def test_a_push_of_several_commits_that_broke_off_goes_on_or_is_cleared_by_another(
+    online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "MAX_FILES_PER_COMMIT", 10)
+    monkeypatch.setattr(publishing, "MAX_ATTEMPTS", 1)
+    folder = many_files(tmp_path / "many", 30)
+    (folder / "pictures").mkdir()
+    (folder / "pictures" / "a.png").write_bytes(b"picture")
+    with monkeypatch.context() as patched:
+        patched.setattr(online, "max_files_per_commit", 25_000)
+        online.faults.add("/lfs/[0-9a-f]+$", "PUT", "413", times=1)
+        with pytest.raises(PublishError, match="answered 413"):
+            publish(folder, online)
+    result = publish(folder, online)
+    assert HfApi(online.url).dataset_info("acme/numbers").sha == result.commit
+    assert len(files_on(online)) == 34
+    online.faults.add("/commit/", "POST", "413", times=1)
+    changed = many_files(tmp_path / "changed", 20)
+    with pytest.raises(PublishError, match="answered 413"):
+        publish(changed, online)
+    publish(many_files(tmp_path / "last", 2), online)
+    assert [path for path in files_on(online) if path.startswith(("data/", "pictures/"))] == [
+        f"data/train_{number:05d}_of_00002.parquet" for number in range(2)
+    ]
+
+
+def test_a_hub_that_cannot_check_all_files_in_time_is_given_fewer(
+    online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "MIN_FILES_PER_COMMIT", 4)
+    monkeypatch.setattr(online, "max_files_per_commit", 12)
+    publish(many_files(tmp_path / "many", 38), online)
+    assert len(files_on(online)) == 38 + 3
+    assert sum(status == 504 for _, _, status in online.calls) == 2  # 40 files, then 20
+
+
+def test_more_files_than_a_folder_takes_are_refused_before_the_network(
+    online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "MAX_FILES_PER_FOLDER", 20)
+    with pytest.raises(ValueError, match=r"data holds 21 files, but the Hub takes 20 in one folder.*num_shards"):
+        publish(many_files(tmp_path / "many", 21), online)
+    assert online.calls == []

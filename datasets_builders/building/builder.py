@@ -1,6 +1,7 @@
 """Section 2: what every dataset builder shares: its stages run in order, its shards, its ledger and its card."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
@@ -9,13 +10,14 @@ from datatrove.pipeline.base import PipelineStep
 from datasets_builders.building.atomic import write_json
 from datasets_builders.building.card import write_card
 from datasets_builders.building.code_version import code_sha256
-from datasets_builders.building.config import BuilderConfig, ConfigType
+from datasets_builders.building.config import BuilderConfig, ConfigPerLanguageFields, ConfigType
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import CardParts, DatasetDescription
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
 from datasets_builders.building.identity import digest
-from datasets_builders.building.intermediate import DEFAULT_SPLIT, ByKey, ByShard, StageReader, StageWriter
+from datasets_builders.building.intermediate import ByKey, ByShard, StageReader, StageWriter
+from datasets_builders.building.language_configs import DEFAULT_SPLIT, LANGUAGE_COLUMN, ShardPlace, planned_shards
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
 from datasets_builders.building.progress import ProgressMarker, progress_bar
 from datasets_builders.building.report import write_report
@@ -173,10 +175,11 @@ class Builder(Generic[ConfigType]):
         for number, stage in enumerate(stages):
             steps = list(stage.pipeline)
             if number > 0:
-                buckets = [f"{rank:05d}" for rank in range(stage.tasks)]
+                buckets = [[f"{rank:05d}"] for rank in range(stage.tasks)]
                 steps.insert(0, StageReader(folder / stages[number - 1].name, buckets))
             following = stages[number + 1] if number + 1 < len(stages) else None
-            bucket_of = ByKey(following.tasks, following.key) if following else ByShard(self.config.num_shards)
+            last = ByShard(self.config.num_shards, self._config_column())
+            bucket_of = ByKey(following.tasks, following.key) if following else last
             steps.append(StageWriter(folder / stage.name, bucket_of))
             if stage.before:
                 stage.before()
@@ -185,14 +188,18 @@ class Builder(Generic[ConfigType]):
             if not counts or counts[-1].output == 0:
                 raise BuildError(_nothing_left(stage.name, read_ledger(state.folder, [stage.name for stage in stages])))
 
-    def _run_write_stage(self, last: Stage, schema: "pa.Schema", state: BuildState) -> list[tuple[str, int, int]]:
+    def _config_column(self) -> str | None:
+        """Return the column whose values are configs of the dataset."""
+        is_split = isinstance(self.config, ConfigPerLanguageFields) and self.config.config_per_language
+        return LANGUAGE_COLUMN if is_split else None
+
+    def _run_write_stage(self, last: Stage, schema: "pa.Schema", state: BuildState) -> list[ShardPlace]:
         folder = state.folder / "stages" / last.name
-        splits = sorted({path.name.rpartition("-")[0] for path in folder.iterdir()} | {DEFAULT_SPLIT})
-        sizes = {split: self.config.num_shards if split == DEFAULT_SPLIT else 1 for split in splits}
-        shards = [(split, number, size) for split, size in sizes.items() for number in range(size)]
+        planned = planned_shards(folder, self.config.num_shards)
+        shards = [place for place, _ in planned]
         id_column = ROW_ID if is_tagging(self.config) else self.id_column
         steps = [
-            StageReader(folder, [f"{split}-{number:05d}" for split, number, _ in shards]),
+            StageReader(folder, [buckets for _, buckets in planned]),
             ShardWriter(self.output_folder / "data", shards, schema, id_column, self.text_column),
         ]
         total = read_ledger(state.folder, [last.name]).steps[-1].output
@@ -223,19 +230,20 @@ class Builder(Generic[ConfigType]):
         return executor_of_stage(self.config, steps, tasks, folder, f"{self.name}-{stage}")
 
     def _complete(
-        self, stages: list[Stage], shards: list[tuple[str, int, int]], current: dict[str, Any], state: BuildState
+        self, stages: list[Stage], shards: list[ShardPlace], current: dict[str, Any], state: BuildState
     ) -> None:
         ledger = read_ledger(state.folder, [*(stage.name for stage in stages), WRITE_STAGE])
         ledger.check()
         if ledger.steps[-1].output == 0:
             raise BuildError(_nothing_left(WRITE_STAGE, ledger))
         write_json(self.output_folder / "ledger.json", ledger.as_dict())
-        splits = sorted({split for split, _, _ in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
+        splits = sorted({place.split for place in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
+        configs = {place.config: place.folder for place in shards if place.config is not None}
         done = [step for stage in stages for step in stage.pipeline]
         summaries = {step.name: _summary(type(step)) for step in done} | {ShardWriter.name: _summary(ShardWriter)}
         if is_tagging(self.config):
             write_tagged_file(self.output_folder, self.name, self.config)
-        dataset = self._description()
+        dataset = replace(self._description(), configs=configs)
         num_rows = write_card(dataset, ledger, splits, current, summaries)
         write_report(dataset, ledger, num_rows)
         state.finish({"num_rows": num_rows})

@@ -3,8 +3,9 @@
 import json
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from huggingface_hub import DatasetCardData
@@ -20,17 +21,21 @@ from datasets_builders.building.columns import (
     profile,
     varied,
 )
-from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE
+from datasets_builders.building.dataset_folder import UNKNOWN_LICENSE, Shard
 from datasets_builders.building.description import (
     MAX_COUNTED_VALUES,
     SEVERAL_LICENSES,
     UNPUBLISHED,
     DatasetDescription,
 )
-from datasets_builders.building.identity import digest
+from datasets_builders.building.identity import digest, file_sha256
+from datasets_builders.building.language_configs import DEFAULT_CONFIG, DEFAULT_SPLIT
 from datasets_builders.building.ledger import Ledger
 from evals.report.charts import as_png, histograms
 from modeling_ling.publishing import CARD_FILE
+
+if TYPE_CHECKING:
+    from datasets import Features
 
 # Licence identifiers that the Hub knows and that our inputs have; any other is written as `other` with its name.
 HUB_LICENSES = frozenset(
@@ -79,6 +84,7 @@ def write_card(
     """
     parts = dataset.parts
     num_rows, counted = _count(dataset, splits)
+    hashes = {shard.path: file_sha256(shard.path) for shard in dataset.rows.shards}
     blocks = [f"# {parts.title}", parts.description.strip(), ORIGIN, _usage(dataset), *_example_row(dataset)]
     blocks.append(_schema_table(dataset))
     blocks.append(_table("Rows", ["split", "rows"], [[split, f"{count:,}"] for split, count in num_rows.items()]))
@@ -88,16 +94,16 @@ def write_card(
     blocks += [
         *_columns(dataset),
         _ledger_tables(ledger, summaries, dataset.counted_column),
-        _lineage(dataset, lineage),
+        _lineage(dataset, lineage, hashes),
     ]
-    metadata = _metadata(dataset, num_rows)
+    metadata = _metadata(dataset, num_rows, hashes)
     front = DatasetCardData(**metadata).to_yaml()
     with written_whole(dataset.folder / CARD_FILE) as temporary:
         temporary.write_text(f"---\n{front}\n---\n\n" + "\n\n".join(blocks) + "\n", encoding="utf-8")
     return num_rows
 
 
-def _metadata(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str, Any]:
+def _metadata(dataset: DatasetDescription, num_rows: dict[str, int], hashes: dict[Path, str]) -> dict[str, Any]:
     parts = dataset.parts
     # The Hub knows GPL-3.0-only and GPL-3.0-or-later as gpl-3.0.
     license_id = parts.license.lower().removesuffix("-only").removesuffix("-or-later")
@@ -113,13 +119,50 @@ def _metadata(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str
     metadata["task_categories"] = parts.task_categories
     metadata["tags"] = [*parts.tags, f"arxiv:{PAPER}", "ling-coder-recipes"]
     metadata["size_categories"] = [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>1T")]
-    files = [{"split": split, "path": f"data/{split}_*.parquet"} for split in num_rows]
+    everything, *languages = _configs(dataset)
+    metadata["configs"] = [_entry(config, hashes) for config in (everything, *languages)]
+    info = _dataset_info(everything, dataset.features)
+    # The columns of a language are those of all, and need not be written hundreds of times.
+    infos = [{"config_name": config.name} | _dataset_info(config, None) for config in languages]
+    metadata["dataset_info"] = [{"config_name": everything.name} | info, *infos] if infos else info
+    return metadata
+
+
+@dataclass(frozen=True)
+class _Config:
+    """What `load_dataset(dataset, name)` loads: the files in `place`."""
+
+    name: str
+    place: str
+    shards: list[Shard]
+
+    @property
+    def splits(self) -> list[str]:
+        return sorted({shard.split for shard in self.shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
+
+    @property
+    def num_rows(self) -> int:
+        return sum(shard.num_rows for shard in self.shards)
+
+
+def _configs(dataset: DatasetDescription) -> list[_Config]:
+    """Return the config of all rows, then one per language."""
+    shards = dataset.rows.shards
+    configs = [_Config(DEFAULT_CONFIG, "data/*/" if any(dataset.configs.values()) else "data/", shards)]
+    for name, folder in sorted(dataset.configs.items()):
+        place = dataset.folder / "data" / folder
+        inside = [shard for shard in shards if shard.path.parent == place]
+        configs.append(_Config(name, f"data/{folder}/" if folder else "data/", inside))
+    return configs
+
+
+def _entry(config: _Config, hashes: dict[Path, str]) -> dict[str, Any]:
+    """Return what tells `load_dataset` where the files of a config are."""
     # datasets keys its cache by this entry, not by the folder's path or content: without the digest of the shards,
     # two folders of one name, or one folder built twice, would load as the rows that were seen first.
-    build = dataset.rows.digest()
-    metadata["configs"] = [{"config_name": "default", "description": f"build {build}", "data_files": files}]
-    metadata["dataset_info"] = _dataset_info(dataset, num_rows)
-    return metadata
+    build = digest([hashes[shard.path] for shard in config.shards])
+    files = [{"split": split, "path": f"{config.place}{split}_*.parquet"} for split in config.splits]
+    return {"config_name": config.name, "description": f"build {build}", "data_files": files}
 
 
 def _license_link(license: str) -> str:
@@ -128,19 +171,20 @@ def _license_link(license: str) -> str:
     return f"https://spdx.org/licenses/{license}.html" if is_one else CARD_FILE
 
 
-def _dataset_info(dataset: DatasetDescription, num_rows: dict[str, int]) -> dict[str, Any]:
+def _dataset_info(config: _Config, features: "Features | None") -> dict[str, Any]:
     """Return what the Hub and `load_dataset` read of columns and sizes without opening a shard."""
     from datasets import DatasetInfo
     from datasets.splits import SplitDict, SplitInfo
 
     splits = SplitDict()
-    for split, count in num_rows.items():
-        num_bytes = sum(shard.num_bytes for shard in dataset.rows.shards_of(split))
-        splits[split] = SplitInfo(split, num_bytes=num_bytes, num_examples=count)
+    for split in config.splits:
+        of_split = [shard for shard in config.shards if shard.split == split]
+        num_bytes = sum(shard.num_bytes for shard in of_split)
+        splits[split] = SplitInfo(split, num_bytes=num_bytes, num_examples=sum(shard.num_rows for shard in of_split))
     info = DatasetInfo(
-        features=dataset.features,
+        features=features,
         splits=splits,
-        download_size=sum(shard.path.stat().st_size for shard in dataset.rows.shards),
+        download_size=sum(shard.path.stat().st_size for shard in config.shards),
         dataset_size=sum(split.num_bytes for split in splits.values()),
     )
     written: dict[str, Any] = info._to_yaml_dict()
@@ -207,8 +251,12 @@ def _shown(cell: object) -> str:
 def _usage(dataset: DatasetDescription) -> str:
     load = f'dataset = load_dataset("{UNPUBLISHED}")'
     lines = ["from datasets import load_dataset", "", load, *dataset.parts.usage.strip().splitlines()]
-    values = list(dataset.rows.counts("language")) if "language" in dataset.features else []
-    if len(values) > 1:
+    languages = _configs(dataset)[1:]
+    values = list(dataset.rows.counts("language")) if "language" in dataset.features and not languages else []
+    if languages:
+        name = json.dumps(max(languages, key=lambda config: config.num_rows).name, ensure_ascii=False)
+        lines += ["", f'one_language = load_dataset("{UNPUBLISHED}", {name})']
+    elif len(values) > 1:
         wanted = f'filters=[("language", "==", {json.dumps(values[0], ensure_ascii=False)})]'
         # The counts of dataset_info are those of all rows.
         unchecked = 'verification_mode="no_checks"'
@@ -293,7 +341,7 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: st
     return text
 
 
-def _lineage(dataset: DatasetDescription, lineage: dict[str, Any]) -> str:
+def _lineage(dataset: DatasetDescription, lineage: dict[str, Any], hashes: dict[Path, str]) -> str:
     license = dataset.parts.license
     rows = [["builder", f"`python -m datasets_builders {dataset.builder}`"]]
     rows += [["input", _without_own_folders(_plain(line))] for line in dataset.inputs]
@@ -302,8 +350,8 @@ def _lineage(dataset: DatasetDescription, lineage: dict[str, Any]) -> str:
     rows.append(["input hash", f"`{digest(lineage['inputs'])}`"])
     rows.append(["code", f"`{lineage['code'][:16]}`, commit `{_commit()}`"])
     rows.append(["versions", ", ".join(f"{name} {number}" for name, number in lineage["versions"].items())])
-    shards = dataset.rows.fingerprint()
-    rows += [[f"sha256 of {name}", f"`{sha256}`"] for name, sha256 in shards.items()]
+    data = dataset.folder / "data"
+    rows += [[f"sha256 of {path.relative_to(data).as_posix()}", f"`{sha256}`"] for path, sha256 in hashes.items()]
     text = _table("Lineage", ["what", "value"], rows)
     config = _without_own_folders(yaml.safe_dump(lineage["config"], sort_keys=True))
     return f"{text}\n\n```yaml\n{config}```"

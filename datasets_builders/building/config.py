@@ -60,6 +60,19 @@ class BuilderConfig:
         return {name: value for name, value in asdict(self).items() if name not in FIELDS_WITHOUT_EFFECT}
 
 
+@dataclass
+class ConfigPerLanguageFields(BuilderConfig):
+    """Whether the languages of the rows are loaded one by one; of builders whose rows have a `language`."""
+
+    config_per_language: bool = field(
+        default=True,
+        metadata={
+            "help": "a folder and a config per language, load_dataset(name, 'Python'); false: each file holds all "
+            "languages, mixed"
+        },
+    )
+
+
 ConfigType = TypeVar("ConfigType", bound=BuilderConfig)
 
 

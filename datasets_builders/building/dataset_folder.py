@@ -95,6 +95,8 @@ class Shard:
 class DatasetFolder:
     """A built dataset: a folder with `data/train_00000_of_00001.parquet` and the like, and a card.
 
+    Shards may lie in folders of `data/`, one per language.
+
     Args:
         path (`Path` or `str`): the folder; a leading `~` is the home.
     """
@@ -103,7 +105,7 @@ class DatasetFolder:
         self.path = Path(path).expanduser()
 
     def _files(self) -> list[Path]:
-        files = sorted((self.path / "data").glob("*.parquet"))
+        files = sorted((self.path / "data").rglob("*.parquet"))
         if not files:
             raise ConfigError(
                 f"{self.path} holds no data/*.parquet; give the output folder of a builder, and run that one first"
@@ -176,8 +178,9 @@ class DatasetFolder:
         return str(metadata.get("license_name") or metadata.get("license") or UNKNOWN_LICENSE)
 
     def fingerprint(self) -> dict[str, str]:
-        """Return the SHA-256 of each shard by file name."""
-        return {shard.path.name: file_sha256(shard.path) for shard in self.shards}
+        """Return the SHA-256 of each shard by its path in `data/`."""
+        data = self.path / "data"
+        return {shard.path.relative_to(data).as_posix(): file_sha256(shard.path) for shard in self.shards}
 
     def digest(self) -> str:
         """Return a short hash of all shards: of two datasets with the same one, the rows are the same."""

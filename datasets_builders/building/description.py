@@ -53,6 +53,7 @@ class DatasetDescription:
         language (`str`): natural language, or several with commas between.
         inputs (list of `str`): a line per input.
         parts (`CardParts`): the builder's own words.
+        configs (dict): name of a config of some of the rows to their folder below `data/`.
     """
 
     builder: str
@@ -63,6 +64,7 @@ class DatasetDescription:
     language: str
     inputs: list[str]
     parts: CardParts
+    configs: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> DatasetFolder:

@@ -14,6 +14,7 @@ from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.intermediate import document_id, document_of, values_of
+from datasets_builders.building.language_configs import ShardPlace
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step
 
 # Row groups are what a streaming reader fetches at once and what the Hub's viewer shows a page from.
@@ -28,20 +29,12 @@ def _content(doc: Document) -> tuple[str, str]:
     return doc.text, json.dumps(doc.metadata, sort_keys=True)
 
 
-def shard_name(split: str, number: int, num_shards: int) -> str:
-    """Return the file name of a shard.
-
-    Source: the released datasets' naming (section 1, Figure 1a).
-    """
-    return f"{split}_{number:05d}_of_{num_shards:05d}.parquet"
-
-
 class ShardWriter(Step):
     """Write one Parquet shard per rank, its rows sorted by id. Rows with an id that is already there are merged.
 
     Args:
         data_folder (`Path`): where the shards go.
-        shards (list of (split, number, number of shards)): what each rank writes.
+        shards (list of `ShardPlace`): what each rank writes.
         schema (`pa.Schema`): of the rows, from `datasets.Features`.
         id_column, text_column (`str`): columns that hold the document's id and text; the others are its metadata.
     """
@@ -53,7 +46,7 @@ class ShardWriter(Step):
     def __init__(
         self,
         data_folder: Path,
-        shards: list[tuple[str, int, int]],
+        shards: list[ShardPlace],
         schema: pa.Schema,
         id_column: str,
         text_column: str | None,
@@ -68,7 +61,7 @@ class ShardWriter(Step):
     def begin(self, rank: int, world_size: int) -> None:
         """Start an empty shard."""
         self._documents = DiskSort(lambda values: values[0], self.runs_folder)
-        self._path = Path(self.data_folder) / shard_name(*self.shards[rank])
+        self._path = Path(self.data_folder) / self.shards[rank].path
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Keep the document until the shard is sorted; remove what cannot be text in a Parquet file."""

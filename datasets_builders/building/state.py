@@ -180,7 +180,7 @@ class BuildState:
         return False
 
     def _file_sizes(self) -> dict[str, int]:
-        paths = [*sorted((self.output_folder / "data").glob("*")), self.output_folder / "ledger.json"]
+        paths = [*sorted((self.output_folder / "data").rglob("*")), self.output_folder / "ledger.json"]
         return {str(path.relative_to(self.output_folder)): path.stat().st_size for path in paths if path.is_file()}
 
     @staticmethod

@@ -57,7 +57,7 @@ class TaggingFields(BuilderConfig):
     # What may be other than it was when the dataset was tagged: limits on what was measured, and all that comes later.
     selectable: ClassVar[frozenset[str]] = frozenset(
         (
-            *("mode", "tagged", "num_shards", "num_tasks", "language", "seed"),
+            *("mode", "tagged", "num_shards", "num_tasks", "language", "seed", "config_per_language"),
             *("license_types", "allowed_licenses", "rule_limits", "skipped_rules", "toxicity_limits"),
             *("min_quality", "quality_limits", "near_dedup_threshold", "released_before", "language_limits"),
         )

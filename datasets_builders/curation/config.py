@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.config import BuilderConfig, ConfigPerLanguageFields
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.decontamination.protected_data import ProtectedData
 from datasets_builders.curation.deduplication.near import THRESHOLD
@@ -45,7 +45,7 @@ class LicenseFields(BuilderConfig):
 
 
 @dataclass
-class LanguageFields(BuilderConfig):
+class LanguageFields(ConfigPerLanguageFields):
     """Which languages are kept."""
 
     language_types: list[str] = field(

@@ -1,6 +1,7 @@
 """Section 2.1: from the words of a config to sources."""
 
 import glob
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -69,9 +70,12 @@ def _local(
     word: str, exclude: Sequence[str], max_bytes: int, columns: Mapping[str, str] | None, license: str
 ) -> list[Source]:
     pattern = str(Path(word).expanduser())
-    paths = [Path(pattern)] if Path(pattern).exists() else [Path(path) for path in sorted(glob.glob(pattern))]  # noqa: PTH207 (of absolute patterns)
+    found_by = glob.glob(pattern, recursive=True)  # noqa: PTH207 (of absolute patterns)
+    paths = [Path(pattern)] if Path(pattern).exists() else [Path(path) for path in sorted(found_by)]
     if not paths:
-        raise ConfigError(f"sources: nothing lies at {word}")
+        deeper = str(Path(pattern).parent / "**" / Path(pattern).name)
+        hint = f"; folders there hold such files, give {deeper}" if glob.glob(deeper, recursive=True) else ""  # noqa: PTH207
+        raise ConfigError(f"sources: nothing lies at {word}{hint}")
     tables = [path for path in paths if path.is_file() and is_table(path.name)]
     found: list[Source] = []
     for path in paths:
@@ -82,9 +86,10 @@ def _local(
         elif path not in tables:
             raise ConfigError(f"sources: {path} is none of these: {FORMS}")
     if tables:
-        name = tables[0].name.partition(".")[0] if len(tables) == 1 else tables[0].absolute().parent.name
+        folder = os.path.commonpath([path.absolute().parent for path in tables])
+        name = tables[0].name.partition(".")[0] if len(tables) == 1 else Path(folder).name
         source = _tables(name, [local_table(path.absolute()) for path in tables], columns, exclude, license)
-        source.place = str(tables[0].absolute() if len(tables) == 1 else tables[0].absolute().parent)
+        source.place = str(tables[0].absolute()) if len(tables) == 1 else folder
         found.append(source)
     return found
 

@@ -4,6 +4,7 @@ Keys and endpoints are those that the store's own library finds: environment var
 configuration. None stands in a config, so that none gets into a dataset's card.
 """
 
+import posixpath
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -62,10 +63,10 @@ def store_tables(address: str) -> tuple[str, list[TableFile]]:
     if not found:
         raise ConfigError(f"{address}: no Parquet, JSON Lines or CSV file lies there")
     tables = [_table(f"{protocol}://{path.removeprefix(f'{protocol}://').lstrip('/')}", info) for path, info in found]
-    name = (
-        PurePosixPath(found[0][0]).name.partition(".")[0] if len(found) == 1 else PurePosixPath(found[0][0]).parent.name
-    )
-    return name, tables
+    if len(found) == 1:
+        return PurePosixPath(found[0][0]).name.partition(".")[0], tables
+    folder = posixpath.commonpath([str(PurePosixPath(path).parent) for path, _ in found])
+    return PurePosixPath(folder).name, tables
 
 
 def _table(address: str, info: dict[str, Any]) -> TableFile:

@@ -29,7 +29,7 @@ def load_held_out(folder: Path | None, split: str = "validation") -> tuple[list[
     how = "build one with `python -m datasets_builders sft` and give it as --held-out FOLDER"
     if folder is None:
         raise BenchmarkDataError(f"no dataset of held-out questions is given; {how}")
-    shards = sorted((folder / "data").glob(f"{split}_*.parquet"))
+    shards = sorted((folder / "data").rglob(f"{split}_*.parquet"))
     if not shards:
         raise BenchmarkDataError(f"{folder} has no data/{split}_*.parquet; {how}")
     rows = [row for shard in shards for row in read_rows(shard)]

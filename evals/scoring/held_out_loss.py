@@ -105,7 +105,7 @@ def load_rows(folder: Path, split: str) -> list[dict[str, Any]]:
         UsageError: no shards of that split.
         BenchmarkDataError: a shard cannot be read.
     """
-    shards = sorted((folder / "data").glob(f"{split}_*.parquet"))
+    shards = sorted((folder / "data").rglob(f"{split}_*.parquet"))
     if not shards:
         raise UsageError(f"{folder} has no data/{split}_*.parquet; give the output folder of a builder, and its split")
     rows = [row for shard in shards for row in read_rows(shard)]

@@ -116,7 +116,7 @@ def parse_input(argument: str) -> Input:
 
 def train_shards(folder: Path) -> list[Path]:
     """Return the train shards of a dataset folder, in order."""
-    return sorted((folder / "data").glob("train_*.parquet"))
+    return sorted((folder / "data").rglob("train_*.parquet"))
 
 
 def bytes_per_token(tokenizer: PreTrainedTokenizerBase, inputs: list[Input]) -> dict[str, dict[str, float]]:

@@ -120,7 +120,7 @@ def read_rows(dataset: Path) -> list[dict[str, Any]]:
     """
     import pyarrow.parquet as pq
 
-    files = sorted((dataset / "data").glob("train_*.parquet"))
+    files = sorted((dataset / "data").rglob("train_*.parquet"))
     rows = [row for file in files for row in pq.read_table(file).to_pylist()]
     if not rows:
         raise ValueError(
@@ -142,7 +142,7 @@ def write_held_out(dataset: Path, found: HeldOut, to: Path) -> None:
 
     data = to / "datasets" / "train" / "data"
     data.mkdir(parents=True, exist_ok=True)
-    schema = pq.read_schema(next((dataset / "data").glob("train_*.parquet")))
+    schema = pq.read_schema(next((dataset / "data").rglob("train_*.parquet")))
     pq.write_table(pa.Table.from_pylist(found.train, schema=schema), data / TRAIN_SHARD)
     keys = ("path", "repository", "language", "content")
     lines = [json.dumps({key: row[key] for key in keys}) for row in found.held_out]

@@ -25,7 +25,7 @@ from datasets_builders.asking import (
     TeacherFields,
     json_schema,
 )
-from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.config import BuilderConfig, ConfigPerLanguageFields
 from datasets_builders.building.dataset_folder import ReadRows
 from datasets_builders.building.derived import DerivedBuilder
 from datasets_builders.building.description import CardParts
@@ -64,7 +64,7 @@ COLUMNS = {
 
 
 @dataclass
-class PairJudgementsConfig(TeacherFields):
+class PairJudgementsConfig(TeacherFields, ConfigPerLanguageFields):
     """Fields of `pair_judgements`."""
 
     input: str = field(default="", metadata={"help": "folder of a code_comment_pairs dataset"})

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from datasets_builders.building.config import ConfigPerLanguageFields
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.code_related.config import TextFilesConfig
 from datasets_builders.code_related.notebooks.rules import PRESETS
@@ -12,7 +13,7 @@ STYLES = ("markdown", "starcoder")
 
 
 @dataclass
-class NotebooksConfig(TextFilesConfig):
+class NotebooksConfig(TextFilesConfig, ConfigPerLanguageFields):
     """Fields of `notebooks`."""
 
     max_bytes: int = field(default=20_000_000, metadata={"help": "larger files are removed unread; most is pictures"})

@@ -71,9 +71,10 @@ def shard_hashes():
     """SHA-256 of every shard of a dataset folder."""
 
     def hashes(folder: Path) -> dict[str, str]:
-        paths = sorted((Path(folder) / "data").glob("*"))
+        data = Path(folder) / "data"
+        paths = sorted(path for path in data.rglob("*") if path.is_file())
         assert paths
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        return {path.relative_to(data).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
     return hashes
 

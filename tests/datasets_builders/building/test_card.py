@@ -103,8 +103,13 @@ def test_the_card_is_read_by_the_hubs_classes_and_its_lines_run(tmp_path, recwar
     card = DatasetCard(text)
     assert not [warning for warning in recwarn if "card" in str(warning.message).lower()]
     assert card.data.pretty_name and "arxiv:2503.17793" in card.data.tags
-    info = card.data.to_dict()["dataset_info"]
-    assert info["splits"][0]["num_examples"] == 2 and info["download_size"] > 0
+    infos = {info["config_name"]: info for info in card.data.to_dict()["dataset_info"]}
+    assert {name: info["splits"][0]["num_examples"] for name, info in infos.items()} == {
+        "default": 2,
+        "Go": 1,
+        "Python": 1,
+    }
+    assert all(info["download_size"] > 0 for info in infos.values())
     fenced = text.split("## A row\n\n````json\n")[1].split("\n````\n")[0]
     assert json.loads(fenced)["path"] in sources
     usage = text.split("```python\n")[1].split("```")[0].replace("path/or/org/name", str(tmp_path / "out"))

@@ -360,7 +360,7 @@ def test_the_largest_parts_are_begun_first(tmp_path):
     names = ["large.tar.gz", "medium.tar.gz", "small.tar.gz"]
     assert ranks[:3] == [rank_of(name, 20) for name in names]
     assert sorted(ranks) == list(range(20))
-    reader = StageReader(tmp_path / "stage", ["small", "large", "medium"])
+    reader = StageReader(tmp_path / "stage", [["small"], ["large"], ["medium"]])
     assert LocalExecutor([reader], tasks=3, logging_dir=str(tmp_path / "log")).ranks_by_size() == [1, 2, 0]
 
 

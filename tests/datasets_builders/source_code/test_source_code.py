@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter
 from datasets_builders.source_code.builder import SourceCodeBuilder
@@ -34,18 +35,17 @@ def folder(tmp_path):
 
 
 def build(folder, tmp_path, **fields):
-    import pyarrow.parquet as pq
-
     fields = {"decontaminate": [], **fields}
     config = SourceCodeConfig(output_dir=str(tmp_path / "out"), input_dir=str(folder), **fields)
     result = SourceCodeBuilder(config).run()
-    return result, pq.read_table(tmp_path / "out/data/train_00000_of_00001.parquet").to_pylist()
+    return result, list(DatasetFolder(tmp_path / "out").rows())
 
 
 def test_rows_hold_the_files_that_passed(folder, tmp_path):
     result, rows = build(folder, tmp_path)
     assert result.num_rows == {"train": 4}
-    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+    keys = [(row["language"], row["id"]) for row in rows]
+    assert keys == sorted(keys)
     row = next(row for row in rows if row["path"] == "src/add.py")
     assert row == {
         "id": hashlib.sha256(PYTHON.encode()).hexdigest()[:32],

@@ -1,0 +1,115 @@
+"""Section 2.2.1: a config per language: `load_dataset(name, "Python")` fetches the files of that language alone.
+
+Rows of a language lie in a folder of their own, as in The Stack: `data/Python/train_00000_of_00004.parquet`. A language
+has as many of a split's `num_shards` files as its share of the bytes, and at least one: 300 languages add less than 300
+files. A dataset of one language stays in `data/`. Which value a config has, in which folder and how many files are told
+by the rows alone, so that they are the same for any number of workers.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+LANGUAGE_COLUMN = "language"
+DEFAULT_CONFIG = "default"  # all languages
+DEFAULT_SPLIT = "train"
+OTHER_FOLDER = "other"  # of rows whose value cannot name a config
+MAX_NAME_BYTES = 80  # names of files end at 255, and a config's stands beside a split's and a number
+# What `datasets` takes for the names of other things, and what it refuses in a name.
+_RESERVED = frozenset({DEFAULT_CONFIG, "all", OTHER_FOLDER})
+_NO_CONFIG = OTHER_FOLDER  # in the names of buckets
+_REFUSED = re.compile(r'[<>:/\\|?*"\x00-\x1f\x7f]')
+
+
+@dataclass(frozen=True)
+class ShardPlace:
+    """Where a shard lies in `data/`, and which rows it holds.
+
+    Args:
+        split (`str`): of its rows.
+        number, num_shards (`int`): among the split's shards in the folder.
+        folder (`str`): below `data/`; empty for `data/` itself.
+        config (`str`, *optional*): the one of its rows; None where they have none of their own.
+    """
+
+    split: str
+    number: int
+    num_shards: int
+    folder: str = ""
+    config: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The file, as the released datasets name theirs (section 1, Figure 1a)."""
+        name = f"{self.split}_{self.number:05d}_of_{self.num_shards:05d}.parquet"
+        return f"{self.folder}/{name}" if self.folder else name
+
+
+def config_of(value: object) -> str | None:
+    """Return the config of a row by its value, None where that cannot name one."""
+    if not isinstance(value, str) or not value or value != value.strip():
+        return None
+    if value.casefold() in _RESERVED or value.startswith(".") or _REFUSED.search(value):
+        return None
+    try:
+        return value if len(value.encode("utf-8")) <= MAX_NAME_BYTES else None
+    except UnicodeEncodeError:
+        return None
+
+
+def folders_of(configs: Iterable[str]) -> dict[str, str]:
+    """Return the folder of each config, as The Stack v2 writes them: `C-Sharp`, `Jupyter_Notebook`, `C++`.
+
+    Two names that would share a folder, also where capitals are not told apart, carry a hash each.
+    """
+    folders = {name: _folder(name) for name in configs}
+    meant: dict[str, int] = {}
+    for folder in folders.values():
+        meant[folder.casefold()] = meant.get(folder.casefold(), 0) + 1
+    return {
+        name: folder if meant[folder.casefold()] == 1 else f"{folder}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        for name, folder in folders.items()
+    }
+
+
+def _folder(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9+._-]", "-", name.replace("#", "-Sharp").replace(" ", "_"))
+
+
+def bucket_name(config: str | None, split: str, number: int) -> str:
+    """Return the folder in which the last stage keeps what a shard is written from."""
+    return f"{_NO_CONFIG if config is None else quote(config, safe='')}/{split}-{number:05d}"
+
+
+def planned_shards(stage_folder: Path, num_shards: int) -> list[tuple[ShardPlace, list[str]]]:
+    """Return the shards of a dataset, each with the buckets of the last stage that it holds.
+
+    Args:
+        stage_folder (`Path`): of the last stage, complete.
+        num_shards (`int`): of the train split; the other splits have one in each folder.
+    """
+    sizes: dict[str, dict[str, int]] = {}  # by split and config
+    for bucket in sorted(stage_folder.glob("*/*")):
+        of_split = sizes.setdefault(bucket.name.rpartition("-")[0], {})
+        num_bytes = sum(path.stat().st_size for path in bucket.glob("*.jsonl"))
+        of_split[bucket.parent.name] = of_split.get(bucket.parent.name, 0) + num_bytes
+    names = sorted({name for of_split in sizes.values() for name in of_split}) or [_NO_CONFIG]
+    sizes.setdefault(DEFAULT_SPLIT, {names[0]: 0})  # a dataset always has one
+    configs = {name: None if name == _NO_CONFIG else unquote(name) for name in names}
+    folders = folders_of(config for config in configs.values() if config)
+    shards = []
+    for split, of_split in sorted(sizes.items()):
+        num_buckets = num_shards if split == DEFAULT_SPLIT else 1
+        total = max(sum(of_split.values()), 1)
+        for name, num_bytes in of_split.items():
+            config = configs[name]
+            share = max(1, round(num_buckets * num_bytes / total)) if len(names) > 1 else num_buckets
+            folder = "" if len(names) == 1 else OTHER_FOLDER if config is None else folders[config]
+            for number in range(share):
+                held = range(-(-number * num_buckets // share), -(-(number + 1) * num_buckets // share))
+                place = ShardPlace(split, number, share, folder, config)
+                shards.append((place, [f"{name}/{split}-{bucket:05d}" for bucket in held]))
+    return shards

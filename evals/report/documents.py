@@ -22,7 +22,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( ?(%|points|s|GiB|MiB|kB|MB|B|tokens/s))?$")
-_INTERVAL = re.compile(r"[-+]?[\d.]+ to [-+]?[\d.]+( %)?")
+_INTERVAL = re.compile(r"[-+]?[\d.]+ ?%? to [-+]?[\d.]+( ?%)?")
 _CODE = re.compile(r"`([^`]+)`")
 GOOD = ("pass", "won", "both right")
 BAD = ("fail", "lost", "compile_error", "timeout", "oom")

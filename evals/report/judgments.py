@@ -14,6 +14,7 @@ from evals.judging.verdicts import is_consistent
 from evals.report.documents import render
 from evals.report.records import Block, Record, write_records
 from evals.report.runs import write_json
+from evals.report.settings import setting_text
 
 EXPLANATION = (
     "The judge saw each pair of answers twice, with places swapped. Won: it preferred the second side's answer both "
@@ -64,7 +65,7 @@ def write_judgments(
         address=written[0][0],
         rates=_rates(figures),
         lengths=_lengths(figures),
-        settings=[[name, str(value)] for name, value in {**settings, **_not_judged(left_out)}.items()],
+        settings=[[name, setting_text(value)] for name, value in {**settings, **_not_judged(left_out)}.items()],
         prompt=prompt,
     )
     (output / "index.html").write_text(index, encoding="utf-8")

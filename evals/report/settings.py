@@ -17,9 +17,9 @@ def settings_of(results: dict[str, Any]) -> dict[str, str]:
     """
     whole = {name: results.get(name) for name in ("model", "revision", "preset", "base", "backend", "limit")}
     return {
-        **{NAMES.get(name, name): _text(value) for name, value in whole.items()},
-        **{name.replace("_", " "): _text(value) for name, value in (results.get("sampling") or {}).items()},
-        **{f"version of {name}": _text(value) for name, value in (results.get("versions") or {}).items()},
+        **{NAMES.get(name, name): setting_text(value) for name, value in whole.items()},
+        **{name.replace("_", " "): setting_text(value) for name, value in (results.get("sampling") or {}).items()},
+        **{f"version of {name}": setting_text(value) for name, value in (results.get("versions") or {}).items()},
     }
 
 
@@ -31,7 +31,7 @@ def settings_but_seed(results: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 def rows_asked(task: dict[str, Any]) -> str:
     """Return what has to be equal in a task's entries that are scores of the same rows."""
     data = task.get("data") or {}
-    return _text([task.get("metric"), data.get("sha256"), data.get("rows")])
+    return setting_text([task.get("metric"), data.get("sha256"), data.get("rows")])
 
 
 def settings_table(runs: Sequence[dict[str, Any]]) -> list[list[str]]:
@@ -48,7 +48,8 @@ def differing(rows: Iterable[Sequence[str]]) -> list[int]:
     return [number for number, (_, *values) in enumerate(rows) if len(set(values)) > 1]
 
 
-def _text(value: object) -> str:
+def setting_text(value: object) -> str:
+    """Return a setting as a reader writes it, and never as Python does."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):

@@ -47,8 +47,8 @@ def write_report(output: Path, records: Sequence[StepRecord]) -> tuple[Path, Pat
         "Ling-Coder recipes: the whole paper once, in the small",
         f"{today}; {os.cpu_count()} CPU cores, Python {platform.python_version()}; {versions}",
     )
-    add_scores(page, output / "evaluation")
     add_replies(page, output / "evaluation" / "samples" / "held_out_execution.jsonl")
+    add_scores(page, output / "evaluation")
     add_training(page, output)
     add_data(page, output / "datasets")
     add_questions(page, output / "datasets" / "synthetic_qa")
@@ -98,16 +98,17 @@ def add_scores(page: Page, evaluation: Path) -> None:
 
 def add_choice(page: Page, choice: dict[str, Any], caption: str) -> None:
     """Add how often right answers were found likelier than wrong ones, and whether that beats a coin."""
-    rows: list[list[Any]] = []
+    rows = []
     for kind, measures in choice["kinds"].items():
         figures = measures["mean"]
-        weights = {"initial weights": figures["baseline"], "after all stages": figures["model"]}
-        rows.extend(
-            [kind.replace("_", " "), label, f"{side['accuracy']:.1%}", figures["n"], interval_text(side)]
-            for label, side in weights.items()
-        )
-    header = ["questions", "weights", "right answer likelier", "n", "95 % interval"]
-    page.table(header, rows, f"{caption}, by log-probability per token; a coin has {choice['chance']:.0%}")
+        sides = [[f"{side['accuracy']:.1%}", interval_text(side)] for side in (figures["baseline"], figures["model"])]
+        rows.append([kind.replace("_", " "), figures["n"], *sides[0], *sides[1]])
+    header = ["questions", "n", "initial weights", "95 % interval", "after all stages", "95 % interval"]
+    page.table(
+        header,
+        rows,
+        f"{caption}: how often they are likelier, by log-probability per token; a coin has {choice['chance']:.0%}",
+    )
     overall = choice["kinds"]["all"]["mean"]
     low, high = overall["difference"]["interval"]
     beats_chance, beats_initial = overall["model"]["interval"][0] > choice["chance"], low > 0
@@ -140,7 +141,8 @@ def add_task(page: Page, name: str, task: dict[str, Any]) -> None:
         page.paragraph(f"{cut} of its answers were cut at the limit of tokens.")
     isolation = task.get("isolation")
     if isolation:
-        page.paragraph(f"Isolation of executed code: {isolation}. Verdicts: {task.get('verdicts')}.")
+        verdicts = ", ".join(f"{name} {count:,}" for name, count in (task.get("verdicts") or {}).items())
+        page.paragraph(f"Isolation of executed code: {isolation}. Verdicts: {verdicts}.")
 
 
 def interval_text(value: dict[str, Any]) -> str:
@@ -208,7 +210,8 @@ def add_expert_load(page: Page, lines: dict[str, list[dict[str, Any]]]) -> None:
         boundaries=boundaries,
     )
     dead = {stage: found[-1]["num_dead_experts"] for stage, found in lines.items()}
-    page.paragraph(f"Dead experts (below 1 % of the mean load) at the end of each stage: {dead}.")
+    counts = ", ".join(f"{stage} {number}" for stage, number in dead.items())
+    page.paragraph(f"Dead experts (below 1 % of the mean load) at the end of each stage: {counts}.")
 
 
 def add_data(page: Page, datasets: Path) -> None:

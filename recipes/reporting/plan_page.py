@@ -27,7 +27,7 @@ def save_plan_page(
     page = Page("Training plan", subtitle=", ".join(plan.stage for plan, _ in plans))
     for number, (plan, learning_rate_at) in enumerate(plans):
         page.heading(plan.stage)
-        page.table(["", ""], plan_facts(plan, assumptions), aligned=False)
+        page.table(["what", "value"], plan_facts(plan, assumptions), aligned=False)
         if learning_rate_at is not None and plan.num_steps:
             page.line_chart(
                 f"learning_rate_{number}",

@@ -223,7 +223,7 @@ def trees_page(trees: Sequence[Tree]) -> str:
     return render(
         "trees.html",
         title="Trees of knowledge",
-        subtitle=f"{len(trees):,} books, {num_leaves:,} leaves, {num_paths:,} paths",
+        subtitle=f"books: {len(trees):,}, leaves: {num_leaves:,}, paths: {num_paths:,}",
         trees={tree.title: _nested(tree) for tree in trees},
     )
 

@@ -65,6 +65,7 @@ def test_the_better_side_wins_and_nothing_is_asked_twice(tmp_path, capsys):
     pairs = records_in(tmp_path / "out" / "pairs.html")
     assert [pair["groups"]["orders"] for pair in pairs] == [["both agree"]] * 8
     assert pairs[0]["marks"] == [["won", "good"]]
+    assert not re.search("<td>(None|True|False|[{[]'.*)</td>", (tmp_path / "out" / "index.html").read_text())
 
 
 def test_a_judge_that_takes_what_stands_first_decides_nothing(tmp_path, capsys):

@@ -112,7 +112,7 @@ class CallResult:
 class Job:
     """One function's work inside the sandbox: programs, calls made on each, checks run on programs.
 
-    `repeat` makes the calls of the first program again in one namespace, `record` their traces, `with_lines` notes
+    `repeat` makes the calls of the programs again in one namespace, `record` the first one's traces, `with_lines` notes
     which lines they reached; `docstring` is one whose examples are run. After `patience` calls none of which came to an
     end the others are not made (0: all are).
     """
@@ -133,12 +133,12 @@ class Job:
 class JobResult:
     """Results by (unit, call), and by check; what is missing did not finish.
 
-    `stateful` says how a call differed when it was repeated, `doctests` is passed, failed, none, or empty.
+    `stateful` says of a program how a call differed when it was repeated, `doctests` is passed, failed, none, or empty.
     """
 
     calls: dict[tuple[int, int], CallResult] = field(default_factory=dict)
     checks: dict[int, CallResult] = field(default_factory=dict)
-    stateful: str = ""
+    stateful: dict[int, str] = field(default_factory=dict)
     doctests: str = ""
     finished: bool = False
 
@@ -298,7 +298,7 @@ def _record(line: str, group: list[int], results: list[JobResult], on_seconds: C
     if "done" in row:
         result.finished = True
     elif "stateful" in row:
-        result.stateful = row["stateful"]
+        result.stateful[row["unit"]] = row["stateful"]
     elif "doctests" in row:
         result.doctests = row["doctests"]
     else:
@@ -512,13 +512,15 @@ def _second_run(
     ]
     for work, result in zip(works, run_jobs(executor, jobs, settings, 1, on_seconds), strict=True):
         work.second = result
-        work.observation.impurity = _difference(work.calls, result) or result.stateful
+        work.observation.impurity = _difference(work.calls, result) or result.stateful.get(0, "")
         if result.checks.get(0, CallResult("not run")).status != "passed":
             work.check = ""
         failing = [
             number
             for number in range(1, len(work.mutants) + 1)
             if result.checks.get(number, CallResult("not run")).status in FAILED_CHECK
+            # Asserts that fail alone would pass in another order.
+            and not result.stateful.get(number)
         ]
         work.mutants = [work.mutants[number - 1] for number in failing] if work.check else []
         # Unit 0 stays, the others close up.

@@ -12,10 +12,12 @@ import io
 import json
 import os
 import random
+import re
 import select
 import signal
 import sys
 import time
+import types
 
 import sandbox_world
 from sandbox_tracer import LITERALS, PROGRAM, LineCounter, Recorder, TooManyLines, error_text, is_literal
@@ -23,6 +25,7 @@ from sandbox_tracer import LITERALS, PROGRAM, LineCounter, Recorder, TooManyLine
 CALL_SECONDS = 2.0  # of processor time: a backstop for calls stuck in C code; the bound on lines comes first
 MAX_SLOW_CALLS = 2
 MAX_ERROR_CHARS = 200
+CALLABLES = types.BuiltinFunctionType | types.MethodDescriptorType | types.WrapperDescriptorType
 MAX_SLEEP_SECONDS = 0.1  # who checks an answer has to wait as long as the call does
 
 
@@ -231,6 +234,36 @@ def observe_again(program, calls, job, results):
     return ""
 
 
+def keeps_state(text, namespace):
+    """Return whether a program has something that one call could leave for the next."""
+    return re.search(r"\b(?:global|nonlocal)\b", text) or not all(
+        name.startswith("__") or is_fixed(value) for name, value in namespace.items()
+    )
+
+
+def may_keep_state(text, program, job):
+    """Return whether a faulty version can differ from call to call; most cannot, and are not run again."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        namespace = fresh_namespace(program, job)
+    return not isinstance(namespace, str) and keeps_state(text, namespace)
+
+
+def is_fixed(value):
+    """Return whether a value of a module cannot be changed, as far as that is plain."""
+    if isinstance(value, tuple | frozenset):
+        return all(map(is_fixed, value))
+    if isinstance(value, types.FunctionType):
+        held = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
+        return not vars(value) and not value.__closure__ and all(map(is_fixed, held))
+    if isinstance(value, type):
+        return value.__module__ != "program" or not any(
+            isinstance(part, list | dict | set) for part in vars(value).values()
+        )
+    return value is None or isinstance(
+        value, int | float | complex | str | bytes | range | types.ModuleType | CALLABLES
+    )
+
+
 def observe_check(program, check, job):
     """Run a program and then a check; the value says how it went."""
     namespace = {"__name__": "program"}
@@ -290,8 +323,8 @@ def work(job, emit):
             is_hopeless = job["patience"] and len(results) >= job["patience"] and not num_right
             if slow > MAX_SLOW_CALLS or result["status"] == "broken" or is_hopeless:
                 break
-        if unit == 0 and job["repeat"] and slow <= MAX_SLOW_CALLS:
-            emit({"stateful": observe_again(program, calls, job, results)})
+        if job["repeat"] and slow <= MAX_SLOW_CALLS and (unit == 0 or may_keep_state(text, program, job)):
+            emit({"unit": unit, "stateful": observe_again(program, calls, job, results)})
     for number, (text, check) in enumerate(job["checks"]):
         program = compile(text, PROGRAM, "exec")
         emit({"check": number, **observe_check(program, check, job)})

@@ -178,6 +178,28 @@ def test_mutants_fail_the_check_and_the_original_passes_in_a_run_of_its_own(
     assert all(result.checks[number].status in ("assertion", "raised") for number in range(1, len(programs)))
 
 
+def test_faults_that_hang_on_earlier_calls_are_left_out(executor: Executor, sample_of: Sampler) -> None:
+    source = (
+        "KNOWN = [1]\n\ndef f(n: int):\n    if n >= len(KNOWN):\n        for i in range(len(KNOWN), int(n + 1)):\n"
+        "            KNOWN.append(KNOWN[i - 1] * i)\n    return KNOWN[:max(int(n), 0) + 1]\n"
+    )
+    sample = sample_of(source)
+    (observation,) = observe(executor, [sample], SETTINGS)
+    assert observation.calls and not observation.impurity
+    for failing in observation.mutants:
+        for calls in (observation.calls, observation.calls[::-1]):
+            namespace: dict[str, object] = {}
+            exec(with_function(sample, failing.mutant.function), namespace)
+            told = []
+            for call in calls:
+                try:
+                    told.append(repr(eval(call.call, namespace)))
+                except Exception:
+                    told.append("")
+            values = failing.values if calls is observation.calls else failing.values[::-1]
+            assert told == list(values), failing.mutant.function
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

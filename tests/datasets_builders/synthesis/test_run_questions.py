@@ -188,6 +188,17 @@ def test_of_an_object_the_asked_method_is_meant_and_recursion_is_left_out(execut
             assert ast.literal_eval(question.call[2:-1]) <= 2
 
 
+def test_conditions_of_inner_functions_are_not_asked_about_as_if_they_were_the_outer_one_s(executor: Executor) -> None:
+    source = (
+        "def f(n: int, m: int):\n    def low(k):\n        if k > 3:\n            return 3\n        return k\n"
+        "    if n > 2:\n        n = low(n)\n    if m > 1:\n        m = low(m)\n    return n + m\n"
+    )
+    sample = sample_from(source)
+    (observation,) = observe(executor, [sample], ObservationSettings(num_candidates=24))
+    asked = [q for q in questions_about(sample, observation) if q.kind == "branch_prediction"]
+    assert observation.calls and not [q for q in asked if "each condition" in q.prompt]
+
+
 def test_intermediate_values_are_those_of_an_instrumented_program(asked: dict[str, list[Question]]) -> None:
     times = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
     num_compared = 0

@@ -65,7 +65,7 @@ def _branch(sample: FunctionSample, function: str, call: ObservedCall, steps: li
         runs = max(fitting, key=lambda runs: (len({run.outcome for run in runs}), len(runs), -runs[0].line))
         assert runs[0].statement is not None
         what = f"the condition `{condition_text(runs[0].statement)}` on line {runs[0].line}"
-    elif _is_fitting(tests):
+    elif _is_fitting(tests) and not _has_inner_conditions(sample, function):
         runs, what = tests, "each condition of an `if` or `while` statement"
     else:
         return None
@@ -89,6 +89,14 @@ def _branch(sample: FunctionSample, function: str, call: ObservedCall, steps: li
         verified_by="replay",
         call_from=call.origin,
     )
+
+
+def _has_inner_conditions(sample: FunctionSample, function: str) -> bool:
+    """Return whether functions inside a function have conditions: whether these are its own is a matter of taste."""
+    outer = [node for node in ast.walk(ast.parse(sample.code)) if isinstance(node, ast.FunctionDef)]
+    inner = [part for node in outer if node.name == function for part in ast.walk(node) if part is not node]
+    functions = [part for part in inner if isinstance(part, ast.FunctionDef)]
+    return any(isinstance(part, ast.If | ast.While) for node in functions for part in ast.walk(node))
 
 
 def _is_fitting(runs: list[Step]) -> bool:

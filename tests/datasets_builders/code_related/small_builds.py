@@ -1,7 +1,7 @@
-"""Small builds of the builders of code-related text, and a program that kills each of them: `small_builds.py FOLDER`.
+"""Small builds of the builders of code-related text and of two more, and a program that kills them: small_builds.py.
 
-The program imports all builders once, starts each build in a process of its own and kills it when its first stage has
-left something; the folders are FOLDER/NAME.
+`small_builds.py FOLDER` imports all builders once, starts each build in a process of its own and kills it when the
+first stage has left something; the folders are FOLDER/NAME.
 """
 
 import gzip
@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from dulwich import porcelain
 
 from datasets_builders.building.builder import Builder
@@ -23,6 +25,9 @@ from datasets_builders.code_related.markdown.builder import MarkdownBuilder, Mar
 from datasets_builders.code_related.notebooks.builder import NotebooksBuilder
 from datasets_builders.code_related.notebooks.config import NotebooksConfig
 from datasets_builders.code_related.web_pages.builder import WebPagesBuilder, WebPagesConfig
+from datasets_builders.source_code.builder import SourceCodeBuilder
+from datasets_builders.source_code.config import SourceCodeConfig
+from datasets_builders.synthesis.repository_repairs.builder import RepositoryRepairsBuilder, RepositoryRepairsConfig
 
 NUM_ITEMS = 12
 TOPICS = ("heap", "queue", "parser", "router", "index", "cache", "lexer", "socket", "matrix", "graph", "tree", "table")
@@ -72,6 +77,41 @@ def write_inputs(folder: Path) -> None:
     _write_history(folder / "history")
     _write_events(folder / "events")
     _write_crawl(folder / "crawl")
+    _write_code(folder)
+
+
+def _write_code(folder: Path) -> None:
+    """Write folders of code in two languages, an older release with some of it, and rows of a repository."""
+    released = []
+    for number in range(3 * NUM_ITEMS):
+        text = "".join(f"{name}_{number} = {number} + {place}\n" for place, name in enumerate(TOPICS))
+        path = folder / f"code_{number % 2}" / f"part_{number}.{'rb' if number % 3 else 'py'}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        if number < 6:  # of some a line differs
+            released.append({"content": text if number % 2 else text.replace(f"= {number} + 4\n", "= None\n")})
+    _write_rows(folder / "older", released)
+    shop = {
+        "shop/taxes.py": "".join(
+            f"def {topic}_of(price, percent, digits=2):\n"
+            f"    return round(price + price * percent / {number + 50}, digits)\n\n\n"
+            for number, topic in enumerate(TOPICS[:6])
+        )
+    } | {
+        f"shop/{topic}.py": (
+            f"from shop.taxes import {topic}_of\n\n\n"
+            f"def {topic}_price(price: int):\n    first = {topic}_of(price, {number + 3}, 1)\n    return first * 2\n"
+        )
+        for number, topic in enumerate(TOPICS[:6])
+    }
+    rows = [{"content": text, "path": path} for path, text in shop.items()]
+    known = {"repository": "shop", "language": "Python", "license": "mit"}
+    _write_rows(folder / "rows", [{"id": f"{number:032x}"} | row | known for number, row in enumerate(rows)])
+
+
+def _write_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
+    (folder / "data").mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "train_00000_of_00001.parquet")
 
 
 def _write_crawl(folder: Path) -> None:
@@ -131,6 +171,15 @@ def _write_events(folder: Path) -> None:
         (folder / f"2017-05-01-{hour}.json.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
 
 
+def code_fields(inputs: Path, order: int = 1) -> dict[str, Any]:
+    """Return the fields of code that is held against an older release and limited by language, folders in an order."""
+    return {
+        "sources": [str(inputs / f"code_{number}") for number in (0, 1)][::order],
+        "released_before": [str(inputs / "older")],
+        "language_limits": {"Ruby": 3_000},
+    }
+
+
 def builders_of(inputs: Path, **fields: Any) -> Iterator[Callable[[Path, int], Builder[Any]]]:
     """Give what makes each builder of a folder and a number of workers."""
     given = {
@@ -148,6 +197,8 @@ def builders_of(inputs: Path, **fields: Any) -> Iterator[Callable[[Path, int], B
         (NotebooksBuilder, NotebooksConfig, files | given),
         (MarkdownBuilder, MarkdownConfig, files | given),
         (WebPagesBuilder, WebPagesConfig, {"crawl": [str(inputs / "crawl" / "*")], "min_chars": 50} | unlicensed),
+        (SourceCodeBuilder, SourceCodeConfig, code_fields(inputs) | given),
+        (RepositoryRepairsBuilder, RepositoryRepairsConfig, {"input": str(inputs / "rows")} | unlicensed),
     ]
     for builder, config, values in kinds:
 

@@ -1,4 +1,7 @@
-"""Each builder of code-related text: the same bytes for one and two workers and after a kill, and nothing lost."""
+"""Builders of code-related text, code beside an older release and with limits, repairs: same bytes, nothing lost.
+
+For one worker and two, after a kill, and with sources in any order.
+"""
 
 import gzip
 import hashlib
@@ -22,7 +25,8 @@ from tests.evals.report.pages import records_in
 pytestmark = pytest.mark.slow
 
 MakeBuilder = Callable[[Path, int], Builder[Any]]
-NAMES = ("code_comment_pairs", "commits", "github_threads", "notebooks", "markdown", "web_pages")
+TEXTS = ("code_comment_pairs", "commits", "github_threads", "notebooks", "markdown", "web_pages")
+NAMES = (*TEXTS, "source_code", "repository_repairs")
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +75,16 @@ def test_one_worker_two_and_a_killed_build_give_the_same_bytes(make: MakeBuilder
     assert listed.total() == gone > 0
 
 
+def test_the_order_of_sources_decides_nothing(folder: Path) -> None:
+    makers = small_builds.builders_of(folder / "inputs", **small_builds.code_fields(folder / "inputs", -1))
+    make = list(makers)[NAMES.index("source_code")]
+    result = make(folder / "reversed", 1).run()
+    assert hashes(result.output_dir) == hashes(folder / "one" / "source_code")
+    assert result.ledger.step("near_dedup").merged == 6
+    assert result.ledger.step("language_limits").reasons == {"language_limit": 7}
+
+
+@pytest.mark.parametrize("make", range(len(TEXTS)), ids=TEXTS, indirect=True)
 def test_inspection_holds_rows_against_the_rules_of_their_kind(make: MakeBuilder, folder: Path) -> None:
     output = make(folder / "one", 1).output_folder
     assert main(["inspect", str(output), "--sample", "3"]) == 0

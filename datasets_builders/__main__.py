@@ -117,6 +117,7 @@ COMMANDS = {
     "status": "datasets_builders.building.status_command",
     "browse": "datasets_builders.building.browse_command",
     "push": "datasets_builders.building.push_command",
+    "copy": "datasets_builders.building.copy_command",
     "select": "datasets_builders.building.select_command",
     "grade": "datasets_builders.curation.quality.grade_command",
     "train-quality-model": "datasets_builders.curation.quality.train_command",

@@ -50,8 +50,9 @@ class BuilderConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
         if "://" in self.output_dir:
             raise ConfigError(
-                f"output_dir is {self.output_dir}, but a dataset is built in a local folder; name one, and publish it "
-                "with --push-to ORG/NAME, or copy it where it belongs"
+                f"output_dir is {self.output_dir}, but a dataset is built in a local folder, where a killed build "
+                "goes on; name one, then `python -m datasets_builders copy FOLDER --to "
+                f"{self.output_dir}`, or publish it with --push-to ORG/NAME"
             )
         executor_options(self.executor)
 

@@ -86,6 +86,11 @@ def refusal_of_ablation(folder: Path) -> str | None:
     )
 
 
+def refusals(folder: Path) -> list[str]:
+    """Return what keeps a folder from being published, empty for nothing."""
+    return list(filter(None, (refusal_of_inspection(folder), refusal_of_ablation(folder))))
+
+
 def ablation_section(record: dict[str, Any]) -> str:
     """Return what a dataset's card says of its ablation study.
 
@@ -146,9 +151,8 @@ def publish_dataset(
     Raises:
         PublishError: a verdict refuses the dataset, or the Hub did; the message says what to do.
     """
-    for refusal in (refusal_of_inspection(folder), refusal_of_ablation(folder)):
-        if refusal and not force:
-            raise PublishError(refusal)
+    if (refused := refusals(folder)) and not force:
+        raise PublishError(refused[0])
     paths = files_to_publish(folder, DEFAULT_IGNORE)
     files: dict[str, Content] = {path.relative_to(folder).as_posix(): path for path in paths}
     try:

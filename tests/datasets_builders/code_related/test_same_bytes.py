@@ -50,7 +50,8 @@ def make(request: pytest.FixtureRequest, folder: Path) -> MakeBuilder:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("data/*"))}
+    paths = sorted(folder.glob("data/**/*.parquet"))
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def test_one_worker_two_and_a_killed_build_give_the_same_bytes(make: MakeBuilder, folder: Path) -> None:

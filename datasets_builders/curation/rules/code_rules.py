@@ -118,6 +118,7 @@ ENCODED_PATTERNS = (
     re2.compile(rb"(?:(?:\b0x|\\x|\b)[0-9a-fA-F]{2}(?:,|\b\s*)){8,}"),
     re2.compile(rb"(?:\\u[0-9a-fA-F]{4}){8,}"),
 )
+UNICODE_ESCAPES, MIN_UNICODE_ESCAPES = ENCODED_PATTERNS[-1], 8
 ADDRESSES = re2.compile(
     rb"(?i)\b(?:https?|ftps?|ssh|git|wss?|file)://[^\s<>\"'`]+|\bwww\.[\w-]+\.[^\s<>\"'`]+|"
     rb"\b(?:\d{1,3}\.){3}\d{1,3}(?:[:/]\d{1,5})?\b"
@@ -135,6 +136,7 @@ GARBLED = re.compile(
     "[\ufffd\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f\ue000-\uf8ff]|[\xc2\xc3][\x80-\xbf]|\xe2[\x80\u20ac][\x80-\xbf\u2010-\u2122]"
 )
 CONTROL_CHARACTERS = bytes(code for code in (*range(32), 127) if code not in b"\t\n\f\r\x1b")
+MAX_EMAIL_CHARACTERS = 64 + 1 + 63 + 8 * 64  # that the pattern matches
 MIN_LINE_CHARACTERS = 3  # a closing brace is not repetition
 BLOCK_COMMENTS = ("/*", "*", "<!--", '"""')
 NGRAM_WORDS = 5
@@ -193,7 +195,11 @@ def visible_characters(document: DocumentView) -> int | None:
 
 def encoded_characters(document: DocumentView) -> tuple[int, int]:
     """Return the characters of the longest run of encoded data, and of all data in the encoding that has most."""
-    lengths = [[match.end() - match.start() for match in found.finditer(document.raw)] for found in ENCODED_PATTERNS]
+    has_escapes = document.raw.count(b"\\u") >= MIN_UNICODE_ESCAPES
+    patterns = (
+        ENCODED_PATTERNS if has_escapes else [found for found in ENCODED_PATTERNS if found is not UNICODE_ESCAPES]
+    )
+    lengths = [[match.end() - match.start() for match in found.finditer(document.raw)] for found in patterns]
     return max(max(some, default=0) for some in lengths), max(map(sum, lengths))
 
 
@@ -202,16 +208,33 @@ def matched_fraction(pattern: re.Pattern[bytes], document: DocumentView) -> floa
     return sum(match.end() - match.start() for match in pattern.finditer(document.raw)) / max(len(document.raw), 1)
 
 
-def address_fraction(document: DocumentView) -> float:
-    """Return which part of the bytes are URLs, IPv4 and IPv6 addresses."""
+def address_fraction(document: DocumentView, above: float = 0.0) -> float:
+    """Return which part of the bytes are URLs, IPv4 and IPv6 addresses.
+
+    Args:
+        document (`DocumentView`): the file.
+        above (`float`): smaller fractions need not be exact.
+    """
     fraction = matched_fraction(ADDRESSES, document)
+    # With a colon in at most ten bytes IPv6 addresses are no more than this.
+    if fraction + 10 * document.num_colons / max(len(document.raw), 1) <= above:
+        return fraction
     # `a::b` is a name in C++, and an address if there is a digit in it.
     ipv6 = [match.group() for match in IPV6.finditer(document.raw)]
     return fraction + sum(len(text) for text in ipv6 if DIGIT.search(text)) / max(len(document.raw), 1)
 
 
-def contact_fraction(document: DocumentView) -> float:
-    """Return which part of the bytes are e-mail addresses, phone numbers, dates and times."""
+def contact_fraction(document: DocumentView, above: float = 0.0) -> float:
+    """Return which part of the bytes are e-mail addresses, phone numbers, dates and times.
+
+    Args:
+        document (`DocumentView`): the file.
+        above (`float`): smaller fractions need not be exact.
+    """
+    # Of dates, times and numbers more than half are digits; an address has a sign that is rare, and ends with its line.
+    longest = min(MAX_EMAIL_CHARACTERS, max(document.line_lengths))
+    if 2 * document.num_ascii_digits + longest * document.raw.count(b"@") <= above * len(document.raw):
+        return 0.0
     return matched_fraction(CONTACTS, document)
 
 
@@ -231,6 +254,11 @@ def repeated_line_fraction(document: DocumentView, above: float = 0.0) -> float:
         document (`DocumentView`): the file.
         above (`float`): smaller fractions need not be exact.
     """
+    first = {
+        line for line in map(str.strip, document.lines[: len(document.lines) // 3]) if len(line) >= MIN_LINE_CHARACTERS
+    }
+    if len(first) >= (1 - above) * len(document.lines) + 1:  # of most files a third has different lines enough
+        return 0.0
     lines = [line for line in map(str.strip, document.lines) if len(line) >= MIN_LINE_CHARACTERS]
     fraction = _repeated(lines)
     if fraction > above and document.language:
@@ -250,10 +278,15 @@ def repeated_word_fraction(document: DocumentView, above: float = 0.0) -> float:
         document (`DocumentView`): the file.
         above (`float`): smaller fractions need not be exact.
     """
+    # A repeated n-gram ends in a repeated word, so that there are no more of them than of those: most files end here,
+    # by what their first half has of different words, the last of which may be cut.
+    num_words = document.num_words
+    num_ngrams = num_words - NGRAM_WORDS + 1
+    first = set(document.raw[: len(document.raw) // 2].split())
+    if num_ngrams < 1 or num_words - len(first) + 1 <= above * num_ngrams:
+        return 0.0
     words = document.raw.split()
-    num_ngrams = len(words) - NGRAM_WORDS + 1
-    # A repeated n-gram ends in a repeated word, so that there are no more of them than of those: most files end here.
-    if num_ngrams < 1 or len(words) - len(set(words)) <= above * num_ngrams:
+    if num_words - len(set(words)) <= above * num_ngrams:
         return 0.0
     ngrams = set(zip(*(words[start:] for start in range(NGRAM_WORDS)), strict=False))
     return 1 - len(ngrams) / num_ngrams
@@ -379,7 +412,7 @@ def encoded_data(document: View, limits: RuleLimits) -> str | None:
 
 def addresses(document: View, limits: RuleLimits) -> str | None:
     """Drop files that are over 60 % URLs, IPv4 and IPv6 addresses. Source: paper 2.1; the patterns are ours."""
-    fraction = document.measured(address_fraction)
+    fraction = document.measured(address_fraction, limits.max_address_fraction)
     return f"{fraction:.2f}" if fraction > limits.max_address_fraction else None
 
 
@@ -388,7 +421,7 @@ def contacts(document: View, limits: RuleLimits) -> str | None:
 
     Source: paper 2.1; the patterns are ours.
     """
-    fraction = document.measured(contact_fraction)
+    fraction = document.measured(contact_fraction, limits.max_contact_fraction)
     return f"{fraction:.2f}" if fraction > limits.max_contact_fraction else None
 
 

@@ -1,6 +1,7 @@
 """Each rule at its limit: kept on it, dropped just beyond."""
 
 import itertools
+import random
 import time
 
 import pytest
@@ -282,3 +283,30 @@ def test_text_has_no_rule_on_line_lengths_and_names_the_rule_that_drops():
         first_broken_text_rule(DocumentView("This page is intentionally left blank."), skipped=["placeholders"]) is None
     )
     assert text_rules.links(DocumentView("see https://a.example/b", "Text"), TextLimits(max_link_fraction=1.0)) is None
+
+
+def test_bounds_that_spare_a_pattern_never_change_what_a_rule_says() -> None:
+    pieces = (
+        *("http://a.bc/1 ", "10.2.3.4 ", "fe80::12:1 ", "::1a ", "a@b.co ", "2020-01-02T10:00:00Z ", "1-2-34 "),
+        *("+1 (12) 345 6789 ", "12:34:56\n", "return x;\n", "\\u0041", "é", "ab cd ef 01 ", "x = y\n", "日本 "),
+    )
+    generator = random.Random(0)
+    for _ in range(300):
+        text = "".join(
+            generator.choice(pieces) * generator.choice((1, 1, 9)) for _ in range(generator.randrange(1, 40))
+        )
+        document, raw = DocumentView(text, "", "a.cc"), text.encode()
+        matched = [match.group() for match in code_rules.IPV6.finditer(raw) if code_rules.DIGIT.search(match.group())]
+        of_addresses = code_rules.matched_fraction(code_rules.ADDRESSES, document) + sum(map(len, matched)) / len(raw)
+        assert (code_rules.addresses(document, DEFAULT_LIMITS) is not None) == (of_addresses > 0.6)
+        of_contacts = code_rules.matched_fraction(code_rules.CONTACTS, document)
+        assert (code_rules.contacts(document, DEFAULT_LIMITS) is not None) == (of_contacts > 0.5)
+        lines = [line for line in map(str.strip, text.splitlines()) if len(line) > 2]
+        assert document.num_words == len(raw.split())
+        assert document.num_letters == sum(map(str.isalpha, text))
+        assert document.num_letters_and_digits == sum(map(str.isalnum, text))
+        ngrams = list(zip(*(raw.split()[start:] for start in range(5)), strict=False))
+        repeated = 1 - len(set(ngrams)) / len(ngrams) if ngrams else 0
+        assert (code_rules.repeated_words(document, DEFAULT_LIMITS) is not None) == (repeated > 0.85)
+        repeated = 1 - len(set(lines)) / len(lines) if lines else 0
+        assert (code_rules.repeated_lines(document, DEFAULT_LIMITS) is not None) == (repeated > 0.85)

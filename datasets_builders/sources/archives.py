@@ -8,6 +8,7 @@ all of it (`flask-3.0.0/`, npm's `package/`) is taken off.
 
 import io
 import lzma
+import math
 import mmap
 import re
 import stat
@@ -18,7 +19,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
@@ -41,6 +42,9 @@ EXTENSIONS = (
 )
 MAX_ARCHIVE_BYTES = 8 << 30
 MIN_READ_LIMIT = 1 << 20
+# An archive has a rank for each so many of its bytes. All decompress it, which is a tenth of what is done with its
+# files; more than these would spend more time on that than they save.
+BYTES_PER_RANK, MAX_READERS = 4 << 20, 4
 # A smaller archive is decompressed once for its licence, its number of files and its files.
 KEPT_BYTES, ENTRY_BYTES = 32 << 20, 1_000
 # What the libraries raise for damaged archives; NotImplementedError is zipfile's for an unknown compression.
@@ -84,7 +88,7 @@ def archive_stem(path: Path) -> str:
 
 
 class ArchiveSource(Source):
-    """The files of an archive, read in its order by one rank.
+    """The files of an archive, in its order; ranks share a large one.
 
     Args:
         path (`Path`): the archive.
@@ -110,9 +114,10 @@ class ArchiveSource(Source):
         self._kept: list[Entry] | None = None
 
     def entries(self, rank: int, world_size: int) -> Iterator[Entry]:
-        """List all files where this rank is the archive's."""
-        if self._is_of(rank, world_size):
-            yield from without_excluded(self._read_once(), self.exclude)
+        """List the files of this rank's share, by their places in the archive."""
+        share, sharers = self._share_of(rank, world_size)
+        if share < sharers:
+            yield from islice(without_excluded(self._read_once(), self.exclude), share, None, sharers)
 
     def _read_once(self) -> Iterator[Entry]:
         """Give all entries; while they are given, a small archive's are kept for what else is asked about it."""
@@ -135,11 +140,15 @@ class ArchiveSource(Source):
         return self._read() if self._kept is None else self._kept
 
     def weight(self, rank: int, world_size: int) -> int:
-        """Return the size of the archive where this rank is the archive's."""
-        return Path(self.path).stat().st_size if self._is_of(rank, world_size) else 0
+        """Return this rank's share of the bytes of the archive."""
+        share, sharers = self._share_of(rank, world_size)
+        return Path(self.path).stat().st_size // sharers if share < sharers else 0
 
-    def _is_of(self, rank: int, world_size: int) -> bool:
-        return rank_of(Path(self.path).name, world_size) == rank
+    def _share_of(self, rank: int, world_size: int) -> tuple[int, int]:
+        """Return a rank's share and how many ranks share the archive."""
+        size = Path(self.path).stat().st_size
+        sharers = max(1, min(world_size, MAX_READERS, math.ceil(size / BYTES_PER_RANK)))
+        return (rank - rank_of(Path(self.path).name, world_size)) % world_size, sharers
 
     def _read(self) -> Iterator[Entry]:
         name, is_empty = Path(self.path).name, True

@@ -72,6 +72,13 @@ _MEMBERS: tuple[tuple[bytes, Callable[[], _Decompressor]], ...] = (
 _EXTENSIONS = {".gz": 0, ".bz2": 1, ".xz": 2, ".zst": 3}  # of tables: where in _MEMBERS they are
 
 
+def is_compressed(file: BinaryIO, name: str = "") -> bool:
+    """Return whether a file is compressed, or should be by its name; the file is at its start before and after."""
+    head = file.read(MAGIC_BYTES)
+    file.seek(0)
+    return any(head.startswith(magic) for magic, _ in _MEMBERS) or name.lower().endswith(tuple(_EXTENSIONS))
+
+
 def decompressed_pieces(file: BinaryIO, name: str = "") -> Iterator[bytes | Damage]:
     """Give what a file holds piece by piece; what is damaged is told in its place, and the next member goes on.
 

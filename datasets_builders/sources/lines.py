@@ -1,11 +1,12 @@
 """Section 2.1: the lines of a file, plain or compressed; what cannot be read is told in its place."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, total_ordering
 from typing import BinaryIO, cast
 
-from datasets_builders.sources.decompression import Damage, decompressed_pieces
+from datasets_builders.sources.decompression import CHUNK_BYTES, Damage, decompressed_pieces
 
 MAX_LINE_BYTES = 256 << 20
 MAX_DETAIL_CHARACTERS = 200
@@ -94,6 +95,88 @@ def lines_of(opened: WatchedFile, name: str = "") -> Iterator[bytes | Unreadable
             parts, length = [others[-1]], len(others[-1])
     if length:
         yield b"".join(parts) if length <= MAX_LINE_BYTES else Unreadable("row_too_large")
+
+
+@total_ordering
+class LineNumber:
+    """The number of a line in a file of which only a part was read: the lines before it are counted when it is asked.
+
+    Args:
+        part (`FilePart`): that holds the line.
+        behind (`int`): lines of the part before it.
+    """
+
+    def __init__(self, part: "FilePart", behind: int) -> None:
+        self._part, self._behind = part, behind
+
+    def __int__(self) -> int:
+        return self._part.lines_before + self._behind
+
+    __index__ = __int__
+
+    def __str__(self) -> str:
+        return str(int(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LineNumber | int) and int(self) == int(other)
+
+    def __lt__(self, other: "LineNumber | int") -> bool:
+        return int(self) < int(other)
+
+    def __hash__(self) -> int:
+        return hash(int(self))
+
+
+class FilePart:
+    """The lines of a plain file that begin in a part of it. Nothing else is read but for the end of the last line.
+
+    Args:
+        open (function): opens the file once more, to count lines before the part.
+        start, end (`int`): the part, in bytes.
+    """
+
+    def __init__(self, open: Callable[[], BinaryIO], start: int, end: int) -> None:
+        self._open, self.start, self.end = open, start, end
+
+    @cached_property
+    def lines_before(self) -> int:
+        """How many lines begin before the part."""
+        count, left, last = 0, self.start, b"\n"
+        with self._open() as file:
+            while left > 0 and (chunk := file.read(min(CHUNK_BYTES, left))):
+                count, left, last = count + chunk.count(b"\n"), left - len(chunk), chunk[-1:]
+        return count + (last != b"\n")
+
+    def lines(self, opened: WatchedFile) -> Iterator[tuple[LineNumber | int, bytes | Unreadable]]:
+        """Give the lines with their numbers; one that is too large is told in its place."""
+        at = opened.seek(max(0, self.start - 1))
+        begins = at == self.start  # whether a line begins where the next chunk does
+        parts: list[bytes] = []
+        length = number = 0
+        while self.start < self.end and (chunk := opened.read(CHUNK_BYTES)):
+            pieces = chunk.split(b"\n")
+            for piece in pieces[:-1]:
+                if begins:
+                    length += len(piece)
+                    line = b"".join([*parts, piece]) if length <= MAX_LINE_BYTES else Unreadable("row_too_large")
+                    yield LineNumber(self, number) if self.start else number, line
+                    number += 1
+                parts, length = [], 0
+                at += len(piece) + 1
+                begins = True
+                if at >= self.end:
+                    return
+            length += len(pieces[-1])
+            at += len(pieces[-1])
+            if begins and length <= MAX_LINE_BYTES:
+                parts.append(pieces[-1])
+            else:
+                parts = []
+            if not begins and at >= self.end:
+                return
+        if length and begins:
+            line = b"".join(parts) if length <= MAX_LINE_BYTES else Unreadable("row_too_large")
+            yield LineNumber(self, number) if self.start else number, line
 
 
 def shared_lines(opened: WatchedFile, name: str, share: int, sharers: int) -> Iterator[tuple[int, bytes | Unreadable]]:

@@ -18,15 +18,25 @@ import pyarrow.parquet as pq
 
 from datasets_builders.sources.csv_rows import EXTENSIONS as CSV
 from datasets_builders.sources.csv_rows import csv_rows
+from datasets_builders.sources.decompression import is_compressed
 from datasets_builders.sources.entry import rank_of
-from datasets_builders.sources.lines import MAX_DETAIL_CHARACTERS, Unreadable, WatchedFile, lines_of, shared_lines
+from datasets_builders.sources.lines import (
+    MAX_DETAIL_CHARACTERS,
+    FilePart,
+    LineNumber,
+    Unreadable,
+    WatchedFile,
+    lines_of,
+    shared_lines,
+)
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 PARQUET, JSON_LINES = (".parquet",), (".jsonl", ".ndjson")
 ROWS_OF_A_BATCH, BYTES_OF_A_BATCH = 64, 16 << 20
-# Of JSON Lines, how much of a file a rank has at least, as all that share a file read it: what they read in all grows
-# with the file, and not with the number of ranks.
-BYTES_PER_RANK, COMPRESSED_BYTES_PER_RANK = 4 << 20, 32 << 20
+# How much of a file of lines a rank has at least. A plain file of JSON Lines is read once by all together. A compressed
+# one, and CSV, where nobody knows where a row begins, is read whole by each that shares it: there are few of them, so
+# that what they read does not grow with the number of ranks.
+BYTES_PER_RANK, COMPRESSED_BYTES_PER_RANK, MAX_READERS = 4 << 20, 32 << 20, 8
 # A damaged file may claim any number of rows; beyond this many the rest of a row group is told as one.
 MAX_TOLD_ROWS = 100_000
 MAX_DIGITS = 100  # of a whole number; Python refuses to read some thousands
@@ -81,23 +91,24 @@ def _open(path: str) -> BinaryIO:
     return open(path, "rb")
 
 
-def rows_of(file: TableFile, wanted: Collection[str], rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
+def rows_of(
+    file: TableFile, wanted: Collection[str], rank: int, world_size: int
+) -> Iterator[tuple[LineNumber | int, Any]]:
     """Give (number, row or `Unreadable`) for the rows of one rank; all ranks together give each row once.
 
     Args:
         file (`TableFile`): the table.
         wanted: names of the columns that are read; of the others all are.
-        rank, world_size (`int`): Parquet is shared out by row group, CSV by row. JSON Lines go to as many ranks as
-            the size asks for, as each of them reads all of the file.
+        rank, world_size (`int`): Parquet is shared out by row group, JSON Lines and CSV by parts of the file, to as
+            many ranks as the size asks for.
     """
     with WatchedFile(file.open()) as opened:
         if file.is_parquet:
             yield from _parquet_rows(opened, file.name, wanted, rank, world_size)
         elif file.is_csv:
-            rows = enumerate(csv_rows(lines_of(opened, file.name), file.name))
-            yield from ((number, row) for number, row in rows if number % world_size == rank)
+            yield from _shared_csv_rows(opened, file.name, rank, world_size)
         else:
-            yield from _json_rows(opened, file.name, rank, world_size)
+            yield from _json_rows(opened, file, rank, world_size)
 
 
 def _parquet_rows(
@@ -178,13 +189,35 @@ def _python_value(value: pa.Scalar) -> Any:
         return value.as_buffer().to_pybytes() if is_text else None
 
 
-def _json_rows(opened: WatchedFile, name: str, rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
+def _share_of(opened: WatchedFile, name: str, rank: int, world_size: int, most: int) -> tuple[int, int, int]:
+    """Return a rank's share of a file, how many ranks share it, at most so many, and its bytes."""
     size = opened.seek(0, io.SEEK_END)
     opened.seek(0)
-    per_rank = BYTES_PER_RANK if _uncompressed(name) == name.lower() else COMPRESSED_BYTES_PER_RANK
-    sharers = max(1, min(world_size, math.ceil(size / per_rank)))
-    share = (rank - rank_of(name, world_size)) % world_size
-    for number, line in shared_lines(opened, name, share, sharers) if share < sharers else ():
+    per_rank = COMPRESSED_BYTES_PER_RANK if is_compressed(cast(BinaryIO, opened), name) else BYTES_PER_RANK
+    sharers = max(1, min(world_size, most, math.ceil(size / per_rank)))
+    return (rank - rank_of(name, world_size)) % world_size, sharers, size
+
+
+def _shared_csv_rows(opened: WatchedFile, name: str, rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
+    share, sharers, _ = _share_of(opened, name, rank, world_size, MAX_READERS)
+    rows = enumerate(csv_rows(lines_of(opened, name), name)) if share < sharers else ()
+    yield from ((number, row) for number, row in rows if number % sharers == share)
+
+
+def _json_rows(
+    opened: WatchedFile, file: TableFile, rank: int, world_size: int
+) -> Iterator[tuple[LineNumber | int, Any]]:
+    is_packed = is_compressed(cast(BinaryIO, opened), file.name)
+    most = MAX_READERS if is_packed else world_size
+    share, sharers, size = _share_of(opened, file.name, rank, world_size, most)
+    if share >= sharers:
+        return
+    lines: Iterator[tuple[LineNumber | int, bytes | Unreadable]]
+    if is_packed:
+        lines = shared_lines(opened, file.name, share, sharers)
+    else:
+        lines = FilePart(file.open, size * share // sharers, size * (share + 1) // sharers).lines(opened)
+    for number, line in lines:
         if isinstance(line, Unreadable):
             yield number, line
         elif line.strip():

@@ -38,6 +38,16 @@ OTHER_PATH_COLUMNS = ("name",)
 BLOB_COLUMN = "blob_id"
 
 
+class _Place:
+    """Where a row stands, `name:12`; put together when it is asked for, since to number a line may mean to count."""
+
+    def __init__(self, around: "str | _Place", number: object) -> None:
+        self._around, self._number = around, number
+
+    def __str__(self) -> str:
+        return f"{self._around}:{self._number}"
+
+
 class TableSource(Source):
     """Rows of tables as files.
 
@@ -139,20 +149,20 @@ class TableSource(Source):
         for file in self.files:
             name = Path(file.name).name
             for number, row in rows_of(file, wanted, rank, world_size):
-                where = f"{name}:{number}"
+                where = _Place(name, number)
                 if isinstance(row, Unreadable):
                     is_whole = row.problem == "damaged_table"
-                    yield Entry(name if is_whole else where, self.repository, row.problem, row.detail)
+                    yield Entry(name if is_whole else str(where), self.repository, row.problem, row.detail)
                     continue
                 try:
                     found = list(self._files_of(row, where))
                 except Exception as error:  # whatever a row may hold, it costs no other row
-                    found = [Entry(where, self.repository, "bad_row", f"{type(error).__name__}: {error}"[:200])]
+                    found = [Entry(str(where), self.repository, "bad_row", f"{type(error).__name__}: {error}"[:200])]
                 yield from found
 
-    def _files_of(self, row: Any, where: str) -> Iterator[Entry]:
+    def _files_of(self, row: Any, where: _Place) -> Iterator[Entry]:
         if not isinstance(row, dict):
-            yield Entry(where, self.repository, "bad_row", f"{type(row).__name__} instead of an object")
+            yield Entry(str(where), self.repository, "bad_row", f"{type(row).__name__} instead of an object")
             return
         nested = row.get(FILES_COLUMN)
         if not isinstance(nested, list) or not self._has_files(list(row)):
@@ -163,13 +173,13 @@ class TableSource(Source):
             shared = {key: value for key, value in shared.items() if key not in self._theirs[ours]}
         known = {"repository_files": len(nested)}
         for number, file in enumerate(nested):
-            place = f"{where}:{number}"
+            place = _Place(where, number)
             if isinstance(file, dict):
                 names = self._names_in(shared | _flat(file))
                 own_path = _first(OTHER_PATH_COLUMNS, file) if "path" not in names else None
                 yield self._entry(shared | file, place, names | ({"path": own_path} if own_path else {}), where, known)
             else:
-                yield Entry(place, self.repository, "bad_row", f"{type(file).__name__} instead of an object")
+                yield Entry(str(place), self.repository, "bad_row", f"{type(file).__name__} instead of an object")
 
     def _names_in(self, row: Mapping[str, Any]) -> dict[str, str]:
         """Return our name to the row's, for the columns that it has."""
@@ -179,18 +189,18 @@ class TableSource(Source):
     def _entry(
         self,
         row: Mapping[str, Any],
-        where: str,
+        where: _Place,
         names: Mapping[str, str],
-        row_of_repository: str = "",
+        row_of_repository: _Place | None = None,
         of_repository: Mapping[str, Any] | None = None,
     ) -> Entry:
         values = _flat(row)
         if "content" not in names:
-            return Entry(where, self.repository, "no_content", ", ".join(map(str, values))[:200])
+            return Entry(str(where), self.repository, "no_content", ", ".join(map(str, values))[:200])
         path, done_to_path = text_of(values.get(names.get("path", "")))
         repository, done_to_repository = text_of(values.get(names.get("repository", "")))
         changes = [("path", done_to_path), ("repository", done_to_repository)]
-        path = path or where
+        path = path or str(where)
         if not repository:
             # A row that could name its repository and does not is one of its own: it belongs to none that is known.
             is_alone = row_of_repository or "repository" in names or self._needs_names

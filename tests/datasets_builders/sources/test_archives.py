@@ -210,7 +210,33 @@ def test_encrypted_and_too_large_members_of_a_zip_are_reported(tmp_path):
     assert (entries["large.py"].size, entries["large.py"].read(10)) == (2000, b"")
 
 
-def test_one_rank_reads_an_archive(tmp_path):
+@pytest.mark.parametrize("name", ["p.tar.gz", "p.zip"])
+def test_ranks_share_a_large_archive_with_its_licence_and_its_damage(tmp_path, monkeypatch, name):
+    files = {"LICENSE": b"SPDX-License-Identifier: MIT\n", "tests/a.py": b"a\n", "tests/b.py": b"b\n"}
+    files |= {f"src/{number}.py": b"x = 1\n" * number for number in range(30)}
+    path = tmp_path / name
+    if name.endswith("zip"):
+        with zipfile.ZipFile(path, "w") as archive:
+            for file, content in files.items():
+                archive.writestr(file, content)
+        path.write_bytes(path.read_bytes().replace(b"x = 1\nx = 1\nx = 1\n", b"x = 2\nx = 1\nx = 1\n", 1))
+    else:
+        path.write_bytes(gzip.compress(tar_bytes(files))[:-60])
+    monkeypatch.setattr(archives, "BYTES_PER_RANK", path.stat().st_size // 3 + 1)
+    source = ArchiveSource(path, exclude=["tests"])
+    alone = [(entry.path, entry.problem, entry.detail, entry.read(99)) for entry in source.entries(0, 1)]
+    assert any(problem.startswith("damaged") for _, problem, *_ in alone)
+    assert [path for path, *_ in alone].count("tests") == 1
+    for world_size in (2, 3, 16):
+        shares = [list(source.entries(rank, world_size)) for rank in range(world_size)]
+        found = [(entry.path, entry.problem, entry.detail, entry.read(99)) for share in shares for entry in share]
+        assert sorted(found) == sorted(alone)
+        assert sum(map(bool, shares)) == min(world_size, 3)
+        sizes = [source.weight(rank, world_size) for rank in range(world_size)]
+        assert [bool(size) for size in sizes] == [bool(share) for share in shares]
+
+
+def test_one_rank_reads_a_small_archive(tmp_path):
     path = tmp_path / "p.tar"
     path.write_bytes(tar_bytes(FILES))
     counts = [len(list(ArchiveSource(path).entries(rank, 4))) for rank in range(4)]

@@ -2,7 +2,9 @@
 
 import datetime
 import gzip
+import io
 import json
+from itertools import pairwise
 from random import Random
 
 import pyarrow as pa
@@ -12,7 +14,8 @@ import pytest
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
-from datasets_builders.sources import table_rows
+from datasets_builders.sources import lines, table_rows
+from datasets_builders.sources.lines import WatchedFile
 from datasets_builders.sources.table_rows import TableFile, local_table, rows_of
 from datasets_builders.sources.tables import TableSource
 
@@ -320,3 +323,62 @@ def test_ranks_share_the_lines_of_a_large_file_and_a_small_one_is_read_by_one(tm
         shares = [list(rows_of(local_table(path), (), rank, world_size)) for rank in range(world_size)]
         assert sorted((row for share in shares for row in share), key=lambda row: row[0]) == alone
         assert min(world_size, 4) <= sum(map(bool, shares)) <= 6
+
+
+def test_what_all_ranks_read_of_a_file_does_not_grow_with_them(tmp_path, monkeypatch):
+    rows = [{"path": f"{number}.py", "content": "x" * (number * 7919 % 900)} for number in range(400)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    monkeypatch.setattr(table_rows, "BYTES_PER_RANK", 1_000)
+    monkeypatch.setattr(lines, "CHUNK_BYTES", 512)
+    read = []
+
+    class Counted(io.FileIO):
+        def read(self, size=-1):
+            found = super().read(size)
+            read.append(len(found))
+            return found
+
+    file = TableFile(str(path), lambda: Counted(path), None)
+    source = TableSource("table", [file])
+    for world_size in (1, 3, 50):
+        read.clear()
+        found = [entry for rank in range(world_size) for entry in source.entries(rank, world_size)]
+        assert sorted(entry.path for entry in found) == sorted(row["path"] for row in rows)
+        assert sum(read) < path.stat().st_size + world_size * 2_000  # the end of the last line, and the first bytes
+
+
+@pytest.mark.parametrize("ends", [b"", b"\n", b"\n\n"])
+def test_every_way_to_share_a_file_gives_each_line_once_and_by_its_number(tmp_path, ends):
+    path = tmp_path / "rows.jsonl"
+    raw = b"1\n\n22\n" + b"3" * 40 + b"\n4\n\n\n5" + ends
+    path.write_bytes(raw)
+    whole = [(number, line) for number, line in enumerate(raw.split(b"\n")) if line]
+    for sharers in range(1, len(raw) + 3):
+        bounds = [len(raw) * share // sharers for share in range(sharers + 1)]
+        found = []
+        for start, end in pairwise(bounds):
+            with WatchedFile(path.open("rb")) as opened:
+                found += lines.FilePart(lambda: path.open("rb"), start, end).lines(opened)
+        assert [(int(number), line) for number, line in found if line] == whole
+
+
+def test_a_line_of_many_parts_costs_each_rank_its_own_part_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr(table_rows, "BYTES_PER_RANK", 2_000)
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"path": "a.py", "content": "a"}\n"' + b"x" * 20_000 + b'"\n{"path": "b.py", "content": "b"}\n')
+    found = entries(path, world_size=16)
+    assert sorted((entry.path, entry.problem) for entry in found) == [
+        ("a.py", ""),
+        ("b.py", ""),
+        ("rows.jsonl:1", "row_too_large"),
+    ]
+
+
+def test_few_ranks_read_what_none_can_read_in_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_rows, "BYTES_PER_RANK", 10)
+    path = tmp_path / "rows.csv"
+    path.write_text("path,content\n" + "".join(f'{number}.py,"a\nb"\n' for number in range(100)))
+    shares = [list(rows_of(local_table(path), (), rank, 50)) for rank in range(50)]
+    assert sum(map(len, shares)) == 100 and sum(map(bool, shares)) == table_rows.MAX_READERS

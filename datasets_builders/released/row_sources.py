@@ -17,7 +17,7 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Outcome, Reader, Removed
 from datasets_builders.building.strict_fields import checked_fields
 from datasets_builders.sources.hub import SCHEME, hub_tables
-from datasets_builders.sources.lines import Unreadable
+from datasets_builders.sources.lines import LineNumber, Unreadable
 from datasets_builders.sources.table_rows import TableFile, is_table, local_table, rows_of
 from datasets_builders.tokenized.conversations import COLUMNS, KNOWN_PAIRS, RowFormat
 
@@ -229,7 +229,7 @@ class ReadDatasets(Reader):
             yield doc
 
 
-def _rows(file: TableFile, source: RowSource, rank: int, world_size: int) -> Iterator[tuple[int, Any]]:
+def _rows(file: TableFile, source: RowSource, rank: int, world_size: int) -> Iterator[tuple[LineNumber | int, Any]]:
     if file.name.lower().endswith(".json"):
         with file.open() as opened:
             raw = opened.read()

@@ -15,44 +15,49 @@ it, no indentation, or all on one line. The forms that are known here:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from html import unescape
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any
 
 import re2
 
 from datasets_builders.code_related.web_pages.marks import INLINE_CODE
-from datasets_builders.code_related.web_pages.page_tokens import VOID, Token, class_of, is_hidden, tokens_of
+from datasets_builders.code_related.web_pages.page_tokens import (
+    VOID,
+    Token,
+    class_of,
+    is_hidden,
+    text_between,
+    tokens_of,
+)
 
 # Elements are `Any` here: Resiliparse's type stubs lack most of what they have.
 
-# Elements that are code as a whole, each behind a sign that a page which has it holds, in small letters; the first that
-# matches holds those below it. No sign stands in another one.
-_CONTAINERS = (
-    ("gutter", "table:has(td.gutter), table:has(td.rouge-gutter)"),
-    ("line-numbers", "table:has(td.line-numbers)"),
-    ("blob-num", "table:has(td.blob-num)"),
-    ("lntd", "table:has(td.lntd)"),
-    ("hljs-ln", "table:has(td.hljs-ln-numbers)"),
-    ("lineno", "table:has(td.linenos), table:has(td.lineno)"),
-    ("fragment", "div.fragment"),
-    ("codemirror-code", ".CodeMirror-code"),
-    ("ace_text-layer", ".ace_text-layer"),
-    ("monaco-editor", ".monaco-editor .view-lines"),
-    ("dp-highlighter", ".dp-highlighter"),
-    ("syntaxhighlighter", ".syntaxhighlighter"),
-    ("<pre", "pre"),
-    ("<textarea", "textarea"),
-    ("<xmp", "xmp"),
-    ("<listing", "listing"),
-    ("syntaxhighlighter", "script[type=syntaxhighlighter]"),
-    ("<code", "code:has(br)"),
-    ("<tt", "tt:has(br)"),
-    ("style=", "code[style*='pre'], div[style*='white-space: pre'], div[style*='white-space:pre']"),
+# Elements that are code as a whole; the first in a page that matches holds those below it. `_OTHERS` stand behind signs
+# of which a page that has one holds all, in small letters, with the tag or an empty text for any.
+_TAGS = ("pre", "textarea", "xmp", "listing")
+_OTHERS = (
+    (("gutter",), "table", "table:has(td.gutter), table:has(td.rouge-gutter)"),
+    (("line-numbers",), "table", "table:has(td.line-numbers)"),
+    (("blob-num",), "table", "table:has(td.blob-num)"),
+    (("lntd",), "table", "table:has(td.lntd)"),
+    (("hljs-ln",), "table", "table:has(td.hljs-ln-numbers)"),
+    (("lineno",), "table", "table:has(td.linenos), table:has(td.lineno)"),
+    (("fragment",), "div", "div.fragment"),
+    (("codemirror-code",), "", ".CodeMirror-code"),
+    (("ace_text-layer",), "", ".ace_text-layer"),
+    (("monaco-editor",), "", ".monaco-editor .view-lines"),
+    (("dp-highlighter",), "", ".dp-highlighter"),
+    (("syntaxhighlighter",), "", ".syntaxhighlighter, script[type=syntaxhighlighter]"),
+    (("<code", "<br"), "code", "code:has(br)"),
+    (("<tt", "<br"), "tt", "tt:has(br)"),
+    (("<code", "white-space"), "code", "code[style*='pre']"),
+    (("<div", "white-space"), "div", "div[style*='white-space: pre'], div[style*='white-space:pre']"),
 )
-CODE_SIGNS = frozenset(sign for sign, _ in _CONTAINERS)
+LANGUAGE_SIGNS = frozenset({"lang-", "language-", "data-lang", "highlight-", "brush:", "sourcecode"})
+CODE_SIGNS = frozenset({f"<{tag}" for tag in _TAGS}.union(*(signs for signs, _, _ in _OTHERS), LANGUAGE_SIGNS))
 # Blocks that only a style sheet, which is not looked at, tells from names in a sentence.
 BARE_CODE = "code"
 # What stands in code and is none: line numbers, buttons, what is there for screen readers alone.
@@ -71,10 +76,16 @@ _LINES = frozenset(
     {"div", "p", "li", "tr", "ol", "ul", "table", "tbody", "thead", "pre", "figure", "section", "dd", "dt"}
 )
 _KEEPS_SPACE = frozenset({"pre", "textarea", "xmp", "listing", "script"})
+_NO_GUTTERS = frozenset({"table", "tbody", "tr", "pre", "code", "ol"})
 _LITERAL = frozenset({"xmp", "script"})  # hold text alone
 _LANGUAGE = re.compile(
     r"(?:^|\s)(?:lang(?:uage)?-|highlight-(?:source-|text-)?|brush:\s*|sourceCode\s+|prettyprint\s+lang-)([A-Za-z][\w+#.-]*)"
 )
+_LANGUAGE_ATTRIBUTES = ("data-lang", "data-language", "class")
+_CODE_TAG = re.compile(r"<code\b([^>]*)>")
+_ATTRIBUTE = re.compile(r'([^\s"=]+)="([^"]*)"')
+_NO_BLOCKS = frozenset({None, "body", "article", "main", "html"})
+MAX_AROUND = 3  # elements around code that may name its language
 MIN_BLOCK_LINES = 3
 MAX_CELL_TOKENS = 200  # of a cell, among which its first number of a line stands
 # Without these, the text of an element that keeps its spaces is the code.
@@ -106,40 +117,58 @@ class CodeText:
     language: str
 
 
-def containers_of(signs: Collection[str]) -> str:
-    """Return a selector of the elements that are code in a page, or an empty text; a page has few of the forms.
+class Containers:
+    """Where a page may hold code; a page has few of the forms.
 
     Args:
         signs: of `CODE_SIGNS`, those that the page holds.
+
+    Attributes:
+        selector (`str`): of CSS; empty where there is nothing to look for.
     """
-    return ", ".join(selector for sign, selector in _CONTAINERS if sign in signs)
+
+    def __init__(self, signs: Collection[str]) -> None:
+        self._tags = frozenset(tag for tag in _TAGS if f"<{tag}" in signs)
+        others = [(tag, selector) for needed, tag, selector in _OTHERS if all(sign in signs for sign in needed)]
+        self._other_tags = frozenset(tag for tag, _ in others)
+        self._others = ", ".join(selector for _, selector in others)
+        self.selector = ", ".join(filter(None, [*sorted(self._tags), self._others]))
+
+    def match(self, element: Any) -> bool:
+        """Return whether the selector matches an element; most are told by their tag."""
+        tag = element.tag
+        if tag in self._tags:
+            return True
+        return (tag in self._other_tags or "" in self._other_tags) and bool(element.matches(self._others))
 
 
-def code_of(element: Any) -> CodeText | None:
+def code_of(element: Any, names_language: bool = True) -> CodeText | None:
     """Return the code that an element shows, byte for byte, but for no-break spaces, which become spaces.
 
     Args:
-        element (`ElementNode`): one that `containers_of` matches.
+        element (`ElementNode`): one that `Containers` match.
+        names_language (`bool`): may the page hold one of `LANGUAGE_SIGNS`?
 
     Returns:
         the code, or None for a name in the middle of a sentence.
     """
+    html = element.inner_html
     keeps_space = _keeps_space(element)
-    if element.tag == "code" and not keeps_space and element.query_selector("br") is None:
+    if element.tag == "code" and not keeps_space and "<br" not in html:
         if not _is_written_in_lines(element.text):
             return None
         keeps_space = True
     writer = _LineWriter()
-    if element.tag in _LITERAL or (keeps_space and not _NEEDS_WALK.search(element.inner_html)):
+    if element.tag in _LITERAL or (keeps_space and "<" in html and not _NEEDS_WALK.search(html)):
         writer.write(element.text)
     else:
-        _write(tokens_of(element), writer, keeps_space)
+        _write(tokens_of(html), writer, keeps_space)
     text = writer.text()
     if not text.isascii():
         text = _INVISIBLE.sub("", text.replace("\xa0", " "))
     if element.tag == "script":
         text = text.strip().removeprefix("<![CDATA[").removesuffix("]]>").strip("\n")
-    return CodeText(without_numbers(text), language_of_element(element))
+    return CodeText(without_numbers(text), language_of_element(element, html) if names_language else "")
 
 
 class _LineWriter:
@@ -186,15 +215,10 @@ def _write(tokens: Sequence[Token], writer: _LineWriter, keeps_space: bool) -> N
     skipped = 0  # elements around that show something else than code, and those inside
     for index, (close, tag, attributes, raw_text) in enumerate(tokens):
         if skipped:
-            if tag and tag not in VOID:
+            if tag not in VOID:
                 skipped += -1 if close else 1
-        elif not tag:
-            if keeps_space and "\n" in raw_text and raw_text.isspace():
-                # Between two elements that are a line each a line end is the page's own.
-                sides = (tokens[index - 1] if index else None, tokens[index + 1] if index + 1 < len(tokens) else None)
-                if _ends_line(sides[0]) or _starts_line(sides[1]):
-                    continue
-            _write_text(unescape(raw_text) if "&" in raw_text else raw_text, writer, keeps_space)
+            if skipped:
+                continue
         elif close:
             if around:
                 keeps_space, before = around.pop()
@@ -202,7 +226,7 @@ def _write(tokens: Sequence[Token], writer: _LineWriter, keeps_space: bool) -> N
                     writer.end_line(before)
         elif tag == "br":
             writer.write(_BREAK)
-        elif tag not in VOID:
+        elif tag and tag not in VOID:
             if tag in _NO_TEXT or (attributes and _is_beside_code(tokens, index)):
                 skipped = 1
                 continue
@@ -211,6 +235,15 @@ def _write(tokens: Sequence[Token], writer: _LineWriter, keeps_space: bool) -> N
                 writer.start_line()
             around.append((keeps_space, len(writer.parts) if is_line else None))
             keeps_space = keeps_space or tag in _KEEPS_SPACE
+        if not raw_text or (
+            # Between two elements that are a line each a line end is the page's own.
+            keeps_space
+            and raw_text.isspace()
+            and "\n" in raw_text
+            and ((close and tag in _LINES) or _starts_line(tokens, index + 1))
+        ):
+            continue
+        _write_text(text_between(raw_text), writer, keeps_space)
 
 
 def _write_text(text: str, writer: _LineWriter, keeps_space: bool) -> None:
@@ -226,27 +259,28 @@ def _write_text(text: str, writer: _LineWriter, keeps_space: bool) -> None:
     writer.write(shown.lstrip(" ") if writer.at_line_start and text.startswith(("\n", "\r")) else shown)
 
 
-def _ends_line(token: Token | None) -> bool:
-    return token is not None and bool(token[0]) and token[1] in _LINES
-
-
-def _starts_line(token: Token | None) -> bool:
-    return token is not None and not token[0] and token[1] in _LINES
+def _starts_line(tokens: Sequence[Token], index: int) -> bool:
+    return index < len(tokens) and not tokens[index][0] and tokens[index][1] in _LINES
 
 
 def _is_beside_code(tokens: Sequence[Token], index: int) -> bool:
     """Return whether an element inside code shows something else."""
     _, tag, attributes, _ = tokens[index]
-    if is_hidden(attributes):
-        return True
-    name = class_of(attributes)
-    if not name:
-        return False
+    hidden, name, is_gutter = _names_of(attributes)
+    if hidden or not name:
+        return hidden
     if tag in ("td", "th") and "lntd" in name.split():
         # Cells that nest would each be read to the end of all.
         inside = takewhile(lambda token: token[:2] != ("/", tag), islice(tokens, index + 1, index + MAX_CELL_TOKENS))
         return any("lnt" in class_of(attributes).split() for _, _, attributes, _ in inside)
-    return bool(_GUTTER.search(name)) and tag not in ("table", "tbody", "tr", "pre", "code", "ol")
+    return is_gutter and tag not in _NO_GUTTERS
+
+
+@lru_cache(maxsize=4096)
+def _names_of(attributes: str) -> tuple[bool, str, bool]:
+    """Return whether attributes, which pages repeat, hide an element, its classes, and whether those are a gutter's."""
+    name = class_of(attributes)
+    return is_hidden(attributes), name, _GUTTER.search(name) is not None
 
 
 def _is_written_in_lines(text: str) -> bool:
@@ -259,30 +293,32 @@ def _keeps_space(element: Any) -> bool:
     return element.tag in _KEEPS_SPACE or "pre" in (element.getattr("style") or "")
 
 
-def language_of_element(element: Any) -> str:
-    """Return the language that an element, one that holds it or one that it holds alone names, or an empty text."""
-    for candidate in _around(element):
-        for name in ("data-lang", "data-language", "lang"):
-            value = candidate.getattr(name)
-            if value and re.fullmatch(r"[A-Za-z][\w+#.-]*", value) and name != "lang":
-                return str(value).lower()
-        found = _LANGUAGE.search(candidate.getattr("class") or "")
-        if found and found[1].lower() not in _NO_LANGUAGES:
-            return found[1].lower()
-    return ""
+def language_of_element(element: Any, html: str) -> str:
+    """Return the language that an element, one that holds it or the first `code` in it names, or an empty text.
+
+    Args:
+        element (`ElementNode`): code.
+        html (`str`): what it holds.
+    """
+    named = language_of_names(*map(element.getattr, _LANGUAGE_ATTRIBUTES))
+    if not named and (inside := _CODE_TAG.search(html)):
+        attributes = dict(_ATTRIBUTE.findall(inside[1]))
+        named = language_of_names(*map(attributes.get, _LANGUAGE_ATTRIBUTES))
+    around = element
+    for _ in range(MAX_AROUND):
+        if named or (around := around.parent) is None or around.tag in _NO_BLOCKS:
+            break
+        named = language_of_names(*map(around.getattr, _LANGUAGE_ATTRIBUTES))
+    return named
 
 
-def _around(element: Any) -> Iterator[Any]:
-    yield element
-    inside = element.query_selector("code")
-    if inside is not None:
-        yield inside
-    parent = element.parent
-    for _ in range(3):
-        if parent is None or parent.tag in (None, "body", "article", "main", "html"):
-            return
-        yield parent
-        parent = parent.parent
+def language_of_names(data_lang: str | None, data_language: str | None, names: str | None) -> str:
+    """Return the language that attributes and names of classes of an element tell, or an empty text."""
+    for value in (data_lang, data_language):
+        if value and re.fullmatch(r"[A-Za-z][\w+#.-]*", value):
+            return value.lower()
+    found = _LANGUAGE.search(names) if names else None
+    return found[1].lower() if found and found[1].lower() not in _NO_LANGUAGES else ""
 
 
 def without_numbers(text: str) -> str:

@@ -7,17 +7,23 @@ the page first, by our rules, and put back as Markdown where they stood.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import re2
 
 from datasets_builders.code_related.web_pages import marks
-from datasets_builders.code_related.web_pages.code_elements import BARE_CODE, CODE_SIGNS, code_of, containers_of
+from datasets_builders.code_related.web_pages.code_elements import (
+    BARE_CODE,
+    CODE_SIGNS,
+    LANGUAGE_SIGNS,
+    Containers,
+    code_of,
+)
 from datasets_builders.code_related.web_pages.formulas import FORMULA_SIGNS, FORMULAS, formula_of
-from datasets_builders.code_related.web_pages.lists import LISTS, list_of
+from datasets_builders.code_related.web_pages.lists import AROUND_MENUS, LISTS, is_around_menus, list_of
 from datasets_builders.code_related.web_pages.tables import TABLES, table_of
 
 MAX_DEPTH = 3000  # of elements in each other; Resiliparse takes time with its square
@@ -35,7 +41,8 @@ CHUNK_CHARS = 32_768
 _SECTIONS = "section[id], div.section[id]"
 _KEPT = "data-kept"
 _CODE_NAMES = ("code", "kbd", "samp", "tt")
-_SIGNS = sorted({*FORMULA_SIGNS, *CODE_SIGNS, *(f"<{name}" for name in _CODE_NAMES), "section", "<table", "<ul"})
+_INLINE_CODE_SIGNS = (f"<{name}" for name in _CODE_NAMES)
+_SIGNS = sorted({*FORMULA_SIGNS, *CODE_SIGNS, *_INLINE_CODE_SIGNS, "section", "<table", "<ul"})
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HEADING_TAG = re.compile(r"<h([1-6])(?:\s[^>]*)?>")
 _MARK = re.compile(f"({marks.OPEN}|{marks.OPEN_BLOCK})(\\d+){marks.CLOSE}")
@@ -96,24 +103,20 @@ def extract_page(html: str, main_content: bool = True) -> Page:
     if depth > MAX_DEPTH:
         raise PageError("too_deep", f"{depth} elements in each other, limit {MAX_DEPTH}")
     signs = _signs_in(html)
-    tree = HTMLTree.parse(_with_marks(html, signs))
+    html, has_bare_code = _with_marks(html, signs)
+    tree = HTMLTree.parse(html)
     if tree.body is None:
         raise PageError("not_html", "the page has no body")
     parts = _Parts(tree)
     if not signs.isdisjoint(FORMULA_SIGNS):
-        parts.take(FORMULAS, formula_of, is_block=False)
+        parts.take(tree.body.query_selector_all(FORMULAS).values(), formula_of, is_block=False)
     num_formulas = len(parts.texts)
-    if "section" in signs:
-        for section in tree.body.query_selector_all(_SECTIONS).values():
-            section.delattr("id")
-    if containers := containers_of(signs):
-        parts.take(containers, _code_block, is_block=True)
-    if "<code" in signs and _has_bare_code(html):
-        parts.take(BARE_CODE, _code_block, is_block=True)
-    if "<table" in signs:
-        parts.take(TABLES, table_of, is_block=True)
-    if "<ul" in signs:
-        parts.take(LISTS, list_of, is_block=True)
+    found = _Found(tree.body, signs, has_bare_code)
+    code_block = partial(_code_block, names_language=not signs.isdisjoint(LANGUAGE_SIGNS))
+    parts.take(found.code, code_block, is_block=True)
+    parts.take(found.bare_code, code_block, is_block=True)
+    parts.take(found.tables, table_of, is_block=True)
+    parts.take(found.lists(), list_of, is_block=True)
     text = extract_plain_text(tree, preserve_formatting=True, main_content=main_content, alt_texts=False, links=False)
     return parts.page(tree.title or "", text, num_formulas)
 
@@ -146,6 +149,49 @@ def nesting_depth(html: str) -> int:
     return deepest
 
 
+class _Found:
+    """Elements of a page that may be its parts, in its order; found together, as going through a page takes the time.
+
+    Sections lose their ids, which are made of their titles, such as `related-objects`, and are no sign of what
+    Resiliparse looks for in names.
+    """
+
+    def __init__(self, body: Any, signs: Collection[str], has_bare_code: bool) -> None:
+        self.code: list[Any] = []
+        self.bare_code: list[Any] = []
+        self.tables: list[Any] = []
+        self._lists: list[tuple[Any, Any]] = []  # and the outermost element around it whose lists are menus
+        containers = Containers(signs)
+        wanted = [containers.selector] if containers.selector else []
+        wanted += [BARE_CODE] if has_bare_code else []
+        wanted += [_SECTIONS] if "section" in signs else []
+        wanted += [TABLES] if "<table" in signs else []
+        wanted += [LISTS, AROUND_MENUS] if "<ul" in signs else []
+        around = None
+        for element in body.query_selector_all(", ".join(wanted)).values() if wanted else ():
+            tag = element.tag
+            if containers.match(element):
+                self.code.append(element)
+            elif tag == "code":
+                self.bare_code.append(element)
+            elif tag == "table":
+                self.tables.append(element)
+            elif tag == "ul":
+                self._lists.append((element, around))
+            elif tag == "section" or "section" in (element.getattr("class") or "").split():
+                element.delattr("id")
+            if "<ul" in signs and is_around_menus(element) and (around is None or not around.contains(element)):
+                around = element
+
+    def lists(self) -> list[Any]:
+        """Return lists that are in no part for menus; an `aside` around code is none any more once that is taken."""
+        return [
+            element
+            for element, around in self._lists
+            if around is None or not (around.contains(element) or element.closest(AROUND_MENUS))
+        ]
+
+
 class _Parts:
     """Parts of a page that were taken out of it, each with a mark in its place."""
 
@@ -154,18 +200,18 @@ class _Parts:
         self.texts: list[str] = []
         self.code_chars: dict[int, int] = {}
 
-    def take(self, selector: str, render: Callable[[Any], tuple[str, int] | None], is_block: bool) -> None:
-        """Take out the outermost elements that a selector matches; what `render` gives None for stays.
+    def take(self, elements: Sequence[Any], render: Callable[[Any], tuple[str, int] | None], is_block: bool) -> None:
+        """Take out the outermost of elements; what `render` gives None for stays.
 
         Args:
-            selector (`str`): of CSS.
+            elements (sequence of `ElementNode`): in the order of the page: those inside one follow it.
             render (function): element to its Markdown and how many characters of it are code.
             is_block (`bool`): whether the part has lines of its own.
         """
-        last = None  # the elements come in the order of the page: those inside one follow it
+        body = self.tree.body
         refused: list[Any] = []  # elements around, outermost first; each is read whole, so that few are tried
-        for element in self.tree.body.query_selector_all(selector).values():
-            if element.parent is None or (last is not None and last.contains(element)):
+        for element in elements:
+            if not body.contains(element):  # it is in one that was taken
                 continue
             while refused and not refused[-1].contains(element):
                 refused.pop()
@@ -176,18 +222,17 @@ class _Parts:
                 refused.append(element)
                 continue
             text, code_chars = rendered
-            opening = marks.OPEN_BLOCK if is_block else marks.OPEN
-            mark = self.tree.create_text_node(f"{opening}{len(self.texts)}{marks.CLOSE}")
+            mark = f"{marks.OPEN_BLOCK if is_block else marks.OPEN}{len(self.texts)}{marks.CLOSE}"
             self.texts.append(text)
             if code_chars:
                 self.code_chars[len(self.texts) - 1] = code_chars
                 self._keep_around(element)
             if is_block:
                 block = self.tree.create_element("p")
-                block.append_child(mark)
-                mark = block
-            element.parent.replace_child(mark, element)
-            last = element
+                block.text = mark
+                element.replace_with(block)
+            else:
+                element.replace_with(self.tree.create_text_node(mark))
 
     def _keep_around(self, element: Any) -> None:
         """Take names and kinds from what stands around code, for which Resiliparse would leave it out."""
@@ -210,14 +255,15 @@ class _Parts:
         """Return the text with the parts put back, of which formulas were the first to be taken."""
         used: set[int] = set()
         if "\n\n\n" in text:
-            text = _BLANK_LINES.sub("\n\n", text)  # before there is code in it
+            text = _BLANK_LINES.sub("\n\n", text)
+        text = _as_markdown(text)  # before there is code in it
         for _ in range(MAX_NESTED_PARTS):  # a formula inside a table inside a table, say
             if marks.CLOSE not in text:
                 break
             text = self._with_parts(text, used)
         chars = [self.code_chars[number] for number in used if number in self.code_chars]
         formulas = sum(number < num_formulas for number in used)
-        text = marks.without_marks(_as_markdown(text)).strip("\n")
+        text = marks.without_marks(text).strip("\n")
         return Page(" ".join(title.split()), f"{text}\n" if text.strip() else "", len(chars), sum(chars), formulas)
 
     def _with_parts(self, text: str, used: set[int]) -> str:
@@ -230,7 +276,8 @@ class _Parts:
             if number < len(self.texts) and number not in used:
                 used.add(number)
                 add = whole.add_block if opening == marks.OPEN_BLOCK else whole.add
-                add(self.texts[number])
+                part = self.texts[number]
+                add(part if number in self.code_chars else _as_markdown(part))
         whole.add(text[end:])
         return "".join(whole.pieces)
 
@@ -262,8 +309,8 @@ class _Text:
         self.is_behind_block = True
 
 
-def _code_block(element: Any) -> tuple[str, int] | None:
-    code = code_of(element)
+def _code_block(element: Any, names_language: bool) -> tuple[str, int] | None:
+    code = code_of(element, names_language)
     if code is None:
         return None
     if not code.text.strip():
@@ -292,16 +339,44 @@ def _signs_in(html: str) -> frozenset[str]:
     return frozenset(_SIGNS[number] for number in _sign_set().Match(html.encode("utf-8", "replace")) or ())
 
 
-def _with_marks(html: str, signs: Collection[str]) -> str:
-    """Return a page in which inline code and headings say what they are, as its text will."""
-    mark = marks.INLINE_CODE
+def _with_marks(html: str, signs: Collection[str]) -> tuple[str, bool]:
+    """Return a page in which inline code and headings say what they are, as its text will.
+
+    Returns:
+        the page, and whether a `code` element of several lines may stand outside of `pre`.
+    """
     end = html.rfind(">") + 1  # behind it, each tag that is begun would be read to the end
     html, rest = html[:end], html[end:]
+    has_bare_code = False
     for name in _CODE_NAMES:
         if f"<{name}" in signs:
-            html = html.replace(f"</{name}>", f"{mark}</{name}>").replace(f"<{name}>", f"<{name}>{mark}")
-            html = re.sub(f"<{name}\\s[^>]*>", f"\\g<0>{mark}", html)
-    return _HEADING_TAG.sub(lambda tag: f"{tag[0]}{marks.HEADING}{tag[1]}", html) + rest
+            pieces = html.split(f"</{name}>")
+            is_bare = _mark_code(pieces, name)
+            has_bare_code = has_bare_code or (is_bare and name == "code")
+            html = f"{marks.INLINE_CODE}</{name}>".join(pieces)
+    return _HEADING_TAG.sub(lambda tag: f"{tag[0]}{marks.HEADING}{tag[1]}", html) + rest, has_bare_code
+
+
+def _mark_code(pieces: list[str], name: str) -> bool:
+    """Put a mark behind each opening of code in pieces; return whether some of it is a block of its own."""
+    mark, opening = marks.INLINE_CODE, f"<{name}"
+    is_bare = False
+    for index, piece in enumerate(pieces):
+        start = piece.rfind(opening)
+        end = piece.find(">", start) + 1
+        if start < 0 or not end:
+            continue
+        if piece.find(opening, 0, start) < 0 and piece[start + len(opening)] in "> ":
+            pieces[index] = f"{piece[:end]}{mark}{piece[end:]}"
+        else:  # one in another, or another element
+            pieces[index] = re.sub(rf"{opening}(?:\s[^>]*)?>", rf"\g<0>{mark}", piece)
+        if (
+            not is_bare
+            and piece.count("\n", start) >= 2
+            and piece.rfind("<pre", 0, start) <= piece.rfind("</pre", 0, start)
+        ):
+            is_bare = True
+    return is_bare
 
 
 def _as_markdown(text: str) -> str:
@@ -323,16 +398,3 @@ def _ticked(found: re.Match[str]) -> str:
 def _heading(found: re.Match[str]) -> str:
     text = marks.without_heading_marks(found[2])
     return f"{'#' * int(found[1])} {text}" if text.strip() else ""
-
-
-def _has_bare_code(html: str) -> bool:
-    """Return whether a `code` element of several lines may stand outside of `pre`."""
-    for piece in html.split("</code>"):
-        start = piece.rfind("<code")
-        if (
-            start >= 0
-            and piece.count("\n", start) >= 2
-            and piece.rfind("<pre", 0, start) <= piece.rfind("</pre", 0, start)
-        ):
-            return True
-    return False

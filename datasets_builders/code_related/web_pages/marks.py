@@ -9,15 +9,13 @@ OPEN, OPEN_BLOCK, CLOSE = "\x01i", "\x01b", "\x02"
 INLINE_CODE = "\x03"  # before and after
 HEADING = "\x04"
 _ALL = "\x00\x01\x02\x03\x04"
-_ALL_BYTES = _ALL.encode()
 _NONE = dict.fromkeys(map(ord, _ALL))
 _HEADING_MARK = re.compile(f"{HEADING}[1-6]?")
 
 
 def without_marks(text: str) -> str:
     """Return a text without any of the characters; one that has none costs little."""
-    encoded = text.encode("utf-8", "surrogatepass")
-    return text if len(encoded.translate(None, _ALL_BYTES)) == len(encoded) else text.translate(_NONE)
+    return text.translate(_NONE) if any(map(text.__contains__, _ALL)) else text
 
 
 def without_heading_marks(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 VOID = frozenset({
     "area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link",
@@ -16,7 +15,7 @@ BLOCKS = frozenset({
     "figure", "hr", *HEADINGS,
 })  # fmt: skip
 # As the parser writes elements: attributes between double quotes, every element closed, nothing open in a text.
-_TOKEN = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*)((?:[^"<>]|"[^"]*")*)>|([^<]+)""")
+_TOKEN = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*)([^"<>]*(?:"[^"]*"[^"<>]*)*)>([^<]*)""")
 # What holds no markup, or is none.
 _UNREAD = re.compile(r"(?s)<!--.*?-->|<(script|style|iframe|noembed|noframes)\b[^>]*>.*?</\1>")
 _HAS_UNREAD = ("<!--", "<script", "<style", "<iframe", "<noembed", "<noframes")
@@ -24,21 +23,29 @@ _CLASS = re.compile(r"""\sclass="([^"]*)""")
 _HIDDEN = re.compile(r"\shidden(?:[\s=]|$)")
 
 
-# A slash for the end of an element, else empty; the tag, or an empty text; attributes as written; a text with its
-# entities. A class would take as long as the reading.
+# A slash for the end of an element, else empty; the tag; attributes as written; the text behind it with its entities.
+# The first of a part has no tag. A class would take as long as the reading.
 Token = tuple[str, str, str, str]
 
 
-def tokens_of(element: Any) -> list[Token]:
-    """Return tags and texts inside an element, without comments, scripts and styles.
+def tokens_of(html: str) -> list[Token]:
+    """Return tags inside an element with the texts behind them, without comments, scripts and styles.
 
     Args:
-        element (`ElementNode`): of a parsed page.
+        html (`str`): what the element holds, as the parser writes it.
     """
-    html = element.inner_html
     if any(map(html.__contains__, _HAS_UNREAD)):
         html = _UNREAD.sub("", html)
-    return _TOKEN.findall(html)
+    start = html.find("<")
+    return [("", "", "", html)] if start < 0 else [("", "", "", html[:start]), *_TOKEN.findall(html, start)]
+
+
+def text_between(raw_text: str) -> str:
+    """Return a text between two tags with characters for the four entities that the parser writes."""
+    if "&" not in raw_text:
+        return raw_text
+    text = raw_text.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\xa0").replace("&quot;", '"')
+    return text.replace("&amp;", "&")
 
 
 def class_of(attributes: str) -> str:

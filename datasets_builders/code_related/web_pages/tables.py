@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from html import unescape
+from itertools import chain
 from typing import Any
 
 from datasets_builders.code_related.web_pages.marks import OPEN_BLOCK
-from datasets_builders.code_related.web_pages.page_tokens import BLOCKS, tokens_of
+from datasets_builders.code_related.web_pages.page_tokens import BLOCKS, text_between, tokens_of
 
 # Tables that hold data: no table inside, no layout.
 TABLES = "table:not(:has(table)):not([role=presentation])"
 MAX_CELLS = 2000
-_BLOCK_TAGS = ("<br", "<p", "<li", "<div", "<dt")  # what ends words in a cell
+MAX_CELL_TAGS = 2 * MAX_CELLS  # closed: cells, rows, head and body
 MAX_CELL_CHARS = 400
 
 
@@ -21,28 +21,42 @@ def table_of(element: Any) -> tuple[str, int] | None:
     Args:
         element (`ElementNode`): one that `TABLES` matches.
     """
-    rows: list[list[str]] = []
-    for part in element.query_selector_all("tr, td, th").values():
-        if part.tag == "tr":
-            rows.append([])
-        elif rows:
-            rows[-1].append(_cell(part))
-    rows = [row for row in rows if row]
+    html = element.inner_html
+    if OPEN_BLOCK in html or html.count("</t") > MAX_CELL_TAGS:
+        return None
+    rows = _rows(html)
     width = max(map(len, rows), default=0)
     if len(rows) < 2 or width < 2 or sum(map(len, rows)) > MAX_CELLS:
         return None
-    if any(len(cell) > MAX_CELL_CHARS or OPEN_BLOCK in cell for row in rows for cell in row):
-        return None
-    if sum(bool(cell) for row in rows for cell in row) < len(rows):
+    if sum(map(bool, chain.from_iterable(rows))) < len(rows):
         return None
     padded = [row + [""] * (width - len(row)) for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in padded]
     return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]]), 0
 
 
-def _cell(element: Any) -> str:
-    text = element.text
-    if "<" in (html := element.inner_html) and any(map(html.__contains__, _BLOCK_TAGS)):
-        parts = (unescape(raw_text) if not tag else " " * (tag in BLOCKS) for _, tag, _, raw_text in tokens_of(element))
-        text = "".join(parts)
-    return " ".join(text.split()).replace("|", "\\|")
+def _rows(html: str) -> list[list[str]]:
+    """Return the cells of rows that have some; none of a table that has a whole text in a cell."""
+    rows: list[list[str]] = []
+    parts: list[str] = []  # of the cell that is open
+    is_cell = False
+    for close, tag, _, raw_text in tokens_of(html):
+        if tag == "td" or tag == "th":
+            if close:
+                cell = " ".join(text_between("".join(parts)).split())
+                if len(cell) > MAX_CELL_CHARS:
+                    return []
+                if rows:
+                    rows[-1].append(cell.replace("|", "\\|") if "|" in cell else cell)
+                is_cell = False
+            else:
+                parts = [raw_text]
+                is_cell = True
+        elif is_cell:
+            if tag in BLOCKS:
+                parts.append(" ")
+            if raw_text:
+                parts.append(raw_text)
+        elif tag == "tr" and not close:
+            rows.append([])
+    return [row for row in rows if row]

@@ -60,6 +60,17 @@ def test_lists_nest_and_menus_go() -> None:
     assert text_of("<ul><li>Run <pre>a\n  b</pre> then stop</li></ul>").endswith("- Run\n```\na\n  b\n```\nthen stop\n")
 
 
+def test_code_in_words_stays_apart_from_parts_beside_it() -> None:
+    """Marks of code in words are paired before lists and code are put back, whatever a page leaves open."""
+    text = text_of(
+        "<ul><li>a point with <code>first</code></li></ul><p><code>second</code> follows it in the text.</p>"
+    )
+    assert "- a point with `first`\n\n`second` follows it in the text." in text
+    code = "  # indented\nx = 1 \n"
+    for before, after in (("<code>open", ""), ("", "shut</code>"), ("<code>a <code>b</code></code>", "")):
+        assert f"```\n{code}```" in text_of(f"<p>Words {before}.</p><pre>{code}</pre><p>More {after} words.</p>")
+
+
 def test_items_of_words_and_links_are_no_menu_and_cells_and_ticks_stay_apart() -> None:
     items = "<li>Azure, <a href=x>use a vector index and retrieval</a>.</li><li>OpenAI, <a href=y>use a search index</a>.</li>"
     assert "- OpenAI, use a search index.\n" in text_of(f"<ul>{items}</ul>")

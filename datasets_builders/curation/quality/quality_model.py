@@ -9,13 +9,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from datatrove.data import Document
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
 from datasets_builders.building.steps import Outcome, Removed, Step
+
+if TYPE_CHECKING:
+    from modeling_ling.text_encoding import TextEncoder
 
 MODEL_FILE, DESCRIPTION_FILE, TOKENIZER_FILE = "model.bin", "quality_model.json", "tokenizer.json"
 POSITIVE, NEGATIVE = "__label__high", "__label__low"
@@ -68,24 +71,27 @@ class ModelWords:
     """
 
     def __init__(self, tokenizer: Path | None = None) -> None:
-        self._tokenizer: Any = None
+        self._encoder: TextEncoder | None = None
         if tokenizer is not None:
-            from tokenizers import Tokenizer
+            from transformers import PreTrainedTokenizerFast
+
+            from modeling_ling import text_encoding
 
             try:
-                self._tokenizer = Tokenizer.from_file(str(tokenizer))
+                learned = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer))
             except Exception as error:  # what the library raises has no class of its own
                 raise ConfigError(f"{tokenizer} is no tokenizer.json: {error}") from None
+            self._encoder = text_encoding.TextEncoder(learned)
+            # Tokens of byte-level BPE hold no blanks; those of others may.
+            names = {number: "_".join(token.split()) for token, number in learned.get_vocab().items()}
+            self._names = [names.get(number, "") for number in range(max(names, default=0) + 1)]
 
     def texts(self, contents: Sequence[str]) -> list[str]:
         """Return each file as a line of words, of its first 20,000 characters."""
-        if self._tokenizer is None:
+        if self._encoder is None:
             return [model_text(content) for content in contents]
-        encodings = self._tokenizer.encode_batch(
-            [content[:MAX_CHARACTERS] for content in contents], add_special_tokens=False
-        )
-        # Tokens of byte-level BPE hold no blanks; those of others may.
-        return [" ".join("_".join(token.split()) for token in encoding.tokens) for encoding in encodings]
+        encoded = self._encoder.encode_all([content[:MAX_CHARACTERS] for content in contents])
+        return [" ".join(map(self._names.__getitem__, ids)) for ids in encoded]
 
 
 class QualityModel:

@@ -111,7 +111,7 @@ class TrainingOptions:
         word_ngrams (`int`): longest n-gram that is a feature.
         epochs (`int`): passes over the files.
         learning_rate (`float`): at the start.
-        buckets (`int`): of hashed n-grams; the model has dim x 4 bytes each.
+        buckets (`int`): of hashed n-grams; the model has dim x 4 bytes each, 48 MB with a vocabulary of 8,192 tokens.
         seed (`int`): of the training.
         threads (`int`): with more than one a second run gives another model.
     """
@@ -120,7 +120,7 @@ class TrainingOptions:
     word_ngrams: int = 2
     epochs: int = 10
     learning_rate: float = 0.5
-    buckets: int = 200_000
+    buckets: int = 180_000
     seed: int = 0
     threads: int = 1
 

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 from datatrove.data import Document
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from datasets_builders.__main__ import main
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Removed
 from datasets_builders.curation.quality.limits import QualityLimits
-from datasets_builders.curation.quality.quality_model import QualityModel, QualityScore, model_text, read_description
+from datasets_builders.curation.quality.quality_model import (
+    ModelWords,
+    QualityModel,
+    QualityScore,
+    model_text,
+    read_description,
+)
 from datasets_builders.curation.quality.quality_training import (
     LabelledFiles,
     TrainingOptions,
@@ -24,6 +30,7 @@ from datasets_builders.curation.quality.quality_training import (
     train,
 )
 from datasets_builders.source_code.config import SourceCodeConfig
+from modeling_ling.text_encoding import SPLIT_PATTERN
 
 
 def worse(text: str) -> str:
@@ -155,6 +162,26 @@ def tokenizer(tmp_path_factory):
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     learned.save(str(path))
     return path
+
+
+def test_words_of_pages_are_the_tokens_of_the_tokenizer(tmp_path):
+    """Words of the family's construction are looked up; what they are does not change by it."""
+    learned = Tokenizer(models.BPE())
+    learned.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(SPLIT_PATTERN), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])  # fmt: skip
+    texts = [
+        "for x in range(10):\n\n    print(x)  # don't",
+        "naïve 漢字 text\nthen ASCII again\n" * 3,
+        "",
+        "\x1c a\u2003b",
+    ]
+    learned.train_from_iterator(texts * 9)
+    learned.save(str(tmp_path / "tokenizer.json"))
+    words = ModelWords(tmp_path / "tokenizer.json")
+    assert words.texts(texts) == [" ".join(learned.encode(text).tokens) for text in texts]
+    assert words._encoder.is_fast
 
 
 def page_rows(folder: Path, name: str, words: str) -> str:

@@ -6,17 +6,25 @@ Pygments reads the text; a page gets lengths and classes, and never markup that 
 from __future__ import annotations
 
 import re
+import signal
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
 PLAIN, KEYWORD, STRING, COMMENT, NUMBER, NAME = range(6)
-# Pygments is of regular expressions: on long lines some of them take the square of the length.
+# Pygments is of regular expressions: on long lines some of them take the square of the length, on texts that someone
+# made for it more. What takes longer than any code stays plain, and after some such texts all of that language.
 MAX_LINE_CHARS = 2_000
 MAX_CODE_CHARS = 20_000
+MAX_SECONDS, MAX_SLOW_TEXTS = 0.5, 8
+_slow_texts: Counter[str] = Counter()
 # Names of languages as datasets have them, where pygments has another.
 _ALIASES = {"c#": "csharp", "f#": "fsharp", "shell": "bash", "batchfile": "batch", "vim script": "vim", "none": "text"}
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)")
@@ -45,21 +53,55 @@ def colored(text: str, language: str = "") -> list[int]:
     return runs if any(kind for kind in runs[1::2]) else []
 
 
+class _TooSlow(BaseException):
+    """No `Exception`: a lexer must not take it for its own."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise _TooSlow
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raise `_TooSlow` when the block takes more processor time; only a main thread can be interrupted."""
+    previous = signal.signal(signal.SIGPROF, _stop)
+    try:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+    finally:
+        signal.signal(signal.SIGPROF, previous or signal.SIG_DFL)
+
+
 def _code(text: str, lexer: Lexer) -> Iterator[tuple[int, int]]:
     """Give the stretches of code; all of it plain where it is too long or not read whole."""
-    spans, read = [], 0
-    if len(text) <= MAX_CODE_CHARS and max(map(len, text.split("\n"))) <= MAX_LINE_CHARS:
-        ended = text if text.endswith("\n") else f"{text}\n"  # a comment ends where a line does
-        for start, kind, value in lexer.get_tokens_unprocessed(ended):
-            if start != read:
-                break
-            value = value[: len(text) - read]
-            spans.append((units(value), _class_of(tuple(kind))))
-            read += len(value)
-    if read == len(text):
-        yield from spans
-    else:
-        yield units(text), PLAIN
+    spans: list[tuple[int, int]] = []
+    is_short = len(text) <= MAX_CODE_CHARS and max(map(len, text.split("\n"))) <= MAX_LINE_CHARS
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_short and is_main and _slow_texts[lexer.name] < MAX_SLOW_TEXTS:
+        try:
+            with _limited(MAX_SECONDS):
+                spans = list(_spans(text, lexer))
+        except _TooSlow:
+            _slow_texts[lexer.name] += 1
+            spans = []
+    yield from spans or [(units(text), PLAIN)]
+
+
+def _spans(text: str, lexer: Lexer) -> Iterator[tuple[int, int]]:
+    """Give the stretches that a lexer finds."""
+    read = 0
+    ended = text if text.endswith("\n") else f"{text}\n"  # a comment ends where a line does
+    for start, kind, value in lexer.get_tokens_unprocessed(ended):
+        # What it leaves out, or says again, is plain, or not.
+        if start > read:
+            yield units(text[read:start]), PLAIN
+        value = ended[max(start, read) : start + len(value)][: len(text) - max(start, read)]
+        yield units(value), _class_of(tuple(kind))
+        read = max(read, start + len(value))
+    yield units(text[read:]), PLAIN
 
 
 def _prose(text: str) -> Iterator[tuple[int, int]]:

@@ -2,10 +2,13 @@
 
 import json
 import re
+import signal
+import time
 
 import pytest
 
-from evals.report.colors import COMMENT, KEYWORD, NAME, NUMBER, PLAIN, STRING, colored
+from evals.report.colors import COMMENT, KEYWORD, MAX_SECONDS, NAME, NUMBER, PLAIN, STRING, colored
+from evals.report.documents import TEMPLATES
 from evals.report.records import Block, Record, parts_of, records_page
 from tests.evals.report.browser import needs_browser, opened
 from tests.evals.report.pages import elements, options_of, records_in
@@ -112,6 +115,37 @@ def test_lengths_are_those_that_a_browser_counts():
     assert sum(runs[::2]) == len(text.encode("utf-16-le")) // 2 > len(text)
 
 
+@pytest.mark.parametrize(("text", "language"), [("\n" * 16_000, "c"), ("\n \t" * 5_000, "java")])
+def test_a_text_that_a_lexer_chokes_on_stays_plain(text, language):
+    started = time.process_time()
+    assert colored(f"int x;{text}", language) == []
+    assert time.process_time() - started < 10 * MAX_SECONDS
+    assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
+    assert colored("int x;", language), "the next one has its colors"
+
+
+def luminance(color: str) -> float:
+    shares = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_colors_can_be_read_in_the_light_and_in_the_dark(is_dark):
+    """WCAG 2, level AA: 4.5; github.com/pradyunsg/furo/issues/82 and others found what is below it in their colors."""
+    light, dark, *_ = (TEMPLATES / "style.css").read_text().split("@media (prefers-color-scheme: dark)")
+    colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light + dark.partition("figure svg")[0] * is_dark))
+    for name in ("text", "quiet", "good", "bad", "doubt", "keyword", "string", "comment", "number", "name"):
+        for ground in ("page", "box", "found"):
+            if ground != "found" or name not in ("good", "bad", "doubt", "quiet"):
+                assert contrast(colors[name], colors[ground]) >= 4.5, (name, ground)
+
+
 @pytest.fixture
 def page(tmp_path):
     records = [
@@ -148,7 +182,7 @@ def test_keys_an_address_and_a_search_lead_to_a_record(page):
 def test_columns_may_have_any_name(tmp_path):
     names = ("text", "row", "elements", "constructor", "__proto__", "id", "a b=c&d", "querySelector")
     records = [
-        Record(str(number), f"title {number}", groups={name: [f"{name} {number % 2}"] for name in names})
+        Record(str(number), f"title {number} A\u00f1o", groups={name: [f"{name} {number % 2}"] for name in names})
         for number in range(3)
     ]
     page = records_page(
@@ -156,8 +190,10 @@ def test_columns_may_have_any_name(tmp_path):
     )
     path = tmp_path / "page.html"
     path.write_text(page, encoding="utf-8")
-    address = "#constructor=constructor+1&__proto__=__proto__+1&column+text=text+1&row=1"
-    assert seen(opened(path, address)) == ("1 of 4", "title 1", ["title 1"])
+    # The letter in the search is written as two characters.
+    address = "#constructor=constructor+1&__proto__=__proto__+1&column+text=text+1&row=1&text=an%CC%83o"
+    title = "title 1 A\u00f1o"
+    assert seen(opened(path, address)) == ("1 of 4", title, [title])
 
 
 @needs_browser

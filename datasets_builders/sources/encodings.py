@@ -51,6 +51,9 @@ _ODD = re.compile(
     "[\x80-\x9f]|(?<=[^\\W\\d_])[^\\w\\s\x00-\x7f’](?=[^\\W\\d_])|(?<=[a-zß-öø-ÿ])[À-ÖØ-ÞŐŁŹŻŠŚĆČĎŃŇŘŤŽĘĚĂĄŞŢŘ]|"
     "[ªºˆ‰†‡¤¬¦¨¸˜˛¯˝˘˙ˇ´\ue000-\uf8ff]"  # noqa: RUF001
 )
+# First bytes of the characters that both of these call common; short texts of the one are often taken for the other.
+_COMMON_LEADS = {"gb18030": (0xB0, 0xD7), "big5hkscs": (0xA4, 0xC6)}
+_PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _BEYOND_ASCII = bytes(range(0x80, 0x100))
 # Of what is not ASCII: more is no text. A few odd signs may stand alone in a file.
 MAX_ODD_FRACTION, MAX_ODD_ALONE = 0.1, 3
@@ -111,6 +114,8 @@ def _by_statistics(raw: bytes) -> tuple[str, str] | None:
     head = raw[:DETECTION_BYTES]
     beyond_ascii = head.translate(None, bytes(range(0x80)))
     guess = _CODECS.get(str(cchardet.detect(head)["encoding"]).upper(), "")
+    if guess in _COMMON_LEADS:
+        guess = max(_COMMON_LEADS, key=lambda encoding: (_common_fraction(head, encoding), encoding == guess))
     if guess and guess not in _WITH_WORDS and (found := _decoded(raw, guess)):
         return found
     # One accent tells nothing of the language: it is in the commonest encoding.
@@ -119,6 +124,13 @@ def _by_statistics(raw: bytes) -> tuple[str, str] | None:
     odd = [len(_ODD.findall(text[:DETECTION_BYTES])) for text, _ in decoded]
     least = min(odd, default=len(beyond_ascii))
     return decoded[odd.index(least)] if least <= MAX_ODD_ALONE + MAX_ODD_FRACTION * len(beyond_ascii) else None
+
+
+def _common_fraction(raw: bytes, encoding: str) -> float:
+    """Return how much of the characters of two bytes, signs apart, is common in an encoding."""
+    first, last = _COMMON_LEADS[encoding]
+    leads = [pair[0] for pair in _PAIR.findall(raw) if pair[0] >= 0xA4]
+    return sum(first <= lead <= last for lead in leads) / max(len(leads), 1)
 
 
 def _decoded(raw: bytes, encoding: str) -> tuple[str, str] | None:

@@ -6,9 +6,11 @@ import glob
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
+
+from datasets_builders.sources import encodings
 
 GZIP, PLAIN = b"\x1f\x8b\x08", b"WARC/1."
 CHUNK_BYTES = 1 << 20
@@ -17,6 +19,8 @@ NO_HEADER = "no HTTP header"
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 DEFAULT_ENCODING = "utf-8"
 MAX_WRONG_FRACTION = 0.25  # of the bytes beyond ASCII
+# What the detector of pages calls short texts of other alphabets, too.
+_OTHERS = ("utf-8", "cp1252", "iso8859-1", "iso8859-2", "cp1250")
 _HIGH_BYTES = bytes(range(128, 256))
 
 
@@ -73,8 +77,8 @@ def records_of(path: Path, max_bytes: int) -> Iterator[Record]:
                     last = record.stream_pos  # in the file, wherever reading began
                     found = _record(record, max_bytes)
                     last_told, is_told = last, bool(found.problem)
-                    if found.problem == "damaged_body":
-                        found = _as_it_lies(path, last, found, max_bytes)
+                    if found.problem == "other_coding":
+                        found = _decoded_by_library(path, last, found, max_bytes)
                     yield found
                     if found.problem == "truncated_record" and found.detail != NO_HEADER:
                         failure = found.detail  # a length that is too large takes in what follows
@@ -91,7 +95,7 @@ def records_of(path: Path, max_bytes: int) -> Iterator[Record]:
             start = _next_start(file, last + 1)
 
 
-def _iterator(file: BinaryIO, decode: Literal["all", "none"] = "all") -> Iterator[Any]:
+def _iterator(file: BinaryIO, decode: Literal["all", "none"] = "none") -> Iterator[Any]:
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
     kinds = WarcRecordType.response | WarcRecordType.conversion
@@ -99,25 +103,23 @@ def _iterator(file: BinaryIO, decode: Literal["all", "none"] = "all") -> Iterato
     return records
 
 
-def _as_it_lies(path: Path, start: int, damaged: Record, max_bytes: int) -> Record:
-    """Return a record whose header speaks of a coding that its body has not: crawlers decode and leave the header.
+def _decoded_by_library(path: Path, start: int, found: Record, max_bytes: int) -> Record:
+    """Return a record whose coding is left to the library, such as `br`; that tells nothing of bodies that are cut.
 
     Args:
         path (`Path`): of the archive.
         start (`int`): of the record.
-        damaged (`Record`): what it is where it cannot be read either.
+        found (`Record`): as far as it is known.
         max_bytes (`int`): longest body that is read whole.
     """
     with path.open("rb") as file:
         file.seek(start)
         try:
-            record = next(_iterator(file, "none"))
+            record = next(_iterator(file, "all"))
             body: bytes = record.reader.read(max_bytes + 1)
-        except (OSError, StopIteration):
-            return damaged
-        if not body.lstrip().startswith(b"<"):
-            return damaged
-        return Record(damaged.url, damaged.date, body, record.http_charset or "")
+        except (OSError, StopIteration) as error:
+            return replace(found, problem="damaged_body", detail=str(error)[:200])
+        return replace(found, problem="", detail="", body=body)
 
 
 def _record(record: Any, max_bytes: int) -> Record:
@@ -134,16 +136,84 @@ def _record(record: Any, max_bytes: int) -> Record:
             return Record(url, date, problem="http_status", detail=str(status))
         if kind and kind not in ("text/html", "application/xhtml+xml"):
             return Record(url, date, problem="not_html", detail=kind)
-    coded = record.http_headers is not None and record.http_headers.get("Content-Encoding", "")
-    expected = 0 if coded or record.headers.get("WARC-Truncated") else record.content_length or 0
+    charset = (record.http_charset or "") if not is_text else DEFAULT_ENCODING
+    is_whole = not record.headers.get("WARC-Truncated")
+    expected = record.content_length or 0 if is_whole else 0
     try:
         body: bytes = record.reader.read(max_bytes + 1)
     except OSError as error:
         return Record(url, date, problem="damaged_body", detail=str(error)[:200])
-    is_chunked = record.http_headers is not None and record.http_headers.get("Transfer-Encoding", "")
-    if len(body) < min(expected, max_bytes) and not is_chunked:
+    if len(body) < min(expected, max_bytes):
         return Record(url, date, problem="truncated_record", detail=f"{len(body)} of {expected} bytes")
-    return Record(url, date, body, (record.http_charset or "") if not is_text else DEFAULT_ENCODING, is_text)
+    header = record.http_headers
+    # Crawlers decode bodies and leave the headers that speak of codings.
+    if header is not None and not body.lstrip().startswith(b"<"):
+        codings = [*_names(header.get("Content-Encoding", "")), *_names(header.get("Transfer-Encoding", ""))]
+        try:
+            for coding in reversed(codings):
+                body = decode_body(body, coding, max_bytes, is_whole and len(body) <= max_bytes)
+        except BodyError as error:
+            body = b"" if error.problem else body
+            return Record(url, date, body, charset, is_text, error.problem, str(error))
+    return Record(url, date, body, charset, is_text)
+
+
+class BodyError(ValueError):
+    """A body cannot be decoded; `problem` is countable."""
+
+    def __init__(self, problem: str, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = problem
+
+
+def _names(header: str) -> list[str]:
+    names = (name.strip().lower() for name in header.split(","))
+    return [name for name in names if name not in ("", "identity")]
+
+
+def decode_body(body: bytes, coding: str, max_bytes: int, is_whole: bool) -> bytes:
+    """Return a body without one of its codings, no more of it than a byte beyond a limit.
+
+    Args:
+        body (bytes): with the coding.
+        coding (`str`): `chunked`, `gzip`, `deflate` (with or without zlib's header), in small letters.
+        max_bytes (`int`): longest body that is read whole.
+        is_whole (`bool`): whether the end of the body must be the end of the coding.
+
+    Raises:
+        BodyError: it is damaged, ends too early, or has another coding.
+    """
+    if coding == "chunked":
+        return _without_chunks(body, is_whole)
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise BodyError("other_coding", coding)
+    is_raw = coding == "deflate" and not (body[:1] == b"\x78" and int.from_bytes(body[:2], "big") % 31 == 0)
+    decoder = zlib.decompressobj(wbits=-15 if is_raw else 47)  # 47: by the header, of gzip or zlib
+    try:
+        text = decoder.decompress(body, max_bytes + 1)
+    except zlib.error as error:
+        raise BodyError("damaged_body", f"{coding}: {error}") from None
+    if is_whole and not decoder.eof and len(text) <= max_bytes:
+        raise BodyError("truncated_body", f"{coding} ends too early, behind {len(text)} bytes of the page")
+    return text
+
+
+def _without_chunks(body: bytes, is_whole: bool) -> bytes:
+    """Return a body without the sizes of its chunks."""
+    chunks: list[bytes] = []
+    start = 0
+    while (end := body.find(b"\r\n", start)) >= 0:
+        try:
+            size = int(body[start:end].partition(b";")[0], 16)
+        except ValueError:
+            raise BodyError("damaged_body", f"chunked: no size at byte {start}") from None
+        if not size:
+            return b"".join(chunks)
+        chunks.append(body[end + 2 : end + 2 + size])
+        start = end + 2 + size + 2
+    if not chunks or (is_whole and not start <= len(body)):
+        raise BodyError("truncated_body" if chunks else "damaged_body", "chunked ends too early")
+    return b"".join(chunks)
 
 
 def _cut_record(file: BinaryIO, start: int) -> int | None:
@@ -227,7 +297,10 @@ def decoded(body: bytes, charset: str) -> str:
             continue
         if mended.count("\ufffd") <= MAX_WRONG_FRACTION * num_high:
             return mended
-    text: str = bytes_to_str(body, detect_encoding(body) or DEFAULT_ENCODING, errors="replace")
+    name = detect_encoding(body) or DEFAULT_ENCODING
+    if name in _OTHERS and (found := encodings.decode(body)):
+        return found[0]
+    text: str = bytes_to_str(body, name, errors="replace")
     return text
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,10 @@ PAGE = (
     "words, with a function that was written for this page and its readers, who want to know how it is done.</p>"
     f"<pre>{CODE}</pre></main></body></html>"
 )
+
+PAGE_GZIP = gzip.compress(PAGE.encode())
+CHUNKED_GZIP = b"%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE_GZIP), PAGE_GZIP)
+CHUNKED_GZIP_HEADERS = "Content-Type: text/html\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"
 
 
 def record(
@@ -97,6 +102,11 @@ def test_behind_damage_the_next_record_is_read(tmp_path: Path) -> None:
         (page_record(1, headers=""), ""),
         (record("u", b"not gz", headers="Content-Encoding: gzip\r\n"), "damaged_body"),
         (record("u", gzip.compress(b"<html>"), headers="Content-Encoding: gzip\r\n"), ""),
+        (record("u", gzip.compress(b"<html>" * 99)[:-9], headers="Content-Encoding: gzip\r\n"), "truncated_body"),
+        (record("u", zlib.compress(b"<html>" * 99)[:-6], headers="Content-Encoding: deflate\r\n"), "truncated_body"),
+        (record("u", zlib.compress(b"<html>", wbits=-15), headers="Content-Encoding: deflate\r\n"), ""),
+        (record("u", gzip.compress(b"<html>"), headers="Content-Encoding: x-gzip\r\n"), ""),
+        (record("u", b"5\r\nhello\r\n9\r\nhel", headers="Transfer-Encoding: chunked\r\n"), "truncated_body"),
         (record("u", b"5\r\nhello\r\n0\r\n\r\n", headers="Transfer-Encoding: chunked\r\n"), ""),
         (record("u", b"text of a page", kind="conversion", content_type="text/plain"), ""),
         (record("dns:a.org", b"a.org. 300 IN A", content_type="text/dns"), "not_http"),
@@ -118,6 +128,8 @@ def test_each_record_has_a_body_or_a_reason(tmp_path: Path, given: bytes, proble
         # Crawlers decode bodies and leave the header that speaks of the coding.
         (page_record(2, headers="Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n"), [("site2.org/p", "")]),
         (page_record(2, headers="Content-Type: text/html\r\nContent-Encoding: gzip\r\n"), [("site2.org/p", "")]),
+        # The library takes what follows such a body for part of it.
+        (record("https://www.site2.org/p", CHUNKED_GZIP, headers=CHUNKED_GZIP_HEADERS), [("site2.org/p", "")]),
     ],
 )  # fmt: skip
 def test_what_follows_a_wrong_record_is_read(
@@ -147,6 +159,8 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit(tmp_path: Path) -> None:
         ("Größe", "utf-16", "", ""),
         ("Größe", "utf-8-sig", "iso-8859-1", ""),
         ("привет, как дела, мир", "windows-1251", "windows-1251", ""),
+        ("간단한 예제입니다", "euc-kr", "", "<title>"),
+        ("下载代码", "gbk", "", ""),
     ],
 )
 def test_bytes_are_decoded_by_what_is_stated_or_seen(text: str, encoding: str, header: str, prefix: str) -> None:
@@ -319,7 +333,7 @@ BAD_RECORDS: dict[str, tuple[bytes, str]] = {
     "bomb of a bomb": (record("https://a.org/2", gzip.compress(gzip.compress(bytes(9_000_000))), **GZIP), "not_html"),
     "page of 50 MB": (record("https://a.org/3", b"<p>" + b"word " * 10_000_000), "too_large"),
     "no gzip, as is said": (record("https://a.org/4", b"{}" + GOOD, **GZIP), "damaged_body"),
-    "gzip cut": (record("https://a.org/5", gzip.compress(GOOD)[:-30], **GZIP), "def total"),
+    "gzip cut": (record("https://a.org/5", gzip.compress(GOOD)[:-30], **GZIP), "truncated_body"),
     "unknown coding": (record("https://a.org/6", b"\x83\x84", headers="Content-Encoding: zstd\r\n"), "damaged_body"),
     "latin-1 that says utf-8": (record("https://a.org/7", LATIN), "Größe"),
     "charset of nowhere": (record("https://a.org/8", GOOD, headers=f"{CHARSET}x-no\r\n"), "Größe"),

@@ -19,6 +19,7 @@ from datasets_builders.sources.hub import SCHEME, hub_tables
 from datasets_builders.sources.table_rows import TableFile, local_table, rows_of
 
 TEXT_COLUMNS = ("content", "text")
+ID_COLUMNS = ("id", "mid", "content_id", "blob_id")
 PREFERRED = 2**62  # stars of what was released
 
 
@@ -59,24 +60,25 @@ def write_released(
         try:
             texts = _texts(address)
             while batch := list(islice(texts, batch_size)):
-                raws = [text.encode("utf-8", "replace") for text in batch]
-                members = [[f"{RELEASED}{content_id(text)}", PREFERRED, 0, "", address] for text in batch]
+                raws = [text.encode("utf-8", "replace") for _, text in batch]
+                members = [[f"{RELEASED}{name} of {address}", PREFERRED, 0, "", address] for name, _ in batch]
                 writer.add(signatures([ngram_hashes(raw) for raw in raws]), members)
             writer.finish()
         finally:
             writer.close()
 
 
-def _texts(address: str) -> Iterator[str]:
+def _texts(address: str) -> Iterator[tuple[str, str]]:
+    """Give the rows of an older dataset: their ids, or those of their texts, and the texts."""
     for table in released_tables(address):
-        for _, row in rows_of(table, TEXT_COLUMNS, 0, 1):
-            text = _text_of(row)
+        for _, row in rows_of(table, (*ID_COLUMNS, *TEXT_COLUMNS), 0, 1):
+            text = _first_text(row, TEXT_COLUMNS)
             if text is None:
                 raise ConfigError(f"released_before: a row of {table.name} has no text in {' or '.join(TEXT_COLUMNS)}")
             if len(text.encode("utf-8", "replace")) >= MIN_BYTES:
-                yield text
+                yield _first_text(row, ID_COLUMNS) or content_id(text), text
 
 
-def _text_of(row: Any) -> str | None:
-    values = [row.get(column) for column in TEXT_COLUMNS] if isinstance(row, dict) else []
+def _first_text(row: Any, columns: Sequence[str]) -> str | None:
+    values = [row.get(column) for column in columns] if isinstance(row, dict) else []
     return next((value for value in values if isinstance(value, str)), None)

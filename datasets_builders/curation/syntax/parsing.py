@@ -1,6 +1,8 @@
 """Section 2.2.1: does a file parse? By tree-sitter grammars, which never run the code and never stop at an error."""
 
+import ast
 import importlib
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -103,7 +105,23 @@ def error_fraction(language: str, root: "Node", source: bytes) -> float:
         rewritten = without_gaps(language, source)
         if rewritten != source:
             fraction = min(fraction, _fraction(parse(_parser_of_gaps(language), rewritten).root_node, source))
+        elif language == "Python" and _is_python(source):
+            return 0.0
     return fraction
+
+
+def _is_python(source: bytes) -> bool:
+    """Return whether the interpreter parses a file, which has the last word: the grammar has no `return *a, *[b] * 3`.
+
+    The process that parses may be lost on it, within its budget.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of literals that will be errors once
+        try:
+            ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
 
 
 def _fraction(root: "Node", source: bytes) -> float:

@@ -1,9 +1,13 @@
 """New data beside older datasets, and no more of a language than asked for."""
 
+import gzip
+import json
+
 import pyarrow.parquet as pq
 import pytest
 from datatrove.data import Document
 
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.curation.quality.language_limits import LanguageLimits
 from datasets_builders.source_code.builder import SourceCodeBuilder
@@ -34,12 +38,20 @@ def folder(tmp_path_factory):
 def test_what_was_released_before_is_left_out(folder, tmp_path):
     older = tmp_path / "older"
     older.mkdir()
-    (older / "one.py").write_text((folder / "alpha.py").read_text())
+    (older / "one.py").write_text((folder / "alpha.py").read_text() + "# ask jane.doe@company.com\n")
     (older / "two.py").write_text((folder / "beta.py").read_text().replace("other // 13", "other % 13"))
     build(older, tmp_path / "first", num_tasks=1)
     result, rows = build(folder, tmp_path / "second", num_tasks=2, released_before=[str(tmp_path / "first")])
     assert {row["path"] for row in rows} == {"gamma.py", "delta.py", "run.sh"}
     assert result.ledger.step("near_dedup").reasons == {"near_duplicate": 2}
+    older_rows = {row["path"]: row["id"] for row in DatasetFolder(tmp_path / "first").rows()}
+    (removed,) = (tmp_path / "second" / "removed" / "near_dedup").iterdir()
+    lines = map(json.loads, gzip.decompress(removed.read_bytes()).splitlines())
+    into = {line["metadata"]["path"]: line["into"] for line in lines}
+    assert into == {
+        path: f"released:{older_rows[older]} of {tmp_path / 'first'}"
+        for path, older in (("alpha.py", "one.py"), ("beta.py", "two.py"))
+    }
     again, _ = build(folder, tmp_path / "second", num_tasks=2, released_before=[str(tmp_path / "first")])
     assert again.state != "new"
     with pytest.raises(ConfigError, match="holds no data"):

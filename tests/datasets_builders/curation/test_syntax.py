@@ -115,6 +115,13 @@ def test_a_pattern_of_bash_that_the_grammar_does_not_know_is_forgiven():
     assert error_fraction("Shell", "[[ $1 == @(help|[h?]) ]] && )}])}])\n") > max_error_fraction("Shell")
 
 
+def test_of_python_the_interpreter_has_the_last_word():
+    text = "def f(a, b):\n    first, *rest = a, *[]\n    return *[None] * 3, *b, *([first] * 2)\n" * 9
+    assert error_fraction("Python", text) == 0
+    for broken in ("def (:\n", "print 'a'; return *[]* * 3\n", "x = \0 *[]\n", "x = " + "(" * 9_000):
+        assert error_fraction("Python", text + broken) > 0
+
+
 def test_of_zsh_the_grammar_of_bash_says_nothing():
     text = "setopt extendedglob\nfor f (*.c(N)) print $f:t\n"
     assert error_fraction("Shell", text) == 0.0 < error_fraction("Shell", text.replace("setopt", "shopt"))

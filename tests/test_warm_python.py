@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests import warm_python
+from tests.hub_server import HubServer
 
 TELL = """import json, os, sys
 print(json.dumps([sys.argv, os.getcwd(), os.environ.get("LING_TOLD"), os.getsid(0) == os.getpid(), sys.path[:2]]))
@@ -59,3 +60,13 @@ def test_it_is_this_process_s_child_and_gets_its_signals(tmp_path):
         process.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
         assert process.returncode == -signal.SIGINT
+
+
+def test_a_command_with_other_variables_that_a_library_reads_once_is_not_forked(tmp_path):
+    here = dict(os.environ)
+    assert warm_python.could_be_forked(here | {"PATH": "", "PYTHONPATH": "/elsewhere", "SLURM_JOB_ID": "1"}, "builders")
+    of_the_hub = here | HubServer(tmp_path).env(tmp_path)
+    assert warm_python.could_be_forked(of_the_hub, "clients")
+    assert not warm_python.could_be_forked(of_the_hub, "models")
+    for name in ("PYTHONHASHSEED", "OMP_NUM_THREADS", "HF_HOME"):
+        assert not warm_python.could_be_forked(here | {name: "7"}, "builders")

@@ -40,11 +40,11 @@ LIBRARIES = {
     # What reads none of the Hub's variables: for commands with a Hub of their own.
     "clients": (*_DATA, "fsspec", "jinja2", "torch"),
 }
-# What is read whenever it is needed, and what the client of the Hub reads when it is imported.
+# What is read whenever it is needed, and what clients of the Hub read when they are imported.
 _READ_LATER = (
     r"PATH|PYTHONPATH|OLDPWD|PWD|TMPDIR|COLUMNS|LINES|MASTER_\w+|\w*RANK|\w*WORLD_SIZE|(PYTEST|LING|SLURM)_\w+"
 )
-_OF_THE_HUB = r"(HF|HUGGINGFACE)_\w+"
+_OF_THE_HUB = r"(HF|TRANSFORMERS)_\w+|NO_PROXY|no_proxy"
 _HERE = dict(os.environ)
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _LENGTH_BYTES = 8
@@ -73,7 +73,7 @@ class Popen(subprocess.Popen[Any]):
         new_session, process_group = given[-2:]
         unusual = executable or preexec_fn or pass_fds or shell or process_group != -1
         variables = dict(os.environ if environment is None else environment)
-        if unusual or not _is_python(args) or not _could_be_forked(variables, self._libraries):
+        if unusual or not _is_python(args) or not could_be_forked(variables, self._libraries):
             super()._execute_child(args, *given)  # type: ignore[misc]  # typeshed leaves private methods out
             return
         request = {
@@ -121,7 +121,8 @@ def _is_python(args: Any) -> bool:
     return word in ("-m", "-c") or not word.startswith("-")
 
 
-def _could_be_forked(variables: dict[str, str], libraries: str) -> bool:
+def could_be_forked(variables: dict[str, str], libraries: str) -> bool:
+    """Return whether a command with these variables can come from the server, which has read its own."""
     free = f"{_READ_LATER}|{_OF_THE_HUB}" if libraries == "clients" else _READ_LATER
     different = {name for name in variables.keys() | _HERE.keys() if variables.get(name) != _HERE.get(name)}
     return all(re.fullmatch(free, name) for name in different)
@@ -186,7 +187,10 @@ def serve(connection: socket.socket, libraries: str) -> None:
                 os.close(receiver)
                 os.close(sender)
                 connection.close()
-                _become(request, files)
+                for number, file in enumerate(files):
+                    os.dup2(file, number)
+                    os.close(file)
+                become(**request)
             os.write(sender, command.to_bytes(_LENGTH_BYTES, "big"))
             os._exit(0)
         os.waitpid(between, 0)
@@ -195,22 +199,26 @@ def serve(connection: socket.socket, libraries: str) -> None:
             os.close(file)
 
 
-def _become(request: dict[str, Any], files: list[int]) -> NoReturn:
-    """Be the command, to its end."""
-    for number, file in enumerate(files):
-        os.dup2(file, number)
-        os.close(file)
+def become(words: list[str], folder: str, variables: dict[str, str], new_session: bool = False) -> NoReturn:
+    """Make this process, a fork, `python WORDS ...` in a folder and with an environment, to its end.
+
+    Args:
+        words (list of `str`): what follows the interpreter's name.
+        folder (`str`): where it runs.
+        variables (dict of `str` to `str`): its environment.
+        new_session (`bool`): whether it leads a session of its own.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if request["new_session"]:
+    if new_session:
         os.setsid()
-    os.chdir(request["folder"])
+    os.chdir(folder)
     before = _search_path()
     os.environ.clear()
-    os.environ.update(request["variables"])
+    os.environ.update(variables)
     sys.path[: 1 + len(before)] = ["", *_search_path()]
     code = 0
     try:
-        _run(request["words"])
+        _run(words)
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
             print(end.code, file=sys.stderr)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from modeling_ling import publishing
+from tests import warm_python
 from tests.hub_server import HubServer
 
 CARD = """---
@@ -53,7 +53,7 @@ def online(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
 
 @pytest.fixture
 def run_client(hub: HubServer, tmp_path: Path) -> Callable[..., Any]:
-    """Run Python code in a fresh process that knows only the Hub; returns what its `answer` variable holds.
+    """Run Python code in a process that knows only the Hub; returns what its `answer` variable holds.
 
     The process ends with `os._exit`: at the interpreter's own end, pyarrow's threads of a streamed Parquet file
     sometimes abort a process whose work is done (apache/arrow#45214, huggingface/datasets#7566).
@@ -67,9 +67,9 @@ def run_client(hub: HubServer, tmp_path: Path) -> Callable[..., Any]:
         home = tmp_path / f"home_{len(list(tmp_path.glob('home_*')))}"
         environment = {**os.environ, **hub.env(home, token), "OMP_NUM_THREADS": "1"}
         environment.pop("HF_DATASETS_CACHE", None)
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path, timeout=timeout
-        )
+        command = [sys.executable, "-c", code]
+        options = {"env": environment, "capture_output": True, "text": True, "cwd": tmp_path, "timeout": timeout}
+        done = warm_python.run(command, libraries="clients", **options)
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads(answer.read_text())
 

@@ -26,6 +26,7 @@ from datasets_builders.building.intermediate import StageReader
 from datasets_builders.sources.archives import ArchiveSource
 from datasets_builders.sources.entry import rank_of
 from datasets_builders.sources.reader import SourceReader
+from tests import warm_python
 
 pytestmark = pytest.mark.slow
 
@@ -46,13 +47,14 @@ def slurm(tmp_path, environment):
     for name, script in (scripts | {"squeue": STAND_IN.with_name("squeue_stand_in.sh").read_text()}).items():
         (programs / name).write_text(script)
         (programs / name).chmod(0o755)
-    yield environment | {"PATH": f"{programs}:{os.environ['PATH']}", "SLURM_STAND_IN": str(jobs)}
+    stand_in = {"SLURM_STAND_IN": str(jobs), "SLURM_FORKS": "1"}
+    yield environment | {"PATH": f"{programs}:{os.environ['PATH']}"} | stand_in
     for job in jobs.iterdir():
         subprocess.run([programs / "scancel", job.name], env=os.environ | {"SLURM_STAND_IN": str(jobs)}, check=True)
 
 
 def start(folder: Path, environment: dict[str, str], output: str, executor: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return warm_python.Popen(
         [sys.executable, "-c", RUN, output, executor],
         env=environment | {"PYTHONPATH": f"{environment['PYTHONPATH']}:{SCRIPT.parent}"},
         cwd=folder,
@@ -102,6 +104,7 @@ def expected(tmp_path_factory, environment, shard_hashes):
 
 
 def test_slurm_writes_the_bytes_of_the_local_executor(tmp_path, slurm, shard_hashes, expected):
+    del slurm["SLURM_FORKS"]
     code, told = build(tmp_path, slurm, "out", SLURM)
     assert code == 0, told
     assert shard_hashes(tmp_path / "out") == expected

@@ -4,6 +4,7 @@ Set before anything imports huggingface_hub, which reads its environment once.
 """
 
 import atexit
+import ctypes
 import gc
 import os
 import re
@@ -11,12 +12,15 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -110,6 +114,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Inherit what tests leave running, where the table is asked for: what nobody waits for is counted nowhere else."""
+    if (
+        not config.getoption("--slowest")
+        or not config.getoption("numprocesses", None)
+        or hasattr(config, "workerinput")
+    ):
+        return
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    threading.Thread(target=_wait_for_all, daemon=True).start()
+
+
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def _wait_for_all() -> None:
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:  # not yet
+            time.sleep(0.1)
+
+
 def _processor_seconds() -> float:
     """Return the processor time of this process and of the children that it has waited for."""
     spent = os.times()
@@ -154,10 +181,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         files[name.partition("::")[0]] += spent
     file = config.getoption("--slowest")
     command = f'make test PYTEST_ARGS="-n 4 --no-loadscope-reorder --slowest {file}"'
+    deadline = time.monotonic() + 10
+    while psutil.Process().children() and time.monotonic() < deadline:
+        time.sleep(0.1)
     Path(file).write_text(
         f"# The {SLOWEST_ROWS} costliest tests and files\n\n"
         f"Processor seconds, children and first use of a fixture included, of {sum(seconds.values()):,.0f} in "
-        f"{len(seconds):,} tests: `{command}`.\n\n"
+        f"{len(seconds):,} tests: `{command}`. With collection, and with what goes on beside and after a test: "
+        f"{_processor_seconds():,.0f}.\n\n"
         f"{_costliest(seconds, of='test')}\n## And files\n\n{_costliest(files, of='file')}",
         encoding="utf-8",
     )

@@ -91,8 +91,8 @@ def _rows_of_review(path: Path) -> tuple[str, list[dict[str, Any]]]:
         review = json.loads(path.read_text(encoding="utf-8"))
         return review["dataset"], review["scores"]
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = [{**row, "score": int(row["score"])} for row in csv.DictReader(lines)]
-    datasets = {row["dataset"] for row in rows} or {""}
+        rows: list[dict[str, Any]] = [{**row, "score": int(row["score"])} for row in csv.DictReader(lines)]
+    datasets = {str(row["dataset"]) for row in rows} or {""}
     if len(datasets) > 1:
         raise ValueError("it is of several datasets")
     return datasets.pop(), rows

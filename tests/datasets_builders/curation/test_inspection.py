@@ -182,6 +182,7 @@ def test_samples_cannot_break_out_of_the_page():
     assert record["title"] == hostile and "default-src 'none'" in page
 
 
+# github.com/doccano/doccano/issues/718, 1111 and 2020: one key grades and goes on, grades are kept, and taken back
 @needs_browser
 @pytest.mark.slow
 def test_keys_grade_and_go_on_and_what_was_graded_is_kept(tmp_path):

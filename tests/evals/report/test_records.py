@@ -11,7 +11,7 @@ from evals.report.colors import COMMENT, KEYWORD, MAX_SECONDS, NAME, NUMBER, PLA
 from evals.report.documents import TEMPLATES
 from evals.report.records import Block, Record, parts_of, records_page
 from tests.evals.report.browser import needs_browser, opened
-from tests.evals.report.pages import elements, options_of, records_in
+from tests.evals.report.pages import blocks_of, elements, options_of, records_in
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -58,6 +58,7 @@ def test_a_page_is_bounded_and_the_rest_goes_on():
     assert [len(part.encoded) for part in parts_of([])] == [0], "a page that says there is nothing"
 
 
+# github.com/galaxyproject/galaxy/issues/5176: whether a text is whole is seen at its end
 def test_a_long_text_shows_how_it_ends_and_its_colors_stay_in_place():
     code = "x = 1\n" * 5_000 + "print('😀')  # the end"
     [block] = json.loads(next(parts_of([Record("k", "t", blocks=[Block("t", code, "python")])])).encoded[0])["blocks"]
@@ -146,6 +147,14 @@ def test_colors_can_be_read_in_the_light_and_in_the_dark(is_dark):
                 assert contrast(colors[name], colors[ground]) >= 4.5, (name, ground)
 
 
+# github.com/HumanSignal/label-studio/issues/5338 and huggingface/dataset-viewer/issues/3137: blanks and lines were lost
+def test_blanks_and_lines_are_kept_wherever_values_stand():
+    page = page_of(Record("k", "t", blocks=[Block("text", "4   cm\n\tx")], facts={"size": "4   cm"}))
+    [record] = records_in(page)
+    assert record["facts"] == [["size", "4   cm"]] and blocks_of(record)["text"] == "4   cm\n\tx"
+    assert re.search(r"\.facts dd \{[^}]*white-space: pre-wrap", page)
+
+
 @pytest.fixture
 def page(tmp_path):
     records = [
@@ -177,6 +186,8 @@ def test_keys_an_address_and_a_search_lead_to_a_record(page):
     assert 'class="t1">def</span>' in document
 
 
+# github.com/huggingface/dataset-viewer/issues/2794: columns with odd names broke the filter
+# github.com/IGS/gEAR/issues/489: letters with accents were not found
 @needs_browser
 @pytest.mark.slow
 def test_columns_may_have_any_name(tmp_path):

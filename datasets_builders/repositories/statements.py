@@ -1,5 +1,7 @@
 """Section 2.2.2, phase 1: import statements that say more than one literal, taken apart, one function per language."""
 
+import posixpath
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -82,7 +84,8 @@ def go(node: "Node") -> Iterator[Import]:
 def ruby(node: "Node") -> Iterator[Import]:
     """Take apart `require "a"`, `require_relative`, `load` and `autoload :A, "a"`.
 
-    A path that is put together from the file's own folder (`__dir__`, `__FILE__`) has the form `folder`.
+    A path that is put together from the file's own folder (`__dir__`, `__FILE__`) has the form `folder`. `autoload`
+    without a path is ActiveSupport's, which calls files after the constants.
     """
     form, arguments = text_of(node.child_by_field_name("method") or node), node.child_by_field_name("arguments")
     places = arguments.named_children if arguments is not None else []
@@ -93,6 +96,8 @@ def ruby(node: "Node") -> Iterator[Import]:
     text, literals = text_of(place), _literals(place)
     if place.type == "string" and not _has_below(place, "interpolation"):
         yield Import(line_of(node), "".join(literals), "require" if form == "autoload" else form)
+    elif form == "autoload" and place.type == "simple_symbol":
+        yield Import(line_of(node), _called_after(node, text.removeprefix(":")), "require")
     elif literals and ("__dir__" in text or "__FILE__" in text):
         # `expand_path("../a", __FILE__)` counts from the file itself.
         is_of_file = "__FILE__" in text and "dirname" not in text
@@ -100,6 +105,26 @@ def ruby(node: "Node") -> Iterator[Import]:
         yield Import(line_of(node), target, "folder")
     else:
         yield Import(line_of(node), "", form)
+
+
+def _called_after(node: "Node", constant: str) -> str:
+    """Return the path that ActiveSupport's `autoload :Constant` stands for, in the modules and blocks around it.
+
+    Source: ActiveSupport::Autoload (`autoload_under`, `autoload_at`) and the rules of its `underscore`.
+    """
+    parts, folder, around = [constant], "", node.parent
+    while around is not None:
+        if around.type in ("module", "class"):
+            parts.insert(0, text_of(around.child_by_field_name("name") or around))
+        elif around.type == "call" and (method := around.child_by_field_name("method")) is not None:
+            given = "".join(_literals(around.child_by_field_name("arguments") or method))
+            if text_of(method) == "autoload_at":
+                return given
+            if text_of(method) == "autoload_under":
+                folder = given
+        around = around.parent
+    words = re.sub(r"([A-Z\d]+)([A-Z][a-z])|([a-z\d])([A-Z])", r"\1\3_\2\4", "/".join(parts).replace("::", "/"))
+    return posixpath.join(posixpath.dirname(words.lower()), folder, posixpath.basename(words.lower()))
 
 
 def java(node: "Node") -> Iterator[Import]:

@@ -25,7 +25,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -49,6 +49,42 @@ Sections = Mapping[str, Mapping[str, "str | Command"]]
 
 class CommandFailedError(Exception):
     """What was asked for was understood and did not succeed: one line for stderr, exit code 1."""
+
+
+# What other programs call it (TRL, transformers, lighteval, axolotl, datatrove): flag to those of ours, in order.
+FLAGS_OF_OTHERS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("--push-to-hub", "--hub-model-id", "--hub-dataset-id", "--repo-id", "--repo"), ("--push-to",)),
+    **dict.fromkeys(
+        ("--model-args", "--model-name-or-path", "--model-name", "--pretrained", "--model-id"), ("--model",)
+    ),
+    **dict.fromkeys(("--output-dir", "--output-path", "--save-path", "--out"), ("--output", "--to")),
+    **dict.fromkeys(("--num-proc", "--num-workers", "--nproc", "--jobs"), ("--workers",)),
+    **dict.fromkeys(("--config-file", "--config-path", "--yaml"), ("--config",)),
+    **dict.fromkeys(("--task", "--benchmark", "--eval-tasks"), ("--tasks",)),
+    **dict.fromkeys(("--max-samples", "--num-samples", "--max-examples"), ("--limit",)),
+    **dict.fromkeys(("--hub-revision", "--branch"), ("--revision",)),
+    **dict.fromkeys(("--dataset-dir", "--dataset-path", "--cache-dir"), ("--data-dir",)),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors say what a flag is called here that other programs have.
+
+    Args:
+        given (sequence of `str`): what it will parse.
+    """
+
+    def __init__(self, *, given: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(**options)
+        self.given = given
+
+    def error(self, message: str) -> NoReturn:
+        """End with the message, and with what was meant where that is known."""
+        known = self._option_string_actions
+        flags = [argument.partition("=")[0] for argument in self.given]
+        meant = {flag: next((name for name in FLAGS_OF_OTHERS.get(flag, ()) if name in known), "") for flag in flags}
+        hint = ", ".join(f"{flag} is {name} here" for flag, name in meant.items() if name and flag not in known)
+        super().error(f"{message}; {hint}" if hint else message)
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -105,7 +141,7 @@ def run_program(
             return _without_command(program, description, sections, given)
         name, rest = found
         command = load_command(commands[name])
-        parser = make_parser(f"{program} {name}", command)
+        parser = make_parser(f"{program} {name}", command, rest)
         parse: Callable[..., argparse.Namespace] | None = getattr(command, "parse_arguments", None)
         return command.run(parser.parse_intermixed_args(rest) if parse is None else parse(parser, rest))
 
@@ -150,6 +186,7 @@ def guarded(
 # What is wanted on top of an extra, by what is imported.
 EXTRAS_OF_MODULES = {"peft": "adapt", "bitsandbytes": "adapt", "magika": "magika", "ray": "ray"}
 OWN_PACKAGES = ("modeling_ling", "evals", "datasets_builders", "recipes")
+DISTRIBUTION = "ling-coder-recipes"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -178,6 +215,9 @@ def missing_sentence(module: str, extra: str) -> str:
     environment = ROOT / ".venv"
     if (environment / "bin" / "python").exists() and Path(sys.prefix).resolve() != environment.resolve():
         return f"{sentence}`make` has installed what is needed into an environment: `source {environment}/bin/activate`"
+    if not (ROOT / "setup.py").is_file():  # installed from a wheel
+        named = f"{DISTRIBUTION}[{extra}]" if extra else DISTRIBUTION
+        return f"{sentence}`python -m pip install '{named}'` brings it"
     return f"{sentence}In {ROOT}: `python -m pip install -e {wanted} -c constraints.txt`, or `make install` for all"
 
 
@@ -225,9 +265,10 @@ def _exit_code(stop: SystemExit) -> int:
     return EXIT_FAILED
 
 
-def make_parser(program: str, command: Command) -> argparse.ArgumentParser:
-    """Return the parser of one command."""
-    parser = argparse.ArgumentParser(
+def make_parser(program: str, command: Command, given: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser of one command, for these arguments."""
+    parser = Parser(
+        given=given,
         prog=program,
         description=command.__doc__ or command.HELP,
         epilog=f"example:\n  {command.EXAMPLE}",
@@ -276,7 +317,7 @@ def _canonical(name: str) -> str:
 
 def _without_command(program: str, description: str, sections: Sections, arguments: Sequence[str]) -> int:
     text = overview(program, description, sections)
-    if "-h" in arguments or "--help" in arguments:
+    if "-h" in arguments or "--help" in arguments or list(arguments) in (["list"], ["help"]):
         print(text)
         return EXIT_OK
     if arguments:

@@ -571,6 +571,8 @@ def _pause_seconds(failure: HfHubHTTPError | httpx.TransportError, default: floa
 
 def _explain(what: str, failure: HfHubHTTPError | httpx.TransportError, error: Exception) -> str:
     """Say what happened, what to do about it, and last the client's own words."""
+    from huggingface_hub.errors import DisabledRepoError
+
     namespace = what.split()[1].split("/")[0]
     advice = {
         401: f"The Hub did not accept the token. {_LOG_IN}",
@@ -584,6 +586,9 @@ def _explain(what: str, failure: HfHubHTTPError | httpx.TransportError, error: E
     if response is None:
         happened = f"there was no lasting connection to the Hub in {MAX_ATTEMPTS} attempts"
         todo = "Check the network and HF_ENDPOINT; the same command goes on where this one stopped."
+    elif isinstance(failure, DisabledRepoError):
+        happened = "the Hub has disabled this repository"
+        todo = "Its page says why; write to the Hub's support, or push to another name."
     elif response.status_code in RETRIED_STATUS_CODES:
         asked = response.headers.get("Retry-After")
         happened = f"the Hub still answered {response.status_code}" + (f" (Retry-After: {asked} s)" if asked else "")

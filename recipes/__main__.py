@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from modeling_ling.command_line import run_program
+from modeling_ling.command_line import EXIT_USAGE, run_program
 
 DESCRIPTION = """What recipes will do, without a GPU and without a step. To train:
 
@@ -24,8 +24,20 @@ COMMANDS = {
 }
 
 
+TRAINING = ("pretrain", "sft", "dpo", "distill")
+
+
 def main(arguments: Sequence[str] | None = None, program: str = "") -> int:
     """Run one command and return its exit code."""
+    first = next(iter(sys.argv[1:] if arguments is None else arguments), "")
+    if first in TRAINING:
+        script = "-m recipes.distill" if first == "distill" else f"recipes/{first}.py"
+        print(
+            f"python -m recipes: error: to train, `ling-coder train {first} --config RECIPE`, which is "
+            f"`python {script} --config RECIPE`, or the script under `accelerate launch`",
+            file=sys.stderr,
+        )
+        return EXIT_USAGE
     return run_program("recipes", DESCRIPTION, {"commands": COMMANDS}, arguments, program=program, extra="train")
 
 

@@ -80,6 +80,7 @@ class HubServer:
         self.max_files_per_commit = max_files_per_commit
         self.max_files_per_folder = max_files_per_folder
         self.faults = Faults()
+        self.moved: dict[str, str] = {}  # an older name of a repository to its present one
         self.calls: list[tuple[str, str, int]] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -158,6 +159,10 @@ class HubServer:
 
     def _answer(self, call: Call) -> Response:
         try:
+            for old, new in self.moved.items():
+                if f"/{old}" in call.path:
+                    query = f"?{call.query}" if call.query else ""
+                    return Response(status_code=307, headers={"Location": call.path.replace(old, new) + query})
             for methods, pattern, handler in ROUTES:
                 match = pattern.fullmatch(call.path)
                 if match and call.method in methods:

@@ -226,7 +226,7 @@ def publish(folder: Path, target: PushTarget, *, force: bool) -> None:
             force=force,
         )
     except (PublishError, ValueError) as error:
-        raise CommandFailedError(f"{error}. The dataset is complete in {folder}") from error
+        raise CommandFailedError(f"{str(error).removesuffix('.')}. The dataset lies in {folder}") from error
     print(result.url)
 
 

@@ -105,7 +105,12 @@ def load_config(
         name, separator, text = override.partition("=")
         name = name.strip().lstrip("-").replace("-", "_")
         if not separator:
-            raise ConfigError(f"argument {override!r} is not of the form field=value")
+            hint = ""
+            if Path(override).suffix in (".yaml", ".yml", ".json"):
+                hint = f"; a file with fields is given as --config {override}"
+            elif len(overrides) > 2 and "=" in overrides:
+                hint = ", without blanks"
+            raise ConfigError(f"argument {override!r} is not of the form field=value{hint}")
         if name in given:
             raise ConfigError(f"field {name!r} is given twice on the command line")
         try:

@@ -22,6 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Push it."""
+    if not options.folder.is_dir():
+        swapped = options.push_to and Path(options.push_to).is_dir()
+        hint = f"; {options.push_to} is one: `push {options.push_to} --push-to {options.folder}`" if swapped else ""
+        raise ConfigError(f"there is no folder {options.folder}{hint}")
     DatasetFolder(options.folder).check()
     target = checked_target(options)
     if target is None:

@@ -94,7 +94,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"no config file {path}; --help lists the fields with their defaults") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except IsADirectoryError:
+        raise ConfigError(f"config file {path} is a folder; name a file in it") from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ConfigError(f"config file {path} is not UTF-8 (line {line}); save it as UTF-8") from None
+    except OSError as error:
         raise ConfigError(f"cannot read config file {path}: {error}") from None
     try:
         values = parse_yaml(text)

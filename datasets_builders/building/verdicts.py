@@ -1,11 +1,13 @@
 """Section 2.1: a dataset goes to the Hub when no verdict stands between."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import UNPUBLISHED
+from datasets_builders.building.identity import file_sha256
 from modeling_ling.publishing import (
     CARD_FILE,
     DEFAULT_IGNORE,
@@ -20,6 +22,7 @@ INSPECTION_FILE = "inspection.json"
 # What `python -m recipes ablation --dataset FOLDER` puts beside the card.
 ABLATION_FILE = "ablation_verdict.json"
 NUM_WORST = 5
+_LISTED_SHARD = re.compile(r"^\| sha256 of (\S+\.parquet) \| `([0-9a-f]{64})` \|$", re.MULTILINE)
 
 
 def refusal_of_inspection(folder: Path) -> str | None:
@@ -88,7 +91,7 @@ def refusal_of_ablation(folder: Path) -> str | None:
 
 def refusals(folder: Path) -> list[str]:
     """Return what keeps a folder from being published, empty for nothing."""
-    return list(filter(None, (refusal_of_inspection(folder), refusal_of_ablation(folder))))
+    return list(filter(None, (refusal_of_damage(folder), refusal_of_inspection(folder), refusal_of_ablation(folder))))
 
 
 def ablation_section(record: dict[str, Any]) -> str:
@@ -126,6 +129,38 @@ def _cell(text: object) -> str:
     return " ".join(str(text).replace("|", "\\|").replace("`", "'").split())
 
 
+def refusal_of_damage(folder: Path) -> str | None:
+    """Return how the shards differ from those that the card lists, or None.
+
+    A card that lists none is not of a builder: then each shard has to be readable. Who loads the dataset meets what
+    arrives damaged or is left out.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = folder / "data"
+    force = "or take it as it is with --force"
+    card = folder / CARD_FILE
+    listed = dict(_LISTED_SHARD.findall(card.read_text(encoding="utf-8"))) if card.is_file() else {}
+    found = {path.relative_to(data).as_posix() for path in data.rglob("*.parquet")}
+    for path in sorted({*listed, *found}):
+        if path not in found:
+            return f"data/{path} is not there, but the card lists it; build the dataset again, {force}"
+        if listed and path not in listed:
+            return f"data/{path} would be loaded too, but is no shard that the card lists; remove it, {force}"
+        try:
+            pq.read_metadata(data / path)
+        except (OSError, pa.ArrowException) as error:
+            why = " ".join(str(error).split())
+            return f"data/{path} cannot be read ({why}); remove it and build the dataset again, {force}"
+        if listed and file_sha256(data / path) != listed[path]:
+            return (
+                f"data/{path} is not what it was when the card was written: it is damaged or was edited; remove it and "
+                f"build the dataset again, {force}"
+            )
+    return None
+
+
 def publish_dataset(
     folder: Path,
     repo_id: str,
@@ -136,7 +171,7 @@ def publish_dataset(
     force: bool = False,
     endpoint: str | None = None,
 ) -> PublishResult:
-    """Push a finished dataset to the Hub as `publish_folder` does, unless inspection or an ablation study refused it.
+    """Push a finished dataset to the Hub as `publish_folder` does, unless it is damaged or a verdict refused it.
 
     The card on the Hub loads the dataset by its name there, and says what the ablation study found; a verdict on other
     rows stays at home.
@@ -149,11 +184,11 @@ def publish_dataset(
         endpoint (`str`, *optional*): address of the Hub.
 
     Raises:
-        PublishError: a verdict refuses the dataset, or the Hub did; the message says what to do.
+        PublishError: the dataset is damaged, a verdict refuses it, or the Hub did; the message says what to do.
     """
-    if (refused := refusals(folder)) and not force:
-        raise PublishError(refused[0])
     paths = files_to_publish(folder, DEFAULT_IGNORE)
+    if not force and (refused := refusals(folder)):
+        raise PublishError(refused[0])
     files: dict[str, Content] = {path.relative_to(folder).as_posix(): path for path in paths}
     try:
         record = ablation_verdict(folder)

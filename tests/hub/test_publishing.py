@@ -15,7 +15,8 @@ from modeling_ling.publishing import (
     PublishResult,
     publish_folder,
 )
-from tests.hub_server import READ_TOKEN, HubServer
+from tests.hub_server import READ_TOKEN, Call, HubServer
+from tests.hub_storage import HubError
 
 # huggingface_hub hands file objects to httpx under an argument that httpx renames.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
@@ -335,3 +336,32 @@ def test_more_files_than_a_folder_takes_are_refused_before_the_network(
     with pytest.raises(ValueError, match=r"data holds 21 files, but the Hub takes 20 in one folder.*num_shards"):
         publish(many_files(tmp_path / "many", 21), online)
     assert online.calls == []
+
+
+def test_a_repository_that_was_renamed_is_followed(dataset_folder: Path, online: HubServer) -> None:
+    publish(dataset_folder, online)
+    repositories = online.storage.repositories / "datasets" / "acme"
+    (repositories / "numbers").rename(repositories / "renamed")
+    online.moved["acme/numbers"] = "acme/renamed"
+    (dataset_folder / "notes.md").write_text("more", encoding="utf-8")
+    publish(dataset_folder, online)
+    assert "notes.md" in HfApi(online.url).list_repo_files("acme/renamed", repo_type="dataset")
+    assert online.count("PUT", "/lfs/") == 4
+
+
+def test_a_disabled_repository_is_not_taken_for_a_wrong_token(
+    dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(dataset_folder, online)
+
+    allowed = online._check_write
+
+    def disabled(call: Call, namespace: str) -> None:
+        if "/commit/" in call.path:
+            raise HubError(403, "", "Access to this resource is disabled.")
+        allowed(call, namespace)
+
+    monkeypatch.setattr(online, "_check_write", disabled)
+    (dataset_folder / "notes.md").write_text("more", encoding="utf-8")
+    with pytest.raises(PublishError, match=r"the Hub has disabled this repository\. Its page says why"):
+        publish(dataset_folder, online)

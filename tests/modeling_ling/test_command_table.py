@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from modeling_ling import command_line
 from modeling_ling.command_line import CommandFailedError, guarded, run_program, with_hyphens
 
 
@@ -115,3 +116,40 @@ def test_a_command_looks_seldom_through_all_objects():
         assert gc.get_threshold()[:2] == (700, 10)
     finally:
         gc.set_threshold(*before)
+
+
+@dataclass
+class Push(Repeat):
+    """Print a word, elsewhere."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--push-to")
+        parser.add_argument("--model", required=True)
+        parser.add_argument("--output-dir")
+        parser.add_argument("--to")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--model", "m", "--push_to_hub"], "unrecognized arguments: --push-to-hub; --push-to-hub is --push-to here"),
+        (["--model_args", "pretrained=m"], "are required: --model; --model-args is --model here"),
+        (["--model", "m", "--save-path=x"], "--save-path is --to here"),
+        (["--model", "m", "--output-dir", "x", "--nproc", "2"], "unrecognized arguments: --nproc 2\n"),
+    ],
+)
+def test_a_flag_of_another_program_is_answered_by_ours(arguments, hint, capsys):
+    assert run_program("words", "Words.", {"commands": {"push": Push()}}, ["push", *arguments]) == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_the_word_list_lists(capsys):
+    assert run("list")[0] == 0
+    assert "repeat twice-over" in capsys.readouterr().out
+
+
+def test_an_installed_wheel_names_itself_as_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(command_line, "ROOT", tmp_path)
+    assert "`python -m pip install 'ling-coder-recipes[train]'` brings it" in command_line.missing_sentence(
+        "trl", "train"
+    )

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from recipes import console
+from recipes.__main__ import main as recipes_main
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,7 @@ from recipes import console
         (["model", "describe", "--help"], 0, "usage: ling-coder model describe"),
         (["chat", "--help"], 0, "usage: ling-coder model chat"),
         (["train", "plna"], 2, "ling-coder train: error: there is no command 'plna'; did you mean 'plan'?"),
+        (["data", "list"], 0, "  source_code "),
         (["plan", "no.yaml"], 2, "no.yaml"),
         (["plan", "."], 2, "is a folder; name a recipe in it"),
     ],
@@ -25,6 +27,11 @@ def test_what_is_printed(arguments, code, words, capsys):
     assert console.main(arguments) == code
     printed = capsys.readouterr()
     assert words in printed.out + printed.err
+
+
+def test_the_program_that_plans_says_who_trains(capsys):
+    assert recipes_main(["sft", "--config", "x.yaml"]) == 2
+    assert "`ling-coder train sft --config RECIPE`, which is `python recipes/sft.py" in capsys.readouterr().err
 
 
 def test_training_is_the_script_alone_or_under_accelerate():

@@ -12,10 +12,10 @@ signatures, and keep an arbitrary member. Here each band is sorted as an array.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from datatrove.data import Document
@@ -185,6 +185,10 @@ class NearDedup(Step):
 
     name = "near_dedup"
     is_filter = True
+    measures: ClassVar[Mapping[str, str]] = {
+        "cluster": "id of the row that stays of its near-duplicates; its own, if none"
+    }
+    other_measures: ClassVar[Mapping[str, str]] = {"cluster": "string"}
     only_in_builds = True
     arity: Arity = "n:1"
 
@@ -213,6 +217,7 @@ class NearDedup(Step):
             self._fate = of_line(line)
         winner, size, place = self._fate[1:] if self._fate[0] == doc.id else (doc.id, 1, "")
         doc.metadata["cluster_size"] = size
+        self.note(doc, cluster=winner)
         yield doc if winner == doc.id else Merged(doc, winner, "near_duplicate", place)
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:

@@ -56,12 +56,14 @@ def write_released(
     for number, address in enumerate(datasets):
         if (folder / f"{first_rank + number:05d}.jsonl").exists():
             continue  # in a run that continues
+        # A tagged dataset, which may be published, tells it: where a folder lies is nobody's business.
+        shown = address if address.startswith(SCHEME) else Path(address).name
         writer = SignatureFileWriter(folder, first_rank + number, bands_for(threshold))
         try:
             texts = _texts(address)
             while batch := list(islice(texts, batch_size)):
                 raws = [text.encode("utf-8", "replace") for _, text in batch]
-                members = [[f"{RELEASED}{name} of {address}", PREFERRED, 0, "", address] for name, _ in batch]
+                members = [[f"{RELEASED}{name} of {shown}", PREFERRED, 0, "", address] for name, _ in batch]
                 writer.add(signatures([ngram_hashes(raw) for raw in raws]), members)
             writer.finish()
         finally:

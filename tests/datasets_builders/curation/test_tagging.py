@@ -124,6 +124,13 @@ def test_every_row_stays_and_says_what_is_against_it(config, tagged):
     assert by_path["free/long.py"]["rules_longest_line"] > 1_000
     assert by_path["free/rude.py"]["toxicity_word_hits"] == 3
     assert by_path["free/near.py"]["near_dedup_detail"] == by_path["free/alpha.py"]["id"]
+    clusters = {path: row["near_dedup_cluster"] for path, row in by_path.items() if row["near_dedup_cluster"]}
+    assert clusters == {
+        "free/alpha.py": by_path["free/alpha.py"]["id"],
+        "free/near.py": by_path["free/alpha.py"]["id"],
+        "free/commented.py": by_path["free/commented.py"]["id"],
+    }
+    assert all(row["rules_num_lines"] for row in rows), "rows that a step before rejects are measured too"
     assert by_path["copyleft/alpha.py"]["id"] == by_path["free/alpha.py"]["id"]
     assert by_path["copyleft/own.py"]["cluster_size"] is None and by_path["free/alpha.py"]["cluster_size"] == 2
     built = SourceCodeBuilder(config("built")).run()

@@ -27,7 +27,7 @@ from datasets_builders.building.ledger import Ledger
 from datasets_builders.building.rows_page import COUNTS_HEADER, COUNTS_TITLE, count_cells, counts_of, record_of
 from evals.report.page import Page
 
-NUM_SHOWN_ROWS = 2
+NUM_SHOWN_ROWS, NUM_SHOWN_TEXTS = 2, 4
 EXAMPLES_PER_REASON = 2
 MAX_REASONS = 40
 EXCERPT_CHARACTERS = 400
@@ -67,7 +67,7 @@ def _show_rows(page: Page, dataset: DatasetDescription) -> None:
         record = record_of(row, number)
         page.heading(record.title, level=3)
         page.paragraph(_without_ticks(record.line))
-        for block in record.blocks:
+        for block in record.blocks[:NUM_SHOWN_TEXTS]:
             page.paragraph(_without_ticks(block.title))
             left_out = len(block.text) - EXCERPT_CHARACTERS
             more = f"\n[{left_out:,} more characters]" if left_out > 0 else ""

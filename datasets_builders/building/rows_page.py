@@ -6,7 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -31,6 +31,8 @@ COUNTS_HEADER = ("column", "values, each with its number of rows")
 # Texts of code, where a row says its language; any other text is prose, whose fences name theirs.
 CODE_COLUMNS = ("content", "code", "check", "context", "rewrite", "tests", "solution", "patch")
 TEXT_COLUMNS = ("content", "text", "code")
+FILE_COLUMNS = ("paths", "file_starts", "file_ends")  # of a repository: where in its content each file stands
+MAX_FILES = 30
 SIDES = {"chosen": 1, "rejected": 2}
 TITLE_COLUMNS = ("path", "url", "title", "name", "repository")
 MAX_FACT_CHARS = 120
@@ -147,10 +149,11 @@ def record_of(row: Mapping[str, Any], number: int, filters: Sequence[str] = FILT
         filters: columns to choose by.
     """
     facts: dict[str, str] = {}
+    files = _files(row)
     blocks: list[Block] = []
     language = _language(row)
     for name, value in row.items():
-        if value is None or value == "" or value == []:
+        if value is None or value == "" or value == [] or (files and name in ("content", *FILE_COLUMNS)):
             continue
         short = _short(value)
         if short is not None and name not in TEXT_COLUMNS and name not in SIDES and name != "prompt":
@@ -163,7 +166,7 @@ def record_of(row: Mapping[str, Any], number: int, filters: Sequence[str] = FILT
         key=str(number),
         title=_title(row) or f"row {number}",
         line=" · ".join(list(dict.fromkeys(line))[:MAX_LINE_FACTS]),
-        blocks=sorted(blocks, key=_place),
+        blocks=[*files, *sorted(blocks, key=_place)],
         facts={"row": f"{number:,}", **facts},
         groups=groups,
     )
@@ -247,6 +250,22 @@ def _is_messages(value: object) -> TypeGuard[list[dict[str, Any]]]:
     )
 
 
+def _files(row: Mapping[str, Any]) -> list[Block]:
+    """Return the files of a row that is a repository, each as a block; [] of any other row."""
+    content = row.get("content")
+    paths, starts, ends = (row.get(name) or [] for name in FILE_COLUMNS)
+    if not isinstance(content, str) or not paths or not len(paths) == len(starts) == len(ends):
+        return []
+    left_out = len(paths) - MAX_FILES
+    blocks = [
+        Block(path, content[start:end], path.rpartition(".")[2])
+        for path, start, end in list(zip(paths, starts, ends, strict=True))[:MAX_FILES]
+    ]
+    if left_out > 0:
+        blocks[-1] = replace(blocks[-1], note=f"{left_out:,} more files are not shown.")
+    return blocks
+
+
 def _blocks(name: str, value: Any, language: str) -> list[Block]:
     side = SIDES.get(name, 0)
     if isinstance(value, str):
@@ -256,6 +275,8 @@ def _blocks(name: str, value: Any, language: str) -> list[Block]:
         return [Block(f"{prefix}{turn['role']}", turn["content"], "", side) for turn in value]
     if name == "candidates" and all(isinstance(found, dict) and isinstance(found.get("text"), str) for found in value):
         return [Block(_named(found), found["text"]) for found in value]
+    if isinstance(value, list) and all(isinstance(part, str) and _short(part) is not None for part in value):
+        return [Block(name, "\n".join(value))]
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return [Block(f"{name}, {number} of {len(value)}", part) for number, part in enumerate(value, 1)]
     return [Block(name, json.dumps(value, ensure_ascii=False, indent=1, default=str), "json")]

@@ -286,8 +286,10 @@ def add_timing(page: Page, records: Sequence[StepRecord]) -> None:
 
 def add_next(page: Page, output: Path) -> None:
     """Add what to type next."""
-    page.heading("Next, at real scale")
+    page.heading("Next, and at real scale")
     page.code(
+        f"python -m datasets_builders browse {output / 'datasets' / 'sft'}   # its rows, as a page\n"
+        f"python -m evals samples {output / 'evaluation'}   # every answer, as a page\n"
         f"python -m recipes plan recipes/configs/tiny/*.yaml --data_root {output}   # what a recipe will cost\n"
         f"python -m evals run --model {output / 'model'} --tasks humaneval --data-dir FOLDER_WITH_HUMANEVAL\n"
         "python -m datasets_builders source_code input_dir=PATH output_dir=OUT --push-to ORG/NAME\n"

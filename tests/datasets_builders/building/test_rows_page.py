@@ -44,6 +44,24 @@ ROWS = {
         {"content": "# q.py\nx = 1\n", "edges": '[\n {\n  "file": 1,\n  "imports": [\n   2\n  ]\n }\n]'},
         {"repository": "o/r"},
     ),
+    "a repository with its files": (
+        {
+            "id": "a",
+            "content": "# q.py\nx = 1\n# r.go\nvar y\n",
+            "repository": "o/r",
+            "paths": ["q.py", "r.go"],
+            "file_starts": [7, 20],
+            "file_ends": [13, 26],
+            "cycle_breakers": [f"package/of/some/depth/{n}.py" for n in range(9)],
+        },
+        "o/r",
+        {
+            "q.py": "x = 1\n",
+            "r.go": "var y\n",
+            "cycle_breakers": "\n".join(f"package/of/some/depth/{n}.py" for n in range(9)),
+        },
+        {"repository": "o/r"},
+    ),
     "prose": (
         {"id": "a", "text": "Some words.", "source": "docs"},
         "Some words.",

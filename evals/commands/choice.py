@@ -49,6 +49,12 @@ def run(options: argparse.Namespace) -> int:
                 f"or questions: {', '.join(sides)}; difference "
                 f"{figures['difference']['mean']:+.1%} ({low:+.1%} to {high:+.1%}, paired), p={figures['p_value']:.2g}"
             )
+            sides = (f"{name} {_nats(figures[name]['margin_nats'])}" for name in ("model", "baseline"))
+            difference = figures["margin_difference_nats"]
+            print(
+                f"  likelier by, in nats: {', '.join(sides)}; difference {_nats(difference)}, "
+                f"p={difference['p_value']:.2g}"
+            )
     if options.output:
         write_json(options.output, result)
     return 0
@@ -57,3 +63,10 @@ def run(options: argparse.Namespace) -> int:
 def _percent(side: dict) -> str:
     low, high = side["interval"]
     return f"{side['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _nats(figure: dict) -> str:
+    if figure["interval"] is None:
+        return f"{figure['mean']:+.3f}"
+    low, high = figure["interval"]
+    return f"{figure['mean']:+.3f} ({low:+.3f} to {high:+.3f})"

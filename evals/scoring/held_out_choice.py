@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evals.errors import UsageError
-from evals.report.statistics import difference_interval, paired_sign_flips, rate_interval
+from evals.report.statistics import bootstrap_interval, difference_interval, paired_sign_flips, rate_interval
 from evals.scoring.held_out_loss import ScoredRow, load_model, load_rows, load_tokenizer, mean, row_losses
 
 if TYPE_CHECKING:
@@ -221,7 +221,12 @@ def _encode(tokenizer: PreTrainedTokenizerBase, question: Sequence[dict[str, str
 def _compare(
     choices: Sequence[Choice], losses: dict[str, dict[tuple[int, ...], float]], *, by_token: bool
 ) -> dict[str, Any]:
-    """Return accuracies and their difference; `losses` are the means over the tokens of each side."""
+    """Return accuracies, margins and their differences; `losses` are the means over the tokens of each side.
+
+    A margin is how much likelier the right answers are than the wrong ones. It tells more than who is ahead: half of
+    all pairs are ahead by chance, some by nothing. Where answers are exchanged, it is what the questions tell of their
+    answers, and 0 for a model that does not read them.
+    """
 
     def score(side: ScoredRow, values: dict[tuple[int, ...], float]) -> float:
         return -values[tuple(side.input_ids)] * (1 if by_token else sum(side.scored[1:]))
@@ -235,6 +240,7 @@ def _compare(
     }
     right = {name: [margin > 0 for margin in found] for name, found in margins.items()}
     differences = [int(after) - int(before) for after, before in zip(right["model"], right["baseline"], strict=True)]
+    gains = [after - before for after, before in zip(margins["model"], margins["baseline"], strict=True)]
     clusters = [choice.cluster for choice in choices]
     n = len(choices)
     return {
@@ -244,10 +250,18 @@ def _compare(
             name: {
                 "accuracy": sum(flags) / n,
                 "interval": list(rate_interval([float(flag) for flag in flags], clusters)),
-                "mean_margin_nats": mean(margins[name]),
+                "margin_nats": _mean_with_interval(margins[name], clusters),
             }
             for name, flags in right.items()
         },
         "difference": {"mean": mean(differences), "interval": list(difference_interval(differences, clusters))},
         "p_value": paired_sign_flips(differences, clusters),
+        "margin_difference_nats": _mean_with_interval(gains, clusters)
+        | {"p_value": paired_sign_flips(gains, clusters)},
     }
+
+
+def _mean_with_interval(values: Sequence[float], clusters: Sequence[str]) -> dict[str, Any]:
+    """Return a mean of log-probabilities and its interval; one observation alone has none."""
+    interval = list(bootstrap_interval(values, clusters)) if len(set(clusters)) > 1 else None
+    return {"mean": mean(values), "interval": interval}

@@ -24,7 +24,7 @@ from torch.utils.data import Dataset
 from recipes.data.mixture_ratios import MixtureSource, global_ratios
 from recipes.data.packing import PackedWindows, pack_documents
 from recipes.data.token_store import TokenStore
-from recipes.data.window_batches import Located, Lookahead, window_batch, window_row
+from recipes.data.window_batches import BatchesAhead, Located, window_row
 from recipes.data.window_order import BlockOrder, permuted, permuted_all
 from recipes.objectives.fim import FimConfig
 
@@ -136,14 +136,14 @@ class MixtureDataset(Dataset):
         self.order = BlockOrder([weight / sum(weights) for weight in weights], num_windows, block_size, seed)
         self._starts = [[0, *accumulate(len(windows) for windows in packed.windows)] for packed in self.sources]
         self._check_supply()
-        self._lookahead = Lookahead(self._locate_all, len(self))
+        self._batches = BatchesAhead(self._locate_all, len(self), self.seq_length)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_lookahead"}
+        return {key: value for key, value in self.__dict__.items() if key != "_batches"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._lookahead = Lookahead(self._locate_all, len(self))
+        self._batches = BatchesAhead(self._locate_all, len(self), self.seq_length)
 
     def _check_supply(self) -> None:
         """Stop before the first step where a source would be repeated too often, naming every such source."""
@@ -229,7 +229,7 @@ class MixtureDataset(Dataset):
         """
         if not 0 <= min(places) <= max(places) < len(self):
             raise IndexError(f"The plan has {len(self)} windows: {min(places)} to {max(places)} are asked for.")
-        return window_batch(self._lookahead(places))
+        return self._batches(places)
 
     def _locate_all(self, places: np.ndarray) -> list[Located]:
         sources, ordinals = self.order.locate_all(places)

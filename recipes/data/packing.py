@@ -96,6 +96,18 @@ class PackedWindows:
         """Return `boundaries` as they are mapped: uint32."""
         return self._ends[self._first_chunk.item(window) : self._first_chunk.item(window + 1)]
 
+    def ids_of_all(self, windows: np.ndarray) -> np.ndarray:
+        """Return `ids` of many windows: uint32 of shape (windows, seq_length)."""
+        return self._ids[windows]
+
+    def chunk_ends_of_all(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return `chunk_ends` of many windows, one behind the other, and the number of each: uint32, int64."""
+        firsts = self._first_chunk[windows].astype(np.int64)
+        counts = self._first_chunk[windows + 1].astype(np.int64) - firsts
+        # Where a window's ends begin in the maps, less where they begin in the answer.
+        shifts = np.repeat(firsts - (np.cumsum(counts) - counts), counts)
+        return self._ends[shifts + np.arange(len(shifts))], counts
+
 
 @dataclass
 class _PackedSpan:

@@ -118,6 +118,26 @@ def add_choice(page: Page, choice: dict[str, Any], caption: str) -> None:
         f"95 % interval {low:+.1%} to {high:+.1%}, paired; p = {overall['p_value']:.2g} by sign flips. Questions about "
         f"one function, or of functions that exchange answers, count as one observation: {overall['num_clusters']}."
     )
+    add_margins(page, overall, exchanged=choice["wrong_answers"] == "of other questions")
+
+
+def add_margins(page: Page, overall: dict[str, Any], *, exchanged: bool) -> None:
+    """Add by how much right answers were found likelier, and whether that beats nothing and the initial weights."""
+    change, after = overall["margin_difference_nats"], overall["model"]["margin_nats"]
+    if change["interval"] is None:
+        return
+    figures = [("initial weights", overall["baseline"]["margin_nats"]), ("after all stages", after)]
+    rows = [
+        [label, f"{figure['mean']:+.3f}", overall["n"], "{:+.3f} to {:+.3f}".format(*figure["interval"])]
+        for label, figure in [*figures, ("difference, paired", change)]
+    ]
+    caption = "By how much right answers are likelier, in nats per token"
+    page.table(["weights", "nats per token", "n", "95 % interval"], rows, caption)
+    zero = " A model that does not read the question is at zero." if exchanged else ""
+    beats = ["beats" if figure["interval"][0] > 0 else "does not beat" for figure in (after, change)]
+    page.paragraph(
+        f"It {beats[0]} zero, and {beats[1]} the initial weights; p = {change['p_value']:.2g} by sign flips.{zero}"
+    )
 
 
 def add_task(page: Page, name: str, task: dict[str, Any]) -> None:

@@ -40,6 +40,9 @@ def test_a_model_beside_itself_differs_in_nothing(models, pairs):
         # No pair differs: as wide as twelve observations leave it, not a point.
         assert figures["difference"]["interval"] == pytest.approx([-0.2425, 0.2425], abs=1e-3)
         assert figures["p_value"] == 1.0
+        assert figures["margin_difference_nats"] == {"mean": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
+        low, high = figures["model"]["margin_nats"]["interval"]
+        assert low < figures["model"]["margin_nats"]["mean"] < high
 
 
 def test_accuracies_are_those_of_the_models_own_loss(models, pairs):
@@ -58,7 +61,8 @@ def test_accuracies_are_those_of_the_models_own_loss(models, pairs):
     (folder / "data").mkdir(parents=True, exist_ok=True)
     parquet.write_table(pa.Table.from_pylist([PAIR]), folder / "data" / "validation_00000_of_00001.parquet")
     figures = compare_choices(path, path, folder)["kinds"]["all"]["sum"]["model"]
-    assert figures["mean_margin_nats"] == pytest.approx(sums[1] - sums[0], abs=1e-3)
+    # One pair has no interval.
+    assert figures["margin_nats"] == {"mean": pytest.approx(sums[1] - sums[0], abs=1e-3), "interval": None}
     assert figures["accuracy"] == float(sums[1] > sums[0])
 
 
@@ -77,7 +81,8 @@ def test_the_command_prints_and_writes_them(models, pairs, tmp_path, capsys):
         "200",
     ]
     assert main(["choice", *arguments]) == 0
-    assert f"chance {CHANCE:.0%}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"chance {CHANCE:.0%}" in printed and "likelier by, in nats: model" in printed
     assert json.loads(output.read_text(encoding="utf-8"))["kinds"]["all"]["sum"]["n"] == 12
     assert main(["choice", *arguments[:4], "--data", str(tmp_path)]) == 2
     assert "validation" in capsys.readouterr().err
@@ -118,6 +123,9 @@ def test_answers_about_one_function_are_one_observation(models, tmp_path):
     assert (together["n"], together["num_clusters"]) == (10, 1)
     assert together["model"]["accuracy"] == apart["model"]["accuracy"]
     assert together["p_value"] == 1.0
+    margins = [side["margin_difference_nats"] for side in (apart, together)]
+    assert margins[0]["mean"] == margins[1]["mean"]
+    assert margins[0]["interval"] and margins[1]["interval"] is None
     widths = [side["interval"][1] - side["interval"][0] for side in (apart["model"], together["model"])]
     assert widths[1] > widths[0]
 

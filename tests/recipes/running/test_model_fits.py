@@ -9,6 +9,7 @@ from modeling_ling.tokenizer import train_tokenizer
 from recipes import dpo, pretrain, sft
 from recipes.running.recipe_loading import RecipeError
 
+LAUNCH_FILES = Path(__file__).resolve().parents[3] / "recipes" / "accelerate_configs"
 STEPS = {"train_tokens": 1024, "schedule": "constant", "logging_steps": 1}
 
 
@@ -56,6 +57,27 @@ def test_a_row_is_not_spread_over_devices(
     monkeypatch.setenv(f"PARALLELISM_CONFIG_{short}_SIZE", "2")
     with pytest.raises(RecipeError, match=f"parallelism_config_{short.lower()}_size: 1"):
         pretrain.main(arguments)
+
+
+@pytest.mark.parametrize("short", ["CP", "TP"])
+def test_the_launcher_tells_what_a_row_is_spread_over_as_it_is_looked_for(
+    short: str, command_line: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+    from accelerate.utils.launch import prepare_multi_gpu_env
+
+    lines = (LAUNCH_FILES / "fsdp2_one_node.yaml").read_text(encoding="utf-8")
+    lines += (
+        f"parallelism_config:\n  parallelism_config_{short.lower()}_size: 2\n  parallelism_config_dp_shard_size: 4\n"
+    )
+    (tmp_path / "launch.yaml").write_text(lines, encoding="utf-8")
+    given = launch_command_parser().parse_args(["--config_file", str(tmp_path / "launch.yaml"), "script.py"])
+    told = prepare_multi_gpu_env(_validate_launch_command(given)[0])
+    for name, value in told.items():
+        if name.startswith(("PARALLELISM_CONFIG_", "ACCELERATE_USE_PARALLELISM")):
+            monkeypatch.setenv(name, value)
+    with pytest.raises(RecipeError, match=f"parallelism_config_{short.lower()}_size: 1"):
+        pretrain.main([*command_line("stage1", tmp_path / "run", **STEPS), "--dry_run"])
 
 
 def test_a_value_is_shown_as_it_is_written(command_line: Callable, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
         max_tokens=options.max_tokens,
     )
     print(f"{options.data} ({options.split}); left out: {result['left_out'] or 'none'}; chance {result['chance']:.0%}")
-    for kind, measures in result["kinds"].items():
+    others = {"answers of other kinds": result["other_kinds"]} if "other_kinds" in result else {}
+    for kind, measures in (result["kinds"] | others).items():
         for measure, figures in measures.items():
             sides = (f"{name} {_percent(figures[name])}" for name in ("model", "baseline"))
             low, high = figures["difference"]["interval"]

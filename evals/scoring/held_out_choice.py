@@ -4,8 +4,9 @@ A model of a few million parameters answers no question in full, so that pass@1 
 same questions still tell whether it leans to the right side, beside a coin and beside the weights before training.
 
 Wrong are answers that were seen to be wrong, or, easier, those of other questions: the right answers of two questions
-of a kind are exchanged. All that can be told of an answer without its question cancels out there, so that a model
-which does not read the question is at a coin.
+of a kind are exchanged, and, easiest, those of two questions of different kinds, which ask for other forms of answer.
+All that can be told of an answer without its question cancels out there, so that a model which does not read the
+question is at a coin.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def compare_choices(
     Returns:
         Per kind of question and over all: accuracies, the paired difference and the p-value of a test by sign flips,
         for the log-probability of the whole answer and for its mean over the answer's tokens. Intervals and test take
-        what is asked about one function as one observation.
+        what is asked about one function as one observation. Where answers are exchanged, `other_kinds` has the same
+        of exchanges between different kinds.
 
     Raises:
         UsageError: no such model, no rows, or tokenizers that differ.
@@ -88,7 +90,8 @@ def compare_choices(
     choices, left_out = encode(chosen, tokenizer, max_tokens, limit)
     if not choices:
         raise UsageError(f"{data} ({split}): no question can be scored; left out: {dict(left_out)}")
-    sides = list(chain.from_iterable((*choice.chosen, *choice.rejected) for choice in choices))
+    across = encode_exchanges(chosen, tokenizer, max_tokens, limit, across_kinds=True)[0] if exchange else []
+    sides = list(chain.from_iterable((*choice.chosen, *choice.rejected) for choice in (*choices, *across)))
     # The right answer of a question stands in each of its pairs, and is scored once.
     distinct = {tuple(side.input_ids): side for side in sides}
     losses = {}
@@ -99,13 +102,14 @@ def compare_choices(
     results = {}
     for kind in ["all", *(found if len(found) > 1 else [])]:
         of_kind = [choice for choice in choices if kind in ("all", choice.kind)]
-        results[kind] = {measure: _compare(of_kind, losses, by_token=measure == "mean") for measure in ("sum", "mean")}
+        results[kind] = _measures(of_kind, losses)
     return {
         "model": model,
         "baseline": baseline,
         "chance": CHANCE,
         "wrong_answers": "of other questions" if exchange else "seen to be wrong",
         "kinds": results,
+        **({"other_kinds": _measures(across, losses)} if across else {}),
         "left_out": dict(left_out),
         "split": split,
         "data": str(data),
@@ -153,11 +157,17 @@ def encode_choices(
 
 
 def encode_exchanges(
-    rows: Sequence[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_tokens: int, limit: int | None
+    rows: Sequence[dict[str, Any]],
+    tokenizer: PreTrainedTokenizerBase,
+    max_tokens: int,
+    limit: int | None,
+    *,
+    across_kinds: bool = False,
 ) -> tuple[list[Choice], Counter[str]]:
     """Find each conversation another of its kind, about another function, and exchange their last answers.
 
-    Only functions of one group exchange answers, so that the groups are independent of each other.
+    Only functions of one group exchange answers, so that the groups are independent of each other. `across_kinds`
+    finds one of another kind instead.
 
     Returns:
         (two questions each, reasons why rows were left out, with counts).
@@ -176,11 +186,17 @@ def encode_exchanges(
             raise UsageError(f"rows need messages that end with an answer; they have {', '.join(row)}")
         function = _function_of(row)
         group = f"group {numbers.setdefault(function, len(numbers)) // GROUP_FUNCTIONS}"
-        waiting = alone.setdefault((kind_of(row), group), [])
+        waiting = alone.setdefault(("" if across_kinds else kind_of(row), group), [])
         if len(_encode(tokenizer, row["messages"][:-1], _answer(row)).input_ids) > max_tokens:
             left_out[f"longer than {max_tokens} tokens"] += 1
             continue
-        partners = (other for other in waiting if _function_of(other) != function and _answer(other) != _answer(row))
+        partners = (
+            other
+            for other in waiting
+            if _function_of(other) != function
+            and _answer(other) != _answer(row)
+            and (kind_of(other) != kind_of(row)) == across_kinds
+        )
         partner = next(partners, None)
         if partner is None:
             waiting.append(row)
@@ -216,6 +232,10 @@ def _encode(tokenizer: PreTrainedTokenizerBase, question: Sequence[dict[str, str
         before = encode_chat(tokenizer, list(question))["input_ids"]
         scored = [flag and place >= len(before) for place, flag in enumerate(scored)]
     return ScoredRow(list(chat["input_ids"]), scored)
+
+
+def _measures(choices: Sequence[Choice], losses: dict[str, dict[tuple[int, ...], float]]) -> dict[str, Any]:
+    return {measure: _compare(choices, losses, by_token=measure == "mean") for measure in ("sum", "mean")}
 
 
 def _compare(

@@ -109,35 +109,36 @@ def add_choice(page: Page, choice: dict[str, Any], caption: str) -> None:
         rows,
         f"{caption}: how often they are likelier, by log-probability per token; a coin has {choice['chance']:.0%}",
     )
-    overall = choice["kinds"]["all"]["mean"]
+    if choice.get("other_kinds"):
+        add_verdict(
+            page, choice["other_kinds"]["mean"], choice["chance"], "Against answers to questions of other kinds"
+        )
+    add_verdict(page, choice["kinds"]["all"]["mean"], choice["chance"], "Over all questions")
+
+
+def add_verdict(page: Page, overall: dict[str, Any], chance: float, against: str) -> None:
+    """Say whether weights beat a coin and the initial weights, and by how much the right answers are likelier."""
     low, high = overall["difference"]["interval"]
-    beats_chance, beats_initial = overall["model"]["interval"][0] > choice["chance"], low > 0
+    beats_chance, beats_initial = overall["model"]["interval"][0] > chance, low > 0
     page.paragraph(
-        f"Over all questions it {'beats' if beats_chance else 'does not beat'} a coin, and "
+        f"{against} it {'beats' if beats_chance else 'does not beat'} a coin, and "
         f"{'beats' if beats_initial else 'does not beat'} the initial weights: {overall['difference']['mean']:+.1%}, "
         f"95 % interval {low:+.1%} to {high:+.1%}, paired; p = {overall['p_value']:.2g} by sign flips. Questions about "
         f"one function, or of functions that exchange answers, count as one observation: {overall['num_clusters']}."
+        f"{margins_text(overall)}"
     )
-    add_margins(page, overall, exchanged=choice["wrong_answers"] == "of other questions")
 
 
-def add_margins(page: Page, overall: dict[str, Any], *, exchanged: bool) -> None:
-    """Add by how much right answers were found likelier, and whether that beats nothing and the initial weights."""
-    change, after = overall["margin_difference_nats"], overall["model"]["margin_nats"]
-    if change["interval"] is None:
-        return
-    figures = [("initial weights", overall["baseline"]["margin_nats"]), ("after all stages", after)]
-    rows = [
-        [label, f"{figure['mean']:+.3f}", overall["n"], "{:+.3f} to {:+.3f}".format(*figure["interval"])]
-        for label, figure in [*figures, ("difference, paired", change)]
+def margins_text(overall: dict[str, Any]) -> str:
+    """Return by how much right answers were found likelier, before and after; nothing where one observation is all."""
+    sides = [("initial weights", overall["baseline"]), ("after all stages", overall["model"])]
+    if any(side["margin_nats"]["interval"] is None for _, side in sides):
+        return ""
+    words = [
+        "{} {:+.3f} ({:+.3f} to {:+.3f})".format(label, side["margin_nats"]["mean"], *side["margin_nats"]["interval"])
+        for label, side in sides
     ]
-    caption = "By how much right answers are likelier, in nats per token"
-    page.table(["weights", "nats per token", "n", "95 % interval"], rows, caption)
-    zero = " A model that does not read the question is at zero." if exchanged else ""
-    beats = ["beats" if figure["interval"][0] > 0 else "does not beat" for figure in (after, change)]
-    page.paragraph(
-        f"It {beats[0]} zero, and {beats[1]} the initial weights; p = {change['p_value']:.2g} by sign flips.{zero}"
-    )
+    return f" Right answers are likelier by, in nats per token: {', '.join(words)}."
 
 
 def add_task(page: Page, name: str, task: dict[str, Any]) -> None:

@@ -145,6 +145,9 @@ def test_each_answer_is_right_once_and_wrong_once_within_a_group_of_functions(mo
     tokenizer = load_tokenizer(str(models[0]), str(models[0]))
     choices, left_out = encode_exchanges(list(conversations(10)), tokenizer, 200, None)
     assert len(choices) == 10 and not left_out
+    across, _ = encode_exchanges(list(conversations(10)), tokenizer, 200, None, across_kinds=True)
+    words = [{tokenizer.decode(side.input_ids).count("word of") for side in choice.chosen} for choice in across]
+    assert len(across) == 10 and words == [{0, 1}] * 10, "one of each kind"
     groups = {}
     for choice in choices:
         answers = [

@@ -101,6 +101,7 @@ class Builder(Generic[ConfigType]):
         selected = selected_from(self.config)
         if selected:
             check_selection(selected, self.name)
+            DatasetFolder(selected.tagged).check()
         self.check()
 
     def stages_of_mode(self) -> list[Stage]:

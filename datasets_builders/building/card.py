@@ -344,7 +344,7 @@ def _ledger_tables(ledger: Ledger, summaries: dict[str, str], counted_column: st
 def _lineage(dataset: DatasetDescription, lineage: dict[str, Any], hashes: dict[Path, str]) -> str:
     license = dataset.parts.license
     rows = [["builder", f"`python -m datasets_builders {dataset.builder}`"]]
-    rows += [["input", _without_own_folders(_plain(line))] for line in dataset.inputs]
+    rows += [["input", without_own_folders(_plain(line))] for line in dataset.inputs]
     rows.append(["licence of the input", "several" if license == SEVERAL_LICENSES else license])
     rows.append(["config", f"`{digest(lineage['config'])}`"])
     rows.append(["input hash", f"`{digest(lineage['inputs'])}`"])
@@ -353,7 +353,7 @@ def _lineage(dataset: DatasetDescription, lineage: dict[str, Any], hashes: dict[
     data = dataset.folder / "data"
     rows += [[f"sha256 of {path.relative_to(data).as_posix()}", f"`{sha256}`"] for path, sha256 in hashes.items()]
     text = _table("Lineage", ["what", "value"], rows)
-    config = _without_own_folders(yaml.safe_dump(lineage["config"], sort_keys=True))
+    config = without_own_folders(yaml.safe_dump(lineage["config"], sort_keys=True))
     return f"{text}\n\n```yaml\n{config}```"
 
 
@@ -367,7 +367,7 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _without_own_folders(text: str) -> str:
+def without_own_folders(text: str) -> str:
     """Return text without the paths of the working folder and of the home: a card is published, these need not be."""
     for folder, shown in ((f"{Path.cwd()}/", ""), (str(Path.home()), "~")):
         if folder.strip("/"):  # in a container either may be the root

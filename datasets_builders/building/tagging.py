@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from datatrove.data import Document
 
 from datasets_builders.building.atomic import write_json
+from datasets_builders.building.card import without_own_folders
 from datasets_builders.building.config import FIELDS_WITHOUT_EFFECT, BuilderConfig
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import CardParts
@@ -317,8 +318,13 @@ def tagged_card(parts: CardParts, stages: Sequence[Stage], columns: Sequence[str
 
 
 def write_tagged_file(folder: Path, builder: str, config: BuilderConfig) -> None:
-    """Write beside the card how the dataset was tagged."""
-    write_json(folder / TAGGED_FILE, {"builder": builder, "config": config.fields_with_effect()})
+    """Write beside the card, with which it is published, how the dataset was tagged."""
+    write_json(folder / TAGGED_FILE, {"builder": builder, "config": _shown(config.fields_with_effect())})
+
+
+def _shown(value: Any) -> Any:
+    """Return a value of a config without the paths of the working folder and of the home, as on the card."""
+    return json.loads(without_own_folders(json.dumps(value)))
 
 
 def read_tagged_file(folder: Path | str) -> tuple[str, dict[str, Any]]:
@@ -348,9 +354,8 @@ def check_selection(config: TaggingFields, builder: str) -> None:
     name, tagged = read_tagged_file(config.tagged)
     if name != builder:
         raise ConfigError(f"{config.tagged} was tagged by {name}, not by {builder}")
-    DatasetFolder(config.tagged).check()
     for field_ in fields(config):
-        now, then = getattr(config, field_.name), tagged.get(field_.name)
+        now, then = _shown(getattr(config, field_.name)), _shown(tagged.get(field_.name))
         part = config.not_selectable.get(field_.name)
         if part and (now or {}).get(part) != (then or {}).get(part):
             raise ConfigError(

@@ -13,6 +13,7 @@ from typing import Generic, Self, TypeVar
 from datasets_builders.building.config import BuilderConfig
 from datasets_builders.building.stages import Stage
 from datasets_builders.building.steps import Step
+from datasets_builders.building.tagging import selected_from
 from datasets_builders.curation.config import (
     DecontaminationFields,
     LicenseFields,
@@ -94,8 +95,10 @@ class Curation(Generic[ConfigType]):
             return []
         limits = ToxicityLimits(**config.toxicity_limits)
         prose = languages_of_type("prose")
-        model = config.toxicity_model_path
-        return self._steps(Toxicity(config.word_list_paths, model, config.toxicity_labels, limits, prose))
+        lists, model = config.word_list_paths, config.toxicity_model_path
+        if selected_from(config):  # what they found stands in the rows
+            lists, model = [], None
+        return self._steps(Toxicity(lists, model, config.toxicity_labels, limits, prose))
 
     def quality(self: "Curation[QualityFields]") -> list[Step]:
         """Score by the quality model and remove what is below the limit."""

@@ -3,12 +3,15 @@
 import hashlib
 import json
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 
 from datasets_builders.__main__ import main
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.tagging import check_selection, read_tagged_file, write_tagged_file
 from datasets_builders.curation.rules.code_rules import CODE_MEASURES, CODE_RULES, RuleLimits
 from datasets_builders.curation.rules.document_view import DocumentView, MeasuredView, broken_rules
 from datasets_builders.curation.rules.text_rules import TEXT_MEASURES, TEXT_RULES, TextLimits
@@ -143,15 +146,25 @@ def test_every_row_stays_and_says_what_is_against_it(config, tagged):
         assert f"`{name}`" in card
 
 
+def test_what_is_published_of_the_config_has_no_path_of_the_home(config, tmp_path, monkeypatch):
+    made = config("tagged", mode="tag")
+    monkeypatch.setenv("HOME", str(Path(made.output_dir).parent))
+    write_tagged_file(tmp_path, "source_code", made)
+    assert read_tagged_file(tmp_path)[1]["input_dir"] == "~/code"
+    check_selection(config("selected", tagged=str(tmp_path)), "source_code")
+
+
 def test_a_selection_needs_no_sources_and_takes_limits_alone(config, tagged, tmp_path, capsys):
     folder = tagged.output_dir
-    gone = tmp_path / "gone"
-    (folder.parent / "code").rename(gone)
+    elsewhere, out = tmp_path / "elsewhere", f"output_dir={tmp_path / 'out'}"
+    shutil.copytree(folder, elsewhere)
+    for name in ("code", "words.txt", "mine.jsonl"):
+        (folder.parent / name).rename(tmp_path / name)
     try:
-        out = f"output_dir={tmp_path / 'out'}"
-        assert main(["select", str(folder), out, "license_types=[permissive]"]) == 0
+        assert main(["select", str(elsewhere), out, "license_types=[permissive]", "workers=2"]) == 0
     finally:
-        gone.rename(folder.parent / "code")
+        for name in ("code", "words.txt", "mine.jsonl"):
+            (tmp_path / name).rename(folder.parent / name)
     assert {row["license"] for row in DatasetFolder(tmp_path / "out").rows()} == {"MIT"}
     for field, named in (
         ("max_bytes=5", "max_bytes is 5"),

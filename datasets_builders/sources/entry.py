@@ -1,12 +1,16 @@
 """Section 2.1, data collection: what every source gives: entries, one per file found, read when they are wanted."""
 
 import fnmatch
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from datasets_builders.sources.license_files import Licenses
+
+NEVER = r"(?!)"
 
 
 @dataclass(frozen=True)
@@ -107,18 +111,29 @@ def excluded_by(relative: str, patterns: Sequence[str]) -> str | None:
         patterns (sequence of `str`): shell patterns, such as `tests` or `docs/*.md`.
     """
     name = relative.rpartition("/")[2]
+    names, paths = _compiled(tuple(patterns))
+    if not (names.match(name) or paths.match(relative)):
+        return None
     for pattern in patterns:
         if fnmatch.fnmatchcase(relative if "/" in pattern else name, pattern.rstrip("/")):
             return pattern
     return None
 
 
+@cache
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what any pattern for names and any for paths matches; most files match none."""
+    of_names = [fnmatch.translate(pattern) for pattern in patterns if "/" not in pattern]
+    of_paths = [fnmatch.translate(pattern.rstrip("/")) for pattern in patterns if "/" in pattern]
+    return re.compile("|".join(of_names) or NEVER), re.compile("|".join(of_paths) or NEVER)
+
+
 def without_excluded(entries: Iterable[Entry], patterns: Sequence[str]) -> Iterator[Entry]:
     """Pass entries on; what is excluded, with all that lies below, becomes one entry, as in a folder."""
-    reported = set()
+    reported, kept = set(), {""}  # of the folders in which nothing is excluded as a whole
     for entry in entries:
         parts = entry.path.split("/")
-        for depth in range(1, len(parts) + 1):
+        for depth in range(len(parts) if entry.path.rpartition("/")[0] in kept else 1, len(parts) + 1):
             ancestor = "/".join(parts[:depth])
             if pattern := excluded_by(ancestor, patterns):
                 if (entry.repository, ancestor) not in reported:
@@ -126,6 +141,7 @@ def without_excluded(entries: Iterable[Entry], patterns: Sequence[str]) -> Itera
                     yield Entry(ancestor, entry.repository, "excluded", pattern)
                 break
         else:
+            kept.add(entry.path.rpartition("/")[0])
             yield entry
 
 

@@ -30,6 +30,7 @@ from datasets_builders.building.executors.ranks import (
     error_of_silent_rank,
     told_of,
 )
+from datasets_builders.building.kept import kept_between_ranks
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PRELOADED_MODULES = [
@@ -92,8 +93,9 @@ class LocalExecutor(RankExecutor[LocalOptions], LocalPipelineExecutor):
         if min(self.workers, len(ranks)) > 1:
             self._run_in_processes(ranks)
             return
-        for rank in ranks:
-            self._run_for_rank(rank)
+        with kept_between_ranks():
+            for rank in ranks:
+                self._run_for_rank(rank)
 
     def _run_in_processes(self, ranks: list[int]) -> None:
         context = multiprocessing.get_context("forkserver")

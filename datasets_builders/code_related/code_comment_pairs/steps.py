@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datatrove.data import Document
 
 from datasets_builders.building.identity import content_id
+from datasets_builders.building.kept import hand_on, take_over
 from datasets_builders.building.steps import Arity, Outcome, Removed, Step
 from datasets_builders.code_related.code_comment_pairs.claims import unknown_claims
 from datasets_builders.code_related.code_comment_pairs.rules import first_broken_pair_rule
@@ -32,7 +33,7 @@ class ExtractPairs(Step):
 
     def begin(self, rank: int, world_size: int) -> None:
         """Make ready a process for the parsers, which may be lost."""
-        self._parser: ParserProcess | None = ParserProcess(FUNCTION)
+        self._parser: ParserProcess | None = take_over(FUNCTION, lambda: ParserProcess(FUNCTION))
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Give a document per pair, of comment and code."""
@@ -61,9 +62,9 @@ class ExtractPairs(Step):
             yield Document(text, content_id(*texts), metadata=metadata)
 
     def end(self) -> None:
-        """End the process."""
+        """Leave the process to the next rank, or end it."""
         if self._parser:
-            self._parser.close()
+            hand_on(FUNCTION, self._parser)
         self._parser = None
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from datatrove.data import Document
 
+from datasets_builders.building.kept import hand_on, take_over
 from datasets_builders.building.steps import Outcome, Removed, Step
 from datasets_builders.curation.syntax.metrics import CodeMetrics
 from datasets_builders.curation.syntax.parser_process import ParserLost, ParserProcess
@@ -35,7 +36,7 @@ class SyntaxCheck(Step):
     def begin(self, rank: int, world_size: int) -> None:
         """Make ready a process for the parsers, which may be lost."""
         name = self.function_with_prose if self.finds_prose else self.function
-        self._parser: ParserProcess | None = ParserProcess(name)
+        self._parser: ParserProcess | None = take_over(name, lambda: ParserProcess(name))
 
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Pass on a file that parses, with its metrics."""
@@ -64,7 +65,7 @@ class SyntaxCheck(Step):
         yield doc
 
     def end(self) -> None:
-        """End the process."""
+        """Leave the process to the next rank, or end it."""
         if self._parser:
-            self._parser.close()
+            hand_on(self._parser.function, self._parser)
         self._parser = None

@@ -8,7 +8,6 @@ all of it (`flask-3.0.0/`, npm's `package/`) is taken off.
 
 import io
 import lzma
-import math
 import mmap
 import re
 import stat
@@ -27,7 +26,15 @@ import zstandard
 
 from datasets_builders.building.steps import MACHINE_ERRNOS
 from datasets_builders.sources.decompression import decompressed
-from datasets_builders.sources.entry import Content, Entry, Source, count_files, path_problem, rank_of, without_excluded
+from datasets_builders.sources.entry import (
+    Content,
+    Entry,
+    Source,
+    count_files,
+    path_problem,
+    share_of,
+    without_excluded,
+)
 from datasets_builders.sources.forward import ForwardStream, TooMuchData
 from datasets_builders.sources.license_files import (
     STATEMENT_BYTES,
@@ -146,9 +153,8 @@ class ArchiveSource(Source):
 
     def _share_of(self, rank: int, world_size: int) -> tuple[int, int]:
         """Return a rank's share and how many ranks share the archive."""
-        size = Path(self.path).stat().st_size
-        sharers = max(1, min(world_size, MAX_READERS, math.ceil(size / BYTES_PER_RANK)))
-        return (rank - rank_of(Path(self.path).name, world_size)) % world_size, sharers
+        path = Path(self.path)
+        return share_of(path.name, path.stat().st_size, BYTES_PER_RANK, MAX_READERS, rank, world_size)
 
     def _read(self) -> Iterator[Entry]:
         name, is_empty = Path(self.path).name, True

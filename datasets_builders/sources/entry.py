@@ -1,6 +1,7 @@
 """Section 2.1, data collection: what every source gives: entries, one per file found, read when they are wanted."""
 
 import fnmatch
+import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -99,6 +100,20 @@ def count_files(entries: Iterable[Entry]) -> int:
 def rank_of(name: str, world_size: int) -> int:
     """Return the rank that reads a thing: by a hash of its name, so that one added later moves no other."""
     return zlib.crc32(name.encode("utf-8", "backslashreplace")) % world_size
+
+
+def share_of(name: str, num_bytes: int, bytes_per_rank: int, most: int, rank: int, world_size: int) -> tuple[int, int]:
+    """Return a rank's share of a file, and how many ranks share it; a share that is not below has nothing to read.
+
+    Args:
+        name (`str`): of the file.
+        num_bytes (`int`): its size.
+        bytes_per_rank (`int`): one more rank reads it for each so many.
+        most (`int`): ranks at most, where each of them reads all of it.
+        rank, world_size (`int`): of the stage.
+    """
+    sharers = max(1, min(world_size, most, math.ceil(num_bytes / bytes_per_rank)))
+    return (rank - rank_of(name, world_size)) % world_size, sharers
 
 
 def excluded_by(relative: str, patterns: Sequence[str]) -> str | None:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from datasets_builders.sources.csv_rows import EXTENSIONS as CSV
 from datasets_builders.sources.csv_rows import csv_rows
 from datasets_builders.sources.decompression import is_compressed
-from datasets_builders.sources.entry import rank_of
+from datasets_builders.sources.entry import rank_of, share_of
 from datasets_builders.sources.lines import (
     MAX_DETAIL_CHARACTERS,
     FilePart,
@@ -99,8 +99,8 @@ def rows_of(
     Args:
         file (`TableFile`): the table.
         wanted: names of the columns that are read; of the others all are.
-        rank, world_size (`int`): Parquet is shared out by row group, JSON Lines and CSV by parts of the file, to as
-            many ranks as the size asks for.
+        rank, world_size (`int`): Parquet is shared out by row group, a large group, JSON Lines and CSV to as many
+            ranks as the size asks for.
     """
     with WatchedFile(file.open()) as opened:
         if file.is_parquet:
@@ -119,17 +119,21 @@ def _parquet_rows(
         columns = [column for column in table.schema_arrow.names if column in wanted]
         groups = [table.metadata.row_group(group) for group in range(table.metadata.num_row_groups)]
         claimed = table.metadata.num_rows
-        sizes = [(group.num_rows, _rows_at_once(group.num_rows, group.total_byte_size)) for group in groups]
+        sizes = [(group.num_rows, group.total_byte_size) for group in groups]
     except _UNREADABLE as error:
         opened.check()
         if rank_of(name, world_size) == rank:
             yield 0, Unreadable("damaged_table", _told(error))
         return
     start = 0
-    for group, (num_rows, at_once) in enumerate(sizes):
-        if rank_of(f"{name}#{group}", world_size) == rank:
+    for group, (num_rows, num_bytes) in enumerate(sizes):
+        at_once = _rows_at_once(num_rows, num_bytes)
+        name_of_group = f"{name}#{group}"
+        share, sharers = share_of(name_of_group, num_bytes, COMPRESSED_BYTES_PER_RANK, MAX_READERS, rank, world_size)
+        if share < sharers:
             numbers = range(start, start + num_rows)
-            yield from _rows_of_group(table, opened, columns, group, numbers, at_once)
+            rows = _rows_of_group(table, opened, columns, group, numbers, at_once)
+            yield from ((number, row) for number, row in rows if number % sharers == share)
         start += num_rows
     if claimed != start and rank_of(name, world_size) == rank:
         yield start, Unreadable("damaged_table", f"{claimed} rows, of which its row groups have {start}")
@@ -194,8 +198,7 @@ def _share_of(opened: WatchedFile, name: str, rank: int, world_size: int, most: 
     size = opened.seek(0, io.SEEK_END)
     opened.seek(0)
     per_rank = COMPRESSED_BYTES_PER_RANK if is_compressed(cast(BinaryIO, opened), name) else BYTES_PER_RANK
-    sharers = max(1, min(world_size, most, math.ceil(size / per_rank)))
-    return (rank - rank_of(name, world_size)) % world_size, sharers, size
+    return *share_of(name, size, per_rank, most, rank, world_size), size
 
 
 def _shared_csv_rows(opened: WatchedFile, name: str, rank: int, world_size: int) -> Iterator[tuple[int, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from datatrove.data import Document
@@ -14,17 +15,19 @@ from datasets_builders.code_related.web_pages.archives import decoded, records_o
 from datasets_builders.code_related.web_pages.extraction import PageError, extract_page
 from datasets_builders.code_related.web_pages.table_pages import table_records
 from datasets_builders.curation.syntax.prose import PROSE
-from datasets_builders.sources.entry import rank_of
+from datasets_builders.sources.entry import share_of
 from datasets_builders.sources.table_rows import is_table
 
 # What a page is about -> the column that tells a page which shows it.
 TOPICS = {"code": "num_code_blocks", "math": "num_formulas"}
 # PDF, PNG, JPEG, zip, GIF, and what was compressed twice.
 NOT_HTML = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"PK\x03\x04", b"GIF8", b"\x1f\x8b")
+# A large crawl file is taken apart by several ranks, which is a small part of what is done with its pages.
+BYTES_PER_RANK, MAX_READERS = 64 << 20, 8
 
 
 class CrawlReader(Reader):
-    """Read the pages of WARC and WET files and of tables; an archive is read by one rank, a table by all.
+    """Read the pages of WARC and WET files and of tables; ranks share large files.
 
     Args:
         paths (sequence of `Path`): the files.
@@ -39,21 +42,27 @@ class CrawlReader(Reader):
         super().__init__()
         self.paths, self.max_bytes, self.columns = list(paths), max_bytes, dict(columns)
 
-    def _paths_of(self, rank: int, world_size: int) -> list[Path]:
-        return [path for path in self.paths if is_table(path.name) or rank_of(path.name, world_size) == rank]
+    def _shares(self, rank: int, world_size: int) -> Iterator[tuple[Path, int, int, int]]:
+        """Give what a rank reads: path, share, sharers, and bytes on disk."""
+        for path in self.paths:
+            size = path.stat().st_size
+            share, sharers = share_of(path.name, size, BYTES_PER_RANK, MAX_READERS, rank, world_size)
+            if is_table(path.name):
+                yield path, rank, world_size, size // world_size
+            elif share < sharers:
+                yield path, share, sharers, size // sharers
 
     def weight(self, rank: int, world_size: int) -> int:
         """Return how much a rank has to read, in bytes on disk."""
-        sizes = {path: path.stat().st_size for path in self._paths_of(rank, world_size)}
-        return sum(size // world_size if is_table(path.name) else size for path, size in sizes.items())
+        return sum(size for *_, size in self._shares(rank, world_size))
 
     def list_documents(self, rank: int, world_size: int) -> Iterable[Document]:
         """List the pages of this rank, file by file."""
-        for path in self._paths_of(rank, world_size):
+        for path, share, sharers, _ in self._shares(rank, world_size):
             records = (
-                table_records(path, self.columns, rank, world_size)
+                table_records(path, self.columns, share, sharers)
                 if is_table(path.name)
-                else records_of(path, self.max_bytes)
+                else islice(records_of(path, self.max_bytes), share, None, sharers)
             )
             for record in records:
                 known = {"url": record.url, "date": record.date, "crawl_file": path.name, "record": record}

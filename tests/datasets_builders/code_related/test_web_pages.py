@@ -15,6 +15,7 @@ from datasets import load_dataset
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Removed
+from datasets_builders.code_related.web_pages import steps
 from datasets_builders.code_related.web_pages.addresses import site_of
 from datasets_builders.code_related.web_pages.archives import decoded, records_of
 from datasets_builders.code_related.web_pages.builder import WebPagesBuilder, WebPagesConfig
@@ -371,6 +372,17 @@ def test_each_bad_record_has_its_text_or_its_reason(tmp_path: Path) -> None:
     for (name, (_, expected)), outcome in zip(BAD_RECORDS.items(), found, strict=True):
         assert expected in outcome, (name, outcome[:200])
         assert "\x00" not in outcome
+
+
+def test_ranks_share_a_large_crawl_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join(gzip.compress(page_record(number)) for number in range(30)))
+    monkeypatch.setattr(steps, "BYTES_PER_RANK", path.stat().st_size // 3 + 1)
+    reader = CrawlReader([path], MAX_BYTES, {})
+    shares = [[doc.id for doc in reader.list_documents(rank, 8)] for rank in range(8)]
+    assert sorted(map(len, shares)) == [0] * 5 + [10] * 3
+    assert len({url for share in shares for url in share}) == 30
+    assert [reader.weight(rank, 8) > 0 for rank in range(8)] == [bool(share) for share in shares]
 
 
 def test_without_a_crawl_the_error_names_the_key(tmp_path: Path) -> None:

@@ -382,3 +382,12 @@ def test_few_ranks_read_what_none_can_read_in_part(tmp_path, monkeypatch):
     path.write_text("path,content\n" + "".join(f'{number}.py,"a\nb"\n' for number in range(100)))
     shares = [list(rows_of(local_table(path), (), rank, 50)) for rank in range(50)]
     assert sum(map(len, shares)) == 100 and sum(map(bool, shares)) == table_rows.MAX_READERS
+
+
+def test_ranks_share_a_large_row_group(tmp_path, monkeypatch):
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"path": [f"{number}.py" for number in range(90)], "content": ["x"] * 90}), path)
+    monkeypatch.setattr(table_rows, "COMPRESSED_BYTES_PER_RANK", 200)
+    shares = [list(rows_of(local_table(path), ("path",), rank, 50)) for rank in range(50)]
+    assert sorted(number for share in shares for number, _ in share) == [*range(90)]
+    assert 3 <= sum(map(bool, shares)) <= table_rows.MAX_READERS

@@ -104,7 +104,7 @@ setup(
     packages=find_packages(include=["modeling_ling*", "evals*", "datasets_builders*", "recipes*"]),
     package_data={
         "": [
-            *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "*.sh", "*.json.gz"),
+            *("*.yaml", "*.json", "*.jinja", "*.txt", "*.md", "*.png", "*.sh", "*.json.gz"),
             *("presets/*.json", "configs/*.yaml", "prompts/*", "templates/*", "queries/*.scm", "gold_programs/*.txt"),
             *("runtime/*", "etc/*", "environments/*.txt", "configs/*/*.yaml", "configs/*.md", "accelerate_configs/*"),
         ]

@@ -70,6 +70,11 @@ def _local(
     word: str, exclude: Sequence[str], max_bytes: int, columns: Mapping[str, str] | None, license: str
 ) -> list[Source]:
     pattern = str(Path(word).expanduser())
+    dataset = Path(pattern)
+    if (dataset / "ledger.json").is_file() and (shards := sorted((dataset / "data").rglob("*.parquet"))):
+        built = _tables(dataset.name, [local_table(path.absolute()) for path in shards], columns, exclude, license)
+        built.place = str(dataset.absolute())
+        return [built]
     found_by = glob.glob(pattern, recursive=True)  # noqa: PTH207 (of absolute patterns)
     paths = [Path(pattern)] if Path(pattern).exists() else [Path(path) for path in sorted(found_by)]
     if not paths:

@@ -8,6 +8,7 @@ import zipfile
 import pyarrow.parquet as pq
 import pytest
 
+from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.repositories.builder import RepositoriesBuilder
 from datasets_builders.repositories.config import RepositoriesConfig
@@ -363,3 +364,21 @@ def test_a_file_with_a_broken_byte_is_counted_as_mended(tmp_path):
     result, rows = build(tmp_path, input_dir=str(tmp_path / "project"))
     assert result.ledger.step("read_code").mended == {"broken_utf8": 1}
     assert {row["path"]: row["encoding"] for row in rows} == {"a.py": "utf-8", "b.py": "utf-8"}
+
+
+def test_a_built_dataset_is_read_as_its_rows(tmp_path):
+    files = {"one.py": ADD.decode(), "two.go": "package two\n\nfunc Two() int {\n\treturn 2\n}\n"}
+    (tmp_path / "app").mkdir()
+    for name, text in files.items():
+        (tmp_path / "app" / name).write_text(text)
+    config = SourceCodeConfig(output_dir=str(tmp_path / "first"), decontaminate=[], sources=[str(tmp_path / "app")])
+    SourceCodeBuilder(config).run()
+    data = tmp_path / "first" / "data"
+    assert sorted(path.name for path in data.iterdir()) == ["Go", "Python"]
+    for number, word in enumerate((tmp_path / "first", data / "**" / "*.parquet")):
+        again = SourceCodeConfig(output_dir=str(tmp_path / f"again{number}"), decontaminate=[], sources=[str(word)])
+        SourceCodeBuilder(again).run()
+        rows = DatasetFolder(tmp_path / f"again{number}").rows(["path", "content"])
+        assert {row["path"]: row["content"] for row in rows} == files
+    with pytest.raises(ConfigError, match=r"folders there hold such files, give .*/data/\*\*/\*\.parquet"):
+        open_sources([str(data / "*.parquet")], [], 1000)

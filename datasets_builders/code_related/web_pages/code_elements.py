@@ -46,6 +46,7 @@ _OTHERS = (
     (("hljs-ln",), "table", "table:has(td.hljs-ln-numbers)"),
     (("lineno",), "table", "table:has(td.linenos), table:has(td.lineno)"),
     (("fragment",), "div", "div.fragment"),
+    (("w3-code",), "div", "div.w3-code"),
     (("codemirror-code",), "", ".CodeMirror-code"),
     (("ace_text-layer",), "", ".ace_text-layer"),
     (("monaco-editor",), "", ".monaco-editor .view-lines"),

@@ -40,9 +40,14 @@ CHUNK_CHARS = 32_768
 # Named after their titles, such as `related-objects`: no sign of what Resiliparse looks for in names.
 _SECTIONS = "section[id], div.section[id]"
 _KEPT = "data-kept"
+# Beside code, and no element that Resiliparse knows; a button it leaves out.
+_BUTTONS = "clipboard-copy"
+_LARGE_TAGS = ("</CODE", "</KBD", "</SAMP", "</TT", "</H")
+_LARGE_TAG = re.compile(r"</?(?:CODE|KBD|SAMP|TT|H[1-6])(?=[\s>])")
+_FENCE_IN_WORDS = re.compile(r"(?m)^([ \t]*)(?=```)")
 _CODE_NAMES = ("code", "kbd", "samp", "tt")
 _INLINE_CODE_SIGNS = (f"<{name}" for name in _CODE_NAMES)
-_SIGNS = sorted({*FORMULA_SIGNS, *CODE_SIGNS, *_INLINE_CODE_SIGNS, "section", "<table", "<ul"})
+_SIGNS = sorted({*FORMULA_SIGNS, *CODE_SIGNS, *_INLINE_CODE_SIGNS, "section", "<table", "<ul", f"<{_BUTTONS}"})
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HEADING_TAG = re.compile(r"<h([1-6])(?:\s[^>]*)?>")
 _MARK = re.compile(f"({marks.OPEN}|{marks.OPEN_BLOCK})(\\d+){marks.CLOSE}")
@@ -103,6 +108,8 @@ def extract_page(html: str, main_content: bool = True) -> Page:
     if depth > MAX_DEPTH:
         raise PageError("too_deep", f"{depth} elements in each other, limit {MAX_DEPTH}")
     signs = _signs_in(html)
+    if any(map(html.__contains__, _LARGE_TAGS)):
+        html = _LARGE_TAG.sub(lambda tag: tag[0].lower(), html)
     html, has_bare_code = _with_marks(html, signs)
     tree = HTMLTree.parse(html)
     if tree.body is None:
@@ -164,9 +171,11 @@ class _Found:
         containers = Containers(signs)
         wanted = [containers.selector] if containers.selector else []
         wanted += [BARE_CODE] if has_bare_code else []
+        wanted += [_BUTTONS] if f"<{_BUTTONS}" in signs else []
         wanted += [_SECTIONS] if "section" in signs else []
         wanted += [TABLES] if "<table" in signs else []
         wanted += [LISTS, AROUND_MENUS] if "<ul" in signs else []
+        buttons = []
         around = None
         for element in body.query_selector_all(", ".join(wanted)).values() if wanted else ():
             tag = element.tag
@@ -176,12 +185,16 @@ class _Found:
                 self.bare_code.append(element)
             elif tag == "table":
                 self.tables.append(element)
+            elif tag == _BUTTONS:
+                buttons.append(element)
             elif tag == "ul":
                 self._lists.append((element, around))
             elif tag == "section" or "section" in (element.getattr("class") or "").split():
                 element.delattr("id")
             if "<ul" in signs and is_around_menus(element) and (around is None or not around.contains(element)):
                 around = element
+        for button in buttons:
+            button.remove()
 
     def lists(self) -> list[Any]:
         """Return lists that are in no part for menus; an `aside` around code is none any more once that is taken."""
@@ -256,6 +269,8 @@ class _Parts:
         used: set[int] = set()
         if "\n\n\n" in text:
             text = _BLANK_LINES.sub("\n\n", text)
+        if "```" in text:
+            text = _FENCE_IN_WORDS.sub(r"\1\\", text)
         text = _as_markdown(text)  # before there is code in it
         for _ in range(MAX_NESTED_PARTS):  # a formula inside a table inside a table, say
             if marks.CLOSE not in text:

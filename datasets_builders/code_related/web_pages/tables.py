@@ -32,7 +32,10 @@ def table_of(element: Any) -> tuple[str, int] | None:
         return None
     padded = [row + [""] * (width - len(row)) for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in padded]
-    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]]), 0
+    text = "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
+    caption = element.query_selector("caption") if "<caption" in html else None
+    title = " ".join(caption.text.split()) if caption is not None else ""
+    return f"{title}\n\n{text}" if title else text, 0
 
 
 def _rows(html: str) -> list[list[str]]:

@@ -71,6 +71,27 @@ def test_code_in_words_stays_apart_from_parts_beside_it() -> None:
         assert f"```\n{code}```" in text_of(f"<p>Words {before}.</p><pre>{code}</pre><p>More {after} words.</p>")
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (
+            "<div class='w3-code notranslate'>i = 1<br>if i:<br>&nbsp; print(i)</div>",
+            "```\ni = 1\nif i:\n  print(i)\n```",
+        ),
+        ("<p>Words.</p><p>```</p><pre>x = 1\n  y</pre>", "Words.\n\n\\```\n\n```\nx = 1\n  y\n```"),
+        ("<H3>Use</H3><P>Of <CODE>x</CODE> and <TT>y</TT></P>", "### Use\n\nOf `x` and `y`"),
+        ("<pre>a</pre><div><clipboard-copy value=a>copy</clipboard-copy></div>", "```\na\n```"),
+        ("<pre><span>a</span><clipboard-copy>copy</clipboard-copy>\n  b</pre>", "```\na\n  b\n```"),
+        (
+            "<table><caption>Costs of\n calls</caption><tr><th>n</th><th>ns</th></tr><tr><td>a</td><td>1</td></tr></table>",
+            "Costs of calls\n\n| n | ns |\n| --- | --- |\n| a | 1 |",
+        ),
+    ],
+)
+def test_what_users_of_other_extractors_reported(body: str, text: str) -> None:
+    assert text_of(body).partition("of its own.")[2].strip("\n") == text
+
+
 def test_items_of_words_and_links_are_no_menu_and_cells_and_ticks_stay_apart() -> None:
     items = "<li>Azure, <a href=x>use a vector index and retrieval</a>.</li><li>OpenAI, <a href=y>use a search index</a>.</li>"
     assert "- OpenAI, use a search index.\n" in text_of(f"<ul>{items}</ul>")

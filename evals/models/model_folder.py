@@ -20,6 +20,7 @@ def check_model(model: str) -> None:
     folder = Path(model)
     looks_like_path = folder.is_absolute() or model.count("/") != 1 or folder.exists()
     if not looks_like_path:
+        _check_name(model)
         return
     path = folder / "config.json"
     if not path.is_file():
@@ -30,6 +31,23 @@ def check_model(model: str) -> None:
         raise UsageError(f"--model {model}: config.json is not JSON: {error}") from error
     if not isinstance(settings, dict) or "model_type" not in settings:
         raise UsageError(f"--model {model}: config.json is not a model's: it lacks model_type")
+
+
+def _check_name(model: str) -> None:
+    """Refuse what cannot be a repository's name on the Hub, a revision behind it among others."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(model)
+    except HFValidationError as error:
+        name, at, revision = model.partition("@")
+        if not at:
+            raise UsageError(f"--model {model}: no folder, and no name on the Hub either ({error})") from None
+        fetch = f"`hf download {name} --revision {revision} --local-dir FOLDER`"
+        raise UsageError(
+            f"--model {model}: a name stands for its main revision; {fetch}, and give that FOLDER"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from evals.__main__ import main
+from evals.errors import UsageError
+from evals.models.model_folder import check_model
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 64}
 
@@ -27,3 +29,17 @@ def test_it_is_said_in_a_line(unloadable, held_out, tmp_path, capsys):
     ):
         assert main(command) == 2
         assert f"error: --model {unloadable} cannot be loaded: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("acme/coder@v9", "`hf download acme/coder --revision v9 --local-dir FOLDER`, and give that FOLDER"),
+        ("acme/my coder", "no folder, and no name on the Hub either"),
+        ("outputs/quickstart/modle", "no config.json there; give a model folder"),
+    ],
+)
+def test_what_can_be_no_name_is_said_in_a_line(model, message):
+    with pytest.raises(UsageError, match=message):
+        check_model(model)
+    check_model("acme/coder")

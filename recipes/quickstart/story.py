@@ -50,7 +50,7 @@ class Scale:
 _SMOKE_PRETRAIN = ("--train_tokens", "16384", "--global_batch_tokens", "2048", "--milestones_tokens", "8192")
 _SMOKE_FLAGS = ("--sequence_length", "256", "--warmup_steps", "1", "--logging_steps", "1", "--max_epochs", "1000")
 SCALES = {
-    "full": Scale(4000, 2048, num_held_out_questions=160, num_loss_rows=400, num_choices=200, num_exchanges=240),
+    "full": Scale(4000, 2048, num_held_out_questions=160, num_loss_rows=200, num_choices=120, num_exchanges=240),
     "smoke": Scale(
         300,
         1024,

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from modeling_ling.command_line import collect_seldom
+from tests import warm_python
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 300
@@ -25,8 +26,9 @@ SECONDS = 300
 def launch(worker: Path, *arguments: object, num_processes: int = 2) -> None:
     """Run a worker in several processes; its last words are the assertion's."""
     command = [sys.executable, "-m", "tests.forked_launch", num_processes, worker, *arguments]
-    process = subprocess.Popen(
+    process = warm_python.Popen(
         list(map(str, command)),
+        libraries="training",
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         stderr=subprocess.PIPE,
         text=True,

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_python
+from tests.readme_blocks import run_block
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -28,12 +31,16 @@ def blocks(language: str) -> list[str]:
 COMMANDS = [block.strip() for block in blocks("bash") if block.strip() not in RUN_BY_OTHERS]
 
 
+def environment() -> dict[str, str]:
+    found = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
+    found["OMP_NUM_THREADS"] = "1"  # other tests run beside it: threads that wait for each other spin
+    return found
+
+
 def run(command: str, output: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
-    environment["OMP_NUM_THREADS"] = "1"  # other tests run beside it: threads that wait for each other spin
     command = command.replace(OUTPUT, str(output))
     return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True
+        ["bash", "-euo", "pipefail", "-c", command], cwd=ROOT, env=environment(), capture_output=True, text=True
     )
 
 
@@ -77,12 +84,14 @@ def test_a_second_quickstart_only_repeats_the_report(quickstart):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_readme_runs(quickstart, command):
-    ended = run(command, quickstart)
+    ended = run_block(command.replace(OUTPUT, str(quickstart)), ROOT, environment())
     assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
 
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_the_python_of_the_readme_runs(quickstart, code):
     program = code.replace(OUTPUT, str(quickstart))
-    ended = subprocess.run([sys.executable, "-c", program], cwd=quickstart, capture_output=True, text=True)
+    ended = warm_python.run(
+        [sys.executable, "-c", program], libraries="training", cwd=quickstart, capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stderr

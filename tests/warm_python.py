@@ -33,10 +33,11 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).parents[1]
 _DATA = ("httpx", "numpy", "pandas", "pyarrow.dataset", "pyarrow.parquet", "yaml")
 _MODEL = ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "accelerate", "safetensors.torch")
+_TRL = ("trl.trainer.sft_trainer", "trl.trainer.dpo_trainer")
 LIBRARIES = {
     "builders": (*_DATA, "datasets", "datatrove.executor.slurm", "datatrove.tools.launch_pickled_pipeline"),
     "models": (*_DATA, "datasets", "torch", *_MODEL, "modeling_ling.modeling_bailing_moe", "modeling_ling.tokenizer"),
-    "training": (*_DATA, "datasets", "torch", *_MODEL, "transformers.trainer", "peft"),
+    "training": (*_DATA, "datasets", "torch", *_MODEL, "transformers.trainer", "peft", *_TRL),
     # What reads none of the Hub's variables: for commands with a Hub of their own.
     "clients": (*_DATA, "fsspec", "jinja2", "torch"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.metadata
 import platform
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ LING_FIGURES = (
 VERSIONED_PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers", "numpy")
 
 
+@functools.cache
 def installed_versions() -> dict[str, str]:
     """Return the versions of what trained, and of Python."""
     versions = {"python": platform.python_version()}

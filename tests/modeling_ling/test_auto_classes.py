@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from modeling_ling import BailingMoeForCausalLM
+from tests import warm_python
 
 pytestmark = pytest.mark.slow
 
@@ -18,6 +19,7 @@ ORDERS = {
     # Its import reaches the Auto classes halfway through modules that our model needs.
     "another model between": "import modeling_ling; from transformers import LlamaForCausalLM",
 }
+NOTHING_YET = "import sys; assert not sys.modules.keys() & {'transformers', 'huggingface_hub', 'modeling_ling'}"
 USE = """
 import sys
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
@@ -36,6 +38,12 @@ def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
+def run_with_torch(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process that has imported torch, and nothing that the Auto classes have to do with."""
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return warm_python.run(command, libraries="clients", capture_output=True, text=True, timeout=300)
+
+
 @pytest.fixture(scope="module")
 def plain_folder(build_config, tmp_path_factory) -> Path:
     """Return a folder without remote code: nothing but registration can load it."""
@@ -46,12 +54,12 @@ def plain_folder(build_config, tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_the_auto_classes_know_the_model(order: str, plain_folder: Path) -> None:
-    done = run_python(ORDERS[order] + USE, plain_folder)
+    done = run_with_torch(f"{NOTHING_YET}; {ORDERS[order]}{USE}", plain_folder)
     assert done.returncode == 0, done.stderr
 
 
 def test_without_our_package_the_folder_is_refused(plain_folder: Path) -> None:
-    done = run_python("from transformers import AutoConfig" + USE, plain_folder)
+    done = run_with_torch(f"{NOTHING_YET}; from transformers import AutoConfig{USE}", plain_folder)
     assert done.returncode == 1 and "trust_remote_code=True" in done.stderr
 
 
@@ -79,5 +87,5 @@ def test_sources_can_be_read_behind_the_hook() -> None:
         "assert 'MODEL_MAPPING_NAMES' in inspect.getsource(modeling_auto)\n"
         "assert modeling_auto.__spec__.origin.endswith('modeling_auto.py')\n"
     )
-    done = run_python(script)
+    done = run_with_torch(script)
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from datasets import Dataset
@@ -13,9 +15,11 @@ from datasets_builders.tokenized.token_files import write_token_store
 from datasets_builders.tokenized.tokenization import tokenizer_fingerprint
 from modeling_ling.tokenizer import encode_text
 from recipes.__main__ import main
+from recipes.ablation_gate import scoring
 from recipes.ablation_gate.request import Request
 from recipes.running.checkpoints import load_tokenizer
 from recipes.running.recipe_loading import RecipeError
+from tests import warm_python
 
 STAGE2 = Path(__file__).resolve().parents[3] / "recipes" / "configs" / "tiny" / "stage2.yaml"
 
@@ -54,6 +58,13 @@ def record(study):
     arguments, output = study
     assert main(arguments) in (0, 1)
     return json.loads((output / "ablation_verdict.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def forked_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `evals run` be a fork of a process that has imported what it needs, once for all runs of a study."""
+    run = partial(warm_python.run, libraries="training")
+    monkeypatch.setattr(scoring, "subprocess", SimpleNamespace(run=run))
 
 
 def test_plan_says_what_both_groups_cost(study, capsys) -> None:
@@ -107,7 +118,7 @@ def test_another_study_in_the_same_folder_is_refused(study, record, capsys) -> N
 
 
 @pytest.mark.slow
-def test_tasks_are_asked_of_every_run_and_added_to_a_study(study, record, tmp_path, capsys) -> None:
+def test_tasks_are_asked_of_every_run_and_added_to_a_study(study, record, tmp_path, forked_evaluations) -> None:
     questions = tmp_path / "questions"
     (questions / "data").mkdir(parents=True)
     rows = [
@@ -135,7 +146,7 @@ def test_tasks_are_asked_of_every_run_and_added_to_a_study(study, record, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_task_that_cannot_be_asked_ends_the_study_in_a_line(study, record, capsys) -> None:
+def test_a_task_that_cannot_be_asked_ends_the_study_in_a_line(study, record, capsys, forked_evaluations) -> None:
     assert main([*study[0], "--tasks", "no_such_task"]) == 1
     assert "`evals run` of " in capsys.readouterr().err
 

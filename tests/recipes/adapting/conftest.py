@@ -52,6 +52,7 @@ def make_tokenizer(family: str, texts: list[str]) -> PreTrainedTokenizerFast:
         tokenizer.decoder = decoders.Sequence(
             [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
         )
+        texts = [line for text in texts for line in text.splitlines(keepends=True)]  # a text is one word to the trainer
         alphabet = sorted({character for text in texts for character in text} | {"\u2581", "\u263a"})
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

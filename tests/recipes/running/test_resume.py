@@ -17,6 +17,7 @@ import torch
 from recipes import dpo, pretrain, sft
 from recipes.running.run_folder import METRICS_FILE, find_checkpoints
 from recipes.running.trainer import TIMING_KEYS, truncate_metrics
+from tests import warm_python
 
 pytestmark = pytest.mark.slow
 
@@ -61,11 +62,12 @@ def test_a_resumed_run_equals_an_unbroken_one(stage: str, command_line: Callable
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(command_line: Callable, tmp_path: Path) -> None:
     unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
     fields = {"logging_steps": 1, "save_steps": 3, "train_tokens": 512 * 90}
-    pretrain.main(command_line("stage1", unbroken, **fields))
+    pretrain.main(command_line("stage1", unbroken, **fields | {"save_steps": 1000}))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     script = str(ROOT / "recipes" / "pretrain.py")
-    process = subprocess.Popen(
+    process = warm_python.Popen(
         [sys.executable, script, *command_line("stage1", killed, **fields)],
+        libraries="training",
         env=environment,
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
@@ -77,7 +79,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(command_line: Callab
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert 3 <= len(figures_or_none(killed)) < 90
-    pretrain.main(command_line("stage1", killed, resume_from="auto", **fields))
+    pretrain.main(command_line("stage1", killed, resume_from="auto", **fields | {"save_steps": 1000}))
     assert_same_run(killed, unbroken)
 
 

@@ -12,6 +12,7 @@ import torch
 
 from recipes import dpo, pretrain, sft
 from recipes.running.recipe_loading import RecipeError
+from tests import warm_python
 
 pytestmark = pytest.mark.slow
 
@@ -164,12 +165,12 @@ def test_the_script_runs_under_accelerate_and_stops_with_a_message(command_line:
     done = subprocess.run([*launch, script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "model, card and metrics.jsonl are in" in done.stdout
-    failed = subprocess.run(
+    failed = warm_python.run(
         [sys.executable, script, *arguments, "--fim_rate", "7"],
+        libraries="training",
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        check=False,
     )
     assert failed.returncode == 2
     assert "error: " in failed.stderr

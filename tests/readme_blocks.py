@@ -14,8 +14,8 @@ from tests import warm_python
 PYTHON = Path(sys.executable)
 # A shell that runs a block with these writes down what our programs would be called with; other commands it runs.
 _WRITE_DOWN = """
-python() { printf '%s\\0' python "$@" "" >&3; }
-ling-coder() { printf '%s\\0' ling-coder "$@" "" >&3; }
+python() { printf '%s\\0' "$#" python "$@" >&3; }
+ling-coder() { printf '%s\\0' "$#" ling-coder "$@" >&3; }
 """
 
 
@@ -32,11 +32,11 @@ def run_block(block: str, folder: Path, environment: Mapping[str, str]) -> subpr
     ended = subprocess.run(command, cwd=folder, env=environment, pass_fds=[sender], capture_output=True, text=True)
     os.close(sender)
     with open(receiver, encoding="utf-8") as calls:
-        written = calls.read()
-    for call in written.split("\0\0")[:-1]:
-        if ended.returncode:
-            break
-        program, *words = call.split("\0")
+        written = calls.read().split("\0")[:-1]
+    while written and ended.returncode == 0:
+        num_words = int(written[0])
+        program, *words = written[1 : 2 + num_words]
+        del written[: 2 + num_words]
         script = [] if program == "python" else [str(PYTHON.parent / program)]
         done = warm_python.run(
             [sys.executable, *script, *words],

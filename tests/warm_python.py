@@ -41,11 +41,11 @@ LIBRARIES = {
     # What reads none of the Hub's variables: for commands with a Hub of their own.
     "clients": (*_DATA, "fsspec", "jinja2", "torch"),
 }
-# What is read whenever it is needed, or is set in a test's process by our own commands and by torch, and what clients of
+# What is read whenever it is needed, or set in a process of tests by our own commands and by torch, and what clients of
 # the Hub read once.
 _READ_LATER = (
     r"PATH|PYTHONPATH|OLDPWD|PWD|TMPDIR|COLUMNS|LINES|MASTER_\w+|\w*RANK|\w*WORLD_SIZE|(PYTEST|LING|SLURM)_\w+"
-    "|GOMP_SPINCOUNT|TORCHINDUCTOR_CACHE_DIR"
+    "|GOMP_SPINCOUNT|KMP_DUPLICATE_LIB_OK|TORCHINDUCTOR_CACHE_DIR"
 )
 _OF_THE_HUB = r"(HF|TRANSFORMERS)_\w+|NO_PROXY|no_proxy"
 _HERE = dict(os.environ)

@@ -104,6 +104,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Fork what the commands of tests are forked from before a test has started a thread."""
+    if "tests.warm_python" in sys.modules:
+        sys.modules["tests.warm_python"].fork_server()
+
+
 SLOWEST_ROWS = 20
 
 

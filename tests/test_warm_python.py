@@ -67,6 +67,6 @@ def test_a_command_with_other_variables_that_a_library_reads_once_is_not_forked(
     assert warm_python.could_be_forked(here | {"PATH": "", "PYTHONPATH": "/elsewhere", "SLURM_JOB_ID": "1"}, "builders")
     of_the_hub = here | HubServer(tmp_path).env(tmp_path)
     assert warm_python.could_be_forked(of_the_hub, "clients")
-    assert not warm_python.could_be_forked(of_the_hub, "models")
+    assert not warm_python.could_be_forked(of_the_hub, "builders")
     for name in ("PYTHONHASHSEED", "OMP_NUM_THREADS", "HF_HOME"):
         assert not warm_python.could_be_forked(here | {name: "7"}, "builders")

@@ -1,14 +1,15 @@
 """Commands of tests without the seconds of an interpreter's start: `run` and `Popen`, as subprocess has them.
 
-The first `[sys.executable, ...]` of a test process starts a server: a process that has imported what such commands
-import, and has no thread
-that a fork would miss. Each command is forked from it, with words, environment, folder and open files of its
-own, and is a child of the process that asked: exit code, signals and processor time are as ever.
+When all tests are collected, a server is forked from the process that will run them, which has imported what they
+import and runs no thread that a fork would miss. Each `[sys.executable, ...]` is forked from the server, with words,
+environment, folder and open files of its own, and is a child of the process that asked: exit code, signals and
+processor time are as ever. Commands that talk to a Hub of their own come from a second server, which has imported
+nothing that reads the Hub's variables.
 
-Not for what is about the start itself (what is imported, memory, what `/proc` says), nor for builds whose bytes are
-compared: all commands of a server hash texts alike. What an interpreter or a library reads from the environment once
-is the server's: a command with other such variables starts an interpreter of its own, as does what is not `-m`, `-c` or
-a script.
+Not for what is about the start itself (what is imported, memory, what `/proc` says). All commands of a test process
+hash texts alike: where bytes are compared, one of them shall have a PYTHONHASHSEED. What an interpreter or a library
+reads from the environment once is the server's: a command with other such variables starts an interpreter of its own,
+as does what is not `-m`, `-c` or a script.
 """
 
 import atexit
@@ -16,6 +17,8 @@ import ctypes
 import gc
 import importlib
 import json
+import logging
+import multiprocessing.util
 import os
 import re
 import runpy
@@ -25,7 +28,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -34,12 +40,13 @@ ROOT = Path(__file__).parents[1]
 _DATA = ("httpx", "numpy", "pandas", "pyarrow.dataset", "pyarrow.parquet", "yaml")
 _MODEL = ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "accelerate", "safetensors.torch")
 _TRL = ("trl.trainer.sft_trainer", "trl.trainer.dpo_trainer")
+CLIENTS = "clients"
 LIBRARIES = {
     "builders": (*_DATA, "datasets", "datatrove.executor.slurm", "datatrove.tools.launch_pickled_pipeline"),
     "models": (*_DATA, "datasets", "torch", *_MODEL, "modeling_ling.modeling_bailing_moe", "modeling_ling.tokenizer"),
     "training": (*_DATA, "datasets", "torch", *_MODEL, "transformers.trainer", "peft", *_TRL),
     # What reads none of the Hub's variables: for commands with a Hub of their own.
-    "clients": (*_DATA, "fsspec", "jinja2", "torch"),
+    CLIENTS: (*_DATA, "fsspec", "jinja2", "torch"),
 }
 # What is read whenever it is needed, or set in a process of tests by our own commands and by torch, and what clients of
 # the Hub read once.
@@ -53,7 +60,7 @@ PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _LENGTH_BYTES = 8
 _ARROWS_THREAD = "jemalloc_bg_thd"  # starts again in each fork
 
-_servers: dict[str, socket.socket] = {}
+_servers: dict[bool, socket.socket] = {}
 _one_at_a_time = threading.Lock()
 
 
@@ -62,7 +69,8 @@ class Popen(subprocess.Popen[Any]):
 
     Args:
         args (sequence): the command.
-        libraries (`str`): what the server has imported, a key of `LIBRARIES`.
+        libraries (`str`): what the server imports before it forks, a key of `LIBRARIES`; "clients" come from a server
+            without the Hub's client, and may have a Hub of their own.
         options: of `subprocess.Popen`.
     """
 
@@ -80,13 +88,16 @@ class Popen(subprocess.Popen[Any]):
             super()._execute_child(args, *given)  # type: ignore[misc]  # typeshed leaves private methods out
             return
         request = {
+            "libraries": LIBRARIES[self._libraries],
             "words": [os.fsdecode(word) for word in args[1:]],
             "folder": str(Path(os.fsdecode(folder or ".")).absolute()),
             "variables": variables,
             "new_session": new_session,
         }
         files = [streams[0], streams[3], streams[5]]
-        self.pid = _ask(self._libraries, request, [usual if file == -1 else file for usual, file in enumerate(files)])
+        self.pid = _ask(
+            self._libraries == CLIENTS, request, [usual if file == -1 else file for usual, file in enumerate(files)]
+        )
         self._child_created = True
         self._close_pipe_fds(*streams)  # type: ignore[attr-defined]
 
@@ -126,16 +137,16 @@ def _is_python(args: Any) -> bool:
 
 def could_be_forked(variables: dict[str, str], libraries: str) -> bool:
     """Return whether a command with these variables can come from the server, which has read its own."""
-    free = f"{_READ_LATER}|{_OF_THE_HUB}" if libraries == "clients" else _READ_LATER
+    free = f"{_READ_LATER}|{_OF_THE_HUB}" if libraries == CLIENTS else _READ_LATER
     different = {name for name in variables.keys() | _HERE.keys() if variables.get(name) != _HERE.get(name)}
     return all(re.fullmatch(free, name) for name in different)
 
 
-def _ask(libraries: str, request: dict[str, Any], files: list[int]) -> int:
+def _ask(is_client: bool, request: dict[str, Any], files: list[int]) -> int:
     """Return the process id of a new command, which is this process's child."""
     prctl = ctypes.CDLL(None).prctl
     with _one_at_a_time:
-        server = _servers.get(libraries) or _start(libraries)
+        server = _servers.get(is_client) or _start()
         message = json.dumps(request).encode()
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # it becomes a child of this one when the server lets go of it
         try:
@@ -148,37 +159,71 @@ def _ask(libraries: str, request: dict[str, Any], files: list[int]) -> int:
     return int.from_bytes(answer, "big")
 
 
-def _start(libraries: str) -> socket.socket:
+def fork_server() -> None:
+    """Fork the server from this process, which has imported the tests and has run none of them."""
     here, there = socket.socketpair()
-    command = [sys.executable, "-m", "tests.warm_python", str(there.fileno()), libraries]
-    process = subprocess.Popen(
-        command, pass_fds=[there.fileno()], cwd=ROOT, env=_HERE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    process = os.fork()
+    if process == 0:
+        try:
+            here.close()
+            _leave_pytest()
+            serve(there)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
     there.close()
-    _servers[libraries] = here
-    atexit.register(_stop, here, process)
+    _servers[False] = here
+    atexit.register(_stop, here, partial(os.waitpid, process, 0))
+
+
+def _leave_pytest() -> None:
+    """Undo what pytest has changed in its process."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for file in (0, 1):
+        os.dup2(nowhere, file)
+    sys.stdin, sys.stdout = sys.__stdin__, sys.__stdout__ = _stream(0, "r"), _stream(1, "w")
+    sys.stderr = sys.__stderr__ = _stream(2, "w")
+    sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
+    threading.excepthook = threading.__excepthook__
+    logging.root.handlers[:] = [found for found in logging.root.handlers if "pytest" not in type(found).__module__]
+    atexit._clear()  # what the tests clear away at their end
+    atexit.register(logging.shutdown)
+    atexit.register(multiprocessing.util._exit_function)  # type: ignore[attr-defined]  # as its import had done
+
+
+def _stream(number: int, mode: str) -> Any:
+    return open(number, mode, errors="backslashreplace", buffering=1, closefd=False)
+
+
+def _start() -> socket.socket:
+    here, there = socket.socketpair()
+    command = [sys.executable, "-m", "tests.warm_python", str(there.fileno())]
+    process = subprocess.Popen(command, pass_fds=[there.fileno()], cwd=ROOT, env=_HERE)
+    there.close()
+    _servers[True] = here
+    atexit.register(_stop, here, process.wait)
     return here
 
 
-def _stop(connection: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+def _stop(connection: socket.socket, wait: Callable[[], Any]) -> None:
     connection.close()
-    process.wait()
+    with suppress(ChildProcessError):
+        wait()
 
 
-def serve(connection: socket.socket, libraries: str) -> None:
-    """Import, then fork a command for each request until nobody is left to ask."""
+def serve(connection: socket.socket) -> None:
+    """Fork a command for each request until nobody is left to ask."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the process that asks decides when this one ends
-    for name in LIBRARIES[libraries]:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
     while True:
         length, files, _, _ = socket.recv_fds(connection, _LENGTH_BYTES, 3)
         if not length:
             return
         request = json.loads(connection.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL))
-        threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("[0-9]*/comm")]
-        assert len(threads) - threads.count(_ARROWS_THREAD) == 1, f"a thread, which its forks would miss: {threads}"
+        for name in set(request.pop("libraries")) - sys.modules.keys():
+            importlib.import_module(name)
+        gc.freeze()
+        assert len(_threads()) == 1, f"a fork would miss a thread: {_threads()}"
         receiver, sender = os.pipe()
         between = os.fork()
         if between == 0:
@@ -202,6 +247,11 @@ def serve(connection: socket.socket, libraries: str) -> None:
             os.close(file)
 
 
+def _threads() -> list[str]:
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("[0-9]*/comm")]
+    return [name for name in names if name != _ARROWS_THREAD]
+
+
 def become(words: list[str], folder: str, variables: dict[str, str], new_session: bool = False) -> NoReturn:
     """Make this process, a fork, `python WORDS ...` in a folder and with an environment, to its end.
 
@@ -215,10 +265,10 @@ def become(words: list[str], folder: str, variables: dict[str, str], new_session
     if new_session:
         os.setsid()
     os.chdir(folder)
-    before = _search_path()
+    before = {"", str(ROOT), *_search_path()}
     os.environ.clear()
     os.environ.update(variables)
-    sys.path[: 1 + len(before)] = ["", *_search_path()]
+    sys.path[:] = ["", *_search_path(), *(place for place in sys.path if place not in before)]
     code = 0
     try:
         _run(words)
@@ -261,4 +311,4 @@ def _run(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -14,6 +14,7 @@ from evals.benchmarks.held_out_execution import NAME as HELD_OUT
 from evals.commands.arguments import chosen_tasks
 from evals.models.model_folder import check_model, model_fingerprint
 from evals.tasks.catalog import BENCHMARKS
+from tests import warm_python
 from tests.evals.tasks.test_benchmarks import HELD
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def evals_in_a_process(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "evals", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return warm_python.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.fixture

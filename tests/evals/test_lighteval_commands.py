@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_python
 from tests.evals.tasks.test_benchmarks import HELD
 
 pytestmark = pytest.mark.slow
@@ -51,9 +52,9 @@ class GoldModel(LightevalModel):
 
 def lighteval(*arguments: object, folder: Path, **environment: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "evals", "lighteval", *map(str, arguments)]
-    more = {"PYTHONPATH": ROOT, "HF_HOME": folder / "hf", "HF_HUB_OFFLINE": 1, "COLUMNS": 400, **environment}
+    more = {"PYTHONPATH": ROOT, "COLUMNS": 400, **environment}
     environment = {**os.environ, **{name: str(value) for name, value in more.items()}}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return warm_python.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def results_in(folder: Path) -> dict:

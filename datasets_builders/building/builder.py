@@ -239,7 +239,7 @@ class Builder(Generic[ConfigType]):
             raise BuildError(_nothing_left(WRITE_STAGE, ledger))
         write_json(self.output_folder / "ledger.json", ledger.as_dict())
         splits = sorted({place.split for place in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
-        configs = {place.config: place.folder for place in shards if place.config is not None}
+        configs = {place.config: place.label for place in shards if place.config is not None}
         done = [step for stage in stages for step in stage.pipeline]
         summaries = {step.name: _summary(type(step)) for step in done} | {ShardWriter.name: _summary(ShardWriter)}
         if is_tagging(self.config):

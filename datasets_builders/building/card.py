@@ -130,10 +130,10 @@ def _metadata(dataset: DatasetDescription, num_rows: dict[str, int], hashes: dic
 
 @dataclass(frozen=True)
 class _Config:
-    """What `load_dataset(dataset, name)` loads: the files in `place`."""
+    """What `load_dataset(dataset, name)` loads: the files with the label, or all."""
 
     name: str
-    place: str
+    label: str
     shards: list[Shard]
 
     @property
@@ -148,11 +148,9 @@ class _Config:
 def _configs(dataset: DatasetDescription) -> list[_Config]:
     """Return the config of all rows, then one per language."""
     shards = dataset.rows.shards
-    configs = [_Config(DEFAULT_CONFIG, "data/*/" if any(dataset.configs.values()) else "data/", shards)]
-    for name, folder in sorted(dataset.configs.items()):
-        place = dataset.folder / "data" / folder
-        inside = [shard for shard in shards if shard.path.parent == place]
-        configs.append(_Config(name, f"data/{folder}/" if folder else "data/", inside))
+    configs = [_Config(DEFAULT_CONFIG, "", shards)]
+    for name, label in sorted(dataset.configs.items()):
+        configs.append(_Config(name, label, [shard for shard in shards if label in ("", shard.label)]))
     return configs
 
 
@@ -161,7 +159,8 @@ def _entry(config: _Config, hashes: dict[Path, str]) -> dict[str, Any]:
     # datasets keys its cache by this entry, not by the folder's path or content: without the digest of the shards,
     # two folders of one name, or one folder built twice, would load as the rows that were seen first.
     build = digest([hashes[shard.path] for shard in config.shards])
-    files = [{"split": split, "path": f"{config.place}{split}_*.parquet"} for split in config.splits]
+    label = f".{config.label}" if config.label else ""
+    files = [{"split": split, "path": f"data/{split}_*{label}.parquet"} for split in config.splits]
     return {"config_name": config.name, "description": f"build {build}", "data_files": files}
 
 

@@ -68,7 +68,7 @@ class ConfigPerLanguageFields(BuilderConfig):
     config_per_language: bool = field(
         default=True,
         metadata={
-            "help": "a folder and a config per language, load_dataset(name, 'Python'); false: each file holds all "
+            "help": "files and a config per language, load_dataset(name, 'Python'); false: each file holds all "
             "languages, mixed"
         },
     )

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 ROWS_PER_BATCH = 256  # with their texts, which may be long
 VALUES_PER_BATCH = 1 << 14
 UNKNOWN_LICENSE = "unknown"
-_SHARD_NAME = re.compile(r"(?P<split>.+?)[_-]\d{5}[_-]of[_-]\d{5}\.parquet")
+_SHARD_NAME = re.compile(r"(?P<split>.+?)[_-]\d{5}[_-]of[_-]\d{5}(?:\.(?P<label>[^.]+))?\.parquet")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One Parquet file of a dataset, with the split that its name tells."""
+    """One Parquet file of a dataset, with what its name tells: the split, and the label of its language."""
 
     split: str
     path: Path
+    label: str = ""
 
     @property
     def num_rows(self) -> int:
@@ -95,8 +96,6 @@ class Shard:
 class DatasetFolder:
     """A built dataset: a folder with `data/train_00000_of_00001.parquet` and the like, and a card.
 
-    Shards may lie in folders of `data/`, one per language.
-
     Args:
         path (`Path` or `str`): the folder; a leading `~` is the home.
     """
@@ -105,7 +104,7 @@ class DatasetFolder:
         self.path = Path(path).expanduser()
 
     def _files(self) -> list[Path]:
-        files = sorted((self.path / "data").rglob("*.parquet"))
+        files = sorted((self.path / "data").glob("*.parquet"))
         if not files:
             raise ConfigError(
                 f"{self.path} holds no data/*.parquet; give the output folder of a builder, and run that one first"
@@ -119,8 +118,11 @@ class DatasetFolder:
         Raises:
             ConfigError: there are none.
         """
-        names = ((path, _SHARD_NAME.fullmatch(path.name)) for path in self._files())
-        return [Shard(name["split"] if name else DEFAULT_SPLIT, path) for path, name in names]
+        shards = []
+        for path in self._files():
+            name = _SHARD_NAME.fullmatch(path.name)
+            shards.append(Shard(name["split"], path, name["label"] or "") if name else Shard(DEFAULT_SPLIT, path))
+        return shards
 
     def check(self) -> None:
         """Raise `ConfigError` when there are no shards."""

@@ -53,7 +53,7 @@ class DatasetDescription:
         language (`str`): natural language, or several with commas between.
         inputs (list of `str`): a line per input.
         parts (`CardParts`): the builder's own words.
-        configs (dict): name of a config of some of the rows to their folder below `data/`.
+        configs (dict): name of a config of some of the rows to the label of their files.
     """
 
     builder: str

@@ -1,9 +1,10 @@
 """Section 2.2.1: a config per language: `load_dataset(name, "Python")` fetches the files of that language alone.
 
-Rows of a language lie in a folder of their own, as in The Stack: `data/Python/train_00000_of_00004.parquet`. A language
-has as many of a split's `num_shards` files as its share of the bytes, and at least one: 300 languages add less than 300
-files. A dataset of one language stays in `data/`. Which value a config has, in which folder and how many files are told
-by the rows alone, so that they are the same for any number of workers.
+Rows of a language lie in files of their own, `data/train_00000_of_00004.Python.parquet`, all in one folder, so that
+who reads `data/*.parquet` has them all. A language has as many of a split's `num_shards` files as its share of the
+bytes, and at least one: 300 languages add less than 300 files. The files of a dataset of one language bear no name of
+it. Which value a config has, how its files are called and how many there are is told by the rows alone, so that they
+are the same for any number of workers.
 """
 
 import hashlib
@@ -16,36 +17,36 @@ from urllib.parse import quote, unquote
 LANGUAGE_COLUMN = "language"
 DEFAULT_CONFIG = "default"  # all languages
 DEFAULT_SPLIT = "train"
-OTHER_FOLDER = "other"  # of rows whose value cannot name a config
+OTHER_LABEL = "other"  # of rows whose value cannot name a config
 MAX_NAME_BYTES = 80  # names of files end at 255, and a config's stands beside a split's and a number
 # What `datasets` takes for the names of other things, and what it refuses in a name.
-_RESERVED = frozenset({DEFAULT_CONFIG, "all", OTHER_FOLDER})
-_NO_CONFIG = OTHER_FOLDER  # in the names of buckets
+_RESERVED = frozenset({DEFAULT_CONFIG, "all", OTHER_LABEL})
+_NO_CONFIG = OTHER_LABEL  # in the names of buckets
 _REFUSED = re.compile(r'[<>:/\\|?*"\x00-\x1f\x7f]')
 
 
 @dataclass(frozen=True)
 class ShardPlace:
-    """Where a shard lies in `data/`, and which rows it holds.
+    """Which file of `data/` a shard is, and which rows it holds.
 
     Args:
         split (`str`): of its rows.
-        number, num_shards (`int`): among the split's shards in the folder.
-        folder (`str`): below `data/`; empty for `data/` itself.
+        number, num_shards (`int`): among the split's shards with the label.
+        label (`str`): of a language's files; empty where there is one language.
         config (`str`, *optional*): the one of its rows; None where they have none of their own.
     """
 
     split: str
     number: int
     num_shards: int
-    folder: str = ""
+    label: str = ""
     config: str | None = None
 
     @property
     def path(self) -> str:
         """The file, as the released datasets name theirs (section 1, Figure 1a)."""
-        name = f"{self.split}_{self.number:05d}_of_{self.num_shards:05d}.parquet"
-        return f"{self.folder}/{name}" if self.folder else name
+        label = f".{self.label}" if self.label else ""
+        return f"{self.split}_{self.number:05d}_of_{self.num_shards:05d}{label}.parquet"
 
 
 def config_of(value: object) -> str | None:
@@ -60,23 +61,24 @@ def config_of(value: object) -> str | None:
         return None
 
 
-def folders_of(configs: Iterable[str]) -> dict[str, str]:
-    """Return the folder of each config, as The Stack v2 writes them: `C-Sharp`, `Jupyter_Notebook`, `C++`.
+def labels_of(configs: Iterable[str]) -> dict[str, str]:
+    """Return what the files of each config are called, as The Stack v2 writes it: `C-Sharp`, `Jupyter_Notebook`, `C++`.
 
-    Two names that would share a folder, also where capitals are not told apart, carry a hash each.
+    Two names that would share a label, also where capitals are not told apart, carry a hash each.
     """
-    folders = {name: _folder(name) for name in configs}
+    labels = {name: _label(name) for name in configs}
     meant: dict[str, int] = {}
-    for folder in folders.values():
-        meant[folder.casefold()] = meant.get(folder.casefold(), 0) + 1
+    for label in labels.values():
+        meant[label.casefold()] = meant.get(label.casefold(), 0) + 1
     return {
-        name: folder if meant[folder.casefold()] == 1 else f"{folder}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-        for name, folder in folders.items()
+        name: label if meant[label.casefold()] == 1 else f"{label}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        for name, label in labels.items()
     }
 
 
-def _folder(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9+._-]", "-", name.replace("#", "-Sharp").replace(" ", "_"))
+def _label(name: str) -> str:
+    # No dots: what stands between two of them is a whole label.
+    return re.sub(r"[^A-Za-z0-9+_-]", "-", name.replace("#", "-Sharp").replace(" ", "_"))
 
 
 def bucket_name(config: str | None, split: str, number: int) -> str:
@@ -99,7 +101,7 @@ def planned_shards(stage_folder: Path, num_shards: int) -> list[tuple[ShardPlace
     names = sorted({name for of_split in sizes.values() for name in of_split}) or [_NO_CONFIG]
     sizes.setdefault(DEFAULT_SPLIT, {names[0]: 0})  # a dataset always has one
     configs = {name: None if name == _NO_CONFIG else unquote(name) for name in names}
-    folders = folders_of(config for config in configs.values() if config)
+    labels = labels_of(config for config in configs.values() if config)
     shards = []
     for split, of_split in sorted(sizes.items()):
         num_buckets = num_shards if split == DEFAULT_SPLIT else 1
@@ -107,9 +109,9 @@ def planned_shards(stage_folder: Path, num_shards: int) -> list[tuple[ShardPlace
         for name, num_bytes in of_split.items():
             config = configs[name]
             share = max(1, round(num_buckets * num_bytes / total)) if len(names) > 1 else num_buckets
-            folder = "" if len(names) == 1 else OTHER_FOLDER if config is None else folders[config]
+            label = "" if len(names) == 1 else OTHER_LABEL if config is None else labels[config]
             for number in range(share):
                 held = range(-(-number * num_buckets // share), -(-(number + 1) * num_buckets // share))
-                place = ShardPlace(split, number, share, folder, config)
+                place = ShardPlace(split, number, share, label, config)
                 shards.append((place, [f"{name}/{split}-{bucket:05d}" for bucket in held]))
     return shards

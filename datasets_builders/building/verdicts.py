@@ -142,7 +142,7 @@ def refusal_of_damage(folder: Path) -> str | None:
     force = "or take it as it is with --force"
     card = folder / CARD_FILE
     listed = dict(_LISTED_SHARD.findall(card.read_text(encoding="utf-8"))) if card.is_file() else {}
-    found = {path.relative_to(data).as_posix() for path in data.rglob("*.parquet")}
+    found = {path.relative_to(data).as_posix() for path in data.glob("*.parquet")}
     for path in sorted({*listed, *found}):
         if path not in found:
             return f"data/{path} is not there, but the card lists it; build the dataset again, {force}"

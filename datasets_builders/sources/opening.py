@@ -71,7 +71,7 @@ def _local(
 ) -> list[Source]:
     pattern = str(Path(word).expanduser())
     dataset = Path(pattern)
-    if (dataset / "ledger.json").is_file() and (shards := sorted((dataset / "data").rglob("*.parquet"))):
+    if (dataset / "ledger.json").is_file() and (shards := sorted((dataset / "data").glob("*.parquet"))):
         built = _tables(dataset.name, [local_table(path.absolute()) for path in shards], columns, exclude, license)
         built.place = str(dataset.absolute())
         return [built]

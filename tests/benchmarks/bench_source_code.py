@@ -64,7 +64,7 @@ def build(given: tuple[str, int, list[str]]) -> tuple[float, str]:
         command += [f"output_dir={folder}/out", f"workers={workers}", *overrides]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         steps = json.loads(Path(folder, "out", "ledger.json").read_text())["steps"]
-        shards = sorted(Path(folder, "out", "data").rglob("*.parquet"))
+        shards = sorted(Path(folder, "out", "data").glob("*.parquet"))
         return steps[0]["bytes_out"] / 1e6, hashlib.sha256(b"".join(path.read_bytes() for path in shards)).hexdigest()
 
 

@@ -94,7 +94,7 @@ def build(output, source, workers):
 
 
 def shards(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / "data").rglob("*.parquet"))}
+    return {path.name: path.read_bytes() for path in sorted((folder / "data").glob("*.parquet"))}
 
 
 def test_the_stack_v3_on_the_hub_gives_the_shards_of_its_repositories_as_folders(

@@ -1,4 +1,4 @@
-"""A config per language, as the real clients meet it: by name, streamed, at a revision, by folder, after a change."""
+"""A config per language, as the real clients meet it: by name, streamed, at a revision, by files, after a change."""
 
 import warnings
 from collections.abc import Callable
@@ -29,8 +29,7 @@ answer = {
     "C++ streamed": counts(name="C++", streaming=True),
     "branch": counts(name="Python", revision="more"),
     "tag": counts(name="Python", revision="v1.0"),
-    "folder": counts(data_dir="data/Jupyter_Notebook"),
-    "files": counts(data_files="data/Python/*_of_00003.parquet", verification_mode="no_checks"),
+    "files": counts(data_files="data/*.Python.parquet", verification_mode="no_checks"),
     "languages": sorted({row["language"] for row in load_dataset("acme/rows", "Python", split="train+validation")}),
 }
 """
@@ -56,10 +55,10 @@ def test_languages_are_loaded_one_by_one_and_a_change_sends_what_changed(
     assert set(found["names"]) == {"default", "C#", "c#", "C++", "Jupyter Notebook", "Python"}
     assert found["all"] == {"train": 29, "validation": 7}
     assert found["C#"] == {"train": 4, "validation": 2}
-    assert found["streamed"] == found["folder"] == {"train": 1}
+    assert found["streamed"] == {"train": 1}
     assert found["C++ streamed"] == {"train": 1}
     assert found["branch"] == found["tag"] == {"train": 20, "validation": 4}
-    assert found["files"] == {"train": 20}
+    assert found["files"] == {"train": 24}
     assert found["languages"] == ["Python"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -72,9 +72,9 @@ def shard_hashes():
 
     def hashes(folder: Path) -> dict[str, str]:
         data = Path(folder) / "data"
-        paths = sorted(path for path in data.rglob("*") if path.is_file())
+        paths = sorted(data.glob("*"))
         assert paths
-        return {path.relative_to(data).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
     return hashes
 

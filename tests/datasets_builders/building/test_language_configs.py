@@ -1,4 +1,4 @@
-"""A config per language: which folder a row's language has, how many files, and that readers find them all."""
+"""A config per language: how its files are called, how many there are, and that readers find them all."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from datasets_builders.building import Builder, CardParts, Generator, Stage, int
 from datasets_builders.building.config import ConfigPerLanguageFields
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.intermediate import StageReader, StageWriter
-from datasets_builders.building.language_configs import config_of, folders_of
+from datasets_builders.building.language_configs import config_of, labels_of
 
 LANGUAGES = ["Python"] * 24 + ["C#"] * 6 + ["C++", "Jupyter Notebook", "c#", "other", "", "a/b"]
 
@@ -66,7 +66,7 @@ def hashes(dataset):
 
 def names(dataset):
     data = dataset.path / "data"
-    return sorted(path.relative_to(data).as_posix() for path in data.rglob("*.parquet"))
+    return sorted(path.relative_to(data).as_posix() for path in data.glob("*.parquet"))
 
 
 def front_of(dataset):
@@ -78,15 +78,15 @@ def dataset(tmp_path_factory):
     return built(tmp_path_factory.mktemp("rows") / "out")
 
 
-def test_each_language_has_a_folder_and_its_share_of_the_files(dataset):
+def test_each_language_has_its_share_of_the_files(dataset):
     hashed = {name: hashlib.sha256(name.encode()).hexdigest()[:8] for name in ("C#", "c#")}
-    folders = {"Python", "C++", "Jupyter_Notebook", f"C-Sharp-{hashed['C#']}", f"c-Sharp-{hashed['c#']}", "other"}
-    assert {name.split("/")[0] for name in names(dataset)} == folders
-    train = [name for name in names(dataset) if "/train_" in name]
-    assert [name for name in train if name.startswith("Python/")] == [
-        f"Python/train_{n:05d}_of_00003.parquet" for n in range(3)
+    labels = {"Python", "C++", "Jupyter_Notebook", f"C-Sharp-{hashed['C#']}", f"c-Sharp-{hashed['c#']}", "other"}
+    assert {shard.label for shard in dataset.shards} == labels
+    train = [shard.path.name for shard in dataset.shards_of("train")]
+    assert [name for name in train if ".Python." in name] == [
+        f"train_{n:05d}_of_00003.Python.parquet" for n in range(3)
     ]
-    assert len(train) < 4 + len(folders)
+    assert len(train) < 4 + len(labels)
     for name in names(dataset):
         rows = pq.read_table(dataset.path / "data" / name).to_pylist()
         assert len({config_of(row["language"]) for row in rows}) == 1
@@ -99,9 +99,9 @@ def test_nothing_is_lost_and_the_card_names_the_files_of_each(dataset):
     front = front_of(dataset)
     configs = {config["config_name"]: config["data_files"] for config in front["configs"]}
     assert list(configs) == ["default", "C#", "C++", "Jupyter Notebook", "Python", "c#"]
-    assert configs["default"][0] == {"split": "train", "path": "data/*/train_*.parquet"}
+    assert configs["default"][0] == {"split": "train", "path": "data/train_*.parquet"}
     assert configs["Python"] == [
-        {"split": split, "path": f"data/Python/{split}_*.parquet"} for split in ("train", "validation")
+        {"split": split, "path": f"data/{split}_*.Python.parquet"} for split in ("train", "validation")
     ]
     infos = {info["config_name"]: info["splits"] for info in front["dataset_info"]}
     counted = {name: sum(split["num_examples"] for split in splits) for name, splits in infos.items()}
@@ -116,7 +116,7 @@ def test_a_finished_build_is_seen_and_a_lost_file_is_built_again(dataset):
     config = RowsConfig(output_dir=str(dataset.path), num_shards=4)
     assert RowsBuilder(config).run().state == "finished"
     before = hashes(dataset)
-    (dataset.path / "data" / "Python" / "train_00001_of_00003.parquet").unlink()
+    (dataset.path / "data" / "train_00001_of_00003.Python.parquet").unlink()
     assert RowsBuilder(config).run().state != "finished"
     assert hashes(dataset) == before
 
@@ -130,7 +130,7 @@ def test_a_finished_build_is_seen_and_a_lost_file_is_built_again(dataset):
     ],
     ids=["switched off", "one language", "no language that names a config"],
 )
-def test_without_several_languages_the_files_stay_in_data(tmp_path, fields, configs, path):
+def test_without_several_languages_the_files_bear_no_name_of_one(tmp_path, fields, configs, path):
     dataset = built(tmp_path / "out", **fields)
     assert [name for name in names(dataset) if "train" in name] == [f"train_{n:05d}_of_00004.parquet" for n in range(4)]
     front = front_of(dataset)
@@ -138,10 +138,10 @@ def test_without_several_languages_the_files_stay_in_data(tmp_path, fields, conf
     assert {config["data_files"][0]["path"] for config in front["configs"]} == {path}
 
 
-def test_folders_are_those_of_the_stack():
-    found = folders_of(["C#", "C++", "Jupyter Notebook", "F*", "HTML+ERB", "1C Enterprise", "Кумир"])
-    assert list(found.values()) == ["C-Sharp", "C++", "Jupyter_Notebook", "F-", "HTML+ERB", "1C_Enterprise", "-----"]
-    assert len(set(folders_of(["a b", "a_b", "A b", "ab"]).values())) == 4
+def test_labels_are_those_of_the_stack():
+    found = labels_of(["C#", "C++", "Jupyter Notebook", "F*", "ASP.NET", "1C Enterprise", "Кумир"])
+    assert list(found.values()) == ["C-Sharp", "C++", "Jupyter_Notebook", "F-", "ASP-NET", "1C_Enterprise", "-----"]
+    assert len(set(labels_of(["a b", "a_b", "A b", "ab"]).values())) == 4
 
 
 def test_a_rank_keeps_few_files_open(tmp_path, monkeypatch):

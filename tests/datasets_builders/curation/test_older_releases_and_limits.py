@@ -22,7 +22,7 @@ def module(name, number):
 def build(folder, output, **fields):
     config = SourceCodeConfig(output_dir=str(output), input_dir=str(folder), decontaminate=[], license="MIT", **fields)
     result = SourceCodeBuilder(config).run()
-    rows = [row for path in sorted((output / "data").rglob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+    rows = [row for path in sorted((output / "data").glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
     return result, rows
 
 

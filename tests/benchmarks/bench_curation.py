@@ -42,10 +42,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--code", type=Path, default=Path(sysconfig.get_path("stdlib")), help="folder with .py files")
     parser.add_argument("--data-dir", type=Path, help="folder with benchmarks' files, for decontamination")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="measure every N-th file alone")
+    parser.add_argument("--ours", action="store_true", help="leave the peers out, for two versions in turns")
     options = parser.parse_args()
-    texts = list(read(options.code))
+    texts = list(read(options.code))[:: options.every]
     print(f"{len(texts)} files, {megabytes(texts):.1f} MB, load {os.getloadavg()[0]:.1f}, median of {ROUNDS} rounds")
     print(f"{'stage':34s} {'MB/s':>8s} {'goal':>6s} {'peer MB/s':>10s} {'ratio':>7s}")
+    if options.ours:
+        print_ours(texts)
+        return
     row("rules, all", texts, rules, 15)
     row("rules, encoded data (peer: re)", texts, encoded, None, peer_encoded)
     row("metrics with parse (peer: pygments)", texts, measure, 6, peer_comments)
@@ -57,6 +62,13 @@ def main() -> None:
         index = benchmark_index(options.data_dir)
         row(f"decontamination, {len(index):,} runs", texts, lambda given: [index.find(text) for text in given], 30)
     print_recall()
+
+
+def print_ours(texts: list[str]) -> None:
+    """Print our own speeds alone."""
+    stages = {"rules, all": rules, "rules, encoded data": encoded, "metrics with parse": measure, "signatures": sign}
+    for name, work in (stages | {"personal data": find, "all of these in a row": in_a_row}).items():
+        row(name, texts, work, None)
 
 
 def read(folder: Path) -> list[str]:
@@ -214,6 +226,14 @@ def peer_secrets_of_files() -> Callable[[list[str]], None]:
     return scan
 
 
+def in_a_row(texts: list[str]) -> None:
+    """Do all that is done with a file, one after another."""
+    rules(texts)
+    clean = [sanitize(text)[0] for text in texts]
+    measure(clean)
+    sign(clean)
+
+
 def print_pipeline(texts: list[str]) -> None:
     """Print all of ours in a row against all of the peers' in a row, on the same files."""
     sign_as_peer = peer_signatures()
@@ -221,19 +241,13 @@ def print_pipeline(texts: list[str]) -> None:
         return
     scan = peer_secrets_of_files()
 
-    def ours(given: list[str]) -> None:
-        rules(given)
-        clean = [sanitize(text)[0] for text in given]
-        measure(clean)
-        sign(clean)
-
     def peers(given: list[str]) -> None:
         peer_encoded(given)
         scan(given)
         peer_comments(given)
         sign_as_peer(given)
 
-    row("all of these in a row", texts, ours, 2.5, peers)
+    row("all of these in a row", texts, in_a_row, 2.5, peers)
 
 
 def benchmark_index(data_dir: Path) -> BenchmarkIndex:

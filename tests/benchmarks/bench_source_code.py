@@ -39,11 +39,14 @@ def main() -> None:
         load = os.getloadavg()[0]
         for found, workers, builds in zip(speeds.values(), (1, 2, 1), (1, 1, 2), strict=True):
             jobs = [(options.config, workers, options.overrides)] * builds
-            start = time.perf_counter()
+            start, used = time.perf_counter(), processor_seconds()
             with ThreadPoolExecutor(builds) as pool:
                 sizes, hashes = zip(*pool.map(build, jobs), strict=True)
             found.append(sum(sizes) / (time.perf_counter() - start))
             digests.update(hashes)
+            if builds == 1:
+                per_second = sum(sizes) / (processor_seconds() - used)
+                print(f"{workers} workers: {per_second:.2f} MB a second of processor time, all processes together")
         line = ", ".join(f"{name} {found[-1]:.2f} MB/s" for name, found in speeds.items())
         print(f"round {number + 1}: {line}, load before {load:.1f}", flush=True)
     single, double, limit = (statistics.median(found) for found in speeds.values())
@@ -54,6 +57,12 @@ def main() -> None:
     print(f"over 1 worker: {gains}; {sizes[0]:.1f} MB; shards {same}")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"largest process: {peak:.0f} MiB")
+
+
+def processor_seconds() -> float:
+    """Return the processor time of the builds that have ended; on a shared machine the clock tells less."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def build(given: tuple[str, int, list[str]]) -> tuple[float, str]:

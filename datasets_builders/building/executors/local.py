@@ -37,6 +37,7 @@ PRELOADED_MODULES = [
     "datasets_builders.building.executors.worker_start",
     "datasets_builders.building.executors.local",
     "datasets_builders.building.shards",
+    "pandas",  # pyarrow imports it for its first row, in each process anew: most of what a small shard would cost
 ]
 
 

@@ -20,6 +20,7 @@ from datasets_builders.synthesis.program_analysis.other_languages.syntax import 
     text_of,
     tree_of,
 )
+from evals.tasks.syntax import packages_used
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -123,10 +124,17 @@ def mutate(sample: ProgramSample, num_mutants: int, seed: int) -> list[Mutant]:
             if not queues[operator]:
                 del queues[operator]
             text = edited(data, [edit])
+            if sample.language == "Go" and _drops_import(sample, text):
+                continue
             if len(mutants) < num_mutants and _squeezed(text) not in seen:
                 seen.add(_squeezed(text))
                 mutants.append(Mutant(operator, text, data.count(b"\n", 0, edit.start) + 1))
     return mutants
+
+
+def _drops_import(sample: ProgramSample, function: str) -> bool:
+    """Return whether a package is used no more: such a program compiles only among others, where it is observed."""
+    return not packages_used(sample.code) <= packages_used(sample.with_function(function).code)
 
 
 def _tree_in_program(sample: ProgramSample) -> tuple[int, Node]:

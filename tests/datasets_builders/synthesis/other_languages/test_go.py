@@ -1,8 +1,12 @@
-"""Checks in Go: what they import."""
+"""Go: what checks import, and that faulty versions compile alone."""
+
+from collections.abc import Callable
 
 import pytest
 
+from datasets_builders.synthesis.program_analysis.extraction import Refusal
 from datasets_builders.synthesis.program_analysis.other_languages.languages import go_check
+from datasets_builders.synthesis.program_analysis.other_languages.mutation import mutate
 from datasets_builders.synthesis.program_analysis.other_languages.observation import ObservedCall
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 
@@ -25,3 +29,16 @@ def test_a_check_imports_what_its_calls_and_answers_name(call: str, answer: str,
     assert [line.strip().strip('"') for line in head.splitlines() if line.startswith("\t")] == sorted(
         ["testing", *imports]
     )
+
+
+def test_a_fault_keeps_what_is_imported_in_use(
+    functions_of: Callable[[str, str], dict[str, ProgramSample | Refusal]],
+) -> None:
+    source = (
+        'package p\n\nimport "strings"\n\nfunc Add(s, more string) string {\n\tif strings.Contains(s, more) {\n'
+        '\t\treturn s\n\t}\n\treturn s + " " + more\n}\n'
+    )
+    sample = functions_of("Go", source)["Add"]
+    assert isinstance(sample, ProgramSample)
+    faults = mutate(sample, 50, 0)
+    assert faults and all("strings." in fault.function for fault in faults)

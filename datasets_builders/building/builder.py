@@ -17,7 +17,13 @@ from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
 from datasets_builders.building.identity import digest
 from datasets_builders.building.intermediate import ByKey, ByShard, StageReader, StageWriter
-from datasets_builders.building.language_configs import DEFAULT_SPLIT, LANGUAGE_COLUMN, ShardPlace, planned_shards
+from datasets_builders.building.language_configs import (
+    DEFAULT_SPLIT,
+    LANGUAGE_COLUMN,
+    ShardPlace,
+    planned_shards,
+    shared_out,
+)
 from datasets_builders.building.ledger import Ledger, StepCounts, read_ledger
 from datasets_builders.building.progress import ProgressMarker, progress_bar
 from datasets_builders.building.report import write_report
@@ -197,16 +203,24 @@ class Builder(Generic[ConfigType]):
     def _run_write_stage(self, last: Stage, schema: "pa.Schema", state: BuildState) -> list[ShardPlace]:
         folder = state.folder / "stages" / last.name
         planned = planned_shards(folder, self.config.num_shards)
-        shards = [place for place, _ in planned]
+        # As many ranks as files that hold all languages would be: hundreds of small ones are written in these.
+        ranks = shared_out(planned, self.config.num_shards + len({shard.place.split for shard in planned}) - 1)
         id_column = ROW_ID if is_tagging(self.config) else self.id_column
         steps = [
-            StageReader(folder, [buckets for _, buckets in planned]),
-            ShardWriter(self.output_folder / "data", shards, schema, id_column, self.text_column),
+            StageReader(folder, [[bucket for shard in rank for bucket in shard.buckets] for rank in ranks]),
+            ShardWriter(
+                self.output_folder / "data",
+                ranks,
+                ByShard(self.config.num_shards, self._config_column()),
+                schema,
+                id_column,
+                self.text_column,
+            ),
         ]
         total = read_ledger(state.folder, [last.name]).steps[-1].output
-        write_json(state.plan_file, [*state.read(state.plan_file)[:-1], (WRITE_STAGE, len(shards))])
-        self._run_stage(WRITE_STAGE, steps, len(shards), state, total)
-        return shards
+        write_json(state.plan_file, [*state.read(state.plan_file)[:-1], (WRITE_STAGE, len(ranks))])
+        self._run_stage(WRITE_STAGE, steps, len(ranks), state, total)
+        return [shard.place for shard in planned]
 
     def _run_stage(
         self, name: str, steps: list[PipelineStep], tasks: int, state: BuildState, total: int | None

@@ -8,6 +8,7 @@ are the same for any number of workers.
 """
 
 import hashlib
+import heapq
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,6 +50,15 @@ class ShardPlace:
         return f"{self.split}_{self.number:05d}_of_{self.num_shards:05d}{label}.parquet"
 
 
+@dataclass(frozen=True)
+class PlannedShard:
+    """A shard, the buckets of the last stage that it holds, and their bytes."""
+
+    place: ShardPlace
+    buckets: tuple[str, ...]
+    num_bytes: int = 0
+
+
 def config_of(value: object) -> str | None:
     """Return the config of a row by its value, None where that cannot name one."""
     if not isinstance(value, str) or not value or value != value.strip():
@@ -86,18 +96,20 @@ def bucket_name(config: str | None, split: str, number: int) -> str:
     return f"{_NO_CONFIG if config is None else quote(config, safe='')}/{split}-{number:05d}"
 
 
-def planned_shards(stage_folder: Path, num_shards: int) -> list[tuple[ShardPlace, list[str]]]:
-    """Return the shards of a dataset, each with the buckets of the last stage that it holds.
+def planned_shards(stage_folder: Path, num_shards: int) -> list[PlannedShard]:
+    """Return the shards of a dataset.
 
     Args:
         stage_folder (`Path`): of the last stage, complete.
         num_shards (`int`): of the train split; the other splits have one in each folder.
     """
     sizes: dict[str, dict[str, int]] = {}  # by split and config
+    held_bytes: dict[str, int] = {}
     for bucket in sorted(stage_folder.glob("*/*")):
         of_split = sizes.setdefault(bucket.name.rpartition("-")[0], {})
         num_bytes = sum(path.stat().st_size for path in bucket.glob("*.jsonl"))
         of_split[bucket.parent.name] = of_split.get(bucket.parent.name, 0) + num_bytes
+        held_bytes[f"{bucket.parent.name}/{bucket.name}"] = num_bytes
     names = sorted({name for of_split in sizes.values() for name in of_split}) or [_NO_CONFIG]
     sizes.setdefault(DEFAULT_SPLIT, {names[0]: 0})  # a dataset always has one
     configs = {name: None if name == _NO_CONFIG else unquote(name) for name in names}
@@ -113,5 +125,17 @@ def planned_shards(stage_folder: Path, num_shards: int) -> list[tuple[ShardPlace
             for number in range(share):
                 held = range(-(-number * num_buckets // share), -(-(number + 1) * num_buckets // share))
                 place = ShardPlace(split, number, share, label, config)
-                shards.append((place, [f"{name}/{split}-{bucket:05d}" for bucket in held]))
+                buckets = tuple(f"{name}/{split}-{bucket:05d}" for bucket in held)
+                shards.append(PlannedShard(place, buckets, sum(held_bytes.get(bucket, 0) for bucket in buckets)))
     return shards
+
+
+def shared_out(shards: Iterable[PlannedShard], num_ranks: int) -> list[list[PlannedShard]]:
+    """Spread shards over ranks, the largest first, each to the rank that has least: a small one is worth no process."""
+    ranks: list[list[PlannedShard]] = [[] for _ in range(num_ranks)]
+    held = [(0, rank) for rank in range(num_ranks)]
+    for shard in sorted(shards, key=lambda shard: (-shard.num_bytes, shard.place.path)):
+        num_bytes, rank = heapq.heappop(held)
+        ranks[rank].append(shard)
+        heapq.heappush(held, (num_bytes + shard.num_bytes, rank))
+    return [rank for rank in ranks if rank]

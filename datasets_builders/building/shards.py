@@ -1,8 +1,9 @@
 """Section 1, Figure 1a: the finished shards, `data/train_00000_of_00002.parquet`, named as the released ones."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.intermediate import document_id, document_of, values_of
-from datasets_builders.building.language_configs import ShardPlace
+from datasets_builders.building.language_configs import PlannedShard
 from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step
 
 # Row groups are what a streaming reader fetches at once and what the Hub's viewer shows a page from.
@@ -30,11 +31,12 @@ def _content(doc: Document) -> tuple[str, str]:
 
 
 class ShardWriter(Step):
-    """Write one Parquet shard per rank, its rows sorted by id. Rows with an id that is already there are merged.
+    """Write Parquet shards, their rows sorted by id. Rows with an id that is already there are merged.
 
     Args:
         data_folder (`Path`): where the shards go.
-        shards (list of `ShardPlace`): what each rank writes.
+        shards (sequence of sequences of `PlannedShard`): what each rank writes.
+        bucket_of (function): of a document; the buckets are those of the shards.
         schema (`pa.Schema`): of the rows, from `datasets.Features`.
         id_column, text_column (`str`): columns that hold the document's id and text; the others are its metadata.
     """
@@ -46,25 +48,27 @@ class ShardWriter(Step):
     def __init__(
         self,
         data_folder: Path,
-        shards: list[ShardPlace],
+        shards: Sequence[Sequence[PlannedShard]],
+        bucket_of: Callable[[Document], str],
         schema: pa.Schema,
         id_column: str,
         text_column: str | None,
     ) -> None:
         super().__init__()
         self.data_folder = str(data_folder)
-        self.shards = shards
+        self.shards, self.bucket_of = shards, bucket_of
         self.schema = schema
         self.id_column = id_column
         self.text_column = text_column
 
     def begin(self, rank: int, world_size: int) -> None:
-        """Start an empty shard."""
-        self._documents = DiskSort(lambda values: values[0], self.runs_folder)
-        self._path = Path(self.data_folder) / self.shards[rank].path
+        """Start empty shards."""
+        self._planned = self.shards[rank]
+        self._numbers = {bucket: number for number, shard in enumerate(self._planned) for bucket in shard.buckets}
+        self._documents = DiskSort(itemgetter(0, 1), self.runs_folder)
 
     def process(self, doc: Document) -> Iterable[Outcome]:
-        """Keep the document until the shard is sorted; remove what cannot be text in a Parquet file."""
+        """Keep the document until its shard is sorted; remove what cannot be text in a Parquet file."""
         row = self._row(doc)
         text = row.pop(self.text_column) if self.text_column else ""
         try:
@@ -73,7 +77,8 @@ class ShardWriter(Step):
             json.dumps(row, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
             return [Removed(doc, "invalid_unicode")]
-        self._documents.add(values_of(doc))
+        number = self._numbers[self.bucket_of(doc)] if len(self._planned) > 1 else 0
+        self._documents.add([number, *values_of(doc)])
         return ()
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
@@ -81,9 +86,19 @@ class ShardWriter(Step):
         return [self.process(doc) for doc in docs]
 
     def finish(self) -> Iterable[Outcome]:
-        """Write and pass on the documents of the shard, sorted."""
+        """Write and pass on the documents of each shard, sorted."""
+        by_number = groupby(self._documents, key=itemgetter(0))
+        number, found = next(by_number, (None, iter(())))
+        for place, shard in enumerate(self._planned):
+            is_empty = number != place
+            documents = () if is_empty else (document_of(values[1:]) for values in found)
+            yield from self._write(Path(self.data_folder) / shard.place.path, documents)
+            if not is_empty:
+                number, found = next(by_number, (None, iter(())))
+
+    def _write(self, path: Path, documents: Iterable[Document]) -> Iterator[Outcome]:
         with (
-            written_whole(self._path) as temporary,
+            written_whole(path) as temporary,
             pq.ParquetWriter(
                 temporary,
                 self.schema,
@@ -96,7 +111,7 @@ class ShardWriter(Step):
         ):
             group: list[dict[str, Any]] = []
             group_bytes = 0
-            for identifier, same in groupby(map(document_of, self._documents), document_id):
+            for identifier, same in groupby(documents, document_id):
                 doc, *others = same
                 if others:
                     doc, *others = sorted([doc, *others], key=_content)

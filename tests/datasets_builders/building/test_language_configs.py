@@ -13,7 +13,7 @@ from datasets_builders.building import Builder, CardParts, Generator, Stage, int
 from datasets_builders.building.config import ConfigPerLanguageFields
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.intermediate import StageReader, StageWriter
-from datasets_builders.building.language_configs import config_of, labels_of
+from datasets_builders.building.language_configs import PlannedShard, ShardPlace, config_of, labels_of, shared_out
 
 LANGUAGES = ["Python"] * 24 + ["C#"] * 6 + ["C++", "Jupyter Notebook", "c#", "other", "", "a/b"]
 
@@ -110,6 +110,15 @@ def test_nothing_is_lost_and_the_card_names_the_files_of_each(dataset):
 
 def test_the_bytes_are_the_same_for_any_number_of_workers(dataset, tmp_path):
     assert hashes(built(tmp_path / "out", workers=2)) == hashes(dataset)
+
+
+def test_small_files_share_the_ranks_of_large_ones():
+    sizes = [400, 300, 300, *[1] * 300]
+    shards = [PlannedShard(ShardPlace("train", n, len(sizes)), (str(n),), size) for n, size in enumerate(sizes)]
+    ranks = shared_out(shards, 4)
+    assert sorted(shard.place.number for rank in ranks for shard in rank) == list(range(len(sizes)))
+    assert sorted(sum(shard.num_bytes for shard in rank) for rank in ranks) == [300, 300, 300, 400]
+    assert shared_out(shards, 4) == ranks and len(shared_out(shards[:2], 4)) == 2
 
 
 def test_a_finished_build_is_seen_and_a_lost_file_is_built_again(dataset):

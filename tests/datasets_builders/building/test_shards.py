@@ -5,7 +5,7 @@ from random import Random
 from datatrove.data import Document
 from pyarrow import parquet
 
-from datasets_builders.building.language_configs import ShardPlace
+from datasets_builders.building.language_configs import PlannedShard, ShardPlace
 from datasets_builders.building.shards import ShardWriter
 
 NUM_DOCUMENTS = 400
@@ -29,7 +29,7 @@ def shard_of(folder, docs: list[Document]) -> bytes:
     import pyarrow as pa
 
     schema = pa.schema([("id", pa.string()), ("text", pa.string())])
-    writer = ShardWriter(folder, [ShardPlace("train", 0, 1)], schema, "id", "text")
+    writer = ShardWriter(folder, [[PlannedShard(ShardPlace("train", 0, 1), ())]], str, schema, "id", "text")
     writer.attach("write", 0, folder / "ledger", folder / "removed", None)
     list(writer.run(iter(docs), 0, 1))
     path = folder / "train_00000_of_00001.parquet"

@@ -77,6 +77,9 @@ class ObservationSettings:
     functions_per_program: int = 64
 
 
+MAX_ERROR_CHARS = 200  # of a text, which is cut there, as in sandbox_driver.py
+
+
 @dataclass(frozen=True)
 class SeenError:
     """An exception: its type, how a traceback ends, and the program's line that raised it (0: a library's)."""

@@ -188,6 +188,16 @@ def test_of_an_object_the_asked_method_is_meant_and_recursion_is_left_out(execut
             assert ast.literal_eval(question.call[2:-1]) <= 2
 
 
+def test_messages_that_were_cut_or_have_lines_are_not_asked_for(executor: Executor) -> None:
+    for message in ("'long ' * 50", "'two\\nlines'"):
+        sample = sample_from(
+            f"def f(n: int, m: int):\n    if n + m > -99:\n        raise ValueError({message})\n    return n\n"
+        )
+        (observation,) = observe(executor, [sample], ObservationSettings(num_candidates=24))
+        asked = [q for q in questions_about(sample, observation) if q.kind == "exception_prediction"]
+        assert asked and {question.answer for question in asked} == {"ValueError"}
+
+
 def test_conditions_of_inner_functions_are_not_asked_about_as_if_they_were_the_outer_one_s(executor: Executor) -> None:
     source = (
         "def f(n: int, m: int):\n    def low(k):\n        if k > 3:\n            return 3\n        return k\n"

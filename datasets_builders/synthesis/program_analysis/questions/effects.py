@@ -8,7 +8,7 @@ import symtable
 from collections.abc import Iterator
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
-from datasets_builders.synthesis.program_analysis.observation import Observation, ObservedCall
+from datasets_builders.synthesis.program_analysis.observation import MAX_ERROR_CHARS, Observation, ObservedCall
 from datasets_builders.synthesis.program_analysis.questions.question import (
     Question,
     QuestionLimits,
@@ -121,5 +121,8 @@ def _exception_answer(statements: Statements, call: ObservedCall) -> str:
     error = call.error
     assert error is not None
     statement = statements.at(error.line) if error.line else None
-    # The interpreter words its own exceptions anew from version to version.
-    return error.text if statement is not None and isinstance(statement.node, ast.Raise) else error.kind
+    # The interpreter words its own exceptions anew from version to version. A message that was cut, or that a traceback
+    # shows on several lines, cannot be asked for.
+    is_shown = "\n" not in error.text and len(error.text) < MAX_ERROR_CHARS
+    is_own = statement is not None and isinstance(statement.node, ast.Raise)
+    return error.text if is_own and is_shown else error.kind

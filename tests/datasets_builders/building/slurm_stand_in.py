@@ -22,7 +22,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from tests.warm_python import become
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from tests.warm_python import become  # noqa: E402 (run as a script)
 
 ROOT = Path(os.environ["SLURM_STAND_IN"])
 

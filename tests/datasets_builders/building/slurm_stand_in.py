@@ -24,7 +24,7 @@ from typing import IO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from tests.warm_python import become  # noqa: E402 (run as a script)
+from tests.warm_python import become
 
 ROOT = Path(os.environ["SLURM_STAND_IN"])
 

@@ -63,7 +63,7 @@ def test_it_is_this_process_s_child_and_gets_its_signals(tmp_path):
 
 
 def test_a_command_with_other_variables_that_a_library_reads_once_is_not_forked(tmp_path):
-    here = dict(os.environ)
+    here = dict(warm_python._HERE)  # tests before this one may have set some
     assert warm_python.could_be_forked(here | {"PATH": "", "PYTHONPATH": "/elsewhere", "SLURM_JOB_ID": "1"}, "builders")
     of_the_hub = here | HubServer(tmp_path).env(tmp_path)
     assert warm_python.could_be_forked(of_the_hub, "clients")

@@ -141,7 +141,7 @@ def test_load_dataset_gives_the_rows_streaming_too_and_the_card_has_metadata_led
         "removed | merged | output |",
         "Merge documents with the same id",
         "same_content",
-        "`json/decoder.py`",
+        "`json/decoder.py",
         "| sha256 of train_00000",
     ):
         assert expected in card

@@ -374,11 +374,13 @@ def test_a_built_dataset_is_read_as_its_rows(tmp_path):
     config = SourceCodeConfig(output_dir=str(tmp_path / "first"), decontaminate=[], sources=[str(tmp_path / "app")])
     SourceCodeBuilder(config).run()
     data = tmp_path / "first" / "data"
-    assert sorted(path.name for path in data.iterdir()) == ["Go", "Python"]
+    assert sorted(path.name for path in data.iterdir()) == [
+        f"train_00000_of_00001.{language}.parquet" for language in ("Go", "Python")
+    ]
     for number, word in enumerate((tmp_path / "first", data / "**" / "*.parquet")):
         again = SourceCodeConfig(output_dir=str(tmp_path / f"again{number}"), decontaminate=[], sources=[str(word)])
         SourceCodeBuilder(again).run()
         rows = DatasetFolder(tmp_path / f"again{number}").rows(["path", "content"])
         assert {row["path"]: row["content"] for row in rows} == files
-    with pytest.raises(ConfigError, match=r"folders there hold such files, give .*/data/\*\*/\*\.parquet"):
-        open_sources([str(data / "*.parquet")], [], 1000)
+    with pytest.raises(ConfigError, match=r"folders there hold such files, give .*/first/\*\*/\*\.parquet"):
+        open_sources([str(tmp_path / "first" / "*.parquet")], [], 1000)

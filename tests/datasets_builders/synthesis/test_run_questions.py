@@ -198,6 +198,19 @@ def test_messages_that_were_cut_or_have_lines_are_not_asked_for(executor: Execut
         assert asked and {question.answer for question in asked} == {"ValueError"}
 
 
+def test_versions_that_share_a_cache_are_not_compared_in_one_program(executor: Executor) -> None:
+    source = (
+        "KNOWN = [1]\n\ndef f(n: int, m: int):\n    if n >= len(KNOWN):\n        for i in range(len(KNOWN), n + 1):\n"
+        "            KNOWN.append(KNOWN[i - 1] * 2)\n    return KNOWN[:max(n, 0) + 1] + [m]\n"
+    )
+    kept, lost = sample_from(source.replace("KNOWN.append", "len").replace("KNOWN[i - 1]", "str")), sample_from(source)
+    for sample, is_asked in ((kept, True), (lost, False)):
+        (observation,) = observe(executor, [sample], ObservationSettings(num_candidates=24))
+        asked = {question.kind for question in questions_about(sample, observation)}
+        assert observation.calls and not observation.impurity
+        assert ("counterexample" in asked) == is_asked
+
+
 def test_conditions_of_inner_functions_are_not_asked_about_as_if_they_were_the_outer_one_s(executor: Executor) -> None:
     source = (
         "def f(n: int, m: int):\n    def low(k):\n        if k > 3:\n            return 3\n        return k\n"

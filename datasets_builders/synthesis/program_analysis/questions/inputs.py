@@ -24,6 +24,24 @@ from datasets_builders.synthesis.program_analysis.rewriting.variants import Vari
 
 # The answer where no call tells two versions apart.
 EQUAL = "equal"
+_MUTATORS = frozenset(
+    (
+        *(
+            "append",
+            "appendleft",
+            "extend",
+            "insert",
+            "pop",
+            "popleft",
+            "popitem",
+            "remove",
+            "clear",
+            "sort",
+            "reverse",
+        ),
+        *("add", "discard", "update", "setdefault", "subtract", "rotate", "intersection_update", "difference_update"),
+    )
+)
 # Results that nearly any arguments give.
 _COMMON = frozenset({"None", "True", "False"})
 
@@ -136,11 +154,41 @@ def _changed_name(sample: FunctionSample) -> str:
 
 
 def _with_version(sample: FunctionSample, function: str) -> str | None:
-    """Return the program with another version of its function behind it; None if that cannot be named."""
+    """Return the program with another version of its function behind it.
+
+    None if that cannot be named, or if one version would find what the other left, such as a filled cache.
+    """
+    if _changes_its_module(sample.code):
+        return None
     rewritten = _renamed(function, sample.name, _changed_name(sample))
     if rewritten is None or _changed_name(sample) in sample.code:
         return None
     return f"{sample.code}\n\n\n{rewritten}"
+
+
+def _changes_its_module(code: str) -> bool:
+    """Return whether functions of a program change the values at its top: by `global`, methods, or their places."""
+    tree = ast.parse(code)
+    names = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            return True
+        held: ast.expr | None = None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
+            held = node.func.value
+        elif isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            held = node.value
+        while isinstance(held, ast.Subscript | ast.Attribute):
+            held = held.value
+        if isinstance(held, ast.Name) and held.id in names:
+            return True
+    return False
 
 
 def _telling_calls(observation: Observation, failing: FailingMutant) -> list[ObservedCall]:

@@ -26,9 +26,11 @@ PLACEHOLDER_WORDS = re2.compile(
 REFERENCE = re2.compile(
     r"(?i)^(?:NRJS-|pk_(?:live|test)_|phc_|\$|%[\w(]|\{\{|<|\[|\(|--|/|\.{1,2}/|~/|@[A-Z_]+@|#\{|!|0x|"
     r"(?:https?|file|arn|urn|vault|env|ssm|op|projects|enc|secretref|s3|gs|data|ssh-\w+|sha\d+|md5|self|this|config|"
-    r"options?|props|process|os|settings|req|request|args|params|[\w-]+/[\w-]+/[\w-]+/[\w/-]+)(?:[:/.\[-]|$))|"
+    r"options?|props|process|os|settings|req|request|args|params)(?:[:/.\[-]|$))|"
     r"\$\{|\{\{|%\(|\}\}|^[A-Za-z_][\w.]*\(|\[A-Z|\[a-z|\\[dws]"
 )
+# A path; what ends as base64 does is none.
+PATH = re2.compile(r"^[\w-]+/[\w-]+/[\w-]+/[\w/-]+(?:[:/.\[-]|$)")
 UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 HEX = re.compile(r"(?:[0-9a-f]{24,}|[0-9A-F]{24,})\Z")
 CHOSEN = re.compile(r"(?=[A-Za-z0-9])(?=.*[A-Za-z].*[A-Za-z])(?=.*[\d!@#^&*+?~])[\w!@#$%^&*+=?~.,:;-]{6,40}\Z")
@@ -43,7 +45,9 @@ MIN_WORD_CHARACTERS, MAX_SHARE_IN_WORDS = 4, 0.5  # of a drawn value of both cas
 
 def is_placeholder(value: str) -> bool:
     """Return whether a value stands for a secret, is written in its place, or is too long for one."""
-    return len(value) > MAX_CHARACTERS or bool(REFERENCE.search(value) or PLACEHOLDER_WORDS.search(value))
+    if len(value) > MAX_CHARACTERS or REFERENCE.search(value) or PLACEHOLDER_WORDS.search(value):
+        return True
+    return bool(PATH.search(value)) and not value.endswith("=")
 
 
 def is_chosen(value: str) -> bool:

@@ -10,8 +10,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -50,17 +51,31 @@ def start_fork_server(modules: Iterable[str]) -> None:
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED_MODULES, *sorted(set(modules))])
     resource_tracker.ensure_running()  # beforehand, since it unblocks the signal
     # Ctrl-C reaches all processes of a terminal, and this one ignores it only when it has imported everything.
-    with _ctrl_c_later():
+    with ctrl_c_later():
         ensure_running()
 
 
 @contextmanager
-def _ctrl_c_later() -> Iterator[None]:
+def ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl-C back until the end, for this process and for those that it starts in between.
+
+    A mask of signals is that of one thread, and what is begun inherits it. The signal then comes to another thread
+    (that of the progress, of a library), for which Python runs the handler in the main thread all the same: so the
+    handler waits too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 class LocalExecutor(RankExecutor[LocalOptions], LocalPipelineExecutor):
@@ -106,7 +121,7 @@ class LocalExecutor(RankExecutor[LocalOptions], LocalPipelineExecutor):
             while waiting or running:
                 while waiting and len(running) < self.workers:
                     rank = waiting.pop(0)
-                    with _ctrl_c_later():  # what is begun is known, and so killed below
+                    with ctrl_c_later():  # what is begun is known, and so killed below
                         running[rank] = self._start(context, rank)
                 wait([process.sentinel for process, _ in running.values()])
                 for rank in [rank for rank, (process, _) in running.items() if not process.is_alive()]:
@@ -131,7 +146,8 @@ def _run_in_worker(executor: LocalExecutor, rank: int, sender: Connection) -> No
     try:
         executor._run_for_rank(rank)
     except Exception as error:
-        sender.send(told_of(error))
+        with suppress(BrokenPipeError):  # nobody listens any more: the run was given up
+            sender.send(told_of(error))
         sys.exit(1)
 
 

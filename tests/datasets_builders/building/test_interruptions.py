@@ -5,12 +5,14 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from datasets_builders.building.config import load_config
+from datasets_builders.building.executors.local import ctrl_c_later
 from datasets_builders.stand_ins.arithmetic import ArithmeticBuilder, ArithmeticConfig
 from tests import warm_python
 
@@ -169,3 +171,22 @@ def test_a_full_disk_is_told_leaves_no_half_files_and_is_continued(
     assert (tmp_path / "leftovers").read_text() == ""
     assert "continuing" in (tmp_path / "told_again").read_text()
     assert shard_hashes(tmp_path / "result") == unbroken[0]
+
+
+def test_ctrl_c_waits_for_what_is_being_started_whichever_thread_the_system_gives_it_to():
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    stop = threading.Event()
+    began = False
+    other = threading.Thread(target=stop.wait)
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), ctrl_c_later():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)  # Python runs handlers between two lines of the main thread
+            began = True
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        stop.set()
+        other.join()
+        signal.signal(signal.SIGINT, handler)
+    assert began

@@ -240,6 +240,7 @@ GRAMMARS = {
         imports="rust",
         resolution="rust:RustRules",
         statements="rust",
+        gaps="rust",
     ),
     "Ruby": Grammar(
         "tree_sitter_ruby",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.dataset_folder import DatasetFolder
+from evals.report.statistics import wilson_interval
 
 SHOWN_CHARACTERS = 6_000
 VERDICTS = ("right", "wrong")
@@ -88,7 +89,8 @@ def count(options: argparse.Namespace) -> None:
         print(f"| {was}, and should not have been | of {len(of_kind)} |\n| --- | ---: |")
         for why, number in wrong.most_common():
             print(f"| {why} | {number} |")
-        print(f"| all | {wrong.total()} |\n")
+        low, high = wilson_interval(wrong.total(), len(of_kind))
+        print(f"| all | {wrong.total()} ({low:.1%} to {high:.1%}) |\n")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Section 2.2.1: valid code that a grammar does not know yet, and how it is written so that the grammar does.
+r"""Section 2.2.1: valid code that a grammar does not know yet, and how it is written so that the grammar does.
 
 Of the 877 files of TypeScript and JavaScript in the archives of `make corpus` that have errors, all but one are valid
 and have them for this reason; headers of C++ have them for their macros. But for tables a text keeps its length.
@@ -8,8 +8,13 @@ and have them for this reason; headers of C++ have them for their macros. But fo
 | TypeScript | `import("./a").B<C>` as a type | `___________.B<C>` |
 | TypeScript | `export default function (): A;`, a declaration without a body | `export function ________(): A;` |
 | TypeScript | `export type * from "./a"` | `export      * from "./a"` |
-| TypeScript | `A<in B, out C>` | `A<   B,     C>` |
+| TypeScript | `A<in B, out C>`, `in out a extends B` | `A<   B,     C>` |
+| TypeScript | `(type extends A ? B : C)`, a parameter of this name | `(____ extends A ? B : C)` |
 | JavaScript | `export { _null as null }` | `export { _null as ____ }` |
+| JavaScript | `using += 1`, a variable of this name | `_____ += 1` |
+| JavaScript | `import defer * as a from "b" assert {}` | `import       * as a from "b" with   {}` |
+| JavaScript, TypeScript | `accessor x = 1` in a class | `         x = 1` |
+| Rust | `~` in macros, `safe fn`, `auto trait`, `default impl` | `+`, and without the word |
 | Kotlin | `is String if x > 1 -> y`, a guard in `when` | `is String           -> y` |
 | Kotlin | `fun suspend(a: A)`, `$$"a"`, `{ get() = 1 }` | `fun _______(a: A)`, `  "a"`, a line end before the brace |
 | Shell | `-!(-*)@([sD]|h)`, patterns | `-______________` |
@@ -21,6 +26,9 @@ and have them for this reason; headers of C++ have them for their macros. But fo
 | C, C++ | `void A_DLL f();` | `void       f();` |
 | C, C++ | `A_API(void) f()` | `int         f()` |
 | C, C++ | `Q_OBJECT`, `UPROPERTY(a)`, a macro on lines of its own | blank lines |
+| C, C++ | `template(typename A)(requires B)` | `template<typename A>            ` |
+| C, C++ | a template's `A_CONSTEXPR name(...)` | `            name(...)` |
+| C, C++ | `while (/* never */ 0)`, a comment in a macro | `while (            0)` |
 | C, C++ | `0x01, 0x02`, a table of values alone | `int table[] = {0x01, 0x02};` |
 | C, C++ | `#if A` ... `#else` ... `#endif` | the first branch (of `#if 0` the second) |
 """
@@ -31,6 +39,7 @@ from collections.abc import Callable
 from datasets_builders.languages.grammars import GRAMMARS
 
 _SIGN = re.compile(rb"[^\n]")
+_SIGN_OF_COMMENT = re.compile(rb"[^\n\\]")
 _Rewriting = tuple[re.Pattern[bytes], Callable[[re.Match[bytes]], bytes]]
 
 
@@ -54,6 +63,10 @@ def _blank(match: re.Match[bytes]) -> bytes:
     return _SIGN.sub(b" ", match[0])
 
 
+def _continued(match: re.Match[bytes]) -> bytes:
+    return _SIGN_OF_COMMENT.sub(b" ", match[0])
+
+
 def _access(match: re.Match[bytes]) -> bytes:
     return match[1] + b"public".ljust(len(match[0]) - len(match[1]))
 
@@ -66,12 +79,34 @@ def _function(match: re.Match[bytes]) -> bytes:
     return b"void f()".ljust(len(match[0])) if len(match[0]) > len(b"void f()") else match[0]
 
 
-_JAVASCRIPT: tuple[_Rewriting, ...] = ((re.compile(rb"(\bas )[a-z]+(?= ?[,}])"), _kept_and_line),)
+def _with_attributes(match: re.Match[bytes]) -> bytes:
+    return match[1] + b"with".ljust(len(match[0]) - len(match[1]))
+
+
+def _constrained(match: re.Match[bytes]) -> bytes:
+    head = b"template<" + match[1] + b">"
+    return head + _SIGN.sub(b" ", match[0][len(head) :])
+
+
+_ACCESSOR: _Rewriting = (re.compile(rb"\baccessor (?=[#\w$]++\s*+[=;:!?])"), _blank)
+_JAVASCRIPT: tuple[_Rewriting, ...] = (
+    (re.compile(rb"(\bas )[a-z]+(?= ?[,}])"), _kept_and_line),
+    (re.compile(rb"\busing\b(?! *+[\w$])"), _line_of),
+    (re.compile(rb"(\bimport )(?:defer|source)(?= (?:\*|\w++ from\b))"), _kept_and_blank),
+    (re.compile(rb"""(\bfrom\s*+(?:"[^"\n]*+"|'[^'\n]*+')\s*+)assert(?=\s*+\{)"""), _with_attributes),
+    _ACCESSOR,
+)
 _TYPESCRIPT: tuple[_Rewriting, ...] = (
     (re.compile(rb"""\bimport\((?:"[^"\n]*"|'[^'\n]*')\)(?=\.)"""), _line_of),
     (re.compile(rb"\bdefault function ?\("), _with_name),
     (re.compile(rb"(\bexport) type(?= \*)"), _kept_and_blank),
-    (re.compile(rb"((?:[<,]|\*/)\s*)(?:in out|in|out) (?=[A-Z$])"), _kept_and_blank),
+    (re.compile(rb"((?:[<,]|\*/|//[^\n]*+\n)\s*)(?:in out|in|out) (?=[A-Z$]|\w++ (?:extends\b|=))"), _kept_and_blank),
+    (re.compile(rb"\btype(?=\s++extends\b)"), _line_of),
+    _ACCESSOR,
+)
+_RUST: tuple[_Rewriting, ...] = (
+    (re.compile(rb"~"), lambda match: b"+"),
+    (re.compile(rb"\b(?:safe|auto|default)(?= (?:unsafe )?(?:fn|static|trait|impl)\b)"), _blank),
 )
 _KOTLIN: tuple[_Rewriting, ...] = (
     (re.compile(rb"(?m)^([ \t]*+(?:!?is |!?in )?[\w.<>?*\", ]+?) if [^\n{}]*?(?=->)"), _kept_and_blank),
@@ -83,6 +118,14 @@ _MACRO = rb"(?:[A-Z][A-Z0-9_]{2,}+\b|\b[a-z]\w*Macro\b)"
 _ARGUMENTS = rb"\((?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+\)"
 _C: tuple[_Rewriting, ...] = (
     (re.compile(rb"(?m)^[ \t]*+#(?=[ \t]*+(?:/[*/]|\r?$))"), _blank),
+    (re.compile(rb"/\*(?:[^*\n]|\*(?!/)|(?<=\\)\n){0,2000}+\*/(?=[ \t]*+\S)"), _continued),
+    (
+        re.compile(
+            rb"\btemplate\(([^()]*+(?:%s[^()]*+)*+)\)\(\s*+requires\b(?:[^()]|%s)*+\)" % (_ARGUMENTS, _ARGUMENTS)
+        ),
+        _constrained,
+    ),
+    (re.compile(rb"(\btemplate ?<[^;{}()]{0,400}>\s*+)%s(?=\s++\w++ ?\()" % _MACRO), _kept_and_blank),
     (
         re.compile(
             rb"(\b(?:class|struct|union)\s)\s*+\w++\s++(?=(?!final\b)\w++(?:\s++|//[^\n]*+)*+(?:final\b\s*+)?[:{][^:])"
@@ -126,6 +169,7 @@ _REWRITINGS = {
     "javascript": _JAVASCRIPT,
     "typescript": _TYPESCRIPT,
     "kotlin": _KOTLIN,
+    "rust": _RUST,
     "c": _C,
     "shell": _SHELL,
 }

@@ -63,6 +63,19 @@ def test_one_mistake_in_a_long_python_file_is_found_and_one_macro_in_a_long_c_fi
         ("TSX", "export type * from './types';\n"),
         ("JavaScript", "export { _null as null, _catch as catch };\n"),
         ("JavaScript", "export {_if as if};\n"),
+        ("JavaScript", "let using = '';\nusing += (using ? ',' : 'using ') + b;\n"),
+        ("JavaScript", "using.a();\nusing[0] = using(1);\n"),
+        ("JavaScript", "import defer * as a from 'a';\nimport source b from 'b';\n"),
+        ("JavaScript", "import a from './a.json' assert { type: 'json' };\n"),
+        ("JavaScript", "class A {\n  static accessor #b = 1;\n  accessor c;\n}\n"),
+        ("TypeScript", "abstract class A {\n  abstract accessor b: number;\n}\n"),
+        (
+            "TypeScript",
+            "type A<type> =\n  | (type extends 'a' ? B : never)\n  | (type extends C\n      ? D\n      : never);\n",
+        ),
+        ("TypeScript", "type A<\n  out b extends C | readonly unknown[] = C,\n  ///\n  in out d = b\n> = E<b, d>;\n"),
+        ("Rust", "macro_rules! a {\n    ((~$($b:tt)*) $c:tt) => {\n        d!(~~~~ $c)\n    };\n}\n"),
+        ("Rust", 'unsafe extern "C" {\n    pub safe fn a();\n    safe static B: u8;\n}\n'),
         ("Kotlin", "fun f(x: Any) = when (x) {\n    is String if x.length > 1 -> 1\n    else -> 2\n}\n"),
         ("Kotlin", "class A : B() {\n    override fun <R : Any> suspend(a: Q<R>): R {\n        return a\n    }\n}\n"),
         ("Kotlin", "val y = object : A { override val z get() = 1 }\n"),
@@ -93,6 +106,12 @@ def test_valid_code_that_a_grammar_does_not_know_is_no_error(language, text):
         "#ifdef A\nint f(int a) {\n#elif B\nint f(char a) {\n#else\nint f(long a) {\n#endif\n  return 0;\n}\n",
         "#if 0\nnever {{{\n# if A\nnever {\n# endif\n#else\nint f();\n#endif\n",
         "# /* Copyright\n#  * A B C D E F\n#  */\n#\n# define A\n",
+        "template(typename I, typename S = decltype(end(I())))(\n"
+        "    requires input<I> AND sentinel_for<S, I>)\nI f(I i, S s) { return i; }\n",
+        "struct S {\n  template <typename A, typename B>\n  X_CONSTEXPR S(A a, B b)\n    : a_(a)\n  {\n  }\n};\n",
+        "#define HEAD(a, b) \\\nstruct a { \\\n  struct b *c; /* root */ \\\n}\n\n"
+        "#define NODE(a) \\\n/* One of two,                 \\\n * or none. */ \\\nvoid a##_f(int b) {  \\\n}\n",
+        "#define INIT(a) do { \\\n  (a)->b = 0; \\\n} while (/*CONSTCOND*/ 0)\n\nint f();\n",
     ],
 )
 def test_macros_and_conditions_of_valid_headers_are_no_errors(text):

@@ -40,13 +40,19 @@ ROOT = Path(__file__).parents[1]
 _DATA = ("httpx", "numpy", "pandas", "pyarrow.dataset", "pyarrow.parquet", "yaml")
 _MODEL = ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "accelerate", "safetensors.torch")
 _TRL = ("trl.trainer.sft_trainer", "trl.trainer.dpo_trainer")
+# What huggingface_hub, transformers, accelerate and datasets import of others.
+_BELOW_THE_HUB = (
+    *("boto3", "filelock", "fsspec", "httpcore", "jinja2", "PIL.Image", "psutil", "regex", "safetensors"),
+    *("scipy.stats", "tokenizers", "torch._dynamo", "torch.distributed.checkpoint", "torch.distributed.fsdp"),
+    *("torch.distributed.tensor", "torch.testing._internal.distributed.fake_pg", "tqdm.auto", "xxhash"),
+)
 CLIENTS = "clients"
 LIBRARIES = {
     "builders": (*_DATA, "datasets", "datatrove.executor.slurm", "datatrove.tools.launch_pickled_pipeline"),
     "models": (*_DATA, "datasets", "torch", *_MODEL, "modeling_ling.modeling_bailing_moe", "modeling_ling.tokenizer"),
     "training": (*_DATA, "datasets", "torch", *_MODEL, "transformers.trainer", "peft", *_TRL),
     # What reads none of the Hub's variables: for commands with a Hub of their own.
-    CLIENTS: (*_DATA, "fsspec", "jinja2", "torch"),
+    CLIENTS: (*_DATA, *_BELOW_THE_HUB),
 }
 # What is read whenever it is needed, or set in a process of tests by our own commands and by torch, and what clients of
 # the Hub read once.

@@ -8,13 +8,15 @@ is not in it.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from dataclasses import asdict, dataclass
+import contextlib
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
+
     from modeling_ling.configuration_bailing_moe import BailingMoeConfig
 
 MAX_PLANNED_SHARE = 0.9
@@ -65,7 +67,7 @@ def simulate_step(
 ) -> MemoryPlan:
     """Train two steps without data or devices and count what one GPU holds.
 
-    It starts a process group, so a process can do this once; `simulate` does it in a process of its own.
+    It has a process group of its own while it works, so that it is not for a process of distributed training.
 
     Args:
         config: the model's configuration.
@@ -79,22 +81,16 @@ def simulate_step(
     Returns:
         A MemoryPlan.
     """
-    import contextlib
-
     import torch
-    import torch.distributed as dist
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.testing._internal.distributed.fake_pg import FakeStore
 
     from modeling_ling import BailingMoeForCausalLM
     from modeling_ling.accounting import count_parameters
     from recipes.running.sharding import shard_model
 
-    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=num_devices)  # type: ignore[no-untyped-call]
-    mesh = init_device_mesh("cpu", (num_devices,))
-    with FakeTensorMode(allow_non_fake_inputs=True) if fake else contextlib.nullcontext():
+    fake_tensors = FakeTensorMode(allow_non_fake_inputs=True) if fake else contextlib.nullcontext()
+    with _fake_devices(num_devices) as mesh, fake_tensors:
         model = BailingMoeForCausalLM(config)
         # It looks at the positions' values, which fake tensors do not have.
         model.model._refuse_positions_beyond_context = lambda *_, **__: None  # type: ignore[method-assign]
@@ -119,13 +115,26 @@ def simulate_step(
                     tracker.reset_mod_stats()
     peak = _by_kind(tracker.get_tracker_snapshot("peak"))
     now = _by_kind(tracker.get_tracker_snapshot("current"))
-    dist.destroy_process_group()
     return MemoryPlan(
         peak_bytes=peak.pop("Total"),
         bytes_at_peak={name: size for name, size in peak.items() if size},
         state_bytes=now.get("SHARDED_PARAM", 0) + now.get("OPT", 0),
         state_bytes_by_formula=round(count_parameters(config).total * (4 + 8) / num_devices),
     )
+
+
+@contextlib.contextmanager
+def _fake_devices(number: int) -> Iterator[DeviceMesh]:
+    """Make this process the first of a number that there are not."""
+    import torch.distributed as dist
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=number)  # type: ignore[no-untyped-call]
+    try:
+        yield init_device_mesh("cpu", (number,))
+    finally:
+        dist.destroy_process_group()
 
 
 def _by_kind(snapshot: dict[Any, dict[Any, int]]) -> dict[str, int]:
@@ -167,27 +176,12 @@ class SimulationError(RuntimeError):
 
 
 def simulate(config: BailingMoeConfig, **settings: Any) -> MemoryPlan:
-    """Run `simulate_step` in a process of its own; the arguments are its.
+    """Call `simulate_step`, whose arguments these are.
 
     Raises:
-        SimulationError: that process failed; the message is its last line.
+        SimulationError: the step failed; the message is the last line of what went wrong.
     """
-    request = {"config": config.to_dict(), "settings": settings}
-    ended = subprocess.run(
-        [sys.executable, "-m", "recipes.reporting.memory"], input=json.dumps(request), capture_output=True, text=True
-    )
-    if ended.returncode:
-        raise SimulationError((ended.stderr.strip().splitlines() or ["it ended without a word"])[-1])
-    return MemoryPlan(**json.loads(ended.stdout.splitlines()[-1]))
-
-
-def _answer_request() -> None:
-    from modeling_ling import BailingMoeConfig
-
-    request = json.load(sys.stdin)
-    plan = simulate_step(BailingMoeConfig(**request["config"]), **request["settings"])
-    print(json.dumps(asdict(plan)))
-
-
-if __name__ == "__main__":
-    _answer_request()
+    try:
+        return simulate_step(config, **settings)
+    except Exception as error:
+        raise SimulationError("".join(traceback.format_exception_only(error)).strip().splitlines()[-1]) from error

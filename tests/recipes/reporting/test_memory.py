@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from modeling_ling import BailingMoeConfig
 from recipes.__main__ import main
-from recipes.reporting.memory import MemoryPlan, describe_memory
+from recipes.reporting.memory import MemoryPlan, SimulationError, describe_memory, simulate
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ROOT / "recipes" / "configs" / "tiny"
@@ -124,6 +125,15 @@ def test_the_command_says_what_fits(capsys):
     assert "1 row(s) of 512 tokens" in small
     assert "does not fit a GPU of" in small
     assert "HSDP" not in fits + small
+
+
+def test_a_step_that_fails_is_said_in_a_line_and_the_next_one_is_planned():
+    sizes = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 1, "head_dim": 16, "moe_intermediate_size": 16}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_experts": 4, "num_experts_per_tok": 2}
+    config = BailingMoeConfig(**sizes, **heads)
+    with pytest.raises(SimulationError, match=r"^RuntimeError: .*negative dimension.*$"):
+        simulate(config, num_devices=2, rows=-1, sequence_length=8, bf16=True)
+    assert simulate(config, num_devices=2, rows=1, sequence_length=8, bf16=True).peak_bytes > 0
 
 
 def test_more_devices_than_experts_are_told_to_replicate():

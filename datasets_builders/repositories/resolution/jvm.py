@@ -49,14 +49,25 @@ class JvmRules(Rules):
     def resolve(self, path: str, found: Import) -> Resolution:
         """Return what an import of a file means."""
         resolved = self._absolute(path, found, found.target)
-        if resolved.rule == "external" and path.endswith((".scala", ".sc")):
-            # Scala's imports may start at any package around the file.
-            parts = self.imports[path].package.split(".")
-            for length in range(len(parts), 0, -1):
-                inner = self._absolute(path, found, ".".join([*parts[:length], found.target]), length)
+        if not resolved.paths and path.endswith((".scala", ".sc")):
+            for beginning in self._beginnings_seen(path, found):
+                target = f"{beginning}.{found.target}"
+                inner = self._absolute(path, found, target, beginning.count(".") + 1)
                 if inner.paths:
                     return inner
         return resolved
+
+    def _beginnings_seen(self, path: str, found: Import) -> Iterator[str]:
+        """Give what may stand before an import of Scala: packages around the file, and what other imports bring."""
+        file = self.imports[path]
+        parts = file.package.split(".")
+        yield from (".".join(parts[:length]) for length in range(len(parts), 0, -1) if file.package)
+        first = found.target.partition(".")[0]
+        for other in file.imports:
+            if other.form == "wildcard" and other.target in self._packages:
+                yield other.target
+            elif first in other.names and "." in other.target and other is not found:
+                yield other.target.rpartition(".")[0]
 
     def _absolute(self, path: str, found: Import, target: str, num_given: int = 0) -> Resolution:
         """Return what a whole name means, of which the first parts are a package that is given."""

@@ -1,6 +1,6 @@
 # `make` alone prints this list. Targets make .venv first if it is missing, moved, or older than setup.py or constraints.txt.
 #
-#   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke]
+#   make quickstart [CODE=path/to/project] [OUTPUT=outputs/quickstart] [SCALE=full|smoke] [SEED=0]
 #                                  the whole paper once, small, in minutes on a CPU
 #   make install                   the pinned set into .venv (2.7 GB), nothing else
 #   make corpus                    real projects in many languages, for source_code/configs/corpus.yaml
@@ -21,6 +21,7 @@ PYTHON ?= python3
 VENV ?= .venv
 OUTPUT ?= outputs/quickstart
 SCALE ?= full
+SEED ?= 0
 CODE ?=
 MODEL ?= inclusionAI/Ling-Coder-lite
 WEIGHTS ?=
@@ -58,7 +59,7 @@ install: $(STAMP)
 
 quickstart: $(STAMP)
 	@bash .ci/system_packages.sh
-	$(BIN)/python -m recipes.quickstart --output $(OUTPUT) --scale $(SCALE) $(if $(CODE),--code $(CODE))
+	$(BIN)/python -m recipes.quickstart --output $(OUTPUT) --scale $(SCALE) --seed $(SEED) $(if $(CODE),--code $(CODE))
 
 corpus:
 	bash tests/corpus/fetch.sh outputs/corpus

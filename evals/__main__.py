@@ -35,6 +35,7 @@ SCORING = {
     "judge": "evals.commands.judge",
     "loss": "evals.commands.loss",
     "choice": "evals.commands.choice",
+    "pool": "evals.commands.pool",
 }
 EFFICIENCY = {
     "efficiency flops": "evals.commands.flops",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from evals.commands import loss
 from evals.commands.arguments import existing_folder
@@ -40,14 +41,25 @@ def run(options: argparse.Namespace) -> int:
         max_tokens=options.max_tokens,
     )
     print(f"{options.data} ({options.split}); left out: {result['left_out'] or 'none'}; chance {result['chance']:.0%}")
+    print_figures(result)
+    if options.output:
+        write_json(options.output, result)
+    return 0
+
+
+def print_figures(result: dict[str, Any]) -> None:
+    """Print figures over all questions by measure, and those of each kind per token."""
+    from evals.scoring.held_out_choice import MEASURES
+
     others = {"answers of other kinds": result["other_kinds"]} if "other_kinds" in result else {}
     for kind, measures in (result["kinds"] | others).items():
-        for measure, figures in measures.items():
+        shown = measures if kind == "all" or kind in others else {"mean": measures["mean"]}
+        for measure, figures in shown.items():
             sides = (f"{name} {_percent(figures[name])}" for name in ("model", "baseline"))
             low, high = figures["difference"]["interval"]
             print(
-                f"{kind}, {measure} of log-probabilities, n={figures['n']} about {figures['num_clusters']} functions "
-                f"or questions: {', '.join(sides)}; difference "
+                f"{kind}, log-probability {MEASURES[measure]}, n={figures['n']} about {figures['num_clusters']} "
+                f"functions or questions: {', '.join(sides)}; difference "
                 f"{figures['difference']['mean']:+.1%} ({low:+.1%} to {high:+.1%}, paired), p={figures['p_value']:.2g}"
             )
             sides = (f"{name} {_nats(figures[name]['margin_nats'])}" for name in ("model", "baseline"))
@@ -56,9 +68,6 @@ def run(options: argparse.Namespace) -> int:
                 f"  likelier by, in nats: {', '.join(sides)}; difference {_nats(difference)}, "
                 f"p={difference['p_value']:.2g}"
             )
-    if options.output:
-        write_json(options.output, result)
-    return 0
 
 
 def _percent(side: dict) -> str:

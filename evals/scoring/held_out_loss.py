@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,35 +167,114 @@ def load_model(path: str) -> PreTrainedModel:
 def row_losses(model: PreTrainedModel, rows: Sequence[ScoredRow], batch_size: int) -> list[float]:
     """Return each row's mean loss over its scored tokens, in nats; the first token of a row is never scored.
 
-    Rows are padded on the right and scored in batches of similar length; the result is in the order of `rows`.
+    Rows are padded on the right and scored in batches of similar length; the result is in the order of `rows`. A
+    question with several answers is read once where the model can be told which answer a token belongs to.
     """
     from tqdm import tqdm
 
-    order = sorted(range(len(rows)), key=lambda index: len(rows[index].input_ids))
+    groups = _with_one_question(rows, batch_size) if _takes_branches(model) else [[index] for index in range(len(rows))]
+    groups.sort(key=lambda group: _num_tokens([rows[index] for index in group]))
     losses = [0.0] * len(rows)
-    for start in tqdm(range(0, len(order), batch_size), desc="scoring", disable=not sys.stderr.isatty()):
-        batch = order[start : start + batch_size]
-        for index, loss in zip(batch, _batch_losses(model, [rows[index] for index in batch]), strict=True):
+    for batch in tqdm(_batches(groups, batch_size), desc="scoring", disable=not sys.stderr.isatty()):
+        scores = _batch_losses(model, [[rows[index] for index in group] for group in batch])
+        for index, loss in zip(chain.from_iterable(batch), scores, strict=True):
             losses[index] = loss
     return losses
 
 
-def _batch_losses(model: PreTrainedModel, rows: Sequence[ScoredRow]) -> list[float]:
+def _takes_branches(model: PreTrainedModel) -> bool:
+    """Return whether a model's attention is what a mask of (rows, 1, tokens, tokens) says, and positions are given."""
+    return model.config.model_type == "bailing_moe" and model.config._attn_implementation == "sdpa"
+
+
+def _question_length(row: ScoredRow) -> int:
+    return row.scored.index(True) if True in row.scored else len(row.input_ids)
+
+
+def _num_tokens(group: Sequence[ScoredRow]) -> int:
+    start = _question_length(group[0])
+    return start + sum(len(row.input_ids) - start for row in group)
+
+
+def _with_one_question(rows: Sequence[ScoredRow], max_rows: int) -> list[list[int]]:
+    """Return the indices of rows that begin with the same question, `max_rows` at most; texts have none and are alone.
+
+    Answers whose tokens are more than three times the longest row are not put behind one question: attention would
+    take more than reading the question again.
+    """
+    groups: list[list[int]] = []
+    last_of: dict[tuple[int, ...], int] = {}
+    for index, row in enumerate(rows):
+        question = tuple(row.input_ids[: _question_length(row)])
+        place = last_of.get(question) if question else None
+        if place is not None:
+            together = [*(rows[other] for other in groups[place]), row]
+            if len(together) > max_rows or _num_tokens(together) > 3 * max(len(own.input_ids) for own in together):
+                place = None
+        if place is None:
+            last_of[question] = len(groups)
+            groups.append([index])
+        else:
+            groups[place].append(index)
+    return groups
+
+
+def _batches(groups: Sequence[list[int]], batch_size: int) -> list[list[list[int]]]:
+    """Return groups in batches of at most `batch_size` rows."""
+    batches: list[list[list[int]]] = []
+    for group in groups:
+        if not batches or sum(map(len, batches[-1])) + len(group) > batch_size:
+            batches.append([])
+        batches[-1].append(group)
+    return batches
+
+
+def _batch_losses(model: PreTrainedModel, groups: Sequence[Sequence[ScoredRow]]) -> list[float]:
+    """Return the mean loss of each row, group by group; rows of a group begin with the same question."""
     import torch
 
-    longest = max(len(row.input_ids) for row in rows)
-    ids = torch.zeros(len(rows), longest, dtype=torch.long)
-    attention = torch.zeros(len(rows), longest, dtype=torch.long)
-    scored = torch.zeros(len(rows), longest, dtype=torch.bool)
-    for number, row in enumerate(rows):
-        length = len(row.input_ids)
-        ids[number, :length] = torch.tensor(row.input_ids)
-        attention[number, :length] = 1
-        scored[number, :length] = torch.tensor(row.scored)
-    ids, attention, scored = (tensor.to(model.device) for tensor in (ids, attention, scored))
+    shape = (len(groups), max(map(_num_tokens, groups)))
+    ids, positions = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    branches = torch.full(shape, -1)  # 0: of the question; then 1 for each answer; -1: padding
+    wanted = torch.zeros(shape, dtype=torch.bool)  # what follows is scored
+    places: list[int] = []
+    targets: list[int] = []
+    owners: list[int] = []
+    counts: list[int] = []
+    for number, group in enumerate(groups):
+        start = _question_length(group[0])
+        ids[number, :start] = torch.tensor(group[0].input_ids[:start])
+        positions[number, :start] = torch.arange(start)
+        branches[number, :start] = 0
+        place = start
+        for branch, row in enumerate(group, start=1):
+            length = len(row.input_ids)
+            span = slice(place, place + length - start)
+            ids[number, span] = torch.tensor(row.input_ids[start:])
+            positions[number, span] = torch.arange(start, length)
+            branches[number, span] = branch
+            scored = [index for index in range(max(start, 1), length) if row.scored[index]]
+            before = [start - 1 if index == start else place + index - start - 1 for index in scored]
+            wanted[number, before] = True
+            places += [number * shape[1] + index for index in before]
+            targets += [row.input_ids[index] for index in scored]
+            owners += [len(counts)] * len(scored)
+            counts.append(len(scored))
+            place = span.stop
+    inputs = {"input_ids": ids, "attention_mask": (branches >= 0).long()}
+    if any(len(group) > 1 for group in groups):
+        same = (branches[:, None, :] == 0) | (branches[:, None, :] == branches[:, :, None])
+        causal = torch.ones(shape[1], shape[1], dtype=torch.bool).tril()
+        inputs |= {"attention_mask": (same & causal)[:, None], "position_ids": positions}
+    inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+    only_wanted = {"logits_to_keep": wanted.to(model.device)} if model.config.model_type == "bailing_moe" else {}
     with torch.inference_mode():
-        logits = model(input_ids=ids, attention_mask=attention, use_cache=False).logits[:, :-1].float()
-    # Shapes: logits (rows, tokens - 1, vocab), losses (rows, tokens - 1).
-    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
-    counts = scored[:, 1:]
-    return ((losses * counts).sum(1) / counts.sum(1)).tolist()
+        logits = model(**inputs, **only_wanted, use_cache=False).logits
+    # Shapes: logits (wanted places, vocab), losses (scored tokens); answers to one question share its last place.
+    logits = logits if only_wanted else logits[wanted.to(logits.device)]
+    rows_of_logits = (wanted.flatten().cumsum(0) - 1)[torch.tensor(places, dtype=torch.long)].to(logits.device)
+    losses = torch.nn.functional.cross_entropy(
+        logits[rows_of_logits].float(), torch.tensor(targets, dtype=torch.long, device=logits.device), reduction="none"
+    )
+    sums = losses.new_zeros(len(counts)).index_add_(0, torch.tensor(owners, dtype=torch.long).to(logits.device), losses)
+    return (sums.cpu() / torch.tensor(counts)).tolist()

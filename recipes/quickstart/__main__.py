@@ -3,6 +3,7 @@
     make quickstart                                  # or, in an environment that is ready:
     python -m recipes.quickstart --output outputs/quickstart
     python -m recipes.quickstart --code ~/my/project --output outputs/my_project
+    python -m recipes.quickstart --output outputs/quickstart --seed 1    # other weights and order, the same data
     python -m recipes.quickstart --dry-run           # print the commands, touch nothing
 
 Every step is a command that can be typed by hand. Ctrl-C and the same command again continues.
@@ -33,11 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--code", type=Path, help="your own code; default: this interpreter's standard library")
     parser.add_argument("--scale", choices=sorted(SCALES), default="full", help="smoke: seconds a step, for tests")
     parser.add_argument("--workers", type=int, default=2, help="processes of the dataset builders")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the initial weights and the order of training; the data stay the same"
+    )
     parser.add_argument("--dry-run", "--dry_run", action="store_true", help="print the steps and stop")
     options = parser.parse_args(arguments)
     if options.code and not options.code.is_dir():
         parser.error(f"--code {options.code}: no such folder")
-    steps = story(options.output, SCALES[options.scale], options.code, options.workers)
+    steps = story(options.output, SCALES[options.scale], options.code, options.workers, options.seed)
     if options.dry_run:
         for step in steps:
             print(f"# {step.title} (paper {step.paper})\n{shlex.join(step.command)}")

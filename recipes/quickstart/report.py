@@ -16,6 +16,7 @@ from typing import Any
 
 from datasets_builders.building.dataset_folder import DatasetFolder
 from evals.report.page import Page
+from evals.scoring.held_out_choice import MEASURES
 from recipes.quickstart.step_runner import StepRecord
 
 DATASETS = {
@@ -109,11 +110,22 @@ def add_choice(page: Page, choice: dict[str, Any], caption: str) -> None:
         rows,
         f"{caption}: how often they are likelier, by log-probability per token; a coin has {choice['chance']:.0%}",
     )
+    add_measures(page, choice["kinds"]["all"])
     if choice.get("other_kinds"):
         add_verdict(
             page, choice["other_kinds"]["mean"], choice["chance"], "Against answers to questions of other kinds"
         )
     add_verdict(page, choice["kinds"]["all"]["mean"], choice["chance"], "Over all questions")
+
+
+def add_measures(page: Page, overall: dict[str, Any]) -> None:
+    """Add the same choices by each measure: what favors short or usual answers shows in the initial weights, too."""
+    rows = []
+    for measure, figures in overall.items():
+        sides = [[f"{side['accuracy']:.1%}", interval_text(side)] for side in (figures["baseline"], figures["model"])]
+        rows.append([MEASURES[measure], *sides[0], *sides[1]])
+    header = ["log-probability", "initial weights", "95 % interval", "after all stages", "95 % interval"]
+    page.table(header, rows, "The same over all questions, by how answers are compared; verdicts are per token")
 
 
 def add_verdict(page: Page, overall: dict[str, Any], chance: float, against: str) -> None:
@@ -298,10 +310,14 @@ def add_questions(page: Page, folder: Path) -> None:
 def add_timing(page: Page, records: Sequence[StepRecord]) -> None:
     """Add seconds and peak memory per step, and the commands."""
     page.heading("Time and memory")
-    rows = [[r.name, f"{r.seconds:.1f} s", f"{r.peak_memory_bytes / 2**30:.2f} GiB"] for r in records]
-    memory = max(record.peak_memory_bytes for record in records) / 2**30
-    rows.append(["all", f"{sum(record.seconds for record in records):.1f} s", f"{memory:.2f} GiB"])
-    page.table(["step", "time", "peak memory"], rows, "Memory of all processes of a step, read every second")
+    figures = [(r.name, r.seconds, r.processor_seconds, r.peak_memory_bytes) for r in records]
+    seconds = sum(record.seconds for record in records)
+    processor_seconds = sum(record.processor_seconds for record in records)
+    figures.append(("all", seconds, processor_seconds, max(record.peak_memory_bytes for record in records)))
+    rows = [[name, f"{clock:.1f} s", f"{used:.1f} s", f"{peak / 2**30:.2f} GiB"] for name, clock, used, peak in figures]
+    page.table(
+        ["step", "time", "processor time", "peak memory"], rows, "Memory of all processes of a step, read every second"
+    )
     page.code("\n".join(record.command for record in records))
 
 

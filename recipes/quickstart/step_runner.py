@@ -25,7 +25,9 @@ import psutil
 
 from recipes.quickstart.warm_start import RunningCommand, WarmStart
 
-SAMPLE_SECONDS = 1.0  # how often the memory of a step is read; each reading walks the page tables of its processes
+SAMPLE_SECONDS = (
+    1.0  # how often memory and processor time of a step are read; each reading walks the page tables of its processes
+)
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,28 @@ class Step:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What a finished step left: its fingerprint and its measurements (seconds, bytes)."""
+    """What a finished step left: its fingerprint and its measurements.
+
+    Attributes:
+        seconds: by the clock.
+        processor_seconds: of all processes of the step, but for what they took after the last reading, a second or
+            less before their end; a busy machine hardly changes it.
+    """
 
     name: str
     title: str
     command: str
     fingerprint: str
     seconds: float
+    processor_seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass
+class Used:
+    """What the processes of a step took."""
+
+    processor_seconds: float
     peak_memory_bytes: int
 
 
@@ -130,25 +147,29 @@ class StepRunner:
             log.flush()
             # A session of its own: Ctrl-C reaches us alone, and we end the whole tree.
             process = warm_start.start(step.command, log, warm=step.warm)
-            peak_bytes = self._watch(process, warm_start.tree_pid(process), label, log_path, start)
+            used = self._watch(process, warm_start.tree_pid(process), label, log_path, start)
         seconds = time.monotonic() - start
         if process.returncode:
             raise StepFailedError(failure_message(step, process.returncode, log_path))
         print(f"{label}: {seconds:.0f} s", flush=True)
-        record = StepRecord(step.name, step.title, shlex.join(step.command), chain, seconds, peak_bytes)
+        command = shlex.join(step.command)
+        record = StepRecord(step.name, step.title, command, chain, seconds, **asdict(used))
         temporary = self._state_path(step).with_suffix(".tmp")
         temporary.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
         temporary.replace(self._state_path(step))
         return record
 
-    def _watch(self, process: RunningCommand, tree_pid: int, label: str, log_path: Path, start: float) -> int:
-        """Wait for `process`; return the peak memory of its tree, in bytes."""
+    def _watch(self, process: RunningCommand, tree_pid: int, label: str, log_path: Path, start: float) -> Used:
+        """Wait for `process`; return what its tree took."""
         ended = threading.Event()
-        peak = [0]
+        used = Used(0.0, 0)
+        before = tree_used(tree_pid).processor_seconds if tree_pid != process.pid else 0.0
 
         def watch() -> None:
             while not ended.wait(SAMPLE_SECONDS):
-                peak[0] = max(peak[0], tree_memory_bytes(tree_pid))
+                now = tree_used(tree_pid)
+                used.processor_seconds = max(used.processor_seconds, now.processor_seconds - before)
+                used.peak_memory_bytes = max(used.peak_memory_bytes, now.peak_memory_bytes)
                 if sys.stdout.isatty():
                     line = f"{label} ... {time.monotonic() - start:.0f} s  {last_line(log_path)}"
                     columns = os.get_terminal_size().columns
@@ -166,7 +187,7 @@ class StepRunner:
             watcher.join()
             if sys.stdout.isatty():
                 print("\r\x1b[K", end="", flush=True)
-        return peak[0]
+        return used
 
 
 def fingerprint(step: Step, before: str) -> str:
@@ -174,13 +195,21 @@ def fingerprint(step: Step, before: str) -> str:
     return hashlib.sha256("\0".join([before, step.name, *step.command]).encode()).hexdigest()[:16]
 
 
-def tree_memory_bytes(pid: int) -> int:
-    """Return the memory of a process and its descendants, shared pages counted once, in bytes."""
+def tree_used(pid: int) -> Used:
+    """Return what a process and its descendants took until now; shared pages are counted once."""
     try:
         processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.Error:
-        return 0
-    return sum(map(_memory_bytes, processes))
+        return Used(0.0, 0)
+    return Used(sum(map(_processor_seconds, processes)), sum(map(_memory_bytes, processes)))
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    """Return the processor time of a process and of those of its children that have ended."""
+    try:
+        return sum(process.cpu_times()[:4])
+    except (psutil.Error, OSError):
+        return 0.0
 
 
 def _memory_bytes(process: psutil.Process) -> int:

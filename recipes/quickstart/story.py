@@ -70,12 +70,16 @@ SCALES = {
 }
 
 
-def story(output: Path, scale: Scale, code: Path | None, workers: int) -> list[Step]:
-    """Return the steps in order, each with a name of its own; everything they write lies below `output`."""
+def story(output: Path, scale: Scale, code: Path | None, workers: int, seed: int = 0) -> list[Step]:
+    """Return the steps in order, each with a name of its own; everything they write lies below `output`.
+
+    Args:
+        seed: of the initial weights and of the order of training; the data are the same with any.
+    """
     return [
         *dataset_steps(output / "datasets", scale, code, workers),
-        *tokenizer_steps(output, scale, workers),
-        *stage_steps(output, scale),
+        *tokenizer_steps(output, scale, workers, seed),
+        *stage_steps(output, scale, seed),
         *evaluation_steps(output, scale),
     ]
 
@@ -131,7 +135,7 @@ def dataset_steps(datasets: Path, scale: Scale, code: Path | None, workers: int)
     ]
 
 
-def tokenizer_steps(output: Path, scale: Scale, workers: int) -> list[Step]:
+def tokenizer_steps(output: Path, scale: Scale, workers: int, seed: int) -> list[Step]:
     """Return the steps from datasets to token shards and initial weights."""
     datasets, tokenizer = output / "datasets", output / "tokenizer"
     texts = ("source_code:content:language", "documentation:text", "arithmetic:text", "synthetic_qa:messages")
@@ -158,7 +162,7 @@ def tokenizer_steps(output: Path, scale: Scale, workers: int) -> list[Step]:
             "--tokenizer",
             str(tokenizer),
         ),
-        *("--final-norm-gain", str(FINAL_NORM_GAIN), "--to", str(output / "initial_model")),
+        *("--final-norm-gain", str(FINAL_NORM_GAIN), "--seed", str(seed), "--to", str(output / "initial_model")),
     )
     return [
         Step("tokenizer", "train the tokenizer", train, "3.1"),
@@ -167,7 +171,7 @@ def tokenizer_steps(output: Path, scale: Scale, workers: int) -> list[Step]:
     ]
 
 
-def stage_steps(output: Path, scale: Scale) -> list[Step]:
+def stage_steps(output: Path, scale: Scale, seed: int) -> list[Step]:
     """Return the five stages of training, each by `accelerate launch` from the recipe of the tiny model."""
     steps = []
     for stage in STAGES:
@@ -178,7 +182,7 @@ def stage_steps(output: Path, scale: Scale) -> list[Step]:
             str(ROOT / "recipes" / f"{SCRIPTS[stage]}.py"),
             *("--config", str(RECIPES / f"{stage}.yaml"), "--data_root", str(output)),
             # Goes on where it was cut short; where something before it changed, the old run is moved away.
-            *("--resume_from", "auto", "--overwrite_output_dir", "true"),
+            *("--resume_from", "auto", "--overwrite_output_dir", "true", "--seed", str(seed)),
             *first,
             *scale.stage_flags.get(stage, ()),
         )

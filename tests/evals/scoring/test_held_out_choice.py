@@ -8,8 +8,16 @@ import pytest
 
 from evals.__main__ import main
 from evals.errors import UsageError
-from evals.scoring.held_out_choice import CHANCE, GROUP_FUNCTIONS, compare_choices, encode_choices, encode_exchanges
+from evals.scoring.held_out_choice import (
+    CHANCE,
+    GROUP_FUNCTIONS,
+    compare_choices,
+    encode_choices,
+    encode_exchanges,
+    pool_choices,
+)
 from evals.scoring.held_out_loss import load_model, load_tokenizer
+from modeling_ling.tokenizer import encode_chat
 
 PAIR = {"prompt": "What is 1 + 1?", "chosen": "2", "rejected": "300", "kind": "sum"}
 
@@ -64,6 +72,74 @@ def test_accuracies_are_those_of_the_models_own_loss(models, pairs):
     # One pair has no interval.
     assert figures["margin_nats"] == {"mean": pytest.approx(sums[1] - sums[0], abs=1e-3), "interval": None}
     assert figures["accuracy"] == float(sums[1] > sums[0])
+    lengths = {"mean": [sum(side.scored) for (side,) in (choices[0].chosen, choices[0].rejected)], "characters": [1, 3]}
+    unasked = []
+    for answer in ("2", "300"):
+        chat = encode_chat(tokenizer, [{"role": "assistant", "content": answer}])
+        ids, mask = torch.tensor([chat["input_ids"]]), torch.tensor([chat["assistant_mask"]]).bool()
+        loss = model(input_ids=ids, labels=torch.where(mask, ids, -100)).loss.item()
+        unasked.append(loss * int(mask.sum()))
+    wanted = {name: sums[1] / wrong - sums[0] / right for name, (right, wrong) in lengths.items()}
+    wanted["pmi"] = (sums[1] - unasked[1]) - (sums[0] - unasked[0])
+    margins = compare_choices(path, path, folder)["choices"][0]["model"]
+    assert {name: margins[name] for name in wanted} == pytest.approx(wanted, abs=1e-3)
+
+
+def result_of(rates, seed=0):
+    """What one run would have written: per choice the margin of the model and of the baseline."""
+    choices = [
+        {
+            "name": str(number),
+            "kind": "sum",
+            "cluster": f"f{number // 2}",
+            "other_kinds": False,
+            "model": {"mean": after},
+            "baseline": {"mean": before},
+        }
+        for number, (after, before) in enumerate(rates)
+    ]
+    settings = {"chance": CHANCE, "wrong_answers": "seen to be wrong", "split": "validation"}
+    return {"model": f"seed{seed}", "baseline": "initial", **settings, "choices": choices}
+
+
+def test_runs_are_pooled_by_choice(tmp_path, capsys):
+    first = [(1.0, -1.0), (1.0, -1.0), (-1.0, -1.0), (1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)]
+    second = [(1.0, -1.0), (-1.0, -1.0), (-1.0, -1.0), (1.0, -1.0), (1.0, -1.0)]
+    pooled = pool_choices([result_of(first), result_of(second, 1)])
+    figures = pooled["kinds"]["all"]["mean"]
+    assert (figures["n"], figures["num_clusters"], pooled["num_left_out"]) == (5, 3, 1)
+    assert figures["model"]["accuracy"] == pytest.approx(7 / 10)
+    assert figures["baseline"]["accuracy"] == pytest.approx(1 / 10)
+    assert figures["difference"]["mean"] == pytest.approx(6 / 10)
+    assert figures["model"]["margin_nats"]["mean"] == pytest.approx(0.4)
+    assert [run["kinds"]["all"]["mean"]["model"]["accuracy"] for run in pooled["runs"]] == [0.8, 0.6]
+    twice = pool_choices([result_of(first), result_of(first)])["kinds"]["all"]["mean"]
+    alone = pool_choices([result_of(first)] * 3)["kinds"]["all"]["mean"]
+    assert twice == alone, "the same answers again are no further observations"
+    files = []
+    for name, rates in (("a", first), ("b", second)):
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps(result_of(rates)), encoding="utf-8")
+    assert main(["pool", *map(str, files), "--output", str(tmp_path / "pooled.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "a.json, all: mean 80.0%" in printed and "all, log-probability per token, n=5 about 3" in printed
+    assert json.loads((tmp_path / "pooled.json").read_text(encoding="utf-8"))["kinds"] == pooled["kinds"]
+    assert main(["pool", str(files[0])]) == 2
+    (tmp_path / "old.json").write_text("{}", encoding="utf-8")
+    assert main(["pool", str(files[0]), str(tmp_path / "old.json")]) == 2
+    assert "has no choices" in capsys.readouterr().err
+
+
+def test_runs_of_other_data_are_not_pooled():
+    other = result_of([(1.0, 1.0)])
+    for record in other["choices"]:
+        record["name"] = "another"
+    for results, said in (
+        ([result_of([(1.0, 1.0)]), other], "no choice was weighed by all"),
+        ([result_of([(1.0, 1.0)]), result_of([(1.0, 1.0)]) | {"split": "train"}], "split differs"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            pool_choices(results)
 
 
 def test_the_command_prints_and_writes_them(models, pairs, tmp_path, capsys):

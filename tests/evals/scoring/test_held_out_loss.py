@@ -3,7 +3,7 @@
 import pytest
 
 from evals.report.statistics import paired_bootstrap
-from evals.scoring.held_out_loss import load_model, load_rows, row_losses, tokenize_row, tokenize_rows
+from evals.scoring.held_out_loss import ScoredRow, load_model, load_rows, row_losses, tokenize_row, tokenize_rows
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +39,25 @@ def test_batches_of_different_lengths_give_each_rows_own_loss(models, scored_row
             ids = torch.tensor([row.input_ids])
             labels = torch.where(torch.tensor([row.scored]), ids, -100)
             assert loss == pytest.approx(model(input_ids=ids, labels=labels).ce_loss.item(), abs=1e-4)
+
+
+def test_answers_to_one_question_have_the_loss_that_each_has_alone(models):
+    """Of any lengths, among rows with questions of their own, beside texts, and more than a batch takes."""
+    import random
+
+    generator = random.Random(0)
+    question, other = ([generator.randrange(9, 90) for _ in range(length)] for length in (30, 7))
+    rows = []
+    for asked, length in [(question, n) for n in (1, 5, 3, 24, 80)] + [(other, 4), (other, 2), ([], 12), ([], 9)]:
+        answer = [generator.randrange(9, 90) for _ in range(length)]
+        rows.append(ScoredRow([*asked, *answer], [False] * len(asked) + [True] * length))
+    rows.append(ScoredRow(rows[1].input_ids, [*rows[1].scored[:-2], False, True]))  # a token in between does not count
+    model = load_model(str(models[1]))
+    alone = [row_losses(model, [row], 1)[0] for row in rows]
+    for batch_size in (2, 3, 16):
+        assert row_losses(model, rows, batch_size) == pytest.approx(alone, abs=1e-5)
+    model.config._attn_implementation = "eager"  # each question anew
+    assert row_losses(model, rows, 16) == pytest.approx(alone, abs=1e-5)
 
 
 def test_a_few_training_steps_lower_it_beyond_doubt(models, scored_rows):

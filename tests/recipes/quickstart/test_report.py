@@ -20,13 +20,14 @@ MEASURES = {
 
 def test_before_and_after_stand_in_one_row_and_nothing_is_written_as_python_does():
     page = Page("Report")
-    kinds = {"all": {"mean": MEASURES}, "code_repair": {"mean": MEASURES}}
+    kinds = {"all": {"mean": MEASURES, "pmi": MEASURES}, "code_repair": {"mean": MEASURES}}
     add_choice(page, {"kinds": kinds, "other_kinds": {"mean": MEASURES}, "chance": 0.5}, "Right")
     task = {"metric": "pass@1", "value": 0.5, "n": 4, "interval": [0.1, 0.9], "baselines": {"majority": 0.25}}
     add_task(page, "held_out", {**task, "isolation": "namespaces", "verdicts": {"pass": 2, "fail": 2}})
     add_expert_load(page, {"sft": [{"tokens_seen": 9, "load_max_over_mean": [1.5], "num_dead_experts": 0}]})
     text = html.unescape(page.to_html())
     assert "<td>code repair</td>" in text and len(re.findall("<td[^>]*>240</td>", text)) == 2
+    assert "<td>less that without the question</td>" in text
     assert "41.0%\u00a0to\u00a060.4%" in text, "an interval stays on its line"
     for against in ("Against answers to questions of other kinds", "Over all questions"):
         assert f"{against} it beats a coin, and beats the initial weights: +10.8%" in text

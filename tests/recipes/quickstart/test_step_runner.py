@@ -49,11 +49,12 @@ def test_a_failing_step_shows_the_end_of_its_log_and_is_tried_again(tmp_path):
     assert "finished steps are kept" in str(failure.value)
 
 
-def test_the_memory_of_a_step_counts_its_children(tmp_path):
-    child = "import time; block = bytearray(120 << 20); time.sleep(3)"
+def test_memory_and_processor_time_of_a_step_count_its_children(tmp_path):
+    child = "import time; block = bytearray(120 << 20)\nwhile time.process_time() < 0.5: pass\ntime.sleep(2.5)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     record = StepRunner(tmp_path).run([python_step("parent", parent)])[0]
     assert record.peak_memory_bytes > 120 << 20
+    assert 0.4 < record.processor_seconds < 5
 
 
 def test_ctrl_c_ends_the_step_and_its_children(tmp_path):

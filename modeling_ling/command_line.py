@@ -176,11 +176,18 @@ def guarded(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not yet printed goes nowhere
         return EXIT_FAILED
     except user_errors as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
+        print(f"{program}: error: {words_of(error)}", file=sys.stderr)
         return EXIT_USAGE
     except failed as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return EXIT_FAILED
+
+
+def words_of(error: Exception) -> str:
+    """Return what an error says; what a library could not read from the Hub is said in a sentence of ours."""
+    from modeling_ling.hub_reading import hub_failure
+
+    return (hub_failure(error) if isinstance(error, OSError) else None) or str(error)
 
 
 # What is wanted on top of an extra, by what is imported.

@@ -4,8 +4,8 @@
         subprocess.run([...], env={**os.environ, **hub.env(home=tmp_path / "home")}, check=True)
 
 Repositories, branches, tags, pull requests, LFS uploads (basic and multipart), downloads with ranges and redirects,
-private repositories, limits of files in a commit and a folder, and on request what the real one also does: answer 429
-and 500, or cut a connection.
+private and gated repositories, limits of files in a commit and a folder, and on request what the real one also does:
+answer 429 and 500, or cut a connection.
 """
 
 import base64
@@ -34,6 +34,7 @@ from tests.hub_storage import Entry, HubError, Repository, Storage, apply_operat
 
 WRITE_TOKEN = "hf_test"
 READ_TOKEN = "hf_read"
+EXPIRED_TOKEN = "hf_expired"
 USER = "tester"
 LFS_SUFFIXES = (".parquet", ".safetensors", ".bin", ".arrow", ".gz", ".zst", ".pt")
 LFS_ABOVE_BYTES = 10 << 20
@@ -80,6 +81,7 @@ class HubServer:
         self.max_files_per_commit = max_files_per_commit
         self.max_files_per_folder = max_files_per_folder
         self.faults = Faults()
+        self.gated: set[str] = set()  # repositories whose files go to who has been let in: nobody here
         self.moved: dict[str, str] = {}  # an older name of a repository to its present one
         self.calls: list[tuple[str, str, int]] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -183,6 +185,8 @@ class HubServer:
 
     def _token(self, call: Call) -> str | None:
         token = call.headers.get("authorization", "").removeprefix("Bearer ").strip() or None
+        if token == EXPIRED_TOKEN:
+            raise HubError(401, "", 'User Access Token "test" is expired')
         if token not in (None, WRITE_TOKEN, READ_TOKEN):
             raise HubError(401, "", "Invalid credentials in Authorization header")
         return token
@@ -207,6 +211,11 @@ class HubServer:
         if write:
             self._check_write(call, repo_id.split("/")[0])
         return repository
+
+    def _check_gate(self, call: Call, repo_id: str) -> None:
+        if repo_id in self.gated:
+            status, who = (403, "you are not in the authorized list") if self._token(call) else (401, "log in first")
+            raise HubError(status, "GatedRepo", f"Access to {repo_id} is restricted and {who}.")
 
     # Account and repositories
 
@@ -269,9 +278,20 @@ class HubServer:
         if call.query.get("blobs"):
             siblings = [{"rfilename": path, **blob_fields(entry)} for path, entry in commit.files.items()]
         common = {"_id": "1", "id": repo_id, "author": repo_id.split("/")[0], "sha": commit.oid, "siblings": siblings}
-        common |= {"private": repository.private, "gated": False, "disabled": False, "downloads": 0, "likes": 0}
+        common |= {
+            "private": repository.private,
+            "gated": "manual" if repo_id in self.gated else False,
+            "disabled": False,
+            "downloads": 0,
+            "likes": 0,
+        }
         common |= {"tags": [], "lastModified": commit.date, "createdAt": repository.history(commit)[-1].date}
         return JSONResponse(common | ({"modelId": repo_id} if kind == "models" else {}))
+
+    def auth_check(self, call: Call, kind: str, repo_id: str) -> Response:
+        self._repository(call, kind, repo_id)
+        self._check_gate(call, repo_id)
+        return JSONResponse({})
 
     # Branches, tags, history
 
@@ -347,6 +367,8 @@ class HubServer:
 
     def resolve(self, call: Call, kind: str, repo_id: str, revision: str, path: str) -> Response:
         commit = self._repository(call, kind, repo_id).resolve(revision)
+        if path != "README.md":
+            self._check_gate(call, repo_id)
         headers = {"X-Repo-Commit": commit.oid}
         entry = commit.files.get(path)
         if entry is None:
@@ -502,6 +524,7 @@ ROUTES: list[tuple[tuple[str, ...], re.Pattern[str], Handler]] = [
         (("GET",), _API, HubServer.info),
         (("GET",), rf"{_API}/revision/{_REVISION}", HubServer.info),
         (("PUT",), rf"{_API}/settings", HubServer.settings),
+        (("GET",), rf"{_API}/auth-check", HubServer.auth_check),
         (("GET",), rf"{_API}/refs", HubServer.refs),
         (("POST", "DELETE"), rf"{_API}/branch/(?P<name>[^/]+)", HubServer.branch),
         (("POST", "DELETE"), rf"{_API}/tag/(?P<name>[^/]+)", HubServer.tag),

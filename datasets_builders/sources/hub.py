@@ -7,6 +7,7 @@ from typing import BinaryIO, cast
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.sources.table_rows import TableFile, is_table
+from modeling_ling.hub_reading import read_failure
 
 SCHEME = "hf://datasets/"
 BLOCK_BYTES = 8 << 20
@@ -34,9 +35,11 @@ def hub_tables(address: str, is_wanted: Callable[[str], bool] = is_table) -> tup
     repo_id = f"{organisation}/{name}"
     try:
         info = HfApi().dataset_info(repo_id, revision=revision or None)
+        if info.gated:  # its list of files is open to all
+            HfApi().auth_check(repo_id, repo_type="dataset")
         paths = HfApi().list_repo_files(repo_id, repo_type="dataset", revision=info.sha)
     except Exception as error:  # huggingface_hub, httpx and OS errors: all mean that it cannot be reached
-        raise ConfigError(f"{address} cannot be reached: {type(error).__name__}: {str(error)[:300]}") from None
+        raise ConfigError(f"{address} cannot be read: {read_failure(error)}") from None
     wanted = sorted(path for path in paths if is_wanted(path) and fnmatch.fnmatchcase(path, pattern or "*"))
     if not wanted:
         raise ConfigError(f"{address}: none of the {len(paths)} files is a Parquet or JSON Lines file that fits")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.benchmarks.rows import BenchmarkDataError, Row, check_columns, content_hash, read_rows
+from modeling_ling.hub_reading import hub_failure
 
 DATA_VARIABLE = "LING_BENCHMARKS_DIR"
 
@@ -98,7 +99,8 @@ class BenchmarkSource:
             revision = self.revision or current_revision(self.hub_id)
             rows = load_dataset(self.hub_id, self.hub_config, split=self.split, revision=revision).to_list()
         except Exception as error:  # whatever the Hub's client raises: offline, a proxy, a renamed repository
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            reason = hub_failure(error) or lines[0]
             raise BenchmarkDataError(f"{self.hub_id} cannot be loaded ({reason}); {self.how_to_get()}") from error
         return rows, f"hf://datasets/{self.hub_id}" + (f"@{revision}" if revision else "")
 

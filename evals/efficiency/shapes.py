@@ -15,6 +15,7 @@ from typing import Any
 from evals.errors import UsageError
 from modeling_ling.accounting import count_parameters, flops_per_token, linear_macs_per_token
 from modeling_ling.geometry import Geometry
+from modeling_ling.hub_reading import hub_failure
 
 PAPER_TOKENS = 4096  # of the one inference that Figure 1c is about
 # The settings that count, as the models' own config.json have them.
@@ -140,7 +141,8 @@ def read_config(text: str) -> tuple[str, dict[str, Any]]:
             raise ValueError("there are no settings of a model in it")
         return path.parent.name or path.name, settings
     except (OSError, ValueError) as error:  # the Hub's errors are among them
-        raise ValueError(f"{text}: neither one of {', '.join(PRESETS)} nor a config.json ({error})") from error
+        reason = hub_failure(error) or error
+        raise ValueError(f"{text}: neither one of {', '.join(PRESETS)} nor a config.json ({reason})") from error
 
 
 def cost_of(config: Mapping[str, Any]) -> Cost:

@@ -9,6 +9,7 @@ from typing import Any
 
 from evals.benchmarks.rows import read_rows
 from evals.errors import UsageError
+from modeling_ling.hub_reading import read_failure
 
 PROMPT_COLUMNS = ("prompt", "question", "instruction", "messages")
 ANSWER_COLUMNS = ("answer", "response", "output", "completion", "prediction")
@@ -205,7 +206,7 @@ def _rows_of(data: str, split: str) -> tuple[Iterable[dict[str, Any]], str]:
     try:
         return load_dataset(name, split=split, revision=revision or None), f"{data} ({split})"
     except Exception as error:  # datasets, pyarrow and the Hub's client: each has errors of its own
-        raise UsageError(f"--prompts {data}: {type(error).__name__}: {str(error)[:300]}") from None
+        raise UsageError(f"--prompts {data}: {read_failure(error)}") from None
 
 
 def question_of(row: Any, where: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evals.errors import UsageError
+from modeling_ling.hub_reading import hub_failure
 
 
 def check_model(model: str) -> None:
@@ -61,7 +62,7 @@ def loading(model: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise UsageError(f"--model {model} cannot be loaded: {lines[0]}") from error
+        raise UsageError(f"--model {model} cannot be loaded: {hub_failure(error) or lines[0]}") from error
 
 
 def model_fingerprint(model: str) -> str:

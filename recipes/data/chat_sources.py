@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets_builders.tokenized.chat_rows import GROUP_ROWS, Row, UnreadableRow
+from modeling_ling.hub_reading import hub_failure, read_failure
 from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ class ChatSource:
         except RecipeError:
             raise
         except Exception as error:
-            raise RecipeError(f"dataset: {self.dataset!r}, split {self.split!r}, cannot be read: {error}") from error
+            raise RecipeError(
+                f"dataset: {self.dataset!r}, split {self.split!r}, cannot be read: {hub_failure(error) or error}"
+            ) from error
 
     def _hub_tables(self, group_rows: int) -> Iterator[pa.Table]:
         from datasets import load_dataset
@@ -164,7 +167,7 @@ def _commit_of(dataset: str) -> str:
         if constants.HF_HUB_OFFLINE:
             return f"offline {revision}"
         raise RecipeError(
-            f"dataset: {dataset!r} is no folder or file here and no dataset on the Hub: {error}"
+            f"dataset: {dataset!r} is no folder or file here, and not to be had from the Hub: {read_failure(error)}"
         ) from error
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from modeling_ling.hub_reading import read_failure
 from recipes.distill.sides import Sides, group_of
 from recipes.running.distill_keys import CLASSIFICATION, REGRESSION, REWARD
 from recipes.running.recipe_loading import RecipeError
@@ -79,7 +80,7 @@ def read_dataset_rows(dataset: str, split: str) -> Iterable[dict[str, Any]]:
         name, _, revision = (str(path), "", "") if path.is_dir() else dataset.partition("@")
         return load_dataset(name, split=split, revision=revision or None)
     except Exception as error:  # datasets, pyarrow and the Hub's client: each has errors of its own
-        raise RecipeError(f"dataset: {dataset} cannot be read: {type(error).__name__}: {str(error)[:300]}") from None
+        raise RecipeError(f"dataset: {dataset} cannot be read: {read_failure(error)}") from None
 
 
 def read_all_rows(datasets: Sequence[str], split: str, max_rows: int | None) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from modeling_ling.hub_reading import hub_failure
 from recipes.distill.stage import DistillStage
 from recipes.running.distill_keys import CLASSIFICATION, REGRESSION, REWARD
 from recipes.running.recipe_loading import RecipeError
@@ -78,7 +79,7 @@ class HeadStage(DistillStage):
         try:
             config: Any = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[0]
+            reason = hub_failure(error) or str(error).splitlines()[0]
             raise RecipeError(
                 f"init_from: no model that transformers knows at {settings.init_from!r}: {reason}"
             ) from error

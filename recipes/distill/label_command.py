@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modeling_ling.command_line import EXIT_OK
+from modeling_ling.hub_reading import read_failure
 from recipes.running.recipe_loading import RecipeError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def model_folder(model: str) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision or None))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        raise RecipeError(f"--model {model}: no such folder, and not on the Hub: {str(error)[:200]}") from None
+        raise RecipeError(f"--model {model}: no such folder, and not on the Hub: {read_failure(error)}") from None
 
 
 def _rows(data: str, split: str, limit: int | None) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from modeling_ling.hub_reading import hub_failure
 from recipes.running.causal_models import LING_TYPE, is_ling, load_any_config, load_other_model
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import find_checkpoints, require_finished
@@ -102,7 +103,7 @@ def load_config(init_from: str, vocab_size: int | None = None) -> BailingMoeConf
     except OSError as error:
         raise RecipeError(
             f"init_from: no model at {init_from!r}. Give preset:tiny, the output_dir of the stage before (run it "
-            f"first), or org/name[@revision] on the Hub. ({str(error).splitlines()[0]})"
+            f"first), or org/name[@revision] on the Hub. ({hub_failure(error) or str(error).splitlines()[0]})"
         ) from error
 
 
@@ -281,5 +282,5 @@ def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
     except (OSError, ValueError) as error:
         raise RecipeError(
             f"tokenizer: no tokenizer at {folder!r}. Give a folder with tokenizer.json, or org/name[@revision]. "
-            f"({str(error).splitlines()[0]})"
+            f"({hub_failure(error) or str(error).splitlines()[0]})"
         ) from error

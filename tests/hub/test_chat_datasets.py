@@ -80,4 +80,4 @@ def test_the_hub_gives_the_rows_of_the_folder(
     assert [answer[name][1] for name in ("folder", "first rows", "older")] == [30, 7, 12]
     assert answer["loaded"][2] == answer["streamed"][2], "a stream and a copy of one commit are the same rows"
     assert answer["older"][2] != answer["loaded"][2]
-    assert "no dataset on the Hub" in answer["none"]
+    assert "the Hub has no dataset" in answer["none"]

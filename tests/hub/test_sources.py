@@ -58,4 +58,4 @@ def test_what_is_not_there_stops_the_build(pushed: HubServer, run_client: Callab
     sources = ["hf://datasets/acme/code/other/*", "hf://datasets/acme/nothing", "hf://datasets/acme/code@missing"]
     none, unknown, revision = run_client(f"{BUILD}\nanswer = [build(source) for source in {sources!r}]")
     assert "is a Parquet or JSON Lines file that fits" in none
-    assert "cannot be reached" in unknown and "cannot be reached" in revision
+    assert "the Hub has no dataset" in unknown and "has no revision" in revision

@@ -7,6 +7,7 @@ from typing import Any
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.intermediate import DEFAULT_SPLIT
+from modeling_ling.hub_reading import read_failure
 
 
 def rows_of(source: str) -> Iterator[dict[str, Any]]:
@@ -28,5 +29,5 @@ def rows_of(source: str) -> Iterator[dict[str, Any]]:
         else:
             rows = load_dataset(str(path) if path.is_dir() else source, split=DEFAULT_SPLIT)
     except Exception as error:  # datasets, pyarrow and the Hub's client: each has errors of its own
-        raise ConfigError(f"--input {source} cannot be read: {type(error).__name__}: {str(error)[:300]}") from None
+        raise ConfigError(f"--input {source} cannot be read: {read_failure(error)}") from None
     yield from rows

@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import digest, file_sha256
+from modeling_ling.hub_reading import read_failure
 
 CONFIG_FILE = "config.json"
 WEIGHTS = ".safetensors"
@@ -84,7 +85,7 @@ def _on_the_hub(model: str, revision: str, where: str) -> tuple[list[str], bytes
             names = HfApi().list_repo_files(model, revision=commit)
     except Exception as error:  # huggingface_hub, httpx and OS errors: all mean that it cannot be reached
         raise ConfigError(
-            f"{where}: {model} is no folder and cannot be had from the Hub: {type(error).__name__}: {str(error)[:300]}"
+            f"{where}: {model} is no folder and cannot be had from the Hub: {read_failure(error)}"
         ) from None
     return names, path.read_bytes(), commit
 

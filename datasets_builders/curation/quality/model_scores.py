@@ -12,7 +12,7 @@ from datasets_builders.curation.quality.agreement import SCORE_PREFIX
 from datasets_builders.curation.quality.scorers import Scorer
 
 if TYPE_CHECKING:
-    from datasets_builders.curation.quality.scorer_models import ScorerModel
+    from datasets_builders.curation.quality.scorer_models import LoadedScorer
 
 WINDOW_BATCHES = 8  # within which files of like length are put together
 
@@ -36,7 +36,7 @@ class ModelScores(Step):
         """Load the model; of several GPUs, ranks take turns."""
         from datasets_builders.curation.quality.scorer_models import load_scorer
 
-        self._model: ScorerModel | None = load_scorer(self.scorer, rank)
+        self._model: LoadedScorer | None = load_scorer(self.scorer, rank)
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
         """Score a window of files."""

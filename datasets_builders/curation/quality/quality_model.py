@@ -1,6 +1,7 @@
 """Section 2.2.1, code quality score: a fastText classifier of files, with a calibrated probability.
 
-`quality_training.py` trains one; a folder holds `model.bin` and `quality_model.json`.
+`quality_training.py` trains one; a folder holds `model.bin` and `quality_model.json`. A linear model (linear_model.py)
+stands in such a folder as `model.safetensors`, and is used in the same way.
 """
 
 import json
@@ -16,11 +17,14 @@ from datatrove.data import Document
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
 from datasets_builders.building.steps import Outcome, Removed, Step
+from datasets_builders.curation.quality.linear_model import LinearModel
 
 if TYPE_CHECKING:
     from modeling_ling.text_encoding import TextEncoder
 
-MODEL_FILE, DESCRIPTION_FILE, TOKENIZER_FILE = "model.bin", "quality_model.json", "tokenizer.json"
+DESCRIPTION_FILE, TOKENIZER_FILE = "quality_model.json", "tokenizer.json"
+FASTTEXT, LINEAR = "fasttext", "linear"
+MODEL_FILES = {FASTTEXT: "model.bin", LINEAR: "model.safetensors"}
 POSITIVE, NEGATIVE = "__label__high", "__label__low"
 LINE_END = "<nl>"
 # Of a longer file the beginning is judged: fastText averages over all words.
@@ -34,12 +38,13 @@ class QualityDescription:
     """What belongs to a model beside its weights.
 
     Args:
-        sha256 (`str`): of model.bin.
-        slope, intercept (`float`): P(high) = sigmoid(slope * logit(p) + intercept), p being fastText's own.
+        sha256 (`str`): of the model's file.
+        slope, intercept (`float`): P(high) = sigmoid(slope * logit(p) + intercept), p being the model's own.
         positive_at (`float`): labels from here on count as high quality.
         training (dict): data, sizes, parameters and versions.
         held_out (dict): what was measured on files that were not trained on.
         tokenizer_sha256 (`str`): of tokenizer.json beside it, whose tokens are the words; empty: names and signs.
+        kind (`str`): fasttext or linear.
     """
 
     sha256: str
@@ -49,6 +54,12 @@ class QualityDescription:
     training: dict[str, Any] = field(default_factory=dict)
     held_out: dict[str, Any] = field(default_factory=dict)
     tokenizer_sha256: str = ""
+    kind: str = FASTTEXT
+
+    @property
+    def model_file(self) -> str:
+        """Name of the model's file."""
+        return MODEL_FILES[self.kind]
 
 
 def model_text(content: str) -> str:
@@ -97,33 +108,61 @@ class ModelWords:
 class QualityModel:
     """A trained model.
 
-    Source: paper 2.2.1 (fastText); the calibration (Platt's) is ours.
+    Source: paper 2.2.1 (fastText); linear models and the calibration (Platt's) are ours.
     """
 
     def __init__(self, folder: Path) -> None:
         self.description = read_description(folder)
-        self.words = ModelWords(folder / TOKENIZER_FILE if self.description.tokenizer_sha256 else None)
-        self._model = load_fasttext(folder / MODEL_FILE, "quality_model")
-        if set(self._model.get_labels()) != {POSITIVE, NEGATIVE}:
-            raise ConfigError(f"{folder / MODEL_FILE} has other labels than {POSITIVE} and {NEGATIVE}")
+        path = folder / self.description.model_file
+        self.classifier: FastTextModel | LinearModel
+        if self.description.kind == LINEAR:
+            self.classifier = LinearModel.load(path, "quality_model")
+        else:
+            self.classifier = FastTextModel(
+                path, folder / TOKENIZER_FILE if self.description.tokenizer_sha256 else None
+            )
 
     def scores(self, contents: Sequence[str]) -> list[float]:
         """Return the calibrated probability of high quality of each file, between 0 and 1."""
         return [self.calibrated(probability) for probability in self.raw_scores(contents)]
 
     def raw_scores(self, contents: Sequence[str]) -> list[float]:
-        """Return fastText's own probabilities."""
-        if not contents:
-            return []
-        labels, probabilities = self._model.predict(self.words.texts(contents), k=2)
+        """Return the model's own probabilities."""
+        return self.classifier.probabilities([content[:MAX_CHARACTERS] for content in contents])
+
+    def calibrated(self, probability: float) -> float:
+        """Return the calibrated probability of the model's own."""
+        return 1 / (1 + math.exp(-(self.description.slope * logit(probability) + self.description.intercept)))
+
+
+class FastTextModel:
+    """A classifier of two labels.
+
+    Args:
+        path (`Path`): of the model.
+        tokenizer (`Path`, *optional*): see `ModelWords`.
+
+    Raises:
+        ConfigError: it is none, or has other labels.
+    """
+
+    def __init__(self, path: Path, tokenizer: Path | None = None) -> None:
+        self.words = ModelWords(tokenizer)
+        self._model = load_fasttext(path, "quality_model")
+        if set(self._model.get_labels()) != {POSITIVE, NEGATIVE}:
+            raise ConfigError(f"{path} has other labels than {POSITIVE} and {NEGATIVE}")
+
+    def probabilities(self, texts: Sequence[str]) -> list[float]:
+        """Return the probability of each text."""
+        return self.predict(self.words.texts(texts)) if texts else []
+
+    def predict(self, lines: list[str]) -> list[float]:
+        """Return the probability of each line of words."""
+        labels, probabilities = self._model.predict(lines, k=2)
         return [
             float(dict(zip(names, values, strict=True)).get(POSITIVE, 0.0))
             for names, values in zip(labels, probabilities, strict=True)
         ]
-
-    def calibrated(self, probability: float) -> float:
-        """Return the calibrated probability of fastText's own."""
-        return 1 / (1 + math.exp(-(self.description.slope * logit(probability) + self.description.intercept)))
 
 
 def load_fasttext(path: Path, field: str) -> Any:
@@ -165,15 +204,17 @@ def read_description(folder: Path) -> QualityDescription:
     Raises:
         ConfigError: a file is missing, is no fastText model, or is not the one that the description belongs to.
     """
-    model = folder / MODEL_FILE
-    for path in (model, folder / DESCRIPTION_FILE):
-        if not path.is_file():
-            raise ConfigError(f"quality_model: {path} is missing; `train-quality-model` makes such a folder")
-    check_fasttext(model, "quality_model")
     try:
         description = QualityDescription(**json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        model = folder / description.model_file
+    except OSError:
+        raise ConfigError(_missing(folder / DESCRIPTION_FILE)) from None
+    except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"quality_model: {folder / DESCRIPTION_FILE} is not as expected: {error}") from None
+    if not model.is_file():
+        raise ConfigError(_missing(model))
+    if description.kind == FASTTEXT:
+        check_fasttext(model, "quality_model")
     if file_sha256(model) != description.sha256:
         raise ConfigError(f"quality_model: {model} is not the model that {DESCRIPTION_FILE} describes (sha256)")
     tokenizer = folder / TOKENIZER_FILE
@@ -182,6 +223,10 @@ def read_description(folder: Path) -> QualityDescription:
     ):
         raise ConfigError(f"quality_model: {tokenizer} is not the tokenizer that {DESCRIPTION_FILE} describes (sha256)")
     return description
+
+
+def _missing(path: Path) -> str:
+    return f"quality_model: {path} is missing; `train-quality-model` makes such a folder"
 
 
 def write_description(folder: Path, description: QualityDescription) -> None:

@@ -1,4 +1,4 @@
-"""Section 2.2.1, code quality score: train the fastText quality model, calibrate and measure it on held-out files."""
+"""Section 2.2.1, code quality score: train a quality model, calibrate and measure it on held-out files."""
 
 import hashlib
 import importlib.metadata
@@ -7,14 +7,19 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.identity import file_sha256
 from datasets_builders.curation.quality.fasttext_process import TrainingError, train_in_process
 from datasets_builders.curation.quality.labelled_rows import rows_of
+from datasets_builders.curation.quality.linear_model import LinearTraining
 from datasets_builders.curation.quality.quality_model import (
-    MODEL_FILE,
+    DESCRIPTION_FILE,
+    FASTTEXT,
+    LINEAR,
+    MAX_CHARACTERS,
+    MODEL_FILES,
     NEGATIVE,
     POSITIVE,
     TOKENIZER_FILE,
@@ -28,7 +33,7 @@ from datasets_builders.curation.quality.quality_model import (
 SPLITS = ("test", "calibration", *("train",) * 8)
 BATCH = 256
 NUM_BINS = 10
-RECALLS = (0.9, 0.95, 0.99)
+RECALLS = (0.9, 0.95, 0.99, 0.995)
 MIN_CLASS_FILES = 5
 TRAINING_FILE = "train.txt"
 
@@ -104,9 +109,10 @@ class LabelledFiles:
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Options of fastText.
+    """Options of a training; all but the kind are fastText's.
 
     Args:
+        kind (`str`): fasttext, or linear: a regression on words and counts of code, of which groups weigh the same.
         dim (`int`): numbers of a vector.
         word_ngrams (`int`): longest n-gram that is a feature.
         epochs (`int`): passes over the files.
@@ -116,6 +122,7 @@ class TrainingOptions:
         threads (`int`): with more than one a second run gives another model.
     """
 
+    kind: str = FASTTEXT
     dim: int = 64
     word_ngrams: int = 2
     epochs: int = 10
@@ -133,44 +140,30 @@ def train(
     Args:
         files (`LabelledFiles`): what is learned from.
         output (`Path`): folder of the model; replaced when it holds one.
-        options (`TrainingOptions`): of fastText.
-        tokenizer (`Path`, *optional*): a tokenizer.json, or a folder with one, whose tokens are the words.
+        options (`TrainingOptions`): of the training.
+        tokenizer (`Path`, *optional*): a tokenizer.json, or a folder with one, whose tokens are fastText's words.
 
     Raises:
         ConfigError: the data cannot be read, lack a column, or have too few files of a class.
     """
-    if output.exists() and not (output / MODEL_FILE).is_file() and any(output.iterdir()):
+    if tokenizer and options.kind == LINEAR:
+        raise ConfigError("--tokenizer is fastText's; a linear model has words of its own")
+    if output.exists() and not (output / DESCRIPTION_FILE).is_file() and any(output.iterdir()):
         raise ConfigError(f"--output {output} holds something that is no quality model; name another folder")
     temporary = output.with_name(f"{output.name}.incomplete")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    words, tokenizer_sha256 = _words_of(tokenizer, temporary)
-    held_out, counts = _split(files, temporary / TRAINING_FILE, words)
-    try:
-        train_in_process(
-            temporary / TRAINING_FILE,
-            temporary / MODEL_FILE,
-            dim=options.dim,
-            wordNgrams=options.word_ngrams,
-            epoch=options.epochs,
-            lr=options.learning_rate,
-            bucket=options.buckets,
-            thread=options.threads,
-            seed=options.seed,
-            loss="softmax",
-            verbose=0,
-        )
-    except TrainingError as error:
-        raise ConfigError(f"fastText: {error}; where it met NaN, give a smaller --learning-rate") from None
-    (temporary / TRAINING_FILE).unlink()
-    training = {
-        "input": files.sources,
-        **counts,
-        "parameters": {name: value for name, value in asdict(options).items() if name != "threads"},
-        "fasttext": importlib.metadata.version("fasttext-numpy2-wheel"),
-    }
+    learner: _Learner
+    learner, tokenizer_sha256 = _LinearLearner(), ""
+    if options.kind == FASTTEXT:
+        words, tokenizer_sha256 = _words_of(tokenizer, temporary)
+        learner = _FastTextLearner(temporary / TRAINING_FILE, words, options)
+    held_out, counts = _split(files, learner)
+    model_file = temporary / MODEL_FILES[options.kind]
+    learner.learn(model_file)
+    training = {"input": files.sources, **counts, **learner.described()}
     description = QualityDescription(
-        file_sha256(temporary / MODEL_FILE), 1.0, 0.0, files.positive_at, training, tokenizer_sha256=tokenizer_sha256
+        file_sha256(model_file), 1.0, 0.0, files.positive_at, training, {}, tokenizer_sha256, options.kind
     )
     write_description(temporary, description)
     trained = QualityModel(temporary)
@@ -198,32 +191,95 @@ def _words_of(tokenizer: Path | None, folder: Path) -> tuple[ModelWords, str]:
     return ModelWords(copy), file_sha256(copy)
 
 
-def _split(
-    files: LabelledFiles, training_file: Path, words: ModelWords
-) -> tuple[dict[str, list[tuple[str, bool]]], dict[str, Any]]:
-    """Write the files to train on; return those that are held out, and how many there were."""
+class _Learner(Protocol):
+    """Is given what there is to learn from, and writes a model."""
+
+    def add(self, files: Sequence[LabelledFile]) -> None:
+        """Take files."""
+
+    def learn(self, model_file: Path) -> None:
+        """Write the model."""
+
+    def described(self) -> dict[str, Any]:
+        """Return parameters and versions, for the description."""
+
+
+class _FastTextLearner:
+    def __init__(self, training_file: Path, words: ModelWords, options: TrainingOptions) -> None:
+        self.training_file, self.words, self.options = training_file, words, options
+        training_file.touch()
+
+    def add(self, files: Sequence[LabelledFile]) -> None:
+        with self.training_file.open("a", encoding="utf-8") as lines:
+            for file, text in zip(files, self.words.texts([file.content for file in files]), strict=True):
+                lines.write(f"{POSITIVE if file.is_high else NEGATIVE} {text}\n")
+
+    def learn(self, model_file: Path) -> None:
+        options = self.options
+        try:
+            train_in_process(
+                self.training_file,
+                model_file,
+                dim=options.dim,
+                wordNgrams=options.word_ngrams,
+                epoch=options.epochs,
+                lr=options.learning_rate,
+                bucket=options.buckets,
+                thread=options.threads,
+                seed=options.seed,
+                loss="softmax",
+                verbose=0,
+            )
+        except TrainingError as error:
+            raise ConfigError(f"fastText: {error}; where it met NaN, give a smaller --learning-rate") from None
+        self.training_file.unlink()
+
+    def described(self) -> dict[str, Any]:
+        return {
+            "parameters": {name: value for name, value in asdict(self.options).items() if name != "threads"},
+            "fasttext": importlib.metadata.version("fasttext-numpy2-wheel"),
+        }
+
+
+class _LinearLearner:
+    def __init__(self) -> None:
+        self.training = LinearTraining()
+
+    def add(self, files: Sequence[LabelledFile]) -> None:
+        for file in files:
+            # Without a group each file is one of its own, and all weigh the same.
+            self.training.add(file.content[:MAX_CHARACTERS], file.is_high, file.group)
+
+    def learn(self, model_file: Path) -> None:
+        self.training.model().save(model_file)
+
+    def described(self) -> dict[str, Any]:
+        return {"parameters": {"kind": LINEAR}, "scipy": importlib.metadata.version("scipy")}
+
+
+def _split(files: LabelledFiles, learner: _Learner) -> tuple[dict[str, list[tuple[str, bool]]], dict[str, Any]]:
+    """Let the files to train on be learned from; return those that are held out, and how many there were."""
     held_out: dict[str, list[tuple[str, bool]]] = {"test": [], "calibration": []}
     counts = {split: [0, 0] for split in ("train", "calibration", "test")}
     seen: set[bytes] = set()
     num_equal = 0
-    with training_file.open("w", encoding="utf-8") as lines:
-        batch: list[LabelledFile] = []
-        for file in files:
-            digest = _digest(file.content)[:16]
-            if digest in seen:
-                num_equal += 1
-                continue
-            seen.add(digest)
-            split = SPLITS[int.from_bytes(_digest(file.group)[16:24], "big") % len(SPLITS)]
-            counts[split][file.is_high] += 1
-            if split != "train":
-                held_out[split].append((file.content, file.is_high))
-                continue
-            batch.append(file)
-            if len(batch) == BATCH:
-                _write_lines(lines, batch, words)
-                batch = []
-        _write_lines(lines, batch, words)
+    batch: list[LabelledFile] = []
+    for file in files:
+        digest = _digest(file.content)[:16]
+        if digest in seen:
+            num_equal += 1
+            continue
+        seen.add(digest)
+        split = SPLITS[int.from_bytes(_digest(file.group)[16:24], "big") % len(SPLITS)]
+        counts[split][file.is_high] += 1
+        if split != "train":
+            held_out[split].append((file.content, file.is_high))
+            continue
+        batch.append(file)
+        if len(batch) == BATCH:
+            learner.add(batch)
+            batch = []
+    learner.add(batch)
     for split, (low, high) in counts.items():
         if min(low, high) < MIN_CLASS_FILES:
             raise ConfigError(
@@ -240,13 +296,8 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
-def _write_lines(lines: IO[str], files: Sequence[LabelledFile], words: ModelWords) -> None:
-    for file, text in zip(files, words.texts([file.content for file in files]), strict=True):
-        lines.write(f"{POSITIVE if file.is_high else NEGATIVE} {text}\n")
-
-
 def _scores(model: QualityModel, files: list[tuple[str, bool]]) -> tuple[list[float], list[bool]]:
-    """Return fastText's own probabilities, and the labels."""
+    """Return the model's own probabilities, and the labels."""
     scores: list[float] = []
     for at in range(0, len(files), BATCH):
         scores += model.raw_scores([content for content, _ in files[at : at + BATCH]])

@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers.utils import logging
 
 import modeling_ling  # noqa: F401  # registers bailing_moe
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.quality.quality_model import QualityModel
 from datasets_builders.curation.quality.scorers import CPU, CUDA, Scorer
 
 CHARACTERS_PER_TOKEN = 32  # of a long file only so much is tokenised
@@ -248,10 +250,31 @@ def _rounded(value: float | None) -> float | None:
     return round(value, DECIMALS) if value is not None and math.isfinite(value) else None
 
 
-MODELS: dict[str, type[ScorerModel]] = {"classifier": Classifier, "perplexity": Perplexity, "ask_llm": AskLLM}
+class QualityModelScores:
+    """A model of train-quality-model as one scorer among others."""
+
+    def __init__(self, scorer: Scorer, rank: int) -> None:
+        self.model = QualityModel(Path(scorer.source.name))
+
+    def scores(self, texts: Sequence[str]) -> list[Scores]:
+        """Return the score of each text."""
+        return [[_rounded(score)] for score in self.model.scores(texts)]
+
+    def close(self) -> None:
+        """Give the memory back."""
+        del self.model
 
 
-def load_scorer(scorer: Scorer, rank: int) -> ScorerModel:
+LoadedScorer = ScorerModel | QualityModelScores
+MODELS: dict[str, type[LoadedScorer]] = {
+    "classifier": Classifier,
+    "perplexity": Perplexity,
+    "ask_llm": AskLLM,
+    "quality_model": QualityModelScores,
+}
+
+
+def load_scorer(scorer: Scorer, rank: int) -> LoadedScorer:
     """Load a scorer's model for a rank.
 
     Raises:

@@ -5,8 +5,9 @@
 | classifier | score_classifier | value of a regression head, else the probability of `label` (of two: the second) |
 | perplexity | score_loss_per_byte, score_loss_per_token | cross-entropy of the beginning of the file, in nats |
 | ask_llm | score_ask_llm | probability that the first token of the answer is yes |
+| quality_model | score_quality_model | probability by a model of train-quality-model, beside the config's own |
 
-The paper names the three and gives no models, prompts or limits: they are the user's. Scores are rounded to six
+The paper names the first three and gives no models, prompts or limits: they are the user's. Scores are rounded to six
 decimals. On a CPU a rank computes with one thread, so that the number of workers does not change a bit of them.
 """
 
@@ -24,6 +25,7 @@ from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.strict_fields import checked_fields
 from datasets_builders.curation.quality.agreement import SCORE_PREFIX
 from datasets_builders.curation.quality.model_source import ModelSource, check_architecture, find_model, text_sha256
+from datasets_builders.curation.quality.quality_model import read_description
 
 # Endings of the names of architectures: most causal models are ...ForCausalLM, GPT-2 and its kin ...LMHeadModel.
 CAUSAL = ("ForCausalLM", "LMHeadModel")
@@ -37,12 +39,12 @@ class ScorerFields:
     """What a user may set for one scorer: an entry of `scorers`.
 
     Args:
-        kind (`str`): classifier, perplexity or ask_llm.
+        kind (`str`): classifier, perplexity, ask_llm or quality_model.
         model (`str`): folder, or ORG/NAME on the Hub.
         column (`str`): starts with score_; empty for the kind's own.
         revision (`str`): of a model on the Hub.
         max_tokens (`int`): of the beginning of a file; less where the model takes less.
-        batch_size (`int`): files at once; 0 for the kind's own (16, 4, 8).
+        batch_size (`int`): files at once; 0 for the kind's own (16, 4, 8, 64).
         label (`str`): classifier: whose probability; not for a regression head.
         prompt (`str`): ask_llm: file with $content in it; empty for ours.
         chat (`bool`, *optional*): ask_llm: in the model's chat template; by default when it has one.
@@ -140,11 +142,21 @@ class Scorer:
             ConfigError: there is none, or it is of another kind, lacks the label, or cannot be asked so.
         """
         kind, where = KINDS[fields.kind], f"scorers, {fields.kind}"
-        source = find_model(fields.model, fields.revision, where)
-        check_architecture(source, kind.heads, fields.trust_remote_code, where)
-        scorer = kind(fields, source, fields.device or device_kind())
+        scorer = kind(fields, kind.find(fields, where), fields.device or kind.own_device())
         scorer.check(where)
         return scorer
+
+    @classmethod
+    def find(cls, fields: ScorerFields, where: str) -> ModelSource:
+        """Find the model."""
+        source = find_model(fields.model, fields.revision, where)
+        check_architecture(source, cls.heads, fields.trust_remote_code, where)
+        return source
+
+    @staticmethod
+    def own_device() -> str:
+        """Return where it computes when nothing is said."""
+        return device_kind()
 
     def check(self, where: str) -> None:
         """Raise `ConfigError` when the model cannot score as the fields say."""
@@ -238,7 +250,43 @@ class AskLLMScorer(Scorer):
             raise ConfigError(f"{where}: prompt {self.fields.prompt} must hold $content once, and $$ for a dollar sign")
 
 
-KINDS = {kind.kind: kind for kind in (ClassifierScorer, PerplexityScorer, AskLLMScorer)}
+class QualityModelScorer(Scorer):
+    """The calibrated probability by a model of train-quality-model, fastText or linear, on a CPU."""
+
+    kind = "quality_model"
+    own_column = "score_quality_model"
+    own_batch_size = 64
+
+    @classmethod
+    def find(cls, fields: ScorerFields, where: str) -> ModelSource:
+        """Find the folder.
+
+        Raises:
+            ConfigError: it is none, or its files do not belong together.
+        """
+        folder = Path(fields.model).expanduser()
+        try:
+            description = read_description(folder)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+        return ModelSource(str(folder), None, {"sha256": description.sha256})
+
+    @staticmethod
+    def own_device() -> str:
+        """Return where it computes: no GPU is of use."""
+        return CPU
+
+    def check(self, where: str) -> None:
+        """Raise `ConfigError` for what only transformers' models have."""
+        for name in ("revision", "dtype", "device"):
+            if value := getattr(self.fields, name):
+                raise ConfigError(f"{where}: {name} is {value!r}, but is of transformers' models alone")
+
+    def check_device(self) -> None:
+        """Any machine has a CPU."""
+
+
+KINDS = {kind.kind: kind for kind in (ClassifierScorer, PerplexityScorer, AskLLMScorer, QualityModelScorer)}
 
 
 def device_kind() -> str:

@@ -1,4 +1,4 @@
-"""Sections 2.2.1 and 2.3.1: train a fastText model from labelled files, or from files of high and of low quality.
+"""Sections 2.2.1 and 2.3.1: train a quality model from labelled files, or from files of high and of low quality.
 
 The input is a Parquet or JSON Lines file, a dataset folder, or a dataset on the Hub with a column of code and one of
 labels, a teacher LLM's scores say; or --positives and --negatives name such without labels. A tenth of the files is
@@ -9,7 +9,7 @@ pages of a site, never stand on both sides.
 import argparse
 from pathlib import Path
 
-HELP = "train the fastText quality model from labelled files (section 2.2.1)"
+HELP = "train a quality model, fastText or linear, from labelled files (section 2.2.1)"
 EXAMPLE = (
     "python -m datasets_builders train-quality-model --input outputs/grades.jsonl --label-column grade "
     "--positive-at 4 --output outputs/quality_model"
@@ -18,6 +18,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from datasets_builders.curation.quality.quality_model import MODEL_FILES
     from datasets_builders.curation.quality.quality_training import TrainingOptions
 
     default = TrainingOptions()
@@ -35,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--content-column", default="content", help="column of the code")
     parser.add_argument("--label-column", default="label", help="column of numbers, or of true and false")
     parser.add_argument("--positive-at", type=float, default=1.0, help="label from which on files are of high quality")
+    parser.add_argument(
+        "--kind",
+        choices=tuple(MODEL_FILES),
+        default=default.kind,
+        help="fasttext, or linear: a regression on rare words and counts of code, without the options below",
+    )
     parser.add_argument("--dim", type=int, default=default.dim, help="numbers of a vector")
     parser.add_argument("--word-ngrams", type=int, default=default.word_ngrams, help="longest n-gram that is a feature")
     parser.add_argument("--epochs", type=int, default=default.epochs, help="passes over the files")
@@ -64,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
         ),
         options.output,
         TrainingOptions(
+            kind=options.kind,
             dim=options.dim,
             word_ngrams=options.word_ngrams,
             epochs=options.epochs,

@@ -1,18 +1,23 @@
 """The fastText quality model: trained on real files, calibrated, used by a builder; wrong files are told apart."""
 
 import json
+import math
 import shutil
 import sysconfig
 from pathlib import Path
 
+import numpy as np
 import pytest
 from datatrove.data import Document
+from safetensors.numpy import load_file, save_file
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from datasets_builders.__main__ import main
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.steps import Removed
 from datasets_builders.curation.quality.limits import QualityLimits
+from datasets_builders.curation.quality.linear_model import LinearModel, words_and_counts
+from datasets_builders.curation.quality.model_scores import ModelScores
 from datasets_builders.curation.quality.quality_model import (
     ModelWords,
     QualityModel,
@@ -29,6 +34,7 @@ from datasets_builders.curation.quality.quality_training import (
     operating_points,
     train,
 )
+from datasets_builders.curation.quality.scorers import Scorer, read_scorers
 from datasets_builders.source_code.config import SourceCodeConfig
 from modeling_ling.text_encoding import SPLIT_PATTERN
 
@@ -202,13 +208,93 @@ def test_pages_are_told_apart_by_tokens_and_sites_are_held_out_whole(tmp_path, t
     description = train(files, tmp_path / "model", TrainingOptions(dim=8, buckets=1000, epochs=5), tokenizer.parent)
     assert description.held_out["precision_at_recall_0.99"] == 1.0
     model = QualityModel(tmp_path / "model")
-    assert model.words.texts(["return sorted"]) != [model_text("return sorted")]
+    assert ModelWords(tmp_path / "model/tokenizer.json").texts(["return sorted"]) != [model_text("return sorted")]
     assert model.scores(["def sort(values):\n    return sorted(values)"])[0] > 0.5 > model.scores(["buy shoes"])[0]
     counts = description.training["files"]
     assert all(sum(counts[split].values()) % 10 == 0 for split in counts), "ten pages of a site, all on one side"
     (tmp_path / "model" / "tokenizer.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"tokenizer\.json is not the tokenizer"):
         QualityModel(tmp_path / "model")
+
+
+@pytest.fixture(scope="module")
+def linear(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("linear")
+    pages = {
+        "code": page_rows(folder, "code", "def sort(values):\n    return sorted(values)"),
+        "shop": page_rows(folder, "shop", "buy shoes, free shipping, add to cart"),
+    }
+    words = ["--content-column", "text", "--group-column", "site", "--kind", "linear"]
+    for name in ("model", "again"):
+        arguments = ["--positives", pages["code"], "--negatives", pages["shop"], "--output", str(folder / name)]
+        assert main(["train-quality-model", *arguments, *words]) == 0
+    return folder
+
+
+def test_a_linear_model_scores_pages_of_sites_that_it_has_not_seen(linear):
+    model = QualityModel(linear / "model")
+    description = model.description
+    assert description.kind == "linear" and description.held_out["precision_at_recall_0.99"] == 1.0
+    assert description.training["files"]["test"]["high"] >= 10
+    assert model.scores(["x = sorted(values)"])[0] > 0.5 > model.scores(["buy a cart of shoes"])[0]
+    # Nothing to judge by, and what is no text for UTF-8.
+    assert all(0 <= score <= 1 for score in model.scores(["", " ", "\ud800 \0", "?" * 50_000]))
+    step = QualityScore(linear / "model", 0.5)
+    step.begin(0, 1)
+    (kept,), (removed,) = step.process_batch([Document("return sorted(values)", "0"), Document("free shipping", "1")])
+    assert kept.metadata["quality"] > 0.5 and isinstance(removed, Removed)
+
+
+def test_a_quality_model_is_a_scorer_beside_another(linear):
+    entry = {"kind": "quality_model", "model": str(linear / "model"), "column": "score_linear"}
+    (scorer,) = [Scorer.found(fields) for fields in read_scorers([entry])]
+    step = ModelScores(scorer)
+    step.begin(0, 1)
+    docs = [Document(text, str(number)) for number, text in enumerate(["return sorted(values)", "free shipping", ""])]
+    step.process_batch(docs)
+    step.end()
+    texts = [doc.text for doc in docs]
+    expected = pytest.approx(QualityModel(linear / "model").scores(texts), abs=1e-6)
+    assert [doc.metadata["score_linear"] for doc in docs] == expected
+    assert scorer.source.identity() == Scorer.found(scorer.fields).source.identity()
+    for change, message in (({"device": "cuda"}, "transformers' models alone"), ({"model": "nowhere"}, "is missing")):
+        with pytest.raises(ConfigError, match=message):
+            Scorer.found(read_scorers([entry | change])[0])
+
+
+def test_the_same_pages_give_the_same_linear_model(linear):
+    first, second = ((linear / name / "model.safetensors").read_bytes() for name in ("model", "again"))
+    assert first == second
+
+
+def test_a_file_that_is_no_linear_model_is_told_apart(linear, tmp_path):
+    file = tmp_path / "model.safetensors"
+    good = load_file(linear / "model/model.safetensors")
+    for message, change in (
+        ("weights is not of", {"weights": good["weights"][1:]}),
+        ("rarity is not of", {"rarity": good["rarity"] * np.float32(np.inf)}),
+        ("of_counts is not of", {"of_counts": good["of_counts"][None]}),
+        ("stands in it twice", {"words": np.array(bytearray(b"a\n" * len(good["rarity"])), np.uint8)[:-1]}),
+        ("is no linear model", {"words": np.array([255], np.uint8)}),
+    ):
+        save_file(good | change, file)
+        with pytest.raises(ConfigError, match=message):
+            LinearModel.load(file, "quality_model")
+    file.write_bytes(b"\x80\4K\1.")
+    with pytest.raises(ConfigError, match="is no linear model"):
+        LinearModel.load(file, "quality_model")
+
+
+def test_a_tokenizer_is_not_for_a_linear_model(tmp_path):
+    with pytest.raises(ConfigError, match="has words of its own"):
+        train(LabelledFiles(labelled=("rows.jsonl",)), tmp_path / "model", TrainingOptions("linear"), tmp_path)
+
+
+def test_names_and_signs_of_code_are_counted():
+    words, counts = words_and_counts("Call `max_len()` and maxLen:\n\n```python\nx = [1]\n```\n")
+    assert words["max_len"] == words["maxlen"] == 1 and words["call"] == 1
+    assert counts[0] == pytest.approx(math.log(2)), "one fence"
+    assert 0.1 < counts[1] < 0.4 and counts[5] > 0 and counts[6] == counts[7] > 0
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,7 @@ def test_another_model_or_prompt_is_another_input(bert, causal, tmp_path):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"kind": "bert", "model": "m"}, "kind is 'bert'; known: classifier, perplexity, ask_llm"),
+        ({"kind": "bert", "model": "m"}, "kind is 'bert'; known: classifier, perplexity, ask_llm, quality_model"),
         ({"kind": "classifier"}, "no model"),
         ({"kind": "classifier", "model": "m", "colum": "x"}, "unknown field 'colum'.*did you mean 'column'"),
         ({"kind": "classifier", "model": "m", "column": "quality"}, "must be score_ and"),

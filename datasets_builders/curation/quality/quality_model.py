@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 DESCRIPTION_FILE, TOKENIZER_FILE = "quality_model.json", "tokenizer.json"
 FASTTEXT, LINEAR = "fasttext", "linear"
 MODEL_FILES = {FASTTEXT: "model.bin", LINEAR: "model.safetensors"}
-POSITIVE, NEGATIVE = "__label__high", "__label__low"
+LABEL = "__label__"
+POSITIVE, NEGATIVE = f"{LABEL}high", f"{LABEL}low"
 LINE_END = "<nl>"
 # Of a longer file the beginning is judged: fastText averages over all words.
 MAX_CHARACTERS = 20_000
@@ -65,7 +66,12 @@ class QualityDescription:
 def model_text(content: str) -> str:
     """Return a file as fastText is given it: a line of names, numbers and single signs, its line ends as words."""
     tokens = _TOKEN.findall(content[:MAX_CHARACTERS])
-    return " ".join(LINE_END if token[0] == "\n" else token for token in tokens)
+    return _without_labels(" ".join(LINE_END if token[0] == "\n" else token for token in tokens))
+
+
+def _without_labels(line: str) -> str:
+    """Return a line without what fastText takes for a label wherever it stands, such as code that uses fastText has."""
+    return line.replace(LABEL, "label:") if LABEL in line else line
 
 
 class ModelWords:
@@ -102,7 +108,7 @@ class ModelWords:
         if self._encoder is None:
             return [model_text(content) for content in contents]
         encoded = self._encoder.encode_all([content[:MAX_CHARACTERS] for content in contents])
-        return [" ".join(map(self._names.__getitem__, ids)) for ids in encoded]
+        return [_without_labels(" ".join(map(self._names.__getitem__, ids))) for ids in encoded]
 
 
 class QualityModel:

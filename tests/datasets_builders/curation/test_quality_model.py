@@ -121,6 +121,27 @@ def test_line_ends_are_words_and_signs_stand_apart():
     assert model_text("a=b[1]\n\n  # x") == "a = b [ 1 ] <nl> # x"
 
 
+@pytest.mark.parametrize(
+    "mark", ["__label__spam", "__label__high", "____label__label__low", "x__label__y", "__label__"]
+)
+def test_code_that_uses_fasttext_gives_no_labels(mark, tmp_path, tokenizer):
+    line = model_text(f"model.get({mark!r})\n{mark}")
+    assert "__label__" not in line and line.count("label:") == 2
+    # Of BPE too, should a token be the mark.
+    (line,) = ModelWords(tokenizer).texts([f"{mark} {mark}"])
+    assert "__label__" not in line
+
+
+def test_labels_in_the_code_teach_nothing(tmp_path):
+    rows = [{"content": f"def f{number}(): return {number}", "label": 1} for number in range(120)]
+    rows += [{"content": f"buy {number} shoes", "label": 0} for number in range(120)]
+    for row in rows[::8]:
+        row["content"] += "\nlabels == ['__label__spam', '__label__low']"
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = TrainingOptions(dim=8, buckets=1000, epochs=3)
+    assert train(LabelledFiles((str(tmp_path / "rows.jsonl"),)), tmp_path / "model", options).held_out["n"] > 10
+
+
 def test_calibration_brings_overconfident_probabilities_down():
     scores = [0.99] * 100 + [0.01] * 100
     answers = [True] * 70 + [False] * 30 + [True] * 30 + [False] * 70

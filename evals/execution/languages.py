@@ -165,7 +165,7 @@ LANGUAGES = {
             version_flag="version",
             compile=(
                 ("/bin/cp", "-rs", "{cache}/build", "{tmp}/go-build"),
-                ("{go}", "test", "-c", "-o", "main.test"),
+                ("{go}", "test", "-ldflags=-s -w", "-c", "-o", "main.test"),  # what debuggers read is not linked
             ),
             run=("./main.test",),
             folders=("/etc/alternatives",),

@@ -70,3 +70,11 @@ def test_a_command_with_other_variables_that_a_library_reads_once_is_not_forked(
     assert not warm_python.could_be_forked(of_the_hub, "builders")
     for name in ("PYTHONHASHSEED", "OMP_NUM_THREADS", "HF_HOME"):
         assert not warm_python.could_be_forked(here | {name: "7"}, "builders")
+
+
+def test_what_a_library_sets_as_it_is_imported_does_not_keep_later_commands_from_being_forked():
+    import sklearn  # noqa: F401 - as lighteval does, in whichever test asks a model first
+
+    left = {name: value for name, value in os.environ.items() if name.startswith("KMP_")}
+    assert len(left) >= 2
+    assert warm_python.could_be_forked(warm_python._HERE | left, "builders")

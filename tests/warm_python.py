@@ -39,6 +39,8 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).parents[1]
 _DATA = ("httpx", "numpy", "pandas", "pyarrow.dataset", "pyarrow.parquet", "yaml")
 _MODEL = ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "accelerate", "safetensors.torch")
+# Without what turns torch's gradients off: a fork of the server may train.
+_LIGHTEVAL = ("lighteval.metrics.metrics_sample", "lighteval.tasks.lighteval_task")
 _TRL = ("trl.trainer.sft_trainer", "trl.trainer.dpo_trainer")
 # What huggingface_hub, transformers, accelerate and datasets import of others.
 _BELOW_THE_HUB = (
@@ -51,6 +53,7 @@ LIBRARIES = {
     "builders": (*_DATA, "datasets", "datatrove.executor.slurm", "datatrove.tools.launch_pickled_pipeline"),
     "models": (*_DATA, "datasets", "torch", *_MODEL, "modeling_ling.modeling_bailing_moe", "modeling_ling.tokenizer"),
     "training": (*_DATA, "datasets", "torch", *_MODEL, "transformers.trainer", "peft", *_TRL),
+    "evaluation": (*_DATA, "datasets", "torch", *_MODEL, *_LIGHTEVAL),
     # What reads none of the Hub's variables: for commands with a Hub of their own.
     CLIENTS: (*_DATA, *_BELOW_THE_HUB),
 }
@@ -58,7 +61,8 @@ LIBRARIES = {
 # the Hub read once.
 _READ_LATER = (
     r"PATH|PYTHONPATH|OLDPWD|PWD|TMPDIR|COLUMNS|LINES|MASTER_\w+|\w*RANK|\w*WORLD_SIZE|(PYTEST|LING|SLURM)_\w+"
-    "|GOMP_SPINCOUNT|KMP_DUPLICATE_LIB_OK|TORCHINDUCTOR_CACHE_DIR"
+    # What scikit-learn, generation and training set where they are imported or work.
+    r"|GOMP_SPINCOUNT|KMP_DUPLICATE_LIB_OK|KMP_INIT_AT_FORK|TORCHINDUCTOR_CACHE_DIR|(FSDP|NCCL)_\w+"
     r"|TOKENIZERS_PARALLELISM|HF_HUB_DISABLE_TELEMETRY|RAY_USAGE_STATS_ENABLED|ACCELERATE_\w+"
 )
 _OF_THE_HUB = r"(HF|TRANSFORMERS)_\w+|NO_PROXY|no_proxy"

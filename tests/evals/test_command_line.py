@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def evals_in_a_process(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "evals", *map(str, arguments)]
-    return warm_python.run(command, cwd=ROOT, capture_output=True, text=True)
+    return warm_python.run(command, libraries="evaluation", cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from evals.__main__ import EFFICIENCY, SCORING, main
 from modeling_ling.command_line import load_command, make_parser
+from tests import warm_python
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("datasets", "lighteval", "torch", "transformers")
@@ -19,7 +20,7 @@ ENDPOINT = ("--backend", "endpoint", "--base-url", "http://127.0.0.1:9/v1")
 def evals(*arguments: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "evals", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    return warm_python.run(command, libraries="evaluation", cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

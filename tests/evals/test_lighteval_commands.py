@@ -50,11 +50,16 @@ class GoldModel(LightevalModel):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _together() -> None:
+    """Keep the tests on one worker: what their commands are forked from imports lighteval once."""
+
+
 def lighteval(*arguments: object, folder: Path, **environment: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "evals", "lighteval", *map(str, arguments)]
     more = {"PYTHONPATH": ROOT, "COLUMNS": 400, **environment}
     environment = {**os.environ, **{name: str(value) for name, value in more.items()}}
-    return warm_python.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return warm_python.run(command, libraries="evaluation", cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def results_in(folder: Path) -> dict:

@@ -3,7 +3,6 @@
 import copy
 import json
 import os
-import subprocess
 import sys
 
 import pytest
@@ -16,6 +15,7 @@ from modeling_ling import BailingMoeConfig, BailingMoeForCausalLM, BailingMoeMod
 from modeling_ling.accounting import count_checkpoint_tensors
 from modeling_ling.export import export_model
 from modeling_ling.tokenizer import encode_text
+from tests import warm_python
 from tests.modeling_ling.released_layout import released_names_and_shapes, saved_names_and_shapes
 
 FRESH_PROCESS = """
@@ -63,8 +63,9 @@ def test_an_exported_folder_loads_in_a_fresh_process_with_the_same_logits(build_
     arguments = [str(tmp_path / name) for name in ("model", "ids.pt", "logits.pt")]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {"HF_MODULES_CACHE": str(tmp_path / "modules"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
+    done = warm_python.run(
         [sys.executable, "-c", FRESH_PROCESS, *arguments],
+        libraries="clients",
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -16,6 +16,7 @@ from modeling_ling import BailingMoeConfig, BailingMoeForCausalLM
 from modeling_ling.accounting import count_parameters
 from modeling_ling.checkpoint_layout import released_shapes, released_tensors
 from modeling_ling.export import REMOTE_CODE_FILES
+from tests import warm_python
 from tests.modeling_ling.reference_model import Reference
 from tests.modeling_ling.released_layout import RELEASED_CONFIGS, released_names_and_shapes, write_released_folder
 
@@ -123,8 +124,9 @@ def run_fresh(folder: Path, cache: str) -> subprocess.CompletedProcess:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {"HF_MODULES_CACHE": str(folder / cache), "OMP_NUM_THREADS": "1"}
     arguments = [str(folder / name) for name in ("released", "ids.pt", "logits.pt")]
-    return subprocess.run(
+    return warm_python.run(
         [sys.executable, "-c", FRESH_PROCESS, *arguments],
+        libraries="clients",
         capture_output=True,
         text=True,
         cwd=folder,

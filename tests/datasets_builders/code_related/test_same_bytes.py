@@ -6,7 +6,6 @@ For one worker and two, after a kill, and with sources in any order.
 import gzip
 import hashlib
 import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import pytest
 from datasets_builders.__main__ import main
 from datasets_builders.building.builder import Builder
 from datasets_builders.building.dataset_folder import DatasetFolder
+from tests import warm_python
 from tests.datasets_builders.code_related import small_builds
 from tests.evals.report.pages import records_in
 
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Inputs, and a folder in which each build was killed."""
     found = tmp_path_factory.mktemp("small_builds")
     small_builds.write_inputs(found / "inputs")
-    subprocess.run(
+    warm_python.run(
         [sys.executable, small_builds.__file__, str(found)],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
         check=True,

@@ -63,7 +63,7 @@ def record(study):
 @pytest.fixture
 def forked_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `evals run` be a fork of a process that has imported what it needs, once for all runs of a study."""
-    run = partial(warm_python.run, libraries="training")
+    run = partial(warm_python.run, libraries="evaluation")
     monkeypatch.setattr(scoring, "subprocess", SimpleNamespace(run=run))
 
 

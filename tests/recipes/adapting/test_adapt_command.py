@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
@@ -13,6 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from recipes.__main__ import main
 from recipes.adapting.story import AdaptOptions, expanded_sources, recipe_flags
 from recipes.data.token_store import TokenStore
+from recipes.quickstart import warm_start
+from tests import warm_python
 from tests.recipes.conftest import STDLIB
 
 
@@ -100,8 +105,14 @@ def test_a_small_project_gets_smaller_steps() -> None:
 
 @pytest.mark.slow
 def test_code_in_model_and_figures_out_and_a_second_start_repeats_nothing(
-    code: Path, make_model: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    code: Path,
+    make_model: Callable[[str], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    popen = partial(warm_python.Popen, libraries="training")  # what the steps are forked from is a fork itself
+    monkeypatch.setattr(warm_start, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": popen}))
     model, to = make_model("Qwen2.5-Coder"), tmp_path / "out"
     keys = ("--weights", "full", "--held-out-share", "0.1", "--", "--use_cpu", "true", "--learning_rate", "1e-2")
     command = arguments(code, model, to, *keys, "--warmup_steps", "1", "--save_steps", "1000")

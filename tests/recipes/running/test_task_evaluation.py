@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from datasets import Dataset
 
 from recipes import pretrain, sft
+from recipes.running import task_evaluation
 from recipes.running.recipe_loading import RecipeError
 from recipes.running.run_folder import RUN_FILE, TASKS_FOLDER, TASKS_KIND, read_events, read_metrics
 from recipes.running.trainer import TIMING_KEYS
+from tests import warm_python
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +48,11 @@ def write_questions(folder: Path) -> Path:
     return folder
 
 
-def test_scores_have_intervals_and_stand_on_the_card(command_line: Callable, tmp_path: Path) -> None:
+def test_scores_have_intervals_and_stand_on_the_card(
+    command_line: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    popen = partial(warm_python.Popen, libraries="evaluation")  # does not import for seconds what the tests have
+    monkeypatch.setattr(task_evaluation, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": popen}))
     fields = {"logging_steps": 1, "train_tokens": 1024, "schedule": "constant"}
     tasks = {"eval_tasks": "held_out_execution", "eval_tasks_every_steps": 2, "eval_tasks_limit": 2}
     tasks["eval_tasks_held_out"] = write_questions(tmp_path / "questions")

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from recipes.running.run_folder import METRICS_FILE, find_checkpoints
 from recipes.running.trainer import TIMING_KEYS
 from recipes.stages.course import run_recipe
 from recipes.stages.kinds import STAGES
+from tests import warm_python
 from tests.recipes.running.processes import WORLDS_WORKER, launch_jobs
 
 pytestmark = pytest.mark.slow
@@ -91,11 +91,11 @@ def test_a_signal_to_one_process_stops_all_of_them_at_one_step(command_line: Cal
     path = tmp_path / "jobs.json"
     path.write_text(json.dumps([["pretrain", arguments]]), encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
+    done = warm_python.run(
         [*command, str(WORLDS_WORKER), str(path)],
+        libraries="training",
         capture_output=True,
         text=True,
-        check=False,
         timeout=300,
         env=os.environ | {"PYTHONPATH": str(ROOT), "STOP_RANK": "1"},
     )

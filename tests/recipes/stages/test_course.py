@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -162,7 +161,9 @@ def test_the_script_runs_under_accelerate_and_stops_with_a_message(command_line:
     script = str(ROOT / "recipes" / "pretrain.py")
     arguments = command_line("stage1", tmp_path / "run", **SMALL)
     # From another folder: the script finds the repository's packages by itself.
-    done = subprocess.run([*launch, script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm_python.run(
+        [*launch, script, *arguments], libraries="training", cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert "model, card and metrics.jsonl are in" in done.stdout
     failed = warm_python.run(

@@ -90,7 +90,7 @@ def compile_and_become(payload: dict, status: int, channel: tuple) -> None:
         )
         said = b""
         while compiler.stdout and (block := os.read(compiler.stdout.fileno(), 1 << 16)):
-            said = (said + block)[-(1 << 14) :]
+            said = (said + block)[-limits["output_bytes"] :]
         if compiler.wait() != 0:
             os.write(status, b"compile_error")
             os.write(2, said)

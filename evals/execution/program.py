@@ -30,7 +30,8 @@ class Limits:
             all processes together where a memory cgroup can be made (as root), so that a crowd of processes cannot
             exceed it. Compilers get at least 2 GiB.
         num_processes (`int`): processes and threads at once.
-        output_bytes (`int`): kept of stdout and of stderr each; the rest is dropped and `output_truncated` set.
+        output_bytes (`int`): kept of stdout and of stderr each; the rest is dropped and `output_truncated` set. Of a
+            compiler's words, the last are kept.
         disk_bytes (`int`): of the private /tmp, which is all that can be written.
     """
 

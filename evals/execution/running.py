@@ -212,6 +212,7 @@ class SandboxedRun:
             "cpu_seconds": ceil(self.limits.cpu_seconds),
             "compile_seconds": ceil(self.limits.compile_seconds),
             "disk_bytes": self.limits.disk_bytes,
+            "output_bytes": self.limits.output_bytes,
             "num_processes": max(self.limits.num_processes, language.num_processes if language else 0),
             "address_space": language is None or language.address_space,
         }

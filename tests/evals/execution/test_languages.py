@@ -1,6 +1,7 @@
 """Nine languages beside Python: every verdict, what a program may use, and what a missing tool says."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,17 @@ def test_undefined_behavior_ends_a_program_that_is_to_trap(statement):
     source = f"#include <vector>\nint main(int count, char**) {{ {statement} return count == 77; }}"
     with Executor(LIMITS) as executor:
         assert executor.run(Program(source, "cpp_trapping")).exit_code in (132, 133, 134)
+
+
+def test_a_compiler_is_heard_to_the_limit_on_output():
+    needs("cpp")
+    source = "int main() {\n" + "".join(f"    unknown_{number}();\n" for number in range(300)) + "}\n"
+    with Executor(replace(LIMITS, output_bytes=1 << 20)) as executor:
+        said = executor.run(Program(source, "cpp")).stderr
+        assert len(said) > 1 << 14
+        assert all(f"main.cpp:{line}:" in said for line in range(2, 302))
+        cut = executor.run(Program(source, "cpp"), replace(LIMITS, output_bytes=1000)).stderr
+        assert cut and said.endswith(cut)
 
 
 def test_every_language_is_tested():

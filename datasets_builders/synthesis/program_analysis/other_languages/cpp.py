@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from datasets_builders.synthesis.program_analysis.extraction import word_list
@@ -86,51 +87,50 @@ class Cpp(Dialect):
         )
         return (f"{head}\n" if head else "") + body, target.text, ""
 
+    def look_into(self, definition: Definition) -> None:
+        """Note what a definition uses: of a header's many, functions that questions are asked about need few."""
+        uses, selects = _uses(definition.node)
+        definition.uses, definition.selects = uses - set(definition.names), selects
+        definition.refusal = definition.refusal or _refusal(definition.node)
+        definition.is_looked_into = True
+
     def _definitions(self, node: Node) -> Iterator[Definition]:
         kind, text = node.type, text_of(node)
-        uses, selects = _uses(node)
-        refusal = _refusal(node)
         if kind == "function_definition" or (
             kind == "template_declaration"
             and node.named_children
             and node.named_children[-1].type == "function_definition"
         ):
-            definition = _function(node, uses, selects, refusal)
+            definition = _function(node)
             if definition is not None:
                 yield definition
         elif kind in ("struct_specifier", "class_specifier", "union_specifier", "enum_specifier"):
             names = [field_text(node, "name")]
             names += [field_text(part, "name") for part in nodes_of(node) if part.type == "enumerator"]
-            yield _other(node, names, f"{text};", uses, selects, "type", refusal)
+            yield _other(node, names, f"{text};", "type")
         elif kind == "template_declaration":
             names = [field_text(part, "name") for part in node.named_children[1:]]
-            yield _other(node, names, text + ("" if text.endswith(";") else ";"), uses, selects, "type", refusal)
+            yield _other(node, names, text + ("" if text.endswith(";") else ";"), "type")
         elif kind in ("type_definition", "alias_declaration"):
             name = field_text(node, "name") or field_text(node, "declarator")
-            yield _other(node, [name], text, uses, selects, "type", refusal)
+            yield _other(node, [name], text, "type")
         elif kind == "using_declaration":
             names = ["std"] if "namespace" in text else [text.rstrip(";").rsplit("::", 1)[-1].strip()]
             if re.fullmatch(r"using\s+(?:namespace\s+std|std::\w+)\s*;", text):
-                yield _other(node, names, text, frozenset(), frozenset(), "constant", ())
+                yield replace(_other(node, names, text, "constant"), is_looked_into=True)  # reads no name
         elif kind == "preproc_def" and field_text(node, "value"):
-            yield _other(
-                node, [field_text(node, "name")], text.rstrip(), uses, selects, "constant", ("macro", text[:60])
-            )
+            yield _other(node, [field_text(node, "name")], text.rstrip(), "constant", ("macro", text[:60]))
         elif kind == "declaration":
             names = list(_declared(node))
             if any(part.type == "function_declarator" for part in node.named_children):
                 return  # what is needed stands before what needs it, or does not compile
-            if "const" not in text.split("=")[0]:
-                refusal = ("module_state", ", ".join(names))
-            yield _other(node, names, text, uses, selects, "constant", refusal)
+            is_constant = "const" in text.split("=")[0]
+            yield _other(node, names, text, "constant", () if is_constant else ("module_state", ", ".join(names)))
 
 
-def _other(
-    node: Node, names: list[str], text: str, uses: frozenset[str], selects: frozenset[str], kind: str,
-    refusal: tuple[str, ...],
-) -> Definition:  # fmt: skip
+def _other(node: Node, names: list[str], text: str, kind: str, refusal: tuple[str, ...] = ()) -> Definition:
     bound = tuple(name for name in names if re.fullmatch(r"\w+", name))
-    return Definition(bound, node, text, uses - set(bound), kind, refusal, selects=selects)
+    return Definition(bound, node, text, frozenset(), kind, refusal, is_looked_into=False)
 
 
 def _statements(node: Node) -> Iterator[Node]:
@@ -142,7 +142,7 @@ def _statements(node: Node) -> Iterator[Node]:
             yield child
 
 
-def _function(node: Node, uses: frozenset[str], selects: frozenset[str], refusal: tuple[str, ...]) -> Definition | None:
+def _function(node: Node) -> Definition | None:
     function = node if node.type == "function_definition" else node.named_children[-1]
     declarator = function.child_by_field_name("declarator")
     pointers = ""
@@ -165,14 +165,14 @@ def _function(node: Node, uses: frozenset[str], selects: frozenset[str], refusal
         (name,),
         node,
         text_of(node),
-        uses - {name},
+        frozenset(),
         "function",
-        refusal,
+        (),
         parameters,
         result,
         comment_text(comments_before(node)),
         is_asked_about=result != "void" and "*" not in result and name != "main",
-        selects=selects,
+        is_looked_into=False,
     )
 
 

@@ -25,7 +25,7 @@ class CppRunner(Runner):
     """Candidate calls run where undefined behavior traps; what is chosen of them runs as everybody compiles it."""
 
     sandbox_language: ClassVar[str] = "cpp"
-    units_per_program: ClassVar[int] = 128
+    units_per_program: ClassVar[int] = 256
 
     def assemble(self, units: Sequence[Unit], max_steps: int, max_chars: int) -> Assembly:
         """Return the program; headers are the toolchain's precompiled ones."""

@@ -10,6 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
@@ -47,6 +48,7 @@ class Definition:
         receiver, method (`str`): of a method that stands outside of its type.
         selects: names behind dots.
         is_of_object (`bool`): of a method, whether it is called on an object of its class.
+        is_looked_into (`bool`): whether `uses`, `selects` and `refusal` are known yet.
     """
 
     names: tuple[str, ...]
@@ -65,6 +67,7 @@ class Definition:
     method: str = ""
     selects: frozenset[str] = frozenset()
     is_of_object: bool = False
+    is_looked_into: bool = True
 
 
 @dataclass
@@ -131,6 +134,10 @@ class Dialect(ABC):
     @abstractmethod
     def read(self, root: Node) -> SourceFile:
         """Return what a file defines."""
+
+    def look_into(self, definition: Definition) -> None:
+        """Note what a definition uses, where reading the file has left that for when it is needed."""
+        definition.is_looked_into = True
 
     @abstractmethod
     def program(self, file: SourceFile, context: list[Definition], target: Definition) -> tuple[str, str, str]:
@@ -211,7 +218,7 @@ def extract_from_module(
             are refused.
     """
     limits = limits or ExtractionLimits()
-    calls = _seen_calls(dialect, module.root)
+    calls = cache(lambda: _seen_calls(dialect, module.root))  # of a file whose functions are all refused, never
     for target in module.file.definitions:
         if target.is_asked_about:
             try:
@@ -226,7 +233,7 @@ def _extract(
     module: Module,
     target: Definition,
     limits: ExtractionLimits,
-    calls: dict[str, list[str]],
+    calls: Callable[[], dict[str, list[str]]],
     links: Links | None,
 ) -> ProgramSample:
     num_lines = target.text.count("\n") + 1
@@ -252,7 +259,7 @@ def _extract(
         helpers=tuple(helper.names[0] for helper in context if helper.kind == "function"),
         parameters=target.parameters,
         result=target.result,
-        seen_calls=tuple(f"{called}{arguments}" for arguments in calls.get(target.names[0], ())[:MAX_SEEN_CALLS]),
+        seen_calls=tuple(f"{called}{arguments}" for arguments in calls().get(target.names[0], ())[:MAX_SEEN_CALLS]),
     )
     if len(sample.code) > limits.max_code_chars:
         raise Unusable("closure_too_large", f"{len(sample.code)} characters")
@@ -272,6 +279,8 @@ def closure(
     num_chars = 0
     while queue:
         home, definition = queue.pop()
+        if not definition.is_looked_into:
+            dialect.look_into(definition)
         if definition.refusal:
             raise Unusable(*definition.refusal)
         num_chars += len(definition.text)

@@ -98,8 +98,8 @@ def observe(
     chosen: dict[int, list[ObservedCall]] = {}
     for index, pair in zip(tried, results, strict=True):
         answers = _agreed(units[index], pair, observations[index])
-        if answers and not observations[index].impurity:
-            chosen[index] = choose_calls(answers, settings.num_calls)
+        if answers and not observations[index].impurity and (calls := choose_calls(answers, settings.num_calls)):
+            chosen[index] = calls
     _second_stage(executor, language, samples, chosen, observations, settings)
     return observations
 

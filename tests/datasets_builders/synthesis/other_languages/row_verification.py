@@ -58,6 +58,12 @@ def claims(row: dict[str, Any]) -> Iterator[tuple[str, Program, bool]]:
             yield "the faulty one fails", program_of(language, with_function(row["context"], wrong), check), False
 
 
+def checks_nothing(row: dict[str, Any]) -> bool:
+    """Return whether a function is to be written whose check never calls it."""
+    is_written = row["kind"] in ("docstring_to_code", "code_repair")
+    return is_written and not re.search(rf"\b{re.escape(row['function'])}\b", row["check"])
+
+
 def swapped(check: str, answer: str, wrong: str) -> str | None:
     """Return a check with another expected value; None where it states the value in another form."""
     at = check.rfind(answer)
@@ -68,7 +74,7 @@ def false_claims(executor: Executor, rows: list[dict[str, Any]]) -> list[str]:
     """Run what rows claim and return, in words, what is not so."""
     told = [(row, *claim) for row in rows for claim in claims(row)]
     results = executor.run_batch([program for _, _, program, _ in told], LIMITS)
-    wrong = []
+    wrong = [f"{row['languages'][0]} {row['kind']} {row['function']}: no check" for row in rows if checks_nothing(row)]
     for (row, words, program, passes), result in zip(told, results, strict=True):
         assert result.verdict is not Verdict.INFRA_ERROR, result.message
         if (result.verdict is Verdict.PASS) is not passes:

@@ -3,6 +3,7 @@
 import pytest
 
 from datasets_builders.synthesis.program_analysis.extraction import Refusal
+from datasets_builders.synthesis.program_analysis.other_languages.questions import questions_about
 from datasets_builders.synthesis.program_analysis.other_languages.sample import Parameter
 
 SOURCE = """
@@ -140,3 +141,21 @@ def test_values_with_any_line_separator_are_read_whole(observed) -> None:
     _, seen = observed("JavaScript", source)["framed"]
     assert seen.calls
     assert all("\u2028" in call.answer for call in seen.calls)
+
+
+def test_a_documented_function_that_always_says_the_same_is_not_asked_for(observed) -> None:
+    """Nothing would check what is written: there is no call worth predicting."""
+    source = """
+/**
+ * Return the name of the format in which readers expect to find a table of numbers.
+ */
+function formatOf(table) {
+  const parts = ["comma", "separated"];
+  const name = parts.join("-");
+  return name;
+}
+"""
+    sample, observation = observed("JavaScript", source)["formatOf"]
+    assert sample.docstring
+    assert not observation.impurity
+    assert not list(questions_about(sample, observation))

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from email.message import Message
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -16,6 +17,7 @@ GZIP, PLAIN = b"\x1f\x8b\x08", b"WARC/1."
 CHUNK_BYTES = 1 << 20
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:\s*(\d+)")
 NO_HEADER = "no HTTP header"
+HTML_TYPES = ("text/html", "application/xhtml+xml")
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 DEFAULT_ENCODING = "utf-8"
 MAX_WRONG_FRACTION = 0.25  # of the bytes beyond ASCII
@@ -98,7 +100,7 @@ def records_of(path: Path, max_bytes: int) -> Iterator[Record]:
 def _iterator(file: BinaryIO, decode: Literal["all", "none"] = "none") -> Iterator[Any]:
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-    kinds = WarcRecordType.response | WarcRecordType.conversion
+    kinds = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
     records: Iterator[Any] = iter(ArchiveIterator(file, record_types=kinds, auto_decode=decode))
     return records
 
@@ -122,11 +124,26 @@ def _decoded_by_library(path: Path, start: int, found: Record, max_bytes: int) -
         return replace(found, problem="", detail="", body=body)
 
 
+def _media_type(header: str) -> tuple[str, str]:
+    """Return the type of a Content-Type and its charset, both in lower case; empty where there is none."""
+    message = Message()
+    message["Content-Type"] = header
+    return (message.get_content_type() if header else ""), (message.get_content_charset() or "")
+
+
 def _record(record: Any, max_bytes: int) -> Record:
     url = record.headers.get("WARC-Target-URI") or record.record_id or ""
     date = record.record_date.isoformat() if record.record_date else ""
-    is_text = record.headers.get("WARC-Type") == "conversion"
-    if not is_text:
+    kind_of_record = record.headers.get("WARC-Type")
+    is_text = kind_of_record == "conversion"
+    declared = ""
+    if (
+        kind_of_record == "resource"
+    ):  # a page without an answer of a server around it, such as a file or a rendered page
+        kind, declared = _media_type(record.headers.get("Content-Type") or "")
+        if kind not in HTML_TYPES:
+            return Record(url, date, problem="not_html", detail=kind or "no Content-Type")
+    elif not is_text:
         if not record.is_http:
             return Record(url, date, problem="not_http", detail=record.headers.get("Content-Type") or "no Content-Type")
         if record.http_headers is None or record.http_headers.status_code is None:
@@ -134,9 +151,10 @@ def _record(record: Any, max_bytes: int) -> Record:
         status, kind = record.http_headers.status_code, record.http_content_type or ""
         if status != 200:
             return Record(url, date, problem="http_status", detail=str(status))
-        if kind and kind not in ("text/html", "application/xhtml+xml"):
+        if kind and kind not in HTML_TYPES:
             return Record(url, date, problem="not_html", detail=kind)
-    charset = (record.http_charset or "") if not is_text else DEFAULT_ENCODING
+        declared = record.http_charset or ""
+    charset = declared if not is_text else DEFAULT_ENCODING
     is_whole = not record.headers.get("WARC-Truncated")
     expected = record.content_length or 0 if is_whole else 0
     try:

@@ -111,10 +111,20 @@ def test_behind_damage_the_next_record_is_read(tmp_path: Path) -> None:
         (record("u", b"5\r\nhello\r\n0\r\n\r\n", headers="Transfer-Encoding: chunked\r\n"), ""),
         (record("u", b"text of a page", kind="conversion", content_type="text/plain"), ""),
         (record("dns:a.org", b"a.org. 300 IN A", content_type="text/dns"), "not_http"),
+        (record("u", b"<html>", kind="resource", content_type="text/html"), ""),
+        (record("u", b"\x89PNG", kind="resource", content_type="image/png"), "not_html"),
+        (record("u", b"?", kind="resource", content_type=""), "not_html"),
     ],
 )
 def test_each_record_has_a_body_or_a_reason(tmp_path: Path, given: bytes, problem: str) -> None:
     assert [found for _, found in read(tmp_path / "a.warc", given)] == [problem]
+
+
+def test_a_page_without_an_answer_around_it_is_read_by_its_own_type(tmp_path: Path) -> None:
+    content_type = "Text/HTML; charset=windows-1251"
+    (tmp_path / "a.warc").write_bytes(record("u", PAGE.encode(), kind="resource", content_type=content_type))
+    (found,) = records_of(tmp_path / "a.warc", MAX_BYTES)
+    assert (found.charset, found.is_text, found.body) == ("windows-1251", False, PAGE.encode())
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bytes])

@@ -2,18 +2,30 @@
 
 Their texts get signatures beside those of the new documents, and are preferred to any of them; so a new document that
 equals an older row, or nearly does, is merged into it, and the older row itself is not written again.
+
+The signatures of a folder are kept in its `.build/signatures/`, under the content of its shards and what they were made
+with, and the next build takes them from there; those of a dataset on the Hub are made each time.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
-from datasets_builders.building.identity import content_id
+from datasets_builders.building.identity import content_id, digest, file_sha256
+from datasets_builders.curation import tokens
+from datasets_builders.curation.deduplication import signature_files
+from datasets_builders.curation.deduplication import signatures as signatures_module
 from datasets_builders.curation.deduplication.near import MIN_BYTES, RELEASED, SignatureWriter
-from datasets_builders.curation.deduplication.signature_files import SignatureFileWriter
+from datasets_builders.curation.deduplication.signature_files import (
+    SignatureFileWriter,
+    has_signatures,
+    share_signatures,
+)
 from datasets_builders.curation.deduplication.signatures import bands_for, ngram_hashes, signatures
 from datasets_builders.sources.hub import SCHEME, hub_tables
 from datasets_builders.sources.table_rows import TableFile, local_table, rows_of
@@ -21,6 +33,7 @@ from datasets_builders.sources.table_rows import TableFile, local_table, rows_of
 TEXT_COLUMNS = ("content", "text")
 ID_COLUMNS = ("id", "mid", "content_id", "blob_id")
 PREFERRED = 2**62  # stars of what was released
+_MADE_BY = (tokens, signature_files, signatures_module)
 
 
 def released_tables(address: str) -> list[TableFile]:
@@ -54,11 +67,15 @@ def write_released(
         batch_size (`int`): rows at once.
     """
     for number, address in enumerate(datasets):
-        if (folder / f"{first_rank + number:05d}.jsonl").exists():
+        rank = first_rank + number
+        if has_signatures(folder, f"{rank:05d}"):
             continue  # in a run that continues
+        kept = None if address.startswith(SCHEME) else _Kept(DatasetFolder(address), address, bands_for(threshold))
+        if kept and kept.put_into(folder, rank):
+            continue
         # A tagged dataset, which may be published, tells it: where a folder lies is nobody's business.
         shown = address if address.startswith(SCHEME) else Path(address).name
-        writer = SignatureFileWriter(folder, first_rank + number, bands_for(threshold))
+        writer = SignatureFileWriter(folder, rank, bands_for(threshold))
         try:
             texts = _texts(address)
             while batch := list(islice(texts, batch_size)):
@@ -68,6 +85,42 @@ def write_released(
             writer.finish()
         finally:
             writer.close()
+        if kept:
+            kept.take_from(folder, rank)
+
+
+class _Kept:
+    """Signatures of an older dataset, kept in its folder.
+
+    Args:
+        dataset (`DatasetFolder`): the older dataset.
+        address (`str`): as the config has it; it stands in the files.
+        bands (pair of `int`): those of the threshold.
+    """
+
+    def __init__(self, dataset: DatasetFolder, address: str, bands: tuple[int, int]) -> None:
+        self.folder = dataset.path / ".build" / "signatures"
+        self.content = digest([[shard.path.name, file_sha256(shard.path)] for shard in dataset.shards])[:16]
+        sources = [Path(__file__), *(Path(str(module.__file__)) for module in _MADE_BY)]
+        made_by = [file_sha256(source) for source in sources]
+        made_with = digest([address, bands, made_by, version("rensa"), TEXT_COLUMNS, ID_COLUMNS])[:16]
+        self.name = f"{self.content}-{made_with}"
+
+    def put_into(self, folder: Path, rank: int) -> bool:
+        """Put them beside those of a build, as a rank of it; return False where there are none."""
+        if not has_signatures(self.folder, self.name):
+            return False
+        with suppress(OSError):  # damaged or going away: they are made anew
+            share_signatures(self.folder, self.name, folder, f"{rank:05d}")
+        return has_signatures(folder, f"{rank:05d}")
+
+    def take_from(self, folder: Path, rank: int) -> None:
+        """Keep what a build made, and drop what was made of other shards; what cannot be written to keeps nothing."""
+        with suppress(OSError):
+            for path in self.folder.glob("*"):
+                if not path.name.startswith(self.content):
+                    path.unlink(missing_ok=True)
+            share_signatures(folder, f"{rank:05d}", self.folder, self.name)
 
 
 def _texts(address: str) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ better than another. A file is known by its place: the ranks' files behind each 
 """
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -72,6 +73,31 @@ class SignatureFileWriter:
                 file.close()
             finally:
                 temporary_name(path).unlink(missing_ok=True)
+
+
+def has_signatures(folder: Path, name: str) -> bool:
+    """Return whether a folder holds finished files of a name."""
+    return (folder / f"{name}{_SUFFIXES[-1]}").exists()
+
+
+def share_signatures(source: Path, name: str, target: Path, new_name: str) -> None:
+    """Put finished files of a name into another folder, under another name: as links, or where none can be, as copies.
+
+    Raises:
+        OSError: one is not there, or the other folder cannot be written to.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for suffix in _SUFFIXES:
+        old, new = source / f"{name}{suffix}", target / f"{new_name}{suffix}"
+        temporary = temporary_name(target / f"{new.name}.{os.getpid()}")  # another build may share the same
+        try:
+            try:
+                temporary.hardlink_to(old)
+            except OSError:
+                shutil.copyfile(old, temporary)
+            temporary.replace(new)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 class SignatureFiles:

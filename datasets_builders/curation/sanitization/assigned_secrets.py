@@ -106,18 +106,22 @@ MIN_BARE_CHARACTERS, MIN_LOOSE_CHARACTERS, MIN_WEAK_CHARACTERS = 12, 20, 24
 
 def find_assigned(text: str) -> Iterator[str]:
     """Give the values that a name tells for secrets, and the passwords of URLs, commands and headers."""
-    for match in NAME.finditer(text):
-        if found := ASSIGNMENT.match(text, match.end(1)):
+    # Places in bytes need not be counted in characters.
+    searched = text.encode() if text.isascii() else text
+    for match in NAME.finditer(searched):
+        start, end = match.span(1)
+        if found := ASSIGNMENT.match(text, end):
             form = found.lastgroup or ""
             value = found[form]
             before = text[max(0, match.start() - SETTING_CHARACTERS) : match.start()]
-            name = before[len(before.rstrip(NAME_CHARACTERS)) :] + match[1]
+            name = before[len(before.rstrip(NAME_CHARACTERS)) :] + text[start:end]
             if is_secret_of(name, value, form, before):
                 yield value.removeprefix("base64:")
-    for match in FORMS.finditer(text):
+    for match in FORMS.finditer(searched):
         group = match.lastindex or 0
-        if not is_placeholder(match[group]) and is_secret_in_form(group, match[group]):
-            yield match[group]
+        value = text[slice(*match.span(group))]
+        if not is_placeholder(value) and is_secret_in_form(group, value):
+            yield value
 
 
 def is_secret_of(name: str, value: str, form: str = "assigned", before: str = "") -> bool:

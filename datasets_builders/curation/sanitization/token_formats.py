@@ -173,6 +173,9 @@ for _mark, (_rest, _before, _fewest, _most) in INSIDE.items():
     _formats.append((re.compile(_mark + _rest), re.compile(_before), _fewest, _most))
 
 
+_KINDS_OF_MARKS = {number: name for name, number in MARKS.groupindex.items()}
+
+
 def find_marked(text: str) -> Iterator[tuple[str, str]]:
     """Give what marks tell, and of which kind the mark is.
 
@@ -180,10 +183,12 @@ def find_marked(text: str) -> Iterator[tuple[str, str]]:
     text has what only a look at all of it finds.
     """
     after = 0
-    for found in MARKS.finditer(text):
-        kind, at = found.lastgroup, found.start()
+    # Places in bytes need not be counted in characters.
+    for found in MARKS.finditer(text.encode() if text.isascii() else text):
+        at, end = found.span()
+        kind = _KINDS_OF_MARKS[found.lastindex]
         if kind == "longer":
-            yield found.group(), kind
+            yield text[at:end], kind
         if at < after or kind == "longer":
             continue
         if kind == "inside":

@@ -118,7 +118,7 @@ _MACRO = rb"(?:[A-Z][A-Z0-9_]{2,}+\b|\b[a-z]\w*Macro\b)"
 _ARGUMENTS = rb"\((?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+\)"
 _C: tuple[_Rewriting, ...] = (
     (re.compile(rb"(?m)^[ \t]*+#(?=[ \t]*+(?:/[*/]|\r?$))"), _blank),
-    (re.compile(rb"/\*(?:[^*\n]|\*(?!/)|(?<=\\)\n){0,2000}+\*/(?=[ \t]*+\S)"), _continued),
+    (re.compile(rb"/\*(?:[^*/\n]|/(?!\*)|\*(?!/)|(?<=\\)\n){0,2000}+\*/(?=[ \t]*+\S)"), _continued),
     (
         re.compile(
             rb"\btemplate\(([^()]*+(?:%s[^()]*+)*+)\)\(\s*+requires\b(?:[^()]|%s)*+\)" % (_ARGUMENTS, _ARGUMENTS)

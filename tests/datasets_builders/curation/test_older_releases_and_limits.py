@@ -9,6 +9,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.curation.deduplication import released
 from datasets_builders.curation.quality.language_limits import LanguageLimits
 from datasets_builders.source_code.builder import SourceCodeBuilder
 from datasets_builders.source_code.config import SourceCodeConfig
@@ -56,6 +57,44 @@ def test_what_was_released_before_is_left_out(folder, tmp_path):
     assert again.state != "new"
     with pytest.raises(ConfigError, match="holds no data"):
         build(folder, tmp_path / "third", released_before=[str(tmp_path)])
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))}
+
+
+def test_signatures_of_what_was_released_are_made_once(folder, tmp_path):
+    older = tmp_path / "older"
+    build(folder, older, num_tasks=1)
+    kept = older / ".build" / "signatures"
+
+    def write(name, threshold=0.7):
+        released.write_released(tmp_path / name, [str(older)], 3, threshold, batch_size=2)
+        return contents(tmp_path / name)
+
+    first = write("first")
+    assert sorted(first) == ["00003.bands", "00003.jsonl", "00003.signatures"]
+    assert write("second") == first
+    assert all((tmp_path / "first" / name).samefile(tmp_path / "second" / name) for name in first)
+    assert write("third", threshold=0.5) != first
+    assert len(contents(kept)) == 6
+    (shard,) = (older / "data").glob("*Shell*")
+    shard.unlink()
+    fourth = write("fourth")
+    assert fourth["00003.jsonl"] != first["00003.jsonl"]
+    assert len(contents(kept)) == 3
+    for path in kept.glob("*.bands"):
+        path.unlink()
+    assert write("fifth") == write("sixth") == fourth
+
+
+def test_signatures_of_a_folder_that_cannot_be_written_to_are_made_each_time(folder, tmp_path):
+    older = tmp_path / "older"
+    build(folder, older, num_tasks=1)
+    (older / ".build" / "signatures").write_text("in the way")
+    released.write_released(tmp_path / "first", [str(older)], 0, 0.7)
+    released.write_released(tmp_path / "second", [str(older)], 0, 0.7)
+    assert contents(tmp_path / "first") == contents(tmp_path / "second") != {}
 
 
 def drawn(limit, seed=0, languages=("Python", "Shell")):

@@ -9,6 +9,9 @@ Over the real tokens of one MoE layer, with E experts of which each token visits
 Both are averaged over the MoE layers. balance is 1.0 when the load and the probabilities are even. The gradient of
 balance flows through P_e only: f_e counts discrete choices.
 
+z is a mean over tokens: those of parts of a batch, weighted by their tokens, are that of the batch. balance is a
+product of two means, and is not: an even batch may have parts that are not. It depends on what is summarised at once.
+
 Losses and statistics come from one pass over all layers at once, and nothing in it waits for the device.
 """
 
@@ -27,6 +30,7 @@ class RoutingSummary:
         assignments: `(L, E)`, tokens sent to each expert; every row sums to k times the number of real tokens.
         entropy_sums: `(L,)`, entropies in nats of the routing distributions, summed over the tokens;
             log(E) per token means undecided, 0 means certain.
+        num_tokens: real tokens, a scalar.
         layer_losses: `(2, L)`, balance and z-loss of each layer, without gradients: a mean over layers hides one that
             fails.
     """
@@ -36,6 +40,7 @@ class RoutingSummary:
     assignments: torch.Tensor
     entropy_sums: torch.Tensor
     layer_losses: torch.Tensor
+    num_tokens: torch.Tensor
 
 
 def summarise_routing(
@@ -64,12 +69,14 @@ def summarise_routing(
     layers = [router_logits] if isinstance(router_logits, torch.Tensor) else list(router_logits)
     layers = [logits.reshape(-1, logits.shape[-1]) for logits in layers if logits is not None]
     if not layers:
-        return RoutingSummary(torch.zeros(()), torch.zeros(()), torch.zeros(0, 0), torch.zeros(0), torch.zeros(2, 0))
+        nothing = torch.zeros(())
+        return RoutingSummary(nothing, nothing, torch.zeros(0, 0), torch.zeros(0), torch.zeros(2, 0), nothing)
     logits = torch.stack([layer.to(layers[0].device) for layer in layers])
     logits = logits if logits.dtype == torch.float64 else logits.float()
     num_layers, num_tokens, num_experts = logits.shape
     weights = _token_weights(token_mask, logits)
-    total = weights.sum().clamp(min=1)
+    num_real_tokens = weights.sum()
+    total = num_real_tokens.clamp(min=1)
 
     log_normalisers = torch.logsumexp(logits, dim=-1)
     probabilities = torch.softmax(logits, dim=-1)
@@ -87,6 +94,7 @@ def summarise_routing(
         assignments=assignments,
         entropy_sums=(entropies * weights).sum(-1),
         layer_losses=torch.stack([balance.detach(), z_losses.detach()]),
+        num_tokens=num_real_tokens,
     )
 
 

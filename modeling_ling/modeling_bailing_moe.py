@@ -710,6 +710,7 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
         output_router_logits: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         num_items_in_batch: torch.Tensor | int | None = None,
+        num_tokens_in_batch: torch.Tensor | int | None = None,
         token_mask: torch.Tensor | None = None,
         cache: Cache | None = None,
         **kwargs: Any,
@@ -723,6 +724,9 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
             num_items_in_batch (*optional*): predicted tokens of the whole optimizer step. Cross-entropy is then a sum
                 divided by it, and the router losses are weighted by this call's share of it, so that they do not
                 grow with gradient accumulation.
+            num_tokens_in_batch (*optional*): real tokens of the whole optimizer step, beside num_items_in_batch. The
+                z-loss is then a sum over tokens divided by it, and that of the step however it is cut. The balance
+                loss is no sum over tokens: it stays that of each call.
             token_mask (`(B, T)`, *optional*): 0 for padding, which the router losses and statistics then leave out:
                 for packed rows, whose documents `position_ids` tell apart. By default what attention_mask says.
 
@@ -763,9 +767,12 @@ class BailingMoeForCausalLM(BailingMoePreTrainedModel, GenerationMixin):
             routing = summarise_routing(outputs.router_logits, config.num_experts_per_tok, token_mask)
             if with_router_losses and loss is not None and labels is not None and self.router_is_trained():
                 share = 1.0 if num_items_in_batch is None else (labels[:, 1:] != -100).sum() / num_items_in_batch
-                router_loss = config.router_aux_loss_coef * routing.balance_loss
-                router_loss = router_loss + config.router_z_loss_coef * routing.z_loss
-                loss = loss + (router_loss * share).to(loss.device)
+                z_share = share
+                if num_items_in_batch is not None and num_tokens_in_batch is not None:
+                    z_share = routing.num_tokens / num_tokens_in_batch
+                router_loss = config.router_aux_loss_coef * routing.balance_loss * share
+                router_loss = router_loss + config.router_z_loss_coef * routing.z_loss * z_share
+                loss = loss + router_loss.to(loss.device)
         output = BailingMoeCausalLMOutput(
             loss=loss,
             logits=logits,

@@ -1,9 +1,9 @@
 """Section 3.2: what all three kinds of training share: the loss, the log lines, the order of data and the schedule.
 
 One loss everywhere: cross-entropy (or DPO's) through NormHead, plus balance and z-loss of the router. The first is
-summed over the tokens of a whole optimizer step; the two router losses are statistics of each micro-batch, averaged
-over the micro-batches by their share of the step's target tokens (a load is not linear in the batch, so a step of two
-micro-batches is not exactly one of twice the size).
+summed over the target tokens of a whole optimizer step, the z-loss over its real tokens. The balance loss is of each
+micro-batch, averaged over the micro-batches by their share of the step's target tokens: a load is not linear in the
+batch, so there a step of two micro-batches is not exactly one of twice the size.
 """
 
 from __future__ import annotations
@@ -121,6 +121,12 @@ class _MarkComplete(TrainerCallback):
                 write_json(folder / COMPLETE_MARKER, record)
 
 
+def _marks_of_real_tokens(sample: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return -100 for padding and 0 for real tokens."""
+    mask = sample.get("token_mask", sample.get("attention_mask"))
+    return torch.zeros_like(sample["input_ids"]) if mask is None else torch.where(mask.bool(), 0, -100)
+
+
 class LingTrainerMixin(WatchedSteps, TrainerBase):
     """Put before a Trainer class (transformers' or TRL's) to train a Ling model with the pinned losses.
 
@@ -151,6 +157,7 @@ class LingTrainerMixin(WatchedSteps, TrainerBase):
         self._alarms: list[str] = []
         self.tokens_seen = 0
         self.num_dropped_since_log = 0
+        self.num_tokens_in_step: torch.Tensor | None = None
         self.run_id = None if start is None else start.run_id
         self._last_log_time: float | None = None
         super().__init__(*args, **kwargs)
@@ -298,6 +305,16 @@ class LingTrainerMixin(WatchedSteps, TrainerBase):
 
     # ---- loss
 
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
+        """Return the micro-batches of a step and its target tokens, as Trainer does; also count its real tokens."""
+        samples, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self.num_tokens_in_step = None
+        if self.has_own_losses and samples and all("input_ids" in sample for sample in samples):
+            # Trainer's own count, over processes and devices, of what is not padding.
+            real = [{"labels": marks, "shift_labels": marks} for marks in map(_marks_of_real_tokens, samples)]
+            self.num_tokens_in_step = cast("torch.Tensor", self._get_num_items_in_batch(real, device))
+        return samples, num_items
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -315,7 +332,8 @@ class LingTrainerMixin(WatchedSteps, TrainerBase):
         if not self.has_own_losses:
             return self._plain_loss(model, inputs, return_outputs, num_items_in_batch)
         inputs = {**inputs, "use_cache": False, "output_router_logits": True}
-        outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
+        num_tokens = None if num_items_in_batch is None else self.num_tokens_in_step
+        outputs = model(**inputs, num_items_in_batch=num_items_in_batch, num_tokens_in_batch=num_tokens)
         loss = outputs.loss
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
             # The loss is this process's share of the whole step, and DDP averages gradients over processes.
@@ -360,13 +378,23 @@ class LingTrainerMixin(WatchedSteps, TrainerBase):
 
     def _add_routing(self, outputs: Any, share: torch.Tensor) -> None:
         """Add the router losses, weighted as in the loss, and what the routers did with the real tokens."""
+        share = share.to(outputs.aux_loss.device)
+        z_share = self._share_of_tokens(outputs, share)
         self.statistics.add(
-            balance_loss=outputs.aux_loss * share.to(outputs.aux_loss.device),
-            z_loss=outputs.z_loss * share.to(outputs.z_loss.device),
-            layer_losses=outputs.router_layer_losses * share.to(outputs.router_layer_losses.device),
+            balance_loss=outputs.aux_loss * share,
+            z_loss=outputs.z_loss * z_share,
+            layer_losses=outputs.router_layer_losses * torch.stack([share, z_share])[:, None],
             assignments=outputs.expert_assignments,
             entropy_sums=outputs.router_entropy_sums,
         )
+
+    def _share_of_tokens(self, outputs: Any, otherwise: torch.Tensor) -> torch.Tensor:
+        """Return a micro-batch's share of the real tokens of its step."""
+        assignments = outputs.expert_assignments
+        if self.num_tokens_in_step is None or assignments.numel() == 0:
+            return otherwise
+        num_tokens = assignments[0].sum() / self.model.config.num_experts_per_tok
+        return num_tokens / self.num_tokens_in_step.to(num_tokens.device)
 
     # ---- evaluation
 

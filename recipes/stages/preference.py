@@ -106,9 +106,11 @@ def make_dpo_trainer(
             loss = result[0] if return_outputs else result
             scores = self.accelerator.unwrap_model(self.model).last_scores
             router_z_loss = scores.z_loss * (0.0 if settings.freeze_router else self.model.config.router_z_loss_coef)
+            share = self._equal_share().to(loss.device)
+            if self.model.training:  # Trainer takes the mean over micro-batches, and the z-loss is of all their tokens
+                router_z_loss = router_z_loss * self._share_of_tokens(scores, share) / share
             loss = loss + router_z_loss
             if self.model.training:
-                share = self._equal_share()
                 preference_loss = loss - self.router_aux_loss_coef * scores.aux_loss - router_z_loss
                 self.add_step_loss(preference_loss * share)
                 self._add_routing(scores, share)

@@ -84,6 +84,25 @@ def test_accumulated_micro_batches_give_the_loss_of_the_whole_batch(build_model,
     torch.testing.assert_close(sum(part.loss for part in parts), whole.ce_loss + router_share)
 
 
+def test_accumulated_z_losses_are_that_of_the_whole_batch(build_model, ids):
+    model = build_model(router_aux_loss_coef=0.0, router_z_loss_coef=0.1).train()
+    rows = ids[:2]
+    labels = rows.clone()
+    labels[0, :-2] = -100  # few predicted tokens where there are as many real ones
+    mask = torch.ones_like(rows)
+    mask[1, -3:] = 0
+    labels[1, -3:] = -100
+    whole = model(rows, labels=labels, attention_mask=mask)
+    counts = {
+        "num_items_in_batch": int((labels[:, 1:] != -100).sum()),
+        "num_tokens_in_batch": int(mask.sum()),
+    }
+    parts = [
+        model(rows[[row]], labels=labels[[row]], attention_mask=mask[[row]], **counts).loss for row in range(len(rows))
+    ]
+    torch.testing.assert_close(sum(parts), whole.loss, atol=1e-6, rtol=1e-6)
+
+
 def test_evaluating_and_generating_leave_every_weight_as_it_was(build_model, ids):
     model = build_model()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -106,6 +106,37 @@ def test_two_micro_batches_give_the_cross_entropy_and_gradient_of_one_twice_the_
     torch.testing.assert_close(gradient_of_two, gradient_of_one, atol=1e-5, rtol=1e-3)
 
 
+def test_the_z_loss_of_a_step_is_the_same_however_it_is_cut(sft_trainer: Any, model: Any) -> None:
+    """Micro-batches have other shares of the answers than of the tokens: weighted by answers it would not be."""
+    model.config.router_aux_loss_coef, model.config.router_z_loss_coef = 0.0, 0.1
+    rows = [sft_trainer.train_dataset[index] for index in range(4)]
+    few = rows[0]["labels"].copy()
+    few[: len(few) * 9 // 10] = IGNORED_LABEL
+    rows[0] = {**rows[0], "labels": few}
+
+    def step(cuts: list[list[int]]) -> tuple[float, torch.Tensor, float]:
+        samples = [sft_trainer.data_collator([rows[index] for index in cut]) for cut in cuts]
+        batches, num_items = sft_trainer.get_batch_samples(iter(samples), len(samples), torch.device("cpu"))
+        sft_trainer.current_gradient_accumulation_steps = len(batches)
+        sft_trainer.statistics.reset()
+        model.train().zero_grad()
+        total = 0.0
+        for batch in batches:
+            loss = sft_trainer.compute_loss(model, dict(batch), num_items_in_batch=num_items)
+            loss.backward()
+            total += loss.item()
+        totals = sft_trainer.statistics.totals(sft_trainer.accelerator, model.config.num_experts_per_tok)
+        router = model.model.layers[-1].mlp.gate.weight.grad.clone()
+        return total, router, totals.values["z_loss"]
+
+    whole = step([[0, 1, 2, 3]])
+    for cuts in ([[0], [1], [2], [3]], [[0, 1], [2, 3]], [[0], [1, 2, 3]]):
+        parts = step(cuts)
+        assert parts[0] == pytest.approx(whole[0], abs=2e-6)
+        torch.testing.assert_close(parts[1], whole[1], atol=1e-6, rtol=1e-3)
+        assert parts[2] == pytest.approx(whole[2], rel=1e-5)
+
+
 def test_only_assistant_tokens_are_learned_and_no_text_forges_a_turn(small_world, tokenizer: Any) -> None:
     store = store_of(small_world, tokenizer, "sft", max_rows=1)
     row = {name: values.tolist() for name, values in store.packed_row(0).items()}
@@ -179,7 +210,7 @@ def test_the_dpo_loss_uses_norm_head_on_both_sides_and_adds_the_router_losses(
     with torch.no_grad():  # as if some steps had been trained
         for parameter in model.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)) * 0.01)
-    batch = first_batch(trainer)
+    (batch,), _ = trainer.get_batch_samples(iter(trainer.get_train_dataloader()), 1, torch.device("cpu"))
     trainer.current_gradient_accumulation_steps = 1
     model.train()
     loss = trainer.compute_loss(model, dict(batch))

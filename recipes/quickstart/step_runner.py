@@ -124,6 +124,8 @@ class StepRunner:
                 if record:
                     print(f"{label}: done before ({record.seconds:.0f} s)", flush=True)
                 else:
+                    if any(later.warm for later in steps[number - 1 :]):
+                        warm_start.prepare()
                     record = self._run_one(step, chain, label, warm_start)
                 records.append(record)
         return records

@@ -46,6 +46,8 @@ class RunningCommand(Protocol):
 class WarmStart:
     """Forks of a process that has imported what they share; it starts with the first of them, and ends with `close`.
 
+    `prepare` starts it earlier, so that it imports beside commands that leave a core idle.
+
     Args:
         environment (mapping): of the commands; libraries read some of it as they are imported.
         modules (sequence of `str`): what is imported once.
@@ -56,6 +58,21 @@ class WarmStart:
         self.modules = modules
         self.server: subprocess.Popen[bytes] | None = None
         self.usable = sys.platform == "linux"
+        self._has_imported = False
+
+    def prepare(self) -> None:
+        """Start the process if it does not run yet, and do not wait for it."""
+        if self.server is None and self.usable:
+            self.server = subprocess.Popen(
+                [sys.executable, "-m", __name__, *self.modules],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self.environment,
+                bufsize=0,  # what `select` sees is all that there is
+                start_new_session=True,
+            )
+            self._has_imported = False
 
     def start(self, command: Sequence[str], log: IO[bytes], *, warm: bool = True) -> RunningCommand:
         """Start a command in a session of its own, stdout and stderr to `log`; one at a time.
@@ -98,18 +115,11 @@ class WarmStart:
 
     def _ready(self) -> bool:
         """Start the process if it does not run yet, and return whether it can fork."""
-        if self.server is None:
-            self.server = subprocess.Popen(
-                [sys.executable, "-m", __name__, *self.modules],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=self.environment,
-                bufsize=0,  # what `select` sees is all that there is
-                start_new_session=True,
-            )
+        self.prepare()
+        if self.server is not None and not self._has_imported:
             assert self.server.stdout is not None
-            if not self.server.stdout.readline():
+            self._has_imported = bool(self.server.stdout.readline())
+            if not self._has_imported:
                 self.close()
                 self.usable = False
         return self.usable

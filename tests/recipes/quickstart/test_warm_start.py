@@ -98,3 +98,13 @@ def test_the_memory_of_a_command_is_that_of_a_tree(started: Started) -> None:
     root = psutil.Process(started.warm_start.tree_pid(process))
     assert process.pid in {root.pid, *(child.pid for child in root.children())}
     end_session(process)
+
+
+def test_it_gets_ready_before_the_first_command_asks_for_it(started: Started) -> None:
+    started.warm_start.prepare()
+    server = started.warm_start.server
+    assert server is not None
+    started.warm_start.prepare()
+    assert started.warm_start.server is server, "one process, however often it is asked for"
+    assert started.status("import sys; sys.exit(4)") == 4
+    assert started.warm_start.server is (server if started.warm_start.usable else None)

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -26,8 +27,10 @@ import pytest
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
+    from xdist.workermanage import WorkerController
 
-_HF_HOME = tempfile.mkdtemp(prefix="ling_tests_hf_home_")
+HOME_PREFIX = "ling_tests_hf_home_"
+_HF_HOME = os.environ.pop("LING_WORKER_HF_HOME", None) or tempfile.mkdtemp(prefix=HOME_PREFIX)
 atexit.register(shutil.rmtree, _HF_HOME, ignore_errors=True)
 
 # A shell starts what runs in its background deaf to Ctrl-C, and programs that the tests start would inherit that.
@@ -77,6 +80,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Load
         def _split_scope(self, nodeid: str) -> str:
             return shared_scope(nodeid)
 
+        def mark_test_complete(self, node: "WorkerController", item_index: int, duration: float = 0) -> None:
+            super().mark_test_complete(node, item_index, duration)
+            # Else it counts what is pending among all that a worker has ever done, at each message of each test.
+            given = self.assigned_work[node]
+            for scope in [scope for scope, tests in given.items() if all(tests.values())]:
+                del given[scope]
+
     return ByFixtures(config, log)
 
 
@@ -104,9 +114,32 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Fork the workers from a process that imports for all of them, in place of as many new interpreters."""
+    from execnet import gateway_io
+    from execnet.gateway_base import ExecModel, Popen2IO
+
+    from tests import warm_python
+
+    class ForkedWorker(gateway_io.Popen2IOMaster):
+        def __init__(self, args: list[str], execmodel: ExecModel) -> None:
+            home = tempfile.mkdtemp(prefix=HOME_PREFIX)
+            self.popen = warm_python.Popen(
+                [word for word in args if word != "-u"],
+                libraries=warm_python.WORKERS,
+                env=os.environ | {"HF_HOME": home, "LING_WORKER_HF_HOME": home},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel=execmodel)
+
+    gateway_io.Popen2IOMaster = ForkedWorker
+    warm_python.start_workers([argument.partition("::")[0] for argument in config.args])
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Fork what the commands of tests are forked from before a test has started a thread."""
+    """Fork what the commands of tests are forked from before a test has started a thread, where that is not done."""
     if "tests.warm_python" in sys.modules:
         sys.modules["tests.warm_python"].fork_server()
 
@@ -188,6 +221,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         files[name.partition("::")[0]] += spent
     file = config.getoption("--slowest")
     command = f'make test PYTEST_ARGS="-n 4 --no-loadscope-reorder --slowest {file}"'
+    if "tests.warm_python" in sys.modules:
+        sys.modules["tests.warm_python"].stop()
     deadline = time.monotonic() + 10
     while psutil.Process().children() and time.monotonic() < deadline:
         time.sleep(0.1)

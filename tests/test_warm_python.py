@@ -4,12 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tests import warm_python
+from tests.conftest import HOME_PREFIX
 from tests.hub_server import HubServer
 
+ROOT = Path(__file__).parents[1]
 TELL = """import json, os, sys
 print(json.dumps([sys.argv, os.getcwd(), os.environ.get("LING_TOLD"), os.getsid(0) == os.getpid(), sys.path[:2]]))
 print(__name__, sys.stdin.read())
@@ -78,3 +82,50 @@ def test_what_a_library_sets_as_it_is_imported_does_not_keep_later_commands_from
     left = {name: value for name, value in os.environ.items() if name.startswith("KMP_")}
     assert len(left) >= 2
     assert warm_python.could_be_forked(warm_python._HERE | left, "builders")
+
+
+def test_a_process_of_tests_has_a_home_of_its_own_in_all_that_it_has_imported():
+    from huggingface_hub import constants
+
+    home = os.environ["HF_HOME"]
+    assert home == constants.HF_HOME
+    homes = {
+        (module.__name__, name, str(value))
+        for module in list(sys.modules.values())
+        for name, value in list(vars(module).items())
+        if issubclass(type(value), str | Path) and HOME_PREFIX in str(value) and value != HOME_PREFIX
+    }
+    assert homes
+    assert [found for found in homes if home not in found[2]] == []
+
+
+def test_another_home_reaches_texts_and_paths_below_it_alone(monkeypatch):
+    module = ModuleType("constants")
+    vars(module).update(HOME="/a/home", CACHE=Path("/a/home/hub"), OTHER="/a/homes", NUMBER=3)
+    monkeypatch.setitem(sys.modules, "constants", module)
+    warm_python.move_home("/a/home", "/b")
+    expected = {"HOME": "/b", "CACHE": Path("/b/hub"), "OTHER": "/a/homes", "NUMBER": 3}
+    assert expected.items() <= vars(module).items()
+
+
+def test_what_tests_import_is_imported_for_all_workers_but_what_is_rewritten(tmp_path):
+    (tmp_path / "test_a.py").write_text(
+        "from colorsys import (\n    hls_to_rgb,  # (a comment)\n    rgb_to_hls\n)\nimport tests.small_bert, pytest\n"
+        "import no_such_module\nfrom . import beside\nif True:\n    import plistlib\n"
+        "import zipapp as s, stringprep  # told\n"
+    )
+    (tmp_path / "helper.py").write_text("import wave\n")
+    code = (
+        "import sys; from tests import warm_python; warm_python.import_for_tests(sys.argv[1:]); "
+        "print([*sorted({'colorsys', 'tests.small_bert', 'plistlib', 'stringprep', 'wave'} & set(sys.modules))])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, text=True)
+    assert ended.stdout.splitlines()[-1] == "['colorsys', 'stringprep']", ended.stderr
+
+
+def test_huge_pages_keep_what_the_memory_holds():
+    code = (
+        "from tests.warm_python import use_huge_pages; held = [str(number) for number in range(10**6)]; "
+        "before = hash(tuple(held)); use_huge_pages(); print(before == hash(tuple(held)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).stdout == b"True\n"

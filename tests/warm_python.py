@@ -1,10 +1,12 @@
 """Commands of tests without the seconds of an interpreter's start: `run` and `Popen`, as subprocess has them.
 
-When all tests are collected, a server is forked from the process that will run them, which has imported what they
-import and runs no thread that a fork would miss. Each `[sys.executable, ...]` is forked from the server, with words,
-environment, folder and open files of its own, and is a child of the process that asked: exit code, signals and
-processor time are as ever. Commands that talk to a Hub of their own come from a second server, which has imported
-nothing that reads the Hub's variables.
+A server has imported what the tests import and runs no thread that a fork would miss. Each `[sys.executable, ...]` is
+forked from it, with words, environment, folder and open files of its own, and is a child of the process that asked:
+exit code, signals and processor time are as ever. Commands that talk to a Hub of their own come from a second server,
+which has imported nothing that reads the Hub's variables.
+
+The workers of a run are commands too: all are forked from one server, which imports for all of them, and each forks the
+server of its own commands at its birth. One process that runs all tests forks it when they are collected.
 
 Not for what is about the start itself (what is imported, memory, what `/proc` says). All commands of a test process
 hash texts alike: where bytes are compared, one of them shall have a PYTHONHASHSEED. What an interpreter or a library
@@ -29,6 +31,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -49,6 +52,7 @@ _BELOW_THE_HUB = (
     *("torch.distributed.tensor", "torch.testing._internal.distributed.fake_pg", "tqdm.auto", "xxhash"),
 )
 CLIENTS = "clients"
+WORKERS = "workers"
 LIBRARIES = {
     "builders": (*_DATA, "datasets", "datatrove.executor.slurm", "datatrove.tools.launch_pickled_pipeline"),
     "models": (*_DATA, "datasets", "torch", *_MODEL, "modeling_ling.modeling_bailing_moe", "modeling_ling.tokenizer"),
@@ -56,6 +60,7 @@ LIBRARIES = {
     "evaluation": (*_DATA, "datasets", "torch", *_MODEL, *_LIGHTEVAL),
     # What reads none of the Hub's variables: for commands with a Hub of their own.
     CLIENTS: (*_DATA, *_BELOW_THE_HUB),
+    WORKERS: (),  # what the tests import
 }
 # What is read whenever it is needed, or set in a process of tests by our own commands and by torch, and what clients of
 # the Hub read once.
@@ -67,11 +72,12 @@ _READ_LATER = (
 )
 _OF_THE_HUB = r"(HF|TRANSFORMERS)_\w+|NO_PROXY|no_proxy"
 _HERE = dict(os.environ)
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37  # linux/prctl.h
 _LENGTH_BYTES = 8
+COMMANDS = "commands"
 _ARROWS_THREAD = "jemalloc_bg_thd"  # starts again in each fork
 
-_servers: dict[bool, socket.socket] = {}
+_servers: dict[str, socket.socket] = {}
 _one_at_a_time = threading.Lock()
 
 
@@ -81,7 +87,7 @@ class Popen(subprocess.Popen[Any]):
     Args:
         args (sequence): the command.
         libraries (`str`): what the server imports before it forks, a key of `LIBRARIES`; "clients" come from a server
-            without the Hub's client, and may have a Hub of their own.
+            without the Hub's client, and may have a Hub of their own. "workers" run tests, in a HF_HOME of their own.
         options: of `subprocess.Popen`.
     """
 
@@ -104,11 +110,11 @@ class Popen(subprocess.Popen[Any]):
             "folder": str(Path(os.fsdecode(folder or ".")).absolute()),
             "variables": variables,
             "new_session": new_session,
+            "runs_tests": self._libraries == WORKERS,
         }
         files = [streams[0], streams[3], streams[5]]
-        self.pid = _ask(
-            self._libraries == CLIENTS, request, [usual if file == -1 else file for usual, file in enumerate(files)]
-        )
+        server = self._libraries if self._libraries in (CLIENTS, WORKERS) else COMMANDS
+        self.pid = _ask(server, request, [usual if file == -1 else file for usual, file in enumerate(files)])
         self._child_created = True
         self._close_pipe_fds(*streams)  # type: ignore[attr-defined]
 
@@ -148,30 +154,34 @@ def _is_python(args: Any) -> bool:
 
 def could_be_forked(variables: dict[str, str], libraries: str) -> bool:
     """Return whether a command with these variables can come from the server, which has read its own."""
-    free = f"{_READ_LATER}|{_OF_THE_HUB}" if libraries == CLIENTS else _READ_LATER
+    free = {CLIENTS: f"{_READ_LATER}|{_OF_THE_HUB}", WORKERS: f"{_READ_LATER}|HF_HOME"}.get(libraries, _READ_LATER)
     different = {name for name in variables.keys() | _HERE.keys() if variables.get(name) != _HERE.get(name)}
     return all(re.fullmatch(free, name) for name in different)
 
 
-def _ask(is_client: bool, request: dict[str, Any], files: list[int]) -> int:
+def _ask(name: str, request: dict[str, Any], files: list[int]) -> int:
     """Return the process id of a new command, which is this process's child."""
     prctl = ctypes.CDLL(None).prctl
     with _one_at_a_time:
-        server = _servers.get(is_client) or _start()
+        server = _servers.get(name) or _start(name)
         message = json.dumps(request).encode()
+        before = ctypes.c_int()
+        prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # it becomes a child of this one when the server lets go of it
         try:
             socket.send_fds(server, [len(message).to_bytes(_LENGTH_BYTES, "big")], files)
             server.sendall(message)
             answer = server.recv(_LENGTH_BYTES)
         finally:
-            prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+            prctl(PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
     assert answer, "the server of commands has ended; it says why on stderr"
     return int.from_bytes(answer, "big")
 
 
 def fork_server() -> None:
-    """Fork the server from this process, which has imported the tests and has run none of them."""
+    """Fork the server of commands from this process, which has imported libraries and has run no test."""
+    if COMMANDS in _servers:  # as it was born
+        return
     here, there = socket.socketpair()
     process = os.fork()
     if process == 0:
@@ -184,7 +194,7 @@ def fork_server() -> None:
             os._exit(1)
         os._exit(0)
     there.close()
-    _servers[False] = here
+    _servers[COMMANDS] = here
     atexit.register(_stop, here, partial(os.waitpid, process, 0))
 
 
@@ -207,14 +217,70 @@ def _stream(number: int, mode: str) -> Any:
     return open(number, mode, errors="backslashreplace", buffering=1, closefd=False)
 
 
-def _start() -> socket.socket:
+def start_workers(paths: Sequence[str]) -> None:
+    """Start the server that workers come from, beside this process.
+
+    Args:
+        paths (sequence of `str`): files and folders of the tests that they will run.
+    """
+    _start(WORKERS, *paths)
+
+
+def stop() -> None:
+    """Let go of the servers: each ends."""
+    while _servers:
+        _servers.popitem()[1].close()
+
+
+def _start(name: str, *paths: str) -> socket.socket:
     here, there = socket.socketpair()
-    command = [sys.executable, "-m", "tests.warm_python", str(there.fileno())]
-    process = subprocess.Popen(command, pass_fds=[there.fileno()], cwd=ROOT, env=_HERE)
+    # Not `-m`: a worker shall find this module, with its server, where its tests import it from.
+    program = f"from tests import warm_python; warm_python.main({there.fileno()}, *{paths!r})"
+    process = subprocess.Popen([sys.executable, "-c", program], pass_fds=[there.fileno()], cwd=ROOT, env=_HERE)
     there.close()
-    _servers[True] = here
+    _servers[name] = here
     atexit.register(_stop, here, process.wait)
     return here
+
+
+def main(connection: int, *paths: str) -> None:
+    """Serve whoever has the other end of a connection.
+
+    Args:
+        connection (`int`): the number of the open socket.
+        paths (`str`): files and folders of tests: what they import is imported first.
+    """
+    if paths:
+        import_for_tests(paths)
+    serve(socket.socket(fileno=connection))
+
+
+# A statement at the start of a line: what stands deeper may be for type checkers or for one system alone.
+_IMPORT = re.compile(r"^(?:import [\w., ]+|from \w[\w.]* import (?:\((?:[^)#]|#.*)*\)|[\w, ]+))", re.M)
+# pytest rewrites the assertions of these as they are imported, and warns where they have been.
+_PYTEST_S = re.compile(r"(?:import|from) (?:tests|pytest|_pytest|xdist|hypothesis)\b")
+
+
+def import_for_tests(paths: Sequence[str]) -> None:
+    """Import what tests import at their start, and what the commands of some are forked with.
+
+    Args:
+        paths (sequence of `str`): files and folders of tests.
+    """
+    texts = [file.read_text(encoding="utf-8") for path in paths for file in _test_files(ROOT / path)]
+    statements = sorted({statement for text in texts for statement in _IMPORT.findall(text)})
+    for statement in statements:
+        if not _PYTEST_S.match(statement):
+            with suppress(Exception), warnings.catch_warnings(action="ignore"):  # collection tells what is wrong
+                exec(statement, {})
+    commands = {name for text in texts for name in re.findall(r"warm_python|libraries=\"(\w+)\"", text)}
+    for name in sorted(commands - {CLIENTS}):
+        for module in LIBRARIES[name or "builders"]:
+            importlib.import_module(module)
+
+
+def _test_files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [*path.rglob("test_*.py"), *path.rglob("conftest.py")]
 
 
 def _stop(connection: socket.socket, wait: Callable[[], Any]) -> None:
@@ -226,6 +292,7 @@ def _stop(connection: socket.socket, wait: Callable[[], Any]) -> None:
 def serve(connection: socket.socket) -> None:
     """Fork a command for each request until nobody is left to ask."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the process that asks decides when this one ends
+    in_huge_pages = False
     while True:
         length, files, _, _ = socket.recv_fds(connection, _LENGTH_BYTES, 3)
         if not length:
@@ -234,6 +301,9 @@ def serve(connection: socket.socket) -> None:
         for name in set(request.pop("libraries")) - sys.modules.keys():
             importlib.import_module(name)
         gc.freeze()
+        if not in_huge_pages:
+            use_huge_pages()
+            in_huge_pages = True
         assert len(_threads()) == 1, f"a fork would miss a thread: {_threads()}"
         receiver, sender = os.pipe()
         between = os.fork()
@@ -258,12 +328,38 @@ def serve(connection: socket.socket) -> None:
             os.close(file)
 
 
+_HUGE_PAGE = 2 << 20
+_MADV_COLLAPSE = 25  # asm-generic/mman-common.h, Linux 6.1
+
+
+def use_huge_pages() -> None:
+    """Move this process's memory into huge pages, where Linux can: a fork then copies a table 512 times shorter."""
+    advise = ctypes.CDLL(None).madvise
+    for mapping in Path("/proc/self/maps").read_text().splitlines():
+        addresses, rights, _, _, _, *file = mapping.split()
+        if rights != "rw-p" or file not in ([], ["[heap]"]):
+            continue
+        start, end = (int(address, 16) for address in addresses.split("-"))
+        for page in range(-(-start // _HUGE_PAGE) * _HUGE_PAGE, end - _HUGE_PAGE + 1, _HUGE_PAGE):
+            advise(ctypes.c_void_p(page), ctypes.c_size_t(_HUGE_PAGE), _MADV_COLLAPSE)
+
+
+def move_home(before: str, after: str) -> None:
+    """Put another folder for one that modules have read from HF_HOME as they were imported."""
+    for module in list(sys.modules.values()):
+        for name, value in list(vars(module).items()):
+            if issubclass(type(value), str | Path) and f"{value}/".startswith(f"{before}/"):
+                setattr(module, name, type(value)(after + str(value)[len(before) :]))
+
+
 def _threads() -> list[str]:
     names = [path.read_text().strip() for path in Path("/proc/self/task").glob("[0-9]*/comm")]
     return [name for name in names if name != _ARROWS_THREAD]
 
 
-def become(words: list[str], folder: str, variables: dict[str, str], new_session: bool = False) -> NoReturn:
+def become(
+    words: list[str], folder: str, variables: dict[str, str], new_session: bool = False, runs_tests: bool = False
+) -> NoReturn:
     """Make this process, a fork, `python WORDS ...` in a folder and with an environment, to its end.
 
     Args:
@@ -271,15 +367,25 @@ def become(words: list[str], folder: str, variables: dict[str, str], new_session
         folder (`str`): where it runs.
         variables (dict of `str` to `str`): its environment.
         new_session (`bool`): whether it leads a session of its own.
+        runs_tests (`bool`): whether it is a worker, with a HF_HOME and a server of commands of its own.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if new_session:
         os.setsid()
     os.chdir(folder)
     before = {"", str(ROOT), *_search_path()}
+    home = os.environ.get("HF_HOME")
+    if runs_tests:  # what libraries set as they are imported
+        variables |= {name: value for name, value in os.environ.items() if name not in _HERE}
     os.environ.clear()
     os.environ.update(variables)
     sys.path[:] = ["", *_search_path(), *(place for place in sys.path if place not in before)]
+    if runs_tests:
+        _servers.clear()
+        _HERE.clear()
+        _HERE.update(variables)
+        move_home(str(home), variables["HF_HOME"])
+        fork_server()
     code = 0
     try:
         _run(words)
@@ -319,7 +425,3 @@ def _run(words: list[str]) -> None:
         sys.argv = words
         main.__file__ = kind
         exec(compile(Path(kind).read_bytes(), kind, "exec"), main.__dict__)
-
-
-if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -22,7 +22,7 @@ from datasets_builders.building.time_budget import (
     SECONDS_PER_DOCUMENT,
     SECONDS_PER_MEGABYTE,
     OverTimeBudget,
-    time_budget,
+    TimeBudget,
 )
 
 Arity = Literal["1:1", "1:n", "n:1"]
@@ -186,10 +186,8 @@ class Step(PipelineStep):
                         outcome = self._tagged(outcome, counts)
                     if isinstance(outcome, Document):
                         counts.count_output(outcome, self.counted_column)
-                        self.stat_update("passed")
                         yield outcome
                         continue
-                    self.stat_update("removed" if isinstance(outcome, Removed) else "merged")
                     into, kept = (outcome.into, outcome.kept) if isinstance(outcome, Merged) else (None, "")
                     counts.count_removed(outcome.doc, outcome.reason, merged=into is not None, kept=kept)
                     detail = outcome.detail if isinstance(outcome, Removed) else ""
@@ -230,7 +228,8 @@ class Step(PipelineStep):
     def _answers(self, batch: list[Document], counts: StepCounts) -> Iterator[Outcome]:
         # The text may be changed in place: the id that made documents name as their parent is taken before.
         sources = [(doc, doc.id, doc.metadata.get("parents"), doc.metadata.get(TAGS)) for doc in batch]
-        wanted = [doc for doc in batch if self._is_wanted(doc)]
+        takes_all = not self.only_kinds and not self.passes_rejected
+        wanted = batch if takes_all else [doc for doc in batch if self._is_wanted(doc)]
         with self.track_time():
             answers = [list(answer) for answer in self.process_batch(wanted)] if wanted else []
         if len(answers) != len(wanted):
@@ -239,7 +238,13 @@ class Step(PipelineStep):
             given = {id(doc): answer for doc, answer in zip(wanted, answers, strict=True)}
             answers = [given.get(id(doc), [doc]) for doc in batch]
         for (doc, source_id, source_parents, tags), outcomes in zip(sources, answers, strict=True):
-            for outcome in self._accounted(doc, source_id, source_parents, outcomes, counts):
+            if not outcomes or len(outcomes) > 1:
+                outcomes = self._checked(doc, source_id, outcomes, counts)
+            for outcome in outcomes:
+                # What is made of a document names it as the parent; id and parents are those it came with.
+                made = outcome if isinstance(outcome, Document) else outcome.doc
+                if made.id != source_id and made.metadata.get("parents") == source_parents:
+                    made.metadata["parents"] = [source_id]
                 if tags and isinstance(outcome, Document) and outcome is not doc:
                     outcome.metadata.setdefault(TAGS, deepcopy(tags))
                 yield outcome
@@ -248,37 +253,36 @@ class Step(PipelineStep):
         is_of_kind = not self.only_kinds or doc.metadata.get("kind") in self.only_kinds
         return is_of_kind and not (self.passes_rejected and is_rejected(doc))
 
-    def _accounted(
-        self, doc: Document, source_id: str, source_parents: object, outcomes: list[Outcome], counts: StepCounts
-    ) -> Iterator[Outcome]:
-        """Count what was made of a document and name it as the parent; id and parents are those it came with."""
-        if self.arity != "n:1":
-            outcomes = outcomes or [Removed(doc, "nothing_made")]
-            if self.arity == "1:1" and len(outcomes) != 1:
-                raise BuildError(f"step {self.name} is 1:1 but made {len(outcomes)} outcomes of {source_id}")
-            counts.created += len(outcomes) - 1
-        for outcome in outcomes:
-            made = outcome if isinstance(outcome, Document) else outcome.doc
-            if made.id != source_id and made.metadata.get("parents") == source_parents:
-                made.metadata["parents"] = [source_id]
-            yield outcome
+    def _checked(self, doc: Document, source_id: str, outcomes: list[Outcome], counts: StepCounts) -> list[Outcome]:
+        """Return the outcomes of a document, where they are none or several, as the step's arity has them; count."""
+        if self.arity == "n:1":
+            return outcomes
+        if self.arity == "1:1" and len(outcomes) > 1:
+            raise BuildError(f"step {self.name} is 1:1 but made {len(outcomes)} outcomes of {source_id}")
+        counts.created += max(0, len(outcomes) - 1)
+        return outcomes or [Removed(doc, "nothing_made")]
 
     def _safely(self, doc: Document) -> list[Outcome]:
-        before = replace(doc, metadata=dict(doc.metadata))
+        text, identifier, metadata = doc.text, doc.id, dict(doc.metadata)
         seconds = self.seconds_per_document
+
+        def failed(reason: str, detail: str) -> list[Outcome]:
+            before = replace(doc, text=text, id=identifier, metadata=metadata)
+            return [Removed(before, reason, detail, is_fault=True)]
+
         try:
-            with time_budget(seconds and seconds + SECONDS_PER_MEGABYTE * len(doc.text) / 1e6):
+            with TimeBudget(seconds and seconds + SECONDS_PER_MEGABYTE * len(doc.text) / 1e6):
                 return list(self.process(doc))
         except OverTimeBudget as error:
-            return [Removed(before, "time_budget", str(error), is_fault=True)]
+            return failed("time_budget", str(error))
         except OSError as error:
             if error.errno in MACHINE_ERRNOS:
                 raise
-            return [Removed(before, "error", one_line(error), is_fault=True)]
+            return failed("error", one_line(error))
         except MemoryError:
             raise
         except Exception as error:
-            return [Removed(before, "error", one_line(error), is_fault=True)]
+            return failed("error", one_line(error))
 
 
 class Reader(Step):

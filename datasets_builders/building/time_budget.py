@@ -9,8 +9,6 @@ removes what another one keeps, and one document costs minutes at most and not t
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 SECONDS_PER_DOCUMENT = 120.0
@@ -45,26 +43,28 @@ class _Watch:
 _WATCH = _Watch()
 
 
-@contextmanager
-def time_budget(seconds: float | None) -> Iterator[None]:
-    """Raise `OverTimeBudget` when the block takes more processor time of this process, system calls not counted.
+class TimeBudget:
+    """Raises `OverTimeBudget` when the block takes more processor time of this process, system calls not counted.
 
     Only a main thread can be interrupted, and only between two steps of Python or inside a pattern of `re`; in another
-    thread there is no limit.
+    thread there is no limit. A class, and no generator, since it surrounds each document of each step.
 
     Args:
         seconds (`float`, *optional*): None: no limit.
     """
-    if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    _WATCH.install()
-    _WATCH.seconds = seconds
-    try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, SECONDS_BETWEEN)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    finally:
-        _WATCH.seconds = 0.0
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds if threading.current_thread() is threading.main_thread() else None
+
+    def __enter__(self) -> None:
+        if self.seconds is not None:
+            _WATCH.install()
+            _WATCH.seconds = self.seconds
+            signal.setitimer(signal.ITIMER_VIRTUAL, self.seconds, SECONDS_BETWEEN)
+
+    def __exit__(self, *error: object) -> None:
+        if self.seconds is not None:
+            try:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            finally:
+                _WATCH.seconds = 0.0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_SPACE, _WORD, _SIGN = 0, 1, 2
+_SPACE, _WORD, _SIGN = 0, 1, 2  # of these a word alone has the lowest bit
 # What each byte is: in code every sign is a token of its own, in prose signs only separate words.
 CODE = np.full(256, _SIGN, np.uint8)
 CODE[[9, 10, 11, 12, 13, 32]] = _SPACE
@@ -37,18 +37,28 @@ def token_hashes(raw: bytes, kinds_of_bytes: NDArray[np.uint8] = CODE) -> NDArra
 
     Source: ours; Karp and Rabin's polynomial, by differences of prefix sums.
     """
+    return tokens_with_starts(raw, kinds_of_bytes)[0]
+
+
+def tokens_with_starts(
+    raw: bytes, kinds_of_bytes: NDArray[np.uint8] = CODE
+) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
+    """Return a hash per token of a text, see `token_hashes`, and the byte at which each begins."""
     if not raw:
-        return np.empty(0, np.uint64)
+        return np.empty(0, np.uint64), np.empty(0, np.intp)
     data = np.frombuffer(raw, np.uint8)
-    kinds = kinds_of_bytes[data]
-    padded = np.concatenate(([_SPACE], kinds, [_SPACE]))
-    inside_word = (padded[:-1] == _WORD) & (padded[1:] == _WORD)  # between byte i - 1 and byte i
-    starts = np.flatnonzero((padded[1:-1] != _SPACE) & ~inside_word[:-1])
-    ends = np.flatnonzero((padded[1:-1] != _SPACE) & ~inside_word[1:]) + 1
+    kinds = np.frombuffer(raw.translate(kinds_of_bytes.tobytes()), np.uint8)
+    inside_word = (kinds[:-1] & kinds[1:] & _WORD).view(np.bool_)  # between a byte and the next
+    is_token = kinds != _SPACE
+    is_start, is_end = is_token.copy(), is_token
+    is_start[1:] &= ~inside_word
+    is_end[:-1] &= ~inside_word
+    starts, ends = np.flatnonzero(is_start), np.flatnonzero(is_end) + 1
     with np.errstate(over="ignore"):
         powers, inverses = powers_of(len(data) + 1)
-        sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum((data + np.uint64(1)) * inverses[: len(data)])))
-        return mix((sums[ends] - sums[starts]) * powers[starts])
+        sums = np.zeros(len(data) + 1, np.uint64)
+        np.cumsum((data + np.uint64(1)) * inverses[: len(data)], out=sums[1:])
+        return mix((sums[ends] - sums[starts]) * powers[starts]), starts
 
 
 _cached_powers: list[NDArray[np.uint64]] = []

@@ -132,7 +132,7 @@ class ArchiveSource(Source):
         left = KEPT_BYTES
         for entry in entries:
             first.append(entry)
-            left -= ENTRY_BYTES + entry.size
+            left -= ENTRY_BYTES + (len(entry.read.raw) if isinstance(entry.read, Content) else 0)
             if left < 0:
                 break
         else:
@@ -319,8 +319,7 @@ def _tar_members(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iter
                 yield _Member(member.name, "link" if member.issym() or member.islnk() else "not_a_regular_file")
                 continue
             try:
-                content = archive.extractfile(member) if member.size <= max_bytes else None
-                raw = content.read(max_bytes + 1) if content else b""
+                raw = _content_of(member, archive, stream) if member.size <= max_bytes else b""
             except _DAMAGE as error:
                 yield _Member(member.name, "damaged_file", _told(error))
                 raise
@@ -330,6 +329,22 @@ def _tar_members(file: BinaryIO, max_bytes: int, max_archive_bytes: int) -> Iter
         yield _Member("", "damaged_archive", f"{blocks.damaged} blocks where a file should begin")
     elif not blocks.ended:
         yield _Member("", "damaged_archive", "no mark of the archive's end: it may have been cut off")
+
+
+def _content_of(member: tarfile.TarInfo, archive: tarfile.TarFile, stream: ForwardStream) -> bytes:
+    """Return the content of a member, straight from the stream: tarfile's own file objects cost more than small ones.
+
+    Raises:
+        tarfile.ReadError: the archive ends in the middle of it.
+    """
+    if member.issparse():
+        content = archive.extractfile(member)
+        return content.read() if content else b""
+    stream.seek(member.offset_data)
+    raw = stream.read(member.size)
+    if len(raw) < member.size:
+        raise tarfile.ReadError("unexpected end of data")
+    return raw
 
 
 def _next_header(archive: tarfile.TarFile) -> tarfile.TarInfo | None:

@@ -11,6 +11,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from datasets_builders.sources.encodings import decode
@@ -23,6 +24,7 @@ from datasets_builders.sources.licenses import UNKNOWN, UNRECOGNIZED, all_of, ke
 STATEMENT_BYTES = 1_000_000
 MAX_TEXT_CHARACTERS = 300_000
 TITLE_CHARACTERS = 400
+CACHED_TEXTS = 64  # the ranks of an archive, and packages of a tree, state the same
 MAX_STATEMENTS = 5_000  # of a repository; a tree of packages has one per package
 _LICENSE_FILE = re.compile(
     r"(?:.*[-_. ])?(?:un)?licen[cs]es?(?:[-_. ].*)?|copying(?:\d|v\d)?(?:[-_. ].*)?|copyrights?(?:[-_. ].*)?"
@@ -237,6 +239,7 @@ def _of_license_file(path: str, text: str) -> _OfFile | None:
     return _OfFile(license or UNRECOGNIZED, license == UNRECOGNIZED and keeps_back(text))
 
 
+@lru_cache(CACHED_TEXTS)
 def license_of_license(text: str) -> str | None:
     """Return the licence that a licence file holds or names, "unrecognised" where it keeps rights back, or None.
 

@@ -2,11 +2,13 @@
 
 import resource
 import traceback
-from collections.abc import Callable, Collection
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
 from copy import deepcopy
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
+from datatrove.data import Document
 from datatrove.executor.base import PipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
@@ -75,13 +77,29 @@ class RankExecutor(PipelineExecutor, Generic[Options]):
         return sorted(ranks, key=lambda rank: -weight(rank, self.world_size)) if weight else ranks
 
     def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
-        logger.disable("datatrove")  # it would print a page per rank beside the progress bar
+        """Run the steps of a rank, keep their statistics and mark the rank as done.
+
+        As datatrove's own does, without its log: a page per rank beside the progress bar, and a quarter of what a small
+        rank costs.
+        """
+        if self.is_rank_completed(rank):
+            return PipelineStats()
+        logger.disable("datatrove")
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a stage writes a file per rank of the next one
         pipeline = self.pipeline
         self.pipeline = deepcopy(pipeline)  # a step keeps state, which must not leak into the next rank
         try:
-            return PipelineExecutor._run_for_rank(self, rank, local_rank, node_rank)
+            self._set_distributed_environment(node_rank)
+            documents: Iterable[Document] | None = None
+            for step in self.pipeline:
+                documents = step(documents, rank, self.world_size)
+            deque(documents or (), maxlen=0)
+            stats = PipelineStats(self.pipeline)
+            with self.logging_dir.open(f"stats/{rank:05d}.json", "w") as file:
+                stats.save_to_disk(file)
+            self.mark_rank_as_completed(rank)
+            return stats
         finally:
             self.pipeline = pipeline
 

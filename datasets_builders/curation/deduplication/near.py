@@ -29,7 +29,12 @@ from datasets_builders.building.steps import Arity, Merged, Outcome, Step
 from datasets_builders.curation.deduplication.components import components
 from datasets_builders.curation.deduplication.exact import best_of, preference
 from datasets_builders.curation.deduplication.signature_files import SignatureFiles, SignatureFileWriter
-from datasets_builders.curation.deduplication.signatures import bands_for, candidate_pairs, ngram_hashes, signatures
+from datasets_builders.curation.deduplication.signatures import (
+    bands_for,
+    candidate_pairs,
+    ngram_hashes_of_each,
+    signatures,
+)
 
 THRESHOLD = 0.7  # StarCoder, StarCoder2
 MIN_BYTES = 50  # of shorter files a line more or less decides
@@ -69,7 +74,7 @@ class SignatureWriter(Step):
         long_enough = [index for index, raw in enumerate(raws) if len(raw) >= MIN_BYTES]
         if long_enough:
             members = [[docs[index].id, *preference(docs[index])] for index in long_enough]
-            self._writer.add(signatures([ngram_hashes(raws[index]) for index in long_enough]), members)
+            self._writer.add(signatures(ngram_hashes_of_each([raws[index] for index in long_enough])), members)
         return [[doc] for doc in docs]
 
     def finish(self) -> Iterable[Outcome]:

@@ -26,7 +26,7 @@ from datasets_builders.curation.deduplication.signature_files import (
     has_signatures,
     share_signatures,
 )
-from datasets_builders.curation.deduplication.signatures import bands_for, ngram_hashes, signatures
+from datasets_builders.curation.deduplication.signatures import bands_for, ngram_hashes_of_each, signatures
 from datasets_builders.sources.hub import SCHEME, hub_tables
 from datasets_builders.sources.table_rows import TableFile, local_table, rows_of
 
@@ -81,7 +81,7 @@ def write_released(
             while batch := list(islice(texts, batch_size)):
                 raws = [text.encode("utf-8", "replace") for _, text in batch]
                 members = [[f"{RELEASED}{name} of {shown}", PREFERRED, 0, "", address] for name, _ in batch]
-                writer.add(signatures([ngram_hashes(raw) for raw in raws]), members)
+                writer.add(signatures(ngram_hashes_of_each(raws)), members)
             writer.finish()
         finally:
             writer.close()

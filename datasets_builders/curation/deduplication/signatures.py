@@ -9,18 +9,21 @@ The 256 minima of a file's hashed n-grams are rensa's (Rust).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets_builders.curation.tokens import mix, powers_of, token_hashes
+from datasets_builders.curation.tokens import mix, powers_of, tokens_with_starts
 
 NUM_PERMUTATIONS = 256  # StarCoder
 NGRAM_TOKENS = 5  # StarCoder, StarCoder2
 # 25 bands of 10 rows: equal weight on missed and false candidates at Jaccard 0.7 (datasketch's optimum for 256).
 NUM_BANDS, BAND_ROWS = 25, 10
 SEED = 1
+# Of texts whose tokens are found at once: arrays that the processor's cache holds, and few calls for small files.
+JOINED_BYTES = 1 << 16
 
 _POSITIONS = np.array(
     [0xA24BAED4963EE407, 0x9FB21C651E98DF25, 0xD6E8FEB86659FD93, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9]
@@ -33,18 +36,48 @@ def ngram_hashes(raw: bytes) -> NDArray[np.uint64]:
 
     Source: StarCoder's 5-grams; the tokens are ours.
     """
-    tokens = token_hashes(raw)
-    if len(tokens) == 0:
-        return tokens
-    length = min(NGRAM_TOKENS, len(tokens))
-    count = len(tokens) - length + 1
+    return ngram_hashes_of_each([raw])[0]
+
+
+def ngram_hashes_of_each(raws: Sequence[bytes]) -> list[NDArray[np.uint64]]:
+    """Return the n-grams of each text, as `ngram_hashes` does, in fewer calls.
+
+    Args:
+        raws: the texts; small ones are joined until there are `JOINED_BYTES`.
+    """
+    found: list[NDArray[np.uint64]] = []
+    start = size = 0
+    for end, raw in enumerate(raws, 1):
+        size += len(raw)
+        if size >= JOINED_BYTES or end == len(raws):
+            found += _ngrams_of_joined(raws[start:end])
+            start, size = end, 0
+    return found
+
+
+def _ngrams_of_joined(raws: Sequence[bytes]) -> Iterator[NDArray[np.uint64]]:
+    tokens, starts = tokens_with_starts(b" ".join(raws))
+    begins = np.cumsum([0, *(len(raw) + 1 for raw in raws)])
+    edges = np.searchsorted(starts, begins).tolist()  # the first token of each text, and the end
     with np.errstate(over="ignore"):
-        ngrams = np.zeros(count, np.uint64)
-        for place in range(length):
-            ngrams += tokens[place : place + count] * _POSITIONS[place]
-        found = np.sort(mix(ngrams))
-    # What np.unique gives, whose table of hashes takes longer than to sort.
-    return found[np.concatenate(([True], found[1:] != found[:-1]))]
+        terms = [tokens * position for position in _POSITIONS]
+        sums = np.zeros(max(0, len(tokens) - NGRAM_TOKENS + 1), np.uint64)
+        for place, term in enumerate(terms):
+            sums += term[place : place + len(sums)]
+        mixed = mix(sums)
+        for first, last in pairwise(edges):
+            if last - first >= NGRAM_TOKENS:
+                yield _different(np.sort(mixed[first : last - NGRAM_TOKENS + 1]))
+            elif last > first:
+                few = [term[first + place] for place, term in enumerate(terms[: last - first])]
+                yield mix(np.array(few).sum(keepdims=True))
+            else:
+                yield np.empty(0, np.uint64)
+
+
+def _different(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return what np.unique gives of sorted values; its table of hashes takes longer than to sort."""
+    return values[np.concatenate(([True], values[1:] != values[:-1]))]
 
 
 def signatures(ngrams: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint32]:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets_builders.building.steps import Merged
+from datasets_builders.curation.deduplication import signatures as signatures_module
 from datasets_builders.curation.deduplication.components import components
 from datasets_builders.curation.deduplication.near import NearDedup, SignatureWriter, best_of, find_clusters
 from datasets_builders.curation.deduplication.signature_files import BLOCK_ROWS, SignatureFiles, SignatureFileWriter
@@ -20,6 +21,7 @@ from datasets_builders.curation.deduplication.signatures import (
     band_hashes,
     bands_for,
     ngram_hashes,
+    ngram_hashes_of_each,
     signatures,
 )
 from datasets_builders.curation.tokens import token_hashes
@@ -58,6 +60,16 @@ def test_ngrams_are_counted_as_sets():
     assert len(ngram_hashes(b"a   b\n c d e f")) == len(ngram_hashes(b"a b c d e f")) == 2, "white space only separates"
     assert not np.array_equal(ngram_hashes(b"a b c d 1"), ngram_hashes(b"a b c d 2")), "constants count"
     assert not np.array_equal(ngram_hashes(b"a + b c d"), ngram_hashes(b"a - b c d")), "operators count"
+
+
+def test_texts_at_once_have_the_ngrams_that_each_has_alone(monkeypatch):
+    raws = [b"", b"a b c", b"def f(x):\n    return x + 1\n", b" \n", b"one two", b"a b c d e", "naïve ".encode() * 9]
+    alone = [ngram_hashes(raw) for raw in raws]
+    for joined_bytes in (1, 40, 1 << 16):
+        monkeypatch.setattr(signatures_module, "JOINED_BYTES", joined_bytes)
+        together = ngram_hashes_of_each(raws)
+        assert [found.tolist() for found in together] == [found.tolist() for found in alone]
+    assert [len(found) for found in alone] == [len(ngrams(raw)) for raw in raws]
 
 
 def test_signatures_stay_what_they_are():

@@ -150,7 +150,9 @@ class Builder(Generic[ConfigType]):
         stages = self.stages_of_mode()
         _check_names(stages)
         steps = [step for stage in stages for step in stage.pipeline]
-        prepare_executor(self.config, self.output_folder, {type(step).__module__ for step in steps})
+        modules = {type(step).__module__ for step in steps}
+        modules |= {name for step in steps if isinstance(step, Step) for name in step.preloaded}
+        prepare_executor(self.config, self.output_folder, modules)
         schema = self.written_features.arrow_schema
         code = code_sha256(type(self))
         libraries = {name for step in steps if isinstance(step, Step) for name in step.libraries}

@@ -16,8 +16,6 @@ from datasets_builders.building.columns import (
     CLUSTERS_HEADER,
     PICTURE,
     PROFILE_HEADER,
-    largest_clusters,
-    numeric_values,
     profile,
     varied,
 )
@@ -225,7 +223,7 @@ def _count_table(dataset: DatasetDescription, counted: dict[str, tuple[int, int]
 
 def _columns(dataset: DatasetDescription) -> list[str]:
     """Describe the numeric columns, draw them beside the card, and name the largest clusters."""
-    values = numeric_values(dataset.rows, dataset.features)
+    values = dataset.numeric_values
     blocks = []
     if values:
         rows = [[_shown(cell) for cell in row] for row in profile(values)]
@@ -235,7 +233,7 @@ def _columns(dataset: DatasetDescription) -> list[str]:
         with written_whole(picture) as temporary:
             temporary.write_bytes(as_png(histograms(drawn)))
         blocks.append(f"![{CAPTION}]({PICTURE})")
-    if "cluster_size" in dataset.features and (largest := largest_clusters(dataset.rows)):
+    if largest := dataset.largest_clusters:
         rows = [[f"{size:,}", _plain(repository), f"`{_plain(path)}`"] for size, repository, path in largest]
         blocks.append(_table("Largest clusters of near-duplicates", list(CLUSTERS_HEADER), rows))
     return blocks

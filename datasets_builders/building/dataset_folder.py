@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from datasets_builders.building.steps import Outcome, Reader
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import FileMetaData
 
 ROWS_PER_BATCH = 256  # with their texts, which may be long
 VALUES_PER_BATCH = 1 << 14
@@ -35,16 +37,18 @@ class Shard:
     @property
     def num_rows(self) -> int:
         """Rows, as the file's footer states them."""
+        return self._footer.num_rows
+
+    @cached_property
+    def _footer(self) -> "FileMetaData":
         import pyarrow.parquet as pq
 
-        return pq.read_metadata(self.path).num_rows
+        return pq.read_metadata(self.path)
 
     @property
     def num_bytes(self) -> int:
         """Bytes of the rows, as the file's footer states them, before compression."""
-        import pyarrow.parquet as pq
-
-        metadata = pq.read_metadata(self.path)
+        metadata = self._footer
         return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
 
     @property

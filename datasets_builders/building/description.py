@@ -1,13 +1,17 @@
 """Section 2: a finished dataset in its builder's words and by its parts, for the card and the report."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datasets_builders.building.columns import largest_clusters, numeric_values
 from datasets_builders.building.dataset_folder import DatasetFolder
 
 if TYPE_CHECKING:
+    import numpy as np
     from datasets import Features
+    from numpy.typing import NDArray
 
 SEVERAL_LICENSES = "other"
 MAX_COUNTED_VALUES = 40
@@ -70,3 +74,13 @@ class DatasetDescription:
     def rows(self) -> DatasetFolder:
         """The rows of the dataset."""
         return DatasetFolder(self.folder)
+
+    @cached_property
+    def numeric_values(self) -> "dict[str, NDArray[np.float64]]":
+        """The values of each numeric column, read once for the card and the report."""
+        return numeric_values(self.rows, self.features)
+
+    @cached_property
+    def largest_clusters(self) -> list[tuple[int, str, str]]:
+        """The rows that stand for most near-duplicates, read once for the card and the report."""
+        return largest_clusters(self.rows) if "cluster_size" in self.features else []

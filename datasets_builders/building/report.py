@@ -16,11 +16,8 @@ from datasets_builders.building.columns import (
     MAX_ROWS,
     PICTURE,
     PROFILE_HEADER,
-    largest_clusters,
-    numeric_values,
     profile,
 )
-from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import DatasetDescription
 from datasets_builders.building.json_lines import of_line
 from datasets_builders.building.ledger import Ledger
@@ -54,8 +51,9 @@ def write_report(dataset: DatasetDescription, ledger: Ledger, num_rows: dict[str
     _show_reasons(page, ledger, dataset.folder / "removed")
     _show_changes(page, ledger)
     _show_columns(page, dataset)
-    if "cluster_size" in dataset.features:
-        _show_clusters(page, dataset.rows)
+    if dataset.largest_clusters:
+        page.heading("Largest clusters of near-duplicates")
+        page.table(CLUSTERS_HEADER, dataset.largest_clusters)
     return page.save(dataset.folder / "report.html")[0]
 
 
@@ -156,7 +154,7 @@ def _without_ticks(text: str) -> str:
 
 
 def _show_columns(page: Page, dataset: DatasetDescription) -> None:
-    values = numeric_values(dataset.rows, dataset.features)
+    values = dataset.numeric_values
     if not values:
         return
     page.heading("What the rows are like")
@@ -165,9 +163,3 @@ def _show_columns(page: Page, dataset: DatasetDescription) -> None:
     picture = dataset.folder / PICTURE
     if picture.exists():
         page.image(picture, caption=CAPTION)
-
-
-def _show_clusters(page: Page, folder: DatasetFolder) -> None:
-    if largest := largest_clusters(folder):
-        page.heading("Largest clusters of near-duplicates")
-        page.table(CLUSTERS_HEADER, largest)

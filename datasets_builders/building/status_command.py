@@ -110,7 +110,7 @@ def stages_of(state: BuildState, now: float) -> Iterator[StageStatus]:
         begun = folder / "executor.json"
         start = begun.stat().st_mtime if begun.is_file() else now
         end = max([start, *done.values(), *(path.stat().st_mtime for path in progress)])
-        logs = sorted((folder / "logs").glob("*.log")) + sorted((folder / "slurm_logs").glob("*"))
+        logs = sorted((folder / "slurm_logs").glob("*"))
         spent = {path.stem: processor_seconds(path) for path in (folder / "stats").glob("*.json")}
         yield StageStatus(
             name,
@@ -120,7 +120,7 @@ def stages_of(state: BuildState, now: float) -> Iterator[StageStatus]:
             given[0].output if given else None,
             min(end, now) - start,
             _slowest(spent) if len(done) > 1 else "",
-            [path for path in logs if path.stem.rpartition("_")[2] not in done and has_failed(path)],
+            [path for path in logs if path.stem.rpartition("_")[2].zfill(5) not in done and has_failed(path)],
         )
         before = name
 

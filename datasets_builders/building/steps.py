@@ -102,6 +102,9 @@ class Step(PipelineStep):
     # What the step's decisions hang on beside its code, as pip names it: another version makes another dataset.
     libraries: ClassVar[tuple[str, ...]] = ()
 
+    # Modules that the process from which workers are forked imports too: what they build is built once, not in each.
+    preloaded: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self) -> None:
         super().__init__()
         self.counts = StepCounts(self.name, self.arity)

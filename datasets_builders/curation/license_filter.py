@@ -29,6 +29,7 @@ class LicenseFilter(Step):
     name = "license"
     is_filter = True
     libraries = ("license-expression",)
+    preloaded = ("datasets_builders.sources.license_index",)
 
     def __init__(self, types: Collection[str], allowed: Collection[str] = ()) -> None:
         super().__init__()

@@ -96,8 +96,13 @@ def candidates_of_name(path: str) -> tuple[str, ...]:
 def extension_of(path: str) -> str:
     """Return the longest extension of a path that Linguist knows, in small letters; else the last one."""
     name = path.rpartition("/")[2].lower()
-    dots = [at for at, character in enumerate(name) if character == "." and at > 0]
-    return next((name[at:] for at in dots if name[at:] in _table().extensions), name[dots[-1] :] if dots else "")
+    known, last, at = _table().extensions, "", name.find(".", 1)
+    while at > 0:
+        last = name[at:]
+        if last in known:
+            return last
+        at = name.find(".", at + 1)
+    return last
 
 
 def language_of_shebang(content: str) -> str | None:

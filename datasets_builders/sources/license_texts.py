@@ -106,7 +106,7 @@ def _part_of(text: str) -> list[int]:
     own = shingles_of(words)
     if not MIN_WORDS <= len(words) <= MAX_WORDS_OF_PART:
         return []
-    index, _ = _index()
+    index, _ = build_index()
     counts = Counter(number for run in own for number in index.get(run, ()))
     likely = sorted(counts, key=lambda number: -counts[number])[:MAX_CANDIDATES]
     share, number = max(((len(own & _shingles(number)) / len(own), -number) for number in likely), default=(0.0, 0))
@@ -115,7 +115,7 @@ def _part_of(text: str) -> list[int]:
 
 def _candidates(runs: Collection[Shingle]) -> list[int]:
     """Return the numbers of licences that may be there."""
-    index, sizes = _index()
+    index, sizes = build_index()
     counts = Counter(number for run in runs for number in index.get(run, ()))
     likely = [number for number, count in counts.items() if count >= MIN_INDEXED_SHARE * sizes[number]]
     return sorted(likely, key=lambda number: -counts[number])[:MAX_CANDIDATES]
@@ -172,8 +172,8 @@ def _shingles(number: int) -> frozenset[Shingle]:
 
 
 @cache
-def _index() -> tuple[dict[Shingle, list[int]], list[int]]:
-    """Return the numbers of the licences by every fourth of their runs, and how many runs of each are there."""
+def build_index() -> tuple[dict[Shingle, list[int]], list[int]]:
+    """Return the numbers of the licences by every fourth of their runs, and how many runs of each are there; once."""
     index: dict[Shingle, list[int]] = {}
     sizes = []
     for number, (_, words) in enumerate(_known()):

@@ -395,10 +395,10 @@ def long_data_file(document: View, limits: RuleLimits) -> str | None:
 
 def other_text(document: View, limits: RuleLimits) -> str | None:
     """Drop text files that are no requirements list, readme, notes, todo or description. Source: StarCoder2 2.1."""
-    name = PurePosixPath(document.path.lower())
-    if document.language != "Text" or "requirement" in name.name or name.stem in TEXT_STEMS:
+    if document.language != "Text":
         return None
-    return name.name
+    name = PurePosixPath(document.path.lower())
+    return None if "requirement" in name.name or name.stem in TEXT_STEMS else name.name
 
 
 def encoded_data(document: View, limits: RuleLimits) -> str | None:

@@ -66,9 +66,11 @@ def test_what_is_left_follows_from_what_was_done(stopped, capsys):
 def test_a_part_that_failed_is_shown_with_the_end_of_its_log(stopped, capsys):
     folder = stopped / ".build" / "executor" / "deduplicate"
     (folder / "completions" / "00002").unlink()
-    (folder / "logs" / "task_00002.log").write_text("working\nTraceback (most recent call last):\nMemoryError\n")
+    (folder / "slurm_logs").mkdir()
+    for name in ("7_1.out", "7_2.out"):  # part 1 was run again and is done
+        (folder / "slurm_logs" / name).write_text("working\nTraceback (most recent call last):\nMemoryError\n")
     assert main(["status", str(stopped)]) == 1
     printed = capsys.readouterr().out
-    assert "task_00002.log:" in printed and "  MemoryError" in printed
+    assert "7_2.out:" in printed and "  MemoryError" in printed and "7_1.out" not in printed
     assert main(["status", str(stopped.parent)]) == 2
     assert "holds no build" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Licences: what repositories and files state, as SPDX, and whether it is permissive; a doubt is never permissive."""
 
 import gzip
+import importlib
 import json
 
 import pytest
@@ -12,7 +13,7 @@ from datasets_builders.curation.license_filter import LicenseFilter, license_of_
 from datasets_builders.source_code.config import SourceCodeConfig
 from datasets_builders.sources.license_files import is_statement_of_license, license_of_files, licenses_of_files
 from datasets_builders.sources.license_notices import license_of_head
-from datasets_builders.sources.license_texts import TEXTS_FILE, find_texts
+from datasets_builders.sources.license_texts import TEXTS_FILE, build_index, find_texts
 from datasets_builders.sources.licenses import license_type
 
 TEXTS = json.loads(gzip.decompress(TEXTS_FILE.read_bytes()))["texts"]
@@ -297,3 +298,10 @@ def test_a_licence_that_is_given_must_be_one():
     with pytest.raises(ConfigError, match=r"'Apache' is no SPDX expression; did you mean Apache-2\.0\?"):
         SourceCodeConfig(output_dir="x", license="Apache")
     assert SourceCodeConfig(output_dir="x", license="MIT OR LicenseRef-Ours").license == "MIT OR LicenseRef-Ours"
+
+
+def test_the_index_of_texts_is_ready_where_workers_are_forked():
+    build_index.cache_clear()
+    for name in LicenseFilter.preloaded:
+        importlib.reload(importlib.import_module(name))
+    assert build_index.cache_info().currsize == 1

@@ -254,17 +254,22 @@ def repeated_line_fraction(document: DocumentView, above: float = 0.0) -> float:
         document (`DocumentView`): the file.
         above (`float`): smaller fractions need not be exact.
     """
-    first = {
-        line for line in map(str.strip, document.lines[: len(document.lines) // 3]) if len(line) >= MIN_LINE_CHARACTERS
-    }
-    if len(first) >= (1 - above) * len(document.lines) + 1:  # of most files a third has different lines enough
+    third = len(document.lines) // 3
+    lines = _long_lines(document.lines[:third])
+    different = set(lines)
+    if len(different) >= (1 - above) * len(document.lines) + 1:  # of most files a third has different lines enough
         return 0.0
-    lines = [line for line in map(str.strip, document.lines) if len(line) >= MIN_LINE_CHARACTERS]
-    fraction = _repeated(lines)
+    lines += _long_lines(document.lines[third:])
+    different.update(lines)
+    fraction = 1 - len(different) / len(lines) if lines else 0.0
     if fraction > above and document.language:
         comments = (comment_line(document.language, "").split()[0], *BLOCK_COMMENTS)
         fraction = min(fraction, _repeated([line for line in lines if not line.startswith(comments)]))
     return fraction
+
+
+def _long_lines(lines: list[str]) -> list[str]:
+    return [line for line in map(str.strip, lines) if len(line) >= MIN_LINE_CHARACTERS]
 
 
 def _repeated(lines: list[str]) -> float:
@@ -279,15 +284,19 @@ def repeated_word_fraction(document: DocumentView, above: float = 0.0) -> float:
         above (`float`): smaller fractions need not be exact.
     """
     # A repeated n-gram ends in a repeated word, so that there are no more of them than of those: most files end here,
-    # by what their first half has of different words, the last of which may be cut.
+    # by what their first half has of different words.
     num_words = document.num_words
     num_ngrams = num_words - NGRAM_WORDS + 1
-    first = set(document.raw[: len(document.raw) // 2].split())
-    if num_ngrams < 1 or num_words - len(first) + 1 <= above * num_ngrams:
+    if num_ngrams < 1:
+        return 0.0
+    half = document.raw.find(b" ", len(document.raw) // 2)
+    different = set(document.raw[:half].split()) if half >= 0 else set()
+    if num_words - len(different) <= above * num_ngrams:
+        return 0.0
+    different.update(document.raw[max(half, 0) :].split())
+    if num_words - len(different) <= above * num_ngrams:
         return 0.0
     words = document.raw.split()
-    if num_words - len(set(words)) <= above * num_ngrams:
-        return 0.0
     ngrams = set(zip(*(words[start:] for start in range(NGRAM_WORDS)), strict=False))
     return 1 - len(ngrams) / num_ngrams
 

@@ -21,7 +21,12 @@ REFUSED, FILTERED = "refused_by_server", "filtered_by_server"
 DETAIL_CHARACTERS = 300
 ANSWER_AGAIN = Path(__file__).with_name("prompts") / "answer_again.txt"
 # Models that reason in the answer itself, and models that cannot leave out a code fence: both are unambiguous.
-_THINK, _THOUGHT = "<think>", "</think>"
+_THOUGHT = "</think>"
+_REASONING = {
+    **{f"<{name}>": f"</{name}>" for name in ("think", "thinking", "thought", "reasoning", "seed:think")},
+    "[THINK]": "[/THINK]",
+    "◁think▷": "◁/think▷",
+}
 _FENCED = re.compile(r"\A```(?:json)?[ \t]*\n(.*)\n\s*```\Z", re.DOTALL | re.IGNORECASE)
 
 
@@ -93,7 +98,7 @@ class Answer:
 
 
 def without_reasoning(text: str) -> str:
-    """Return an answer without the reasoning before it, which ends with `</think>`.
+    """Return an answer without the reasoning before it, which ends with `</think>`, or as its model marks it.
 
     Some chat templates begin the reasoning themselves, so that the answer has its end alone. What begins as JSON or
     as a code fence is no reasoning.
@@ -102,8 +107,9 @@ def without_reasoning(text: str) -> str:
         MalformedAnswerError: reasoning without an end.
     """
     bare = text.strip()
-    if bare.startswith(_THINK) or (_THOUGHT in bare and not bare.startswith(("{", "[", '"', "```"))):
-        _, end, bare = bare.partition(_THOUGHT)
+    mark = next((end for start, end in _REASONING.items() if bare.startswith(start)), "")
+    if mark or (_THOUGHT in bare and not bare.startswith(("{", "[", '"', "```"))):
+        _, end, bare = bare.partition(mark or _THOUGHT)
         if not end:
             raise MalformedAnswerError("its reasoning has no end")
     return bare.strip()

@@ -55,6 +55,10 @@ MAX_SAME_REFUSALS = 50
 FORM_WORDS = ("response_format", "json_schema", "structured output", "guided")
 FILTER_WORDS = ("content_filter", "content management policy", "moderation", "flagged", "responsibleai")
 
+# What servers say instead of "length", and where they ended an answer themselves.
+CUT_OFF = frozenset({"max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
+BROKEN_OFF = frozenset({"abort", "aborted", "cancelled", "error"})
+
 
 class AskingError(BuildError):
     """The server gives no answers; those that it gave are kept for the next run."""
@@ -176,7 +180,11 @@ class Client:
         if not isinstance(message, dict):
             return None
         text = text_of(message.get("text" if path == COMPLETION else "content"))
-        finish_reason = str(choice.get("finish_reason") or "stop")
+        finish_reason = str(choice.get("finish_reason") or "stop").lower()
+        if finish_reason in BROKEN_OFF:
+            return None
+        if finish_reason in CUT_OFF:
+            finish_reason = "length"
         if finish_reason == "content_filter":
             raise RefusedError(FILTERED, "finish_reason content_filter", is_answer=True)
         if not text and message.get("refusal"):

@@ -10,6 +10,7 @@ from datatrove.data import Document
 from starlette.responses import HTMLResponse, JSONResponse
 
 from datasets_builders.asking import Asking, AskingError, Request, Teacher
+from datasets_builders.asking.answers import MalformedAnswerError, strict_json
 from datasets_builders.asking.client import seconds_to_wait
 from datasets_builders.asking.limit import AdaptiveLimit
 from datasets_builders.building import Stage
@@ -134,6 +135,35 @@ def test_an_answer_of_reasoning_alone_is_none(tmp_path):
     with ScriptedServer(script) as server:
         assert outcomes(server, tmp_path, ["text"]) == ["good"]
     assert "it is empty" in server.asked[1]["messages"][2]["content"]
+
+
+@pytest.mark.parametrize("reason", ["length", "max_tokens", "MAX_TOKENS", "model_length"])
+def test_an_answer_that_was_cut_is_not_kept_as_whole_however_a_server_says_so(tmp_path, reason):
+    with ScriptedServer(lambda body: chat_answer("def f(", reason)) as server:
+        assert outcomes(server, tmp_path, ["code"]) == [("truncated_answer", "5 tokens: ...'def f('")]
+
+
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_an_answer_that_the_server_broke_off_is_asked_for_again(tmp_path, no_waiting, reason):
+    answers = [chat_answer("def f(", reason), chat_answer("good")]
+    with ScriptedServer(lambda body: answers.pop(0)) as server:
+        assert outcomes(server, tmp_path, ["code"]) == ["good"]
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        *[("<think>", "</think>"), ("", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>", "</reasoning>")],
+        *[("<seed:think>", "</seed:think>"), ("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷")],
+    ],
+)
+def test_reasoning_before_json_is_taken_off_however_a_model_marks_it(start, end):
+    reasoning = 'Perhaps [{"grade": 1}]. No.'
+    assert strict_json(f'{start}{reasoning}{end}\n\n```json\n{{"grade": 3}}\n```') == {"grade": 3}
+    if start:
+        with pytest.raises(MalformedAnswerError, match="reasoning has no end"):
+            strict_json(f"{start}{reasoning}")
 
 
 @pytest.mark.parametrize("status", [400, 403])

@@ -2,8 +2,10 @@
 
 import ast
 import importlib
+import re
 import warnings
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from datasets_builders.curation.syntax.grammar_gaps import is_of_another_dialect, without_gaps
@@ -17,6 +19,9 @@ REPORTS_OF_A_FILE = 500
 READS_PER_BYTE = 0.04
 READS_OF_A_FILE = 500
 MAX_PARTS_OF_AN_ERROR = 20_000
+# Neither steps nor pieces grow with what TypeScript's grammar does for each: 200 kB of them take minutes.
+MAX_COMMENTS_BEHIND_ANGLES = 500
+_COMMENT_BEHIND_ANGLE = re.compile(rb"<\s*+/[/*]")
 # A node's text is asked for by chunks too: large ones are copied for each name.
 CHUNK_BYTES = 1 << 11
 
@@ -60,6 +65,10 @@ def parse(parser: "Parser", source: bytes) -> "Tree":
     Raises:
         ParseTooCostly: a budget is spent.
     """
+    if source.count(b"<") > MAX_COMMENTS_BEHIND_ANGLES:
+        comments = islice(_COMMENT_BEHIND_ANGLE.finditer(source), MAX_COMMENTS_BEHIND_ANGLES, None)
+        if next(comments, None):
+            raise ParseTooCostly(f"{len(source)} bytes")
     reports = REPORTS_OF_A_FILE + int(REPORTS_PER_BYTE * len(source))
     reads = READS_OF_A_FILE + int(READS_PER_BYTE * len(source))
 

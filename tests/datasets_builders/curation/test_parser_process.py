@@ -120,9 +120,18 @@ def test_a_scanner_that_reads_the_file_again_for_each_token_is_stopped(language,
         measure(language, piece * (100_000 // len(piece)))
 
 
+@pytest.mark.parametrize("piece", ["<// a\n", "<//\n", "</*a*/", "< \n // in \n"])
+def test_comments_behind_angles_are_bounded_by_their_number(piece):
+    """200 kB of them took TypeScript's grammar minutes, within its budgets."""
+    for language in ("TypeScript", "TSX"):
+        with pytest.raises(ParseTooCostly):
+            measure(language, piece * 20_000)
+
+
 @pytest.mark.parametrize(
     ("language", "text"),
     [
+        ("TypeScript", "f</* a */ B>(c < 1);  // <a>\n" * 450),
         ("Shell", "// a\n" * 20_000),
         ("Shell", "ls -l $HOME | grep a@b\n" * 4_000),
         ("Python", "total = first + \\\n    second\n" * 3_000),

@@ -165,7 +165,7 @@ def base_model(texts: Sequence[str], folder: Path) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def distilled(base: Path, data: Path, to: Path, num_epochs: int) -> dict[str, str]:
+def distilled(base: Path, data: Path, to: Path, num_epochs: int, num_rows: int) -> dict[str, str]:
     """Train a judge; return what its card says."""
     given = {
         "dataset": data,
@@ -179,7 +179,7 @@ def distilled(base: Path, data: Path, to: Path, num_epochs: int) -> dict[str, st
         "num_train_epochs": num_epochs,
         "learning_rate": 2e-3,
         "warmup_steps": 20,
-        "held_out_share": 0.01,
+        "held_out_share": max(0.01, 10 / num_rows),  # some rows, whatever a hash chooses of few
         "validation_share": 0.08,
         "use_cpu": "true",
     }
@@ -273,7 +273,7 @@ def main() -> int:
         started = time.process_time()
         data, model = write(f"train_{size}.jsonl"), write(f"model_{size}")
         data.write_text("".join(json.dumps(row) + "\n" for row in train[:size]), encoding="utf-8")
-        distilled(write("base"), data, model, options.epochs)
+        distilled(write("base"), data, model, options.epochs, min(size, len(train)))
         labels = write(f"labels_{size}.jsonl")
         recipes_main(["label", "--model", str(model), "--data", str(write("held_out.jsonl")), "--to", str(labels)])
         said = {row["id"]: row for row in map(json.loads, labels.read_text(encoding="utf-8").splitlines())}

@@ -42,7 +42,7 @@ help:
 MADE_AT := $(if $(wildcard $(STAMP)),$(file < $(STAMP)))
 MOVED := $(if $(MADE_AT),$(filter-out $(realpath $(VENV)),$(MADE_AT)))
 $(STAMP): setup.py constraints.txt $(if $(MOVED),FORCE)
-	@echo "Installing the pinned set into $(VENV): about 0.8 GB to download with a CPU build of torch, 2.7 GB on disk."
+	@echo "Installing the pinned set into $(VENV): about 0.8 GB to download with a CPU build of torch, 2.7 GB on disk; some minutes, in silence."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
 	@$(if $(MOVED),echo "$(VENV) was made as $(MADE_AT) and does not work here: it is made anew.")
 	$(if $(MOVED),,$(BIN)/python -c "" 2>/dev/null ||) $(PYTHON) -m venv --clear $(VENV)

@@ -67,6 +67,6 @@ def write_report(
         for line in [*lines, *more]:
             series.setdefault(line["model"], []).append((line[picture.x], line[picture.y]))
         page.line_chart(kind, series, caption=note, x_label=picture.x_label, y_label=picture.y_label)
-    page.table(list(lines[0]), [list(line.values()) for line in lines], caption=note)
+    page.table(list(lines[0]), [list(line.values()) for line in lines])
     for written in page.save(path):
         print(written)

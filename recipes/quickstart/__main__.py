@@ -12,6 +12,7 @@ Every step is a command that can be typed by hand. Ctrl-C and the same command a
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
 import sys
@@ -89,16 +90,26 @@ def copy_model(stage: Path, model: Path) -> None:
     temporary.rename(model)
 
 
+def activation() -> str:
+    """Return the line that enters this program's environment, nothing where the shell is in it."""
+    prefix = Path(sys.prefix)
+    if sys.prefix == sys.base_prefix or os.environ.get("VIRTUAL_ENV") == sys.prefix:
+        return ""
+    place = prefix.relative_to(Path.cwd()) if prefix.is_relative_to(Path.cwd()) else prefix
+    return f"  source {shlex.quote(str(place))}/bin/activate\n"
+
+
 def closing(output: Path, records: Sequence[StepRecord], report: Path) -> str:
     """Say what was made and what to type next."""
     seconds = sum(record.seconds for record in records)
     memory_gib = max(record.peak_memory_bytes for record in records) / 2**30
     return (
         f"\nDone: {seconds / 60:.1f} minutes of work, peak memory {memory_gib:.1f} GiB. The report: {report}\n"
-        f"Next:\n"
-        f"  python -m datasets_builders --help                 # the builders, one by one\n"
-        f"  python -m recipes plan recipes/configs/tiny/*.yaml\n"
-        f"  python -m evals run --model {output / 'model'} --tasks humaneval\n"
+        f"Next:\n{activation()}"
+        f"  ling-coder chat {shlex.quote(str(output / 'model'))}\n"
+        f"  ling-coder data browse {shlex.quote(str(output / 'datasets' / 'sft'))}   # its rows, as a page\n"
+        f"  ling-coder evals samples {shlex.quote(str(output / 'evaluation'))}   # answers and verdicts, as pages\n"
+        f"  ling-coder --help\n"
     )
 
 

@@ -8,6 +8,7 @@ const search = document.getElementById("search");
 const list = document.getElementById("list");
 const place = document.getElementById("record");
 const wrap = document.getElementById("wrap");
+const blanks = document.getElementById("blanks");
 const texts = new Map();
 const listeners = [];
 let shown = [];
@@ -34,6 +35,25 @@ function pieces(text, runs) {
   }
   code.append(text.slice(start));
   return code;
+}
+
+// Lays a mark over each blank; the text stays, and with it what is searched, selected and copied.
+const BLANKS = { " ": "\u00b7", "\t": "\u2192", "\u00a0": "\u237d" };
+function markBlanks() {
+  for (const code of place.querySelectorAll("pre code")) {
+    const nodes = [];
+    const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) nodes.push(walker.currentNode);
+    for (const node of nodes) {
+      const parts = node.data.split(/( +|[\t\u00a0])/).filter((part) => part);
+      node.replaceWith(...parts.map((part) => {
+        if (!BLANKS[part[0]]) return part;
+        const blank = make("span", "blank", part);
+        blank.dataset.mark = BLANKS[part[0]].repeat(part.length);
+        return blank;
+      }));
+    }
+  }
 }
 
 function copy(text) {
@@ -103,6 +123,7 @@ function draw(record) {
     }
     sides.children[block.side - 1].append(blockOf(block));
   }
+  if (blanks.checked) markBlanks();
   markMatches();
 }
 
@@ -255,6 +276,7 @@ function restore() {
 let waiting = 0;
 form.addEventListener("input", (event) => {
   if (event.target === wrap) return document.body.classList.toggle("wrap", wrap.checked);
+  if (event.target === blanks) return draw(current === null ? null : records[current]);
   clearTimeout(waiting);
   waiting = setTimeout(refresh, event.target === search ? 120 : 0);
 });
@@ -273,6 +295,7 @@ const keys = {
   k: () => move(-1),
   "/": () => search.focus(),
   w: () => wrap.click(),
+  b: () => blanks.click(),
   Enter: () => current !== null && open(current, true),
   Escape: leave,
 };

@@ -184,6 +184,9 @@ def test_keys_an_address_and_a_search_lead_to_a_record(page):
     document = opened(page, keys=["type:DEF F11", "w"])
     assert seen(document)[:2] == ("1 of 12", "title 11") and "text=DEF+F11&amp;row=11" in document
     assert 'class="t1">def</span>' in document
+    marked = opened(page, keys=["type:DEF F11", "b"])
+    assert re.search(r'<span class="blank" data-mark="·+"> +</span>', marked), "the text under the mark stays"
+    assert 'data-mark="' not in opened(page, keys=["type:DEF F11", "b", "b"])
 
 
 # github.com/huggingface/dataset-viewer/issues/2794: columns with odd names broke the filter

@@ -14,6 +14,7 @@ from evals.models.answer_file import Answer
 MAX_NEW_TOKENS_VARIABLE = "LING_MAX_NEW_TOKENS"  # of every answer, instead of each task's own limit
 NUM_SAMPLES_VARIABLE = "LING_NUM_SAMPLES"  # answers to each problem
 MAX_INFRA_FRACTION = 0.02  # above it a score would rest on too few programs
+MAX_LEADING_BLANKS = 8  # characters that servers leave between what was thought and the answer, and some to spare
 MAX_SILENT_FRACTION = 0.5  # above it a score would measure the limit of tokens, and not the model
 
 
@@ -50,8 +51,12 @@ class SampleRecord:
 
     @property
     def silent(self) -> bool:
-        """Whether the limit of tokens came before any text: all of them went into thinking."""
-        return self.finish_reason == "length" and not self.prediction.strip()
+        """Whether the limit of tokens came before any text: all of them went into thinking.
+
+        A model that writes blanks up to the limit has answered, and wrongly.
+        """
+        num_chars = len(self.prediction)
+        return self.finish_reason == "length" and num_chars <= MAX_LEADING_BLANKS and not self.prediction.strip()
 
 
 def record_of(

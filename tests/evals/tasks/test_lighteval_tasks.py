@@ -52,6 +52,19 @@ def test_empty_answers_that_the_model_ended_are_answers():
     assert scored(responses=ended)["exact_match"] == 0.0
 
 
+@pytest.mark.parametrize("blanks", [" " * 192, "\n" * 64, " \t" * 40])
+def test_blanks_up_to_the_limit_are_answers_and_wrong(blanks):
+    cut = [EndedResponse(query="?", text=[blanks], answers=[Answer(finish_reason="length")]) for _ in range(20)]
+    assert scored(responses=cut)["exact_match"] == 0.0
+
+
+@pytest.mark.parametrize("blanks", ["", "\n\n"])
+def test_thoughts_that_took_all_tokens_are_no_score(blanks):
+    cut = [EndedResponse(query="?", text=[blanks], answers=[Answer(finish_reason="length")]) for _ in range(20)]
+    with pytest.raises(UnansweredError, match="before any text"):
+        scored(responses=cut)
+
+
 @pytest.mark.parametrize(
     ("values", "clusters", "error"),
     [

@@ -241,13 +241,7 @@ class Step(PipelineStep):
             given = {id(doc): answer for doc, answer in zip(wanted, answers, strict=True)}
             answers = [given.get(id(doc), [doc]) for doc in batch]
         for (doc, source_id, source_parents, tags), outcomes in zip(sources, answers, strict=True):
-            if not outcomes or len(outcomes) > 1:
-                outcomes = self._checked(doc, source_id, outcomes, counts)
-            for outcome in outcomes:
-                # What is made of a document names it as the parent; id and parents are those it came with.
-                made = outcome if isinstance(outcome, Document) else outcome.doc
-                if made.id != source_id and made.metadata.get("parents") == source_parents:
-                    made.metadata["parents"] = [source_id]
+            for outcome in self._accounted(doc, source_id, source_parents, outcomes, counts):
                 if tags and isinstance(outcome, Document) and outcome is not doc:
                     outcome.metadata.setdefault(TAGS, deepcopy(tags))
                 yield outcome
@@ -255,6 +249,18 @@ class Step(PipelineStep):
     def _is_wanted(self, doc: Document) -> bool:
         is_of_kind = not self.only_kinds or doc.metadata.get("kind") in self.only_kinds
         return is_of_kind and not (self.passes_rejected and is_rejected(doc))
+
+    def _accounted(
+        self, doc: Document, source_id: str, source_parents: object, outcomes: list[Outcome], counts: StepCounts
+    ) -> list[Outcome]:
+        """Count what was made of a document and name it as the parent; id and parents are those it came with."""
+        if not outcomes or len(outcomes) > 1:
+            outcomes = self._checked(doc, source_id, outcomes, counts)
+        for outcome in outcomes:
+            made = outcome if isinstance(outcome, Document) else outcome.doc
+            if made.id != source_id and made.metadata.get("parents") == source_parents:
+                made.metadata["parents"] = [source_id]
+        return outcomes
 
     def _checked(self, doc: Document, source_id: str, outcomes: list[Outcome], counts: StepCounts) -> list[Outcome]:
         """Return the outcomes of a document, where they are none or several, as the step's arity has them; count."""

@@ -227,7 +227,7 @@ def run_jobs(
     ]
     results = [JobResult() for _ in jobs]
     _run_groups(executor, jobs, groups, results, settings, hash_seed, on_seconds)
-    # Also those of a program that was cut short by what one of its functions did.
+    # Also those of a program that was cut short by what one of its functions did, or while the machine stood still.
     unfinished = [[index] for index, result in enumerate(results) if not result.finished]
     for (index,) in unfinished:
         results[index] = JobResult()

@@ -333,7 +333,10 @@ def work(job, emit):
 
 
 def run_job(number, job, output):
-    """Run a job in a child process and pass on what it says, until it ends or its time is up."""
+    """Run a job in a child process and pass on what it says, until it ends or its time is up.
+
+    One whose time is up is not said to be done: the time is the clock's, and may have passed while the machine stood.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -354,19 +357,21 @@ def run_job(number, job, output):
     os.close(writer)
     deadline = time.monotonic() + job["seconds"]
     chunks = []
+    done = json.dumps({"job": number, "done": True}) + "\n"
     while (left := deadline - time.monotonic()) > 0 and select.select([reader], [], [], left)[0]:
         chunk = os.read(reader, 65536)
         if not chunk:
             break
         chunks.append(chunk)
     else:
+        done = ""
         os.kill(child, signal.SIGKILL)
     os.close(reader)
     os.waitpid(child, 0)
     lines = b"".join(chunks).decode("utf-8", "replace").splitlines(keepends=True)
     # A killed child leaves half a line.
     output.write("".join(line for line in lines if line.endswith("}\n")))
-    output.write(json.dumps({"job": number, "done": True}) + "\n")
+    output.write(done)
     output.flush()
 
 

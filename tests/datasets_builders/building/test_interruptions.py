@@ -49,10 +49,12 @@ def test_killed_at_ten_random_points_a_second_run_gives_the_same_bytes(
     draw = random.Random(2503)
     num_killed = 0
     for number in range(10):
+        started = time.monotonic()
         folder = f"output_dir=out{number}"
         process = start(command, environment, tmp_path, *PROBLEMS, folder, f"workers={1 + number % 2}")
         try:
             process.communicate(timeout=draw.uniform(0.2, 0.95) * seconds)
+            seconds = min(seconds, time.monotonic() - started)  # it was measured on a busier machine
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

@@ -1,6 +1,7 @@
 """Functions are run for real, in the sandbox."""
 
 import ast
+import json
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,7 @@ from datasets_builders.synthesis.program_analysis.observation import (
     run_jobs,
     with_function,
 )
-from evals.execution import Executor
+from evals.execution import ExecutionResult, Executor, Limits, Program
 
 Sampler = Callable[..., FunctionSample]
 SETTINGS = ObservationSettings(num_candidates=16)
@@ -222,6 +223,31 @@ def test_calls_without_a_usable_answer_are_told_apart(executor: Executor, body: 
     (result,) = run_jobs(executor, [Job([f"def f(n):\n{body}\n"], ["f(1)"])], SETTINGS)
     assert result.finished
     assert (result.calls[0, 0].status if result.calls else None) == status
+
+
+class StandsStill:
+    """An executor whose machine stands still while its first programs run: no function has time left."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.num_programs = 0
+
+    def run_batch(self, programs: list[Program], limits: Limits) -> list[ExecutionResult]:
+        if not self.num_programs:
+            for program in programs:
+                jobs = json.loads(program.files["jobs.json"])
+                jobs["jobs"] = [job | {"seconds": 0.0} for job in jobs["jobs"]]
+                program.files["jobs.json"] = json.dumps(jobs).encode()
+        self.num_programs += len(programs)
+        return self.executor.run_batch(programs, limits)
+
+
+def test_functions_that_the_machine_gave_no_time_are_run_again(executor: Executor) -> None:
+    jobs = [Job([f"def f(n):\n    return n + {number}\n"], ["f(1)"]) for number in range(3)]
+    still = StandsStill(executor)
+    results = run_jobs(still, jobs, SETTINGS)
+    assert [result.calls[0, 0].value for result in results] == ["1", "2", "3"]
+    assert still.num_programs == 1 + len(jobs)
 
 
 def test_one_function_cannot_harm_the_next(executor: Executor) -> None:

@@ -16,7 +16,7 @@ from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.intermediate import document_id, document_of, values_of
 from datasets_builders.building.language_configs import PlannedShard
-from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step
+from datasets_builders.building.steps import Arity, Merged, Outcome, Removed, Step, name_of
 
 # Row groups are what a streaming reader fetches at once and what the Hub's viewer shows a page from.
 ROW_GROUP_ROWS = 1_000
@@ -115,7 +115,7 @@ class ShardWriter(Step):
                 doc, *others = same
                 if others:
                     doc, *others = sorted([doc, *others], key=_content)
-                yield from (Merged(other, identifier, "same_id") for other in others)
+                yield from (Merged(other, identifier, "same_id", name_of(doc)) for other in others)
                 group.append(self._row(doc))
                 group_bytes += len(doc.text)
                 if len(group) >= ROW_GROUP_ROWS or group_bytes >= ROW_GROUP_BYTES:

@@ -61,16 +61,22 @@ class Merged:
         doc (`Document`): what is no longer a document of its own.
         into (`str`): id of the document that stands for it now.
         reason (`str`): a short, countable word, such as `same_content`.
-        kept (`str`): where that document stands, such as repository and path; empty where the step does not know.
+        kept (`str`): how a reader finds that document, from `name_of`.
     """
 
     doc: Document
     into: str
-    reason: str = "merged"
-    kept: str = ""
+    reason: str
+    kept: str
 
 
 Outcome: TypeAlias = Document | Removed | Merged
+
+
+def name_of(doc: Document) -> str:
+    """Return how a reader finds a document: repository and path, or its id; no text, for a ledger is published."""
+    place = "/".join(str(part) for part in (doc.metadata.get("repository"), doc.metadata.get("path")) if part)
+    return place or doc.id
 
 
 class Step(PipelineStep):

@@ -265,7 +265,7 @@ def _kept_ids(
             metadata = {"source": source, "num_tokens": len(ids), "num_bytes": size}
             row = Document(text="", id=identifier, metadata=metadata)
             if position:
-                merged.append(Merged(row, identifier, "same_id"))
+                merged.append(Merged(row, identifier, "same_id", f"{source} {identifier}"))
             else:
                 rows.append(row)
                 yield ids, parts

@@ -145,7 +145,7 @@ class JoinThreads(Step):
         for row in members[1:]:
             doc = Document(row[2], row[1], metadata={"key": key})
             if isinstance(outcome, Document):
-                yield Merged(doc, into, "same_thread")
+                yield Merged(doc, into, "same_thread", key)
             else:
                 yield Removed(doc, outcome.reason, outcome.detail)
 

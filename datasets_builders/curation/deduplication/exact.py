@@ -11,7 +11,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.intermediate import document_id, document_of, values_of
-from datasets_builders.building.steps import Arity, Merged, Outcome, Step
+from datasets_builders.building.steps import Arity, Merged, Outcome, Step, name_of
 
 
 class ExactDedup(Step):
@@ -51,7 +51,7 @@ class ExactDedup(Step):
                 winner.metadata["duplicates"] = [place_of(other) for other in others]
             yield winner
             for other in others:
-                yield Merged(other, identifier, "same_content", place_of(winner))
+                yield Merged(other, identifier, "same_content", name_of(winner))
 
     def end(self) -> None:
         """Drop what is left of the documents."""

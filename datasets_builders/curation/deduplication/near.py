@@ -25,7 +25,7 @@ from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.intermediate import number_of
 from datasets_builders.building.json_lines import of_line, to_line
-from datasets_builders.building.steps import Arity, Merged, Outcome, Step
+from datasets_builders.building.steps import Arity, Merged, Outcome, Step, name_of
 from datasets_builders.curation.deduplication.components import components
 from datasets_builders.curation.deduplication.exact import best_of, preference
 from datasets_builders.curation.deduplication.signature_files import SignatureFiles, SignatureFileWriter
@@ -73,7 +73,7 @@ class SignatureWriter(Step):
         raws = [doc.text.encode("utf-8", "replace") for doc in docs]
         long_enough = [index for index, raw in enumerate(raws) if len(raw) >= MIN_BYTES]
         if long_enough:
-            members = [[docs[index].id, *preference(docs[index])] for index in long_enough]
+            members = [[docs[index].id, *preference(docs[index]), name_of(docs[index])] for index in long_enough]
             self._writer.add(signatures(ngram_hashes_of_each([raws[index] for index in long_enough])), members)
         return [[doc] for doc in docs]
 
@@ -158,16 +158,16 @@ def _clusters(files: SignatureFiles, labels: NDArray[np.int32]) -> Iterator[list
 
 
 def _write_clusters(folder: Path, clusters: Iterable[list[list[Any]]], num_tasks: int) -> None:
-    """Write [id, winner, cluster size, the winner's place] of every member into the file of the rank that meets it.
+    """Write [id, winner, cluster size, the winner's name] of every member into the file of the rank that meets it.
 
     They are sorted by id.
     """
     by_rank = DiskSort(lambda value: (value[0], value[1]), folder)
     for members in clusters:
-        winner = best_of(members)
-        place = next(member[4] for member in members if member[0] == winner)
+        winner = best_of(member[:5] for member in members)
+        name = next(member[5] for member in members if member[0] == winner)
         for identifier in (identifier for identifier, *_ in members if not identifier.startswith(RELEASED)):
-            by_rank.add([number_of(identifier, num_tasks), identifier, winner, len(members), place])
+            by_rank.add([number_of(identifier, num_tasks), identifier, winner, len(members), name])
     for rank in range(num_tasks):
         (folder / f"{rank:05d}.jsonl").touch()
     for rank, fates in groupby(by_rank, lambda value: value[0]):
@@ -220,10 +220,10 @@ class NearDedup(Step):
         assert self._lines is not None
         while self._fate[0] < doc.id and (line := self._lines.readline()):
             self._fate = of_line(line)
-        winner, size, place = self._fate[1:] if self._fate[0] == doc.id else (doc.id, 1, "")
+        winner, size, name = self._fate[1:] if self._fate[0] == doc.id else (doc.id, 1, "")
         doc.metadata["cluster_size"] = size
         self.note(doc, cluster=winner)
-        yield doc if winner == doc.id else Merged(doc, winner, "near_duplicate", place)
+        yield doc if winner == doc.id else Merged(doc, winner, "near_duplicate", name)
 
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
         """Answer without the safety net: a wrong order is a defect of the builder, not of one document."""

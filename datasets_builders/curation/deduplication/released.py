@@ -80,7 +80,8 @@ def write_released(
             texts = _texts(address)
             while batch := list(islice(texts, batch_size)):
                 raws = [text.encode("utf-8", "replace") for _, text in batch]
-                members = [[f"{RELEASED}{name} of {shown}", PREFERRED, 0, "", address] for name, _ in batch]
+                names = [f"{name} of {shown}" for name, _ in batch]
+                members = [[RELEASED + name, PREFERRED, 0, "", address, name] for name in names]
                 writer.add(signatures(ngram_hashes_of_each(raws)), members)
             writer.finish()
         finally:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.intermediate import DEFAULT_SPLIT, document_of, values_of
-from datasets_builders.building.steps import Arity, Merged, Outcome, Step
+from datasets_builders.building.steps import Arity, Merged, Outcome, Step, name_of
 from datasets_builders.curation.quality.model_source import ModelSource
 
 if TYPE_CHECKING:
@@ -80,10 +80,13 @@ class SemanticDedup(Step):
             return
         ids = np.array(self._ids)
         order = np.lexsort((ids, np.array(self._is_training)))
-        into = duplicates(np.concatenate(self._parts)[order], self.threshold, self.seed)
-        winner = {str(ids[order[place]]): str(ids[order[other]]) for place, other in into.items()}
+        places = duplicates(np.concatenate(self._parts)[order], self.threshold, self.seed)
+        winner = {str(ids[order[place]]): str(ids[order[other]]) for place, other in places.items()}
+        stays = {*winner.values()}
+        names = {doc.id: name_of(doc) for doc in map(document_of, self._documents) if doc.id in stays}
         for doc in map(document_of, self._documents):
-            yield Merged(doc, winner[doc.id], "same_meaning") if doc.id in winner else doc
+            into = winner.get(doc.id)
+            yield doc if into is None else Merged(doc, into, "same_meaning", names[into])
 
     def end(self) -> None:
         """Drop the encoder and the rows."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.intermediate import document_of, values_of
-from datasets_builders.building.steps import Arity, Merged, Outcome, Step
+from datasets_builders.building.steps import Arity, Merged, Outcome, Step, name_of
 
 NUM_FEATURES = 1 << 20
 MAX_BLOCK_ROWS, MAX_BLOCK_VALUES = 512, 20_000_000  # of the products of some texts with all: some 240 MB
@@ -144,7 +144,7 @@ class NeighborFilter(Step):
                     kept.add(number)
                     yield doc
                 else:
-                    yield Merged(doc, docs[winner].id, "near_neighbor")
+                    yield Merged(doc, docs[winner].id, "near_neighbor", name_of(docs[winner]))
 
     def end(self) -> None:
         """Let go of the documents."""

@@ -18,7 +18,7 @@ from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.intermediate import DEFAULT_SPLIT, document_of, values_of
 from datasets_builders.building.sandbox_step import SandboxStep
-from datasets_builders.building.steps import Merged, Outcome, Removed, Step
+from datasets_builders.building.steps import Merged, Outcome, Removed, Step, name_of
 from datasets_builders.synthesis.program_analysis.balance import capped, capped_part
 from datasets_builders.synthesis.program_analysis.call_sites import literal_calls
 from datasets_builders.synthesis.program_analysis.clusters import assign_splits, cluster_functions
@@ -244,7 +244,7 @@ def _attached(files: Iterable[Document], functions: Iterable[Document]) -> Itera
         if "known_calls" in doc.metadata["sample"]:
             by_name.setdefault(doc.metadata["sample"]["name"], []).append(doc)
     for file in sorted(files, key=lambda file: (not _is_test(file), file.metadata["path"], file.id)):
-        used = None
+        used: Document | None = None
         origin = "test" if _is_test(file) else "call_site"
         for name, calls in file.metadata["calls"].items():
             for doc in by_name.get(name, ()):
@@ -255,8 +255,8 @@ def _attached(files: Iterable[Document], functions: Iterable[Document]) -> Itera
                     *known,
                     *[(origin, call) for call in calls if call not in taken][: max(room, 0)],
                 ]
-                used = used or doc.id
-        yield Merged(file, used, "calls_used") if used else Removed(file, "calls_of_no_function_here")
+                used = used or doc
+        yield Merged(file, used.id, "calls_used", name_of(used)) if used else Removed(file, "calls_of_no_function_here")
 
 
 def _is_test(doc: Document) -> bool:

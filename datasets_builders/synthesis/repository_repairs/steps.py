@@ -18,7 +18,7 @@ from datasets_builders.building.disk_sort import DiskSort
 from datasets_builders.building.identity import content_id
 from datasets_builders.building.intermediate import document_of, values_of
 from datasets_builders.building.sandbox_step import SandboxStep
-from datasets_builders.building.steps import Merged, Outcome, Removed, Step
+from datasets_builders.building.steps import Merged, Outcome, Removed, Step, name_of
 from datasets_builders.synthesis.repository_repairs.changes import Change, changes_of
 from datasets_builders.synthesis.repository_repairs.diffs import apply_repository_diff, repository_diff
 from datasets_builders.synthesis.repository_repairs.files import CutFile, CutFunction, RepositoryModules
@@ -71,7 +71,7 @@ class FindChanges(Step):
                         home = by_module[name]
                         made = _document(home, function, changes)
                         if left.pop(home.id, None) is not None:
-                            yield Merged(home, made.id, "functions_found")
+                            yield Merged(home, made.id, "functions_found", f"{name_of(home)} {function.name}")
                         self.counts.created += 1
                         yield made
             yield from (Removed(doc, "no_change_reaches_further") for doc in left.values())

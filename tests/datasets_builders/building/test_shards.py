@@ -1,7 +1,10 @@
 """Shards as they are pushed again: of what has not changed, most bytes are those that the Hub has already."""
 
+import gzip
+import json
 from random import Random
 
+import pyarrow as pa
 from datatrove.data import Document
 from pyarrow import parquet
 
@@ -26,8 +29,6 @@ def known_share(new: bytes, old: bytes) -> float:
 
 
 def shard_of(folder, docs: list[Document]) -> bytes:
-    import pyarrow as pa
-
     schema = pa.schema([("id", pa.string()), ("text", pa.string())])
     writer = ShardWriter(folder, [[PlannedShard(ShardPlace("train", 0, 1), ())]], str, schema, "id", "text")
     writer.attach("write", 0, folder / "ledger", folder / "removed", None)
@@ -42,3 +43,15 @@ def test_without_a_few_rows_most_bytes_of_a_shard_stay(tmp_path):
     before = shard_of(tmp_path / "before", docs)
     after = shard_of(tmp_path / "after", [doc for doc in docs if doc.id not in ("0003", "0200")])
     assert before != after and known_share(after, before) > 0.5
+
+
+def test_of_rows_of_one_id_the_merged_one_says_where_the_other_stands(tmp_path):
+    places = {"b": "copy.py", "a": "prices.py"}
+    docs = [Document(text, "0", metadata={"repository": "shop", "path": path}) for text, path in places.items()]
+    schema = pa.schema([("id", pa.string()), ("text", pa.string())])
+    writer = ShardWriter(tmp_path, [[PlannedShard(ShardPlace("train", 0, 1), ())]], str, schema, "id", "text")
+    writer.attach("write", 0, tmp_path / "ledger", tmp_path / "removed", None)
+    assert [doc.text for doc in writer.run(iter(docs), 0, 1)] == ["a"]
+    with gzip.open(tmp_path / "removed" / "write" / "00000.jsonl.gz") as lines:
+        (line,) = map(json.loads, lines)
+    assert (line["metadata"]["path"], line["kept"]) == ("copy.py", "shop/prices.py")

@@ -10,7 +10,7 @@ from datatrove.data import Document
 
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.ledger import Ledger, StepCounts
-from datasets_builders.building.steps import Generator, Merged, Removed, Step
+from datasets_builders.building.steps import Generator, Merged, Removed, Step, name_of
 
 
 class Split(Step):
@@ -53,7 +53,7 @@ class JoinAll(Step):
         first, *others = self.kept
         yield first
         for other in others:
-            yield Merged(other, first.id, "joined")
+            yield Merged(other, first.id, "joined", name_of(first))
 
 
 class Ten(Generator):
@@ -129,7 +129,14 @@ def test_merged_documents_name_the_one_that_stands_for_them(tmp_path):
     out, counts = run(JoinAll(), documents("a", "b", "c"), tmp_path)
     assert [doc.id for doc in out] == ["doc0"]
     assert counts["merged"] == 2
-    assert [line["into"] for line in removed(tmp_path, "join")] == ["doc0", "doc0"]
+    assert [(line["into"], line["kept"]) for line in removed(tmp_path, "join")] == [("doc0", "a")] * 2
+    assert counts["examples"] == {"joined": ["b (kept: a)", "c (kept: a)"]}
+
+
+def test_a_document_is_named_by_its_place_or_its_id():
+    assert name_of(Document("text", "7", metadata={"repository": "shop", "path": "a.py"})) == "shop/a.py"
+    assert name_of(Document("text", "7", metadata={"repository": "", "path": "a.py"})) == "a.py"
+    assert name_of(Document("what nobody may publish", "7")) == "7"
 
 
 def test_what_a_generator_makes_is_created(tmp_path):

@@ -82,6 +82,9 @@ def test_events_of_a_pull_request_become_one_text_without_names(tmp_path: Path) 
     push = {"type": "PushEvent", "repo": {"name": "shop/shop"}}
     (row,), reasons = built(tmp_path, [*thread(1), push, '{"type": "PullRequestEvent", "cut\n', "\n"])
     assert reasons == {"read_events": {"not_json": 1}, "join_threads": {"same_thread": 4}}
+    (removed,) = (tmp_path / "out" / "removed" / "join_threads").iterdir()
+    with gzip.open(removed) as lines:
+        assert {json.loads(line)["kept"] for line in lines} == {"shop/shop#1"}
     assert (row["repository"], row["number"], row["is_merged"], row["num_users"]) == ("shop/shop", 1, True, 2)
     assert row["text"] == (
         f"# Pull request: Round the total to cents\n\nusername_0: {BODY}\n\n"

@@ -1,5 +1,6 @@
 """Rows of other datasets: read in the formats that datasets have, brought into one form, deduplicated, balanced."""
 
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -360,6 +361,9 @@ def test_rows_of_one_meaning_are_merged_by_an_encoder_of_ones_own(questions, sou
     )
     result = SFTBuilder(config).run()
     assert result.ledger.step("semantic_dedup").reasons["same_meaning"] > 0
+    (removed,) = (tmp_path / "sft" / "removed" / "semantic_dedup").glob("*")
+    with gzip.open(removed) as lines:
+        assert all(line["kept"] == line["into"] for line in map(json.loads, lines))
     for row in read_rows(tmp_path / "sft"):
         assert (row["score_classifier"] is not None) == (row["kind"] == "conversation")
     with pytest.raises(ConfigError, match="semantic_encoder"):

@@ -24,10 +24,10 @@ def word_list(text: str) -> list[str]:
 # function may use them purely; the ones that do not are found by running twice (observation.py).
 PURE_MODULES = frozenset(
     word_list("""
-        __future__ abc array ast base64 binascii bisect calendar cmath codecs collections colorsys contextlib copy
+        __future__ abc ast base64 binascii bisect calendar cmath codecs collections colorsys contextlib copy
     dataclasses datetime decimal difflib enum fnmatch fractions functools genericpath hashlib heapq hmac html
-    ipaddress itertools json keyword math ntpath numbers opcode operator posixpath pprint quopri random re reprlib
-    shlex stat statistics string stringprep struct sre_constants textwrap time token tokenize types typing
+    ipaddress itertools json keyword math ntpath numbers operator posixpath pprint quopri random re reprlib
+    shlex stat statistics string stringprep struct textwrap time token tokenize types typing
     unicodedata urllib warnings zlib
     """)
 )
@@ -36,7 +36,7 @@ PURE_ATTRIBUTES = {
     "os": frozenset(
         word_list("PathLike altsep curdir extsep fsdecode fsencode fspath linesep name pardir path pathsep sep")
     ),
-    "sys": frozenset(word_list("byteorder float_info hash_info int_info intern maxsize maxunicode version_info")),
+    "sys": frozenset(word_list("byteorder float_info intern maxsize maxunicode version_info")),
 }
 # What the path modules ask of the file system or the environment: `os.path.exists(3)` is about an open descriptor of
 # the process, which is the same in every run on one machine and another on the next.
@@ -49,9 +49,18 @@ FILE_SYSTEM_ATTRIBUTES = frozenset(
 )
 # Names that reach outside the arguments, or make the closure unknowable.
 IMPURE_BUILTINS = frozenset(
-    word_list("__import__ breakpoint compile delattr eval exec exit globals help input locals open print quit vars")
+    word_list(
+        "__debug__ __import__ breakpoint compile delattr eval exec exit globals help input locals open print quit vars"
+    )
 )
-_BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__doc__"}
+_BUILTIN_NAMES = frozenset(dir(builtins)) - {"__name__"} | {"__doc__"}
+# What a program says of its own text and of the interpreter that reads it: where it stands, how it was compiled.
+INTROSPECTION = frozenset(
+    word_list("""
+        __code__ __module__ __globals__ __builtins__ __subclasses__ __sizeof__ __weakref__ __loader__ __spec__
+    cr_code cr_frame f_back f_code f_globals f_lineno gi_code gi_frame tb_frame tb_lasti tb_lineno
+    """)
+)
 
 
 def source_lines(source: str) -> list[str]:
@@ -230,6 +239,8 @@ def check_purity(node: ast.AST) -> None:
             raise Unusable("asynchronous")
         if isinstance(part, ast.Name) and part.id in IMPURE_BUILTINS:
             raise Unusable("impure_builtin", part.id)
+        if isinstance(part, ast.Attribute) and (part.attr in INTROSPECTION or part.attr.startswith("co_")):
+            raise Unusable("looks_at_itself", part.attr)
         if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
             allowed = PURE_ATTRIBUTES.get(part.value.id)
             if allowed is not None and part.attr not in allowed:

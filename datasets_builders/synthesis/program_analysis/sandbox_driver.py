@@ -163,6 +163,8 @@ def observe_call(namespace, call, job, counter):
     status, value, error = guarded(lambda: eval(call.code, namespace), counter)
     if SLEEP.take() > MAX_SLEEP_SECONDS:
         return {"status": "sleeps", "value": "", "steps": counter.count}
+    if sandbox_world.WITNESS.asked:
+        return {"status": "asks", "value": sandbox_world.WITNESS.asked, "steps": counter.count}
     seen = {}
     if error is not None:
         seen["error"] = seen_error(error)
@@ -196,6 +198,9 @@ def seen_error(error):
 def fresh_namespace(program, job):
     """Run a program; return its namespace, or how it failed."""
     namespace = {"__name__": "program"}
+    if job["skew"]:
+        namespace |= sandbox_world.names()
+    sandbox_world.WITNESS.begin()
     status, value, _ = guarded(lambda: exec(program, namespace), LineCounter(job["max_lines"]))
     return namespace if status == "returned" else f"{status} {value}".strip()
 
@@ -308,7 +313,7 @@ def work(job, emit):
     slow = 0
     for unit, text in enumerate(job["units"]):
         try:
-            program = compile(text, PROGRAM, "exec")
+            program = sandbox_world.compiled(text, PROGRAM) if job["skew"] else compile(text, PROGRAM, "exec")
         except (SyntaxError, ValueError):
             continue
         order = range(len(calls))

@@ -42,6 +42,23 @@ IMPURE = {
     "cache": "KNOWN = {}\n\ndef f(n: int):\n    KNOWN[n] = 1\n    return sorted(KNOWN)\n",
     "function attribute": "def f(n: int):\n    f.calls = getattr(f, 'calls', 0) + 1\n    return f.calls + n\n",
     "class attribute": "class Pot:\n    total = 0\n\ndef f(n: int):\n    Pot.total += n + 1\n    return Pot.total\n",
+    "rare chance": "import random\n\ndef f(n: int):\n    r = random.randint(0, 10**9)\n    return n if r else -n\n",
+    "generator": "from random import Random\n\ndef f(n: int):\n    r = Random().random()\n    return n if r else -n\n",
+    "boot time": "import time\n\ndef f(n: int):\n    late = time.monotonic() > 1\n    return late and n > 3\n",
+    "used time": "from time import process_time\n\ndef f(n: int):\n    s = int(process_time())\n    return s + n\n",
+    "day": "from datetime import date\n\ndef f(n: int):\n    d = date.today().day\n    return n if d else -n\n",
+    "compressed": "import zlib\n\ndef f(t: str):\n    b = zlib.compress(t.encode() * 9)\n    return len(b)\n",
+    "own sizes": "import struct\n\ndef f(n: int):\n    s = struct.calcsize('l')\n    return s + n\n",
+    "own order": "from struct import Struct\n\ndef f(n: int):\n    s = Struct('i')\n    return s.pack(n % 9)\n",
+    "small numbers": "def f(n: int):\n    m = int(str(n))\n    return m is n\n",
+    "texts": "def f(t: str):\n    other = ''.join(list(t))\n    return other is not t\n",
+    "number's hash": "def f(x: float):\n    h = hash(x + 0.5)\n    return h\n",
+    "keywords": "from keyword import kwlist\n\ndef f(n: int):\n    k = len(kwlist)\n    return k + n\n",
+    "unicode": "import unicodedata as u\n\ndef f(t: str):\n    v = u.unidata_version\n    return v + t\n",
+    "syntax tree": "import ast\n\ndef f(t: str):\n    tree = ast.parse('x = 1')\n    return ast.dump(tree)\n",
+    "system": "import os\n\ndef f(t: str):\n    n = os.name\n    return n + t\n",
+    "depth": "def g(n):\n    try:\n        return g(n + 1)\n    except RecursionError:\n        return n\n\n"
+    "def f(n: int):\n    d = g(n)\n    return d\n",
     "counter": "import re\n\ndef f(n: int):\n    re.count = getattr(re, 'count', 0) + 1\n    return re.count\n",
 }
 
@@ -58,8 +75,17 @@ def test_pure_use_of_suspicious_modules_is_kept(executor: Executor, sample_of: S
     dated = (
         "import datetime\n\ndef f(year: int):\n    d = datetime.date(2000 + year % 9, 1, 1)\n    return d.isoformat()\n"
     )
-    for observation in observe(executor, [sample_of(seeded), sample_of(dated)], SETTINGS):
-        assert observation.calls and not observation.impurity
+    reseeded = "import random\n\ndef f(n: int):\n    random.seed(n)\n    return random.randint(0, 99)\n"
+    packed = "import struct\n\ndef f(n: int):\n    s = struct.pack('>H', n % 9)\n    return s\n"
+    sentinel = "NONE = object()\n\ndef f(n: int, m=NONE):\n    if m is NONE:\n        return n\n    return m\n"
+    hashed = (
+        "class Point:\n    def __init__(self, x):\n        self.x = x\n\n    def __eq__(self, other):\n"
+        "        return self.x == other.x\n\n    def __hash__(self):\n        return hash((self.x, 1))\n\n\n"
+        "def f(n: int):\n    points = {Point(n), Point(n), Point(n + 1)}\n    return len(points)\n"
+    )
+    samples = [sample_of(source, "f") for source in (seeded, dated, reseeded, packed, sentinel, hashed)]
+    for sample, observation in zip(samples, observe(executor, samples, SETTINGS), strict=True):
+        assert observation.calls and not observation.impurity, sample.function
 
 
 def test_caches_and_rewritten_state_that_no_answer_shows_are_kept(executor: Executor, sample_of: Sampler) -> None:

@@ -47,6 +47,13 @@ _IMPURE = frozenset(
         ofstream getenv system exit abort malloc free realloc new delete atomic filesystem locale random_device mt19937
     """)
 )
+# What a platform settles: `long` has 32 bits or 64, a pointer 4 bytes or 8.
+_OF_PLATFORM = frozenset(
+    word_list("LONG_MAX LONG_MIN ULONG_MAX SIZE_MAX INTPTR_MAX PTRDIFF_MAX WCHAR_MAX CHAR_MIN CHAR_MAX")
+)
+_SIZE_OF_PLATFORM = re.compile(
+    r"\bsizeof\s*\(\s*(?:(?:un)?signed\s+)?(?:long(?!\s+(?:long|double))|size_t|wchar_t|\w[\w:\s]*\*)"
+)
 _CONTAINERS = ("preproc_ifdef", "preproc_if", "linkage_specification", "declaration_list", "namespace_definition")
 
 
@@ -258,6 +265,40 @@ def _refusal(node: Node) -> tuple[str, ...]:
             return ("asynchronous",)
         if part.type in ("identifier", "type_identifier", "namespace_identifier") and text_of(part) in _IMPURE:
             return ("impure_module", text_of(part))
+        if (
+            (part.type == "template_type" and field_text(part, "name") == "hash")
+            or (part.type == "identifier" and text_of(part) in _OF_PLATFORM)
+            or (part.type == "sizeof_expression" and _SIZE_OF_PLATFORM.match(text_of(part)))
+        ):
+            return ("implementation_defined", text_of(part)[:60])
+        if part.type in ("binary_expression", "argument_list") and _is_unsequenced(part):
+            return ("implementation_defined", text_of(part)[:60])
         if part.type.startswith("preproc_") and part.type != "preproc_def":
             return ("preprocessor", text_of(part)[:40])
     return ()
+
+
+def _is_unsequenced(node: Node) -> bool:
+    """Return whether one operand or argument changes a variable that another one reads: the order is the compiler's."""
+    if node.type == "binary_expression" and field_text(node, "operator") in ("&&", "||", "<<", ">>"):
+        return False
+    operands = node.named_children
+    changed = [_names_in(operand, within=("update_expression", "assignment_expression")) for operand in operands]
+    read = [_names_in(operand) for operand in operands] if any(changed) else []
+    return any(
+        not changed[first].isdisjoint(read[second])
+        for first in range(len(read))
+        for second in range(len(read))
+        if first != second
+    )
+
+
+def _names_in(node: Node, within: tuple[str, ...] = ()) -> set[str]:
+    """Return the variables of an expression: all of them, or those that such a part of it changes."""
+    found = set()
+    for part in nodes_of(node):
+        if not within and part.type == "identifier":
+            found.add(text_of(part))
+        elif part.type in within:
+            found.add(field_text(part, "argument") or field_text(part, "left"))
+    return found

@@ -43,7 +43,7 @@ _UTIL = frozenset(
         PriorityQueue Queue Set SortedMap SortedSet Stack StringJoiner StringTokenizer TreeMap TreeSet Vector
     """)
 )
-_SYSTEM = frozenset(word_list("arraycopy lineSeparator"))
+_SYSTEM = frozenset(word_list("arraycopy"))
 
 
 class Java(Dialect):
@@ -248,6 +248,8 @@ def _refusal(node: Node, uses: frozenset[str], imports: dict[str, str]) -> tuple
             return ("uses_this",)
         member = field_text(part, "name") or field_text(part, "field")
         if field_text(part, "object") == "System" and member not in _SYSTEM:
+            return ("impure_module", text_of(part)[:60])
+        if field_text(part, "object") in ("Math", "StrictMath") and member == "random":
             return ("impure_module", text_of(part)[:60])
         if part.type == "method_invocation" and re.search(r"Locale|format\(", text_of(part)[:200]):
             return ("reads_the_locale", text_of(part)[:60])

@@ -94,6 +94,25 @@ function now(n) {
 function lots(n) {
   return n + Math.random();
 }
+function rareLots(n) {
+  const lot = Math.random();
+  return lot < 1e-12 ? -n : n + 1;
+}
+function someDay(n) {
+  const day = new Date().getDay();
+  return day === 9 ? -n : n + 1;
+}
+function trace(n) {
+  const size = new Error("x").stack.length;
+  return size + n;
+}
+function wording(text) {
+  try { return JSON.parse(text + "{"); } catch (error) { return error.message; }
+}
+function dated(time) {
+  const date = new Date(Number(time) || 0);
+  return date.toISOString() + "!";
+}
 function zone(hour) {
   return new Date(2024, 0, 1, hour % 24).toISOString() + hour;
 }
@@ -124,8 +143,9 @@ function evaluates(text) {
 
 def test_what_running_shows(observed) -> None:
     seen = {name: observation for name, (_, observation) in observed("JavaScript", RUN).items()}
-    for name in ("counter", "now", "lots", "zone"):
+    for name in ("counter", "now", "lots", "zone", "rareLots", "someDay", "trace", "wording"):
         assert seen[name].impurity, name
+    assert seen["dated"].calls and not seen["dated"].impurity, "a day that is given is no look at the clock"
     assert seen["forever"].statuses["ok"] == 0 and not seen["forever"].calls
     assert seen["grades"].check.startswith('const assert = require("node:assert");\nassert.deepStrictEqual(grades(')
     assert {call.answer[:2] for call in seen["grades"].calls} >= {'"A', '"C'}, "every branch is entered"

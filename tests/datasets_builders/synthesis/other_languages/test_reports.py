@@ -73,6 +73,18 @@ int at(const std::vector<int>& values, int index) {
     int doubled = values[index] * 2;
     return doubled;
 }
+std::string of_library(const std::string& text) {
+    std::unordered_map<std::string, int> seen{{"alpha", 1}, {"beta", 2}, {"gamma", 3}, {text, 4}};
+    std::string order;
+    for (const auto& entry : seen) order += entry.first;
+    return order;
+}
+int freed(int n) {
+    std::vector<int> values{7, 8, 9, n};
+    const int* last = &values[3];
+    for (int i = 0; i < 100; i++) values.push_back(i);
+    return *last + 1;
+}
 std::vector<std::string> none_or_many(int n) {
     std::vector<std::string> result;
     for (int i = 0; i < n % 4; i++) result.push_back(std::string(i, 'x'));
@@ -90,6 +102,44 @@ def test_numbers_and_crashes_in_cpp(observed) -> None:
     # hcoles/pitest#630: what one call breaks is not lost for the others
     assert seen["at"].statuses["raised"] and seen["at"].statuses["ok"] and seen["at"].check
     assert seen["none_or_many"].check
+    # helm#477: what iterates over a hash table; and what reads memory that is no longer its own
+    assert seen["of_library"].impurity and seen["freed"].impurity
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'std::hash<std::string> maker;\n    return n + int(maker("a"));',
+        "int i = n;\n    return i++ * 2 + i;",
+        "int i = n;\n    return std::max(i, ++i);",
+        "long most = LONG_MAX;\n    return int(most % 7) + n;",
+        "int size = sizeof(long);\n    return size + n;",
+        "int size = sizeof(char *);\n    return size + n;",
+    ],
+)
+def test_what_another_compiler_may_answer_otherwise_is_refused(functions_of, body: str) -> None:
+    refusal = functions_of("C++", f"int f(int n) {{\n    {body}\n}}\n")["f"]
+    assert isinstance(refusal, Refusal) and refusal.reason == "implementation_defined"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "int i = n;\n    return i++ + n;",
+        "int i = n;\n    return i > 0 && ++i > 2;",
+        "int a[3] = {n, 1, 2};\n    return sizeof(a) / sizeof(a[0]);",
+        "int size = sizeof(long long);\n    return size + n;",
+        "int hash = n * 31;\n    return hash + 1;",
+    ],
+)
+def test_what_the_standard_settles_is_kept(functions_of, body: str) -> None:
+    assert not isinstance(functions_of("C++", f"int f(int n) {{\n    {body}\n}}\n")["f"], Refusal)
+
+
+@pytest.mark.parametrize("body", ["double r = Math.random();", "String r = System.lineSeparator();"])
+def test_chance_and_the_platform_are_refused_in_java(functions_of, body: str) -> None:
+    refusal = functions_of("Java", f"class A {{\n  static int f(int n) {{\n    {body}\n    return n;\n  }}\n}}\n")["f"]
+    assert isinstance(refusal, Refusal) and refusal.reason == "impure_module"
 
 
 GO = """

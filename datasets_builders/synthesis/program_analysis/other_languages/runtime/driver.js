@@ -1,6 +1,7 @@
 // Section 2.4: runs inside the sandbox: observes functions in JavaScript and TypeScript; imports nothing of theirs.
 // Every unit (a program and calls on it) has a context of its own, without the machine's functions. Each call is made
-// twice, in two orders; all is done in two processes, the second with another clock, time zone and order.
+// twice, in two orders; all is done in two processes, the second with another clock, time zone and order; there, who
+// asks for the time or for chance is noted.
 "use strict";
 const vm = require("vm");
 const fs = require("fs");
@@ -11,15 +12,22 @@ const childProcess = require("child_process");
 const CALL_MILLISECONDS = 3000;
 const SKEW = 400 * 86400000 + 7 * 3600000 + 11000;
 const PRELUDE = `
-var __scope, exports = {}, __steps = 0, __max = 0, __hits = new Set();
+var __scope, exports = {}, __steps = 0, __max = 0, __hits = new Set(), __asked = false;
 function __step(number) { __hits.add(number); if (++__steps > __max) throw "__too_many_steps"; }
 `;
 const SKEWED = `
 (() => {
-  const Real = Date, skew = ${SKEW};
+  const Real = Date, skew = ${SKEW}, draw = Math.random, parse = JSON.parse;
+  const now = () => { __asked = true; return Real.now() + skew; };
   Date = class Date extends Real {
-    constructor(...given) { if (given.length) super(...given); else super(Real.now() + skew); }
-    static now() { return Real.now() + skew; }
+    constructor(...given) { if (given.length) super(...given); else super(now()); }
+    static now() { return now(); }
+  };
+  Math.random = () => { __asked = true; return draw(); };
+  Error.prepareStackTrace = () => "elsewhere";
+  // How an engine words what it cannot read is its own affair.
+  JSON.parse = (...given) => {
+    try { return parse(...given); } catch (error) { error.message = "elsewhere"; throw error; }
   };
 })();
 `;
@@ -86,6 +94,8 @@ function observeCall(context, script, unit) {
     return { status: "raised", value: name, steps, hits: control.hits() };
   }
   const steps = control.steps(), hits = control.hits();
+  // The clock and chance answer otherwise some other day, though they did not this time.
+  if (control.asked()) return { status: "impure", value: "the clock or chance", steps };
   let text;
   try {
     text = literalOf(value, 0);
@@ -106,7 +116,7 @@ function contextOf(unit, skewed) {
   const context = vm.createContext(Object.create(null), { codeGeneration: { strings: false, wasm: false } });
   vm.runInContext(PRELUDE + (skewed ? SKEWED : ""), context);
   const control = vm.runInContext(
-    "({ reset(most) { __steps = 0; __max = most; __hits = new Set(); }, steps() { return __steps; }, hits() { return [...__hits].join(); } })",
+    "({ reset(most) { __steps = 0; __max = most; __hits = new Set(); __asked = false; }, asked() { return __asked; }, steps() { return __steps; }, hits() { return [...__hits].join(); } })",
     context,
   );
   Object.defineProperty(context, "__control", { value: control, enumerable: false });

@@ -83,7 +83,7 @@ def _documents_before(stages: Sequence[Stage], asks: Ask) -> Iterator[Document]:
             for step in steps:
                 if isinstance(step, Step) and step.only_in_builds:
                     continue
-                data = step.run(data, rank, stage.tasks if documents is None else 1)
+                data = step.pass_on(data, rank, stage.tasks if documents is None else 1)
             ranks.append(data or ())
         documents = chain.from_iterable(ranks)
         if asks in stage.pipeline:

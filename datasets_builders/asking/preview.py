@@ -45,7 +45,7 @@ def first_documents(stages: Sequence[Stage], num_documents: int, folder: Path) -
                 if isinstance(step, Ask):
                     data = islice(data or (), num_documents)
                 # What stands before a step that asks is closed in the middle of its work.
-                data = running.enter_context(closing(step.run(data, 0, 1)))
+                data = running.enter_context(closing(step.pass_on(data, 0, 1)))
             documents = list(data or ())
     return documents
 

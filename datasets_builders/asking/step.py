@@ -236,7 +236,7 @@ class Ask(Step):
             return [Removed(doc, "error", one_line(error))]
 
     def _finished(self, under_way: _UnderWay, counts: StepCounts) -> Iterator[Outcome]:
-        outcomes = [under_way.doc] if under_way.answer is None else under_way.answer.result()
+        outcomes: list[Outcome] = [under_way.doc] if under_way.answer is None else under_way.answer.result()
         yield from self._accounted(under_way.doc, under_way.source_id, under_way.source_parents, outcomes, counts)
 
 

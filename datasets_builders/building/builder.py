@@ -1,11 +1,9 @@
 """Section 2: what every dataset builder shares: its stages run in order, its shards, its ledger and its card."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
-
-from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.atomic import write_json
 from datasets_builders.building.card import write_card
@@ -13,6 +11,7 @@ from datasets_builders.building.code_version import code_sha256
 from datasets_builders.building.config import BuilderConfig, ConfigPerLanguageFields, ConfigType
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import CardParts, DatasetDescription
+from datasets_builders.building.document_step import DocumentStep
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
 from datasets_builders.building.identity import digest
@@ -225,7 +224,7 @@ class Builder(Generic[ConfigType]):
         return [shard.place for shard in planned]
 
     def _run_stage(
-        self, name: str, steps: list[PipelineStep], tasks: int, state: BuildState, total: int | None
+        self, name: str, steps: Sequence[DocumentStep], tasks: int, state: BuildState, total: int | None
     ) -> list[StepCounts]:
         progress = state.folder / "progress" / name
         for index, step in enumerate(steps):
@@ -242,7 +241,7 @@ class Builder(Generic[ConfigType]):
             self.report(f"{name}: {counts[0].input + counts[0].created} in, {counts[-1].output} out, {lost}")
         return counts
 
-    def _executor(self, stage: str, steps: list[PipelineStep], tasks: int) -> "RankExecutor[Any]":
+    def _executor(self, stage: str, steps: Sequence[DocumentStep], tasks: int) -> "RankExecutor[Any]":
         folder = self.output_folder / ".build" / "executor" / stage
         return executor_of_stage(self.config, steps, tasks, folder, f"{self.name}-{stage}")
 

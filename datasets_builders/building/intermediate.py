@@ -1,15 +1,15 @@
 """Documents between two stages: JSON lines under `.build/stages/<stage>/<bucket>/<rank>.jsonl`, renamed when whole."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from datatrove.data import Document
-from datatrove.pipeline.base import PipelineStep
 
 from datasets_builders.building.atomic import temporary_name
+from datasets_builders.building.document_step import Documents, DocumentStep
 from datasets_builders.building.json_lines import of_line, to_line
 from datasets_builders.building.language_configs import DEFAULT_SPLIT, bucket_name, config_of
 
@@ -69,7 +69,7 @@ class ByShard:
         return bucket_name(config, split, number_of(doc.id, num_shards))
 
 
-class StageWriter(PipelineStep):
+class StageWriter(DocumentStep):
     """Write, as the last step of a stage, documents to one file per bucket, of which few are open at once."""
 
     name = "stage_writer"
@@ -80,7 +80,7 @@ class StageWriter(PipelineStep):
         self.folder = str(folder)
         self.bucket_of = bucket_of
 
-    def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def pass_on(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Documents:
         """Write all documents, then rename the files of this rank."""
         paths: dict[str, Path] = {}
         files: dict[str, IO[bytes]] = {}  # those that are open, the one that was written to last at the end
@@ -120,7 +120,7 @@ def _close_and_remove(files: Iterable[IO[bytes]], paths: Iterable[Path]) -> None
         temporary_name(path).unlink(missing_ok=True)
 
 
-class StageReader(PipelineStep):
+class StageReader(DocumentStep):
     """Read, as the first step of a later stage, documents in the order of the ranks that wrote them.
 
     Args:
@@ -144,7 +144,7 @@ class StageReader(PipelineStep):
         folders = [Path(self.folder) / bucket for bucket in self.buckets[rank]]
         return [path for folder in folders for path in sorted(folder.glob("*.jsonl"))]
 
-    def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def pass_on(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Documents:
         """Give the documents of the buckets of a rank."""
         for path in self._files(rank):
             with path.open("rb") as lines:

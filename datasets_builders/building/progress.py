@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from datatrove.data import Document
-from datatrove.pipeline.base import PipelineStep
+
+from datasets_builders.building.document_step import Documents, DocumentStep
 
 REFRESH_SECONDS = 0.3
 WORDS_SECONDS, LINE_SECONDS = 3.0, 60.0
 
 
-class ProgressMarker(PipelineStep):
+class ProgressMarker(DocumentStep):
     """Count the documents that pass and write the count to a file, a few times a second."""
 
     name = "progress"
@@ -25,7 +26,7 @@ class ProgressMarker(PipelineStep):
         super().__init__()
         self.folder = str(folder)
 
-    def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def pass_on(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Documents:
         """Pass all documents on."""
         path = Path(self.folder) / f"{rank:05d}"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,13 @@
 """Section 2: the parts of a build: the stages that a builder names, and what comes of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from datatrove.data import Document
-from datatrove.pipeline.base import PipelineStep
 
+from datasets_builders.building.document_step import DocumentStep
 from datasets_builders.building.intermediate import document_id
 from datasets_builders.building.ledger import Ledger
 
@@ -18,7 +18,7 @@ class Stage:
 
     Args:
         name (`str`): unique within the builder; a folder name.
-        pipeline (list of `PipelineStep`): the first stage starts with a `Reader` or a `Generator`; a later one is
+        pipeline (sequence of `DocumentStep`): the first stage starts with a `Reader` or a `Generator`; a later one is
             given the documents of the stage before.
         tasks (`int`): ranks. Part of the result: take it from the config, never from the number of processors.
         key (function): of the documents of the stage before, those with the same key meet in the same rank;
@@ -28,7 +28,7 @@ class Stage:
     """
 
     name: str
-    pipeline: list[PipelineStep]
+    pipeline: Sequence[DocumentStep]
     tasks: int = 1
     key: Callable[[Document], str] = document_id
     before: Callable[[], None] | None = None

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from datatrove.data import Document
-from datatrove.pipeline.base import PipelineStep
 
+from datasets_builders.building.document_step import Documents, DocumentStep
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.ledger import RemovedWriter, StepCounts
 from datasets_builders.building.time_budget import (
@@ -79,7 +79,7 @@ def name_of(doc: Document) -> str:
     return place or doc.id
 
 
-class Step(PipelineStep):
+class Step(DocumentStep):
     """Base of every step: implement `process`; set `name` (unique within a builder) and `arity`.
 
     - `1:1`: `process` gives exactly one outcome for its document.
@@ -183,8 +183,8 @@ class Step(PipelineStep):
         self.removed_folder = str(removed_folder / self.name)
         self.runs_folder = str(build_folder / "stages")  # for what does not fit into memory
 
-    def run(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        """Pass documents through `process`, counting them; datatrove calls this."""
+    def pass_on(self, data: Iterable[Document] | None, rank: int = 0, world_size: int = 1) -> Documents:
+        """Pass documents through `process`, counting them."""
         counts = self.counts = StepCounts(self.name, self.arity)
         folder = Path(self.removed_folder) if self.removed_folder else None
         with RemovedWriter(folder / f"{rank:05d}.jsonl.gz" if folder else None) as removed_writer:

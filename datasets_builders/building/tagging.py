@@ -116,7 +116,7 @@ class TagColumns(Step):
     def process(self, doc: Document) -> Iterable[Outcome]:
         """Fill in the columns."""
         tags = {name: tag_of(doc, name) for name in self.columns_of}
-        known = dict.fromkeys(self.columns) | doc.metadata
+        known: dict[str, Any] = {**dict.fromkeys(self.columns), **doc.metadata}
         known.pop(TAGS)
         known[REMOVED_BY] = next((name for name, tag in tags.items() if tag["reasons"]), None)
         for name, tag in tags.items():

@@ -1,13 +1,12 @@
 """From the config's `executor` to the executor of a stage."""
 
 import importlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datatrove.pipeline.base import PipelineStep
-
 from datasets_builders.building.config import BuilderConfig
+from datasets_builders.building.document_step import DocumentStep
 from datasets_builders.building.executors.options import ExecutorOptions, executor_options
 from datasets_builders.building.executors.slurm_queue import cancel_jobs, jobs_left
 
@@ -46,13 +45,13 @@ def cancel_other_jobs(config: BuilderConfig, build_folder: Path, is_same_build: 
 
 
 def executor_of_stage(
-    config: BuilderConfig, pipeline: list[PipelineStep], tasks: int, logging_dir: Path, job_name: str
+    config: BuilderConfig, pipeline: Sequence[DocumentStep], tasks: int, logging_dir: Path, job_name: str
 ) -> "RankExecutor[Any]":
     """Return what runs a stage.
 
     Args:
         config (`BuilderConfig`): with `executor` and `workers`.
-        pipeline (list of `PipelineStep`): of the stage.
+        pipeline (sequence of `DocumentStep`): of the stage.
         tasks (`int`): ranks.
         logging_dir (`Path`): for completion markers and logs.
         job_name (`str`): of the stage, where jobs have names.

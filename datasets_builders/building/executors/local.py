@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Self
 
 from datatrove.executor.local import LocalPipelineExecutor
-from datatrove.pipeline.base import PipelineStep
 
+from datasets_builders.building.document_step import DocumentStep
 from datasets_builders.building.executors.options import LocalOptions
 from datasets_builders.building.executors.ranks import (
     RankExecutor,
@@ -91,14 +91,14 @@ class LocalExecutor(RankExecutor[LocalOptions], LocalPipelineExecutor):
     def of_stage(
         cls,
         options: LocalOptions,
-        pipeline: list[PipelineStep],
+        pipeline: Sequence[DocumentStep],
         tasks: int,
         workers: int,
         logging_dir: Path,
         job_name: str,
     ) -> Self:
         """Return what runs a stage."""
-        return cls(pipeline, tasks, workers, logging_dir=str(logging_dir))
+        return cls(list(pipeline), tasks, workers, logging_dir=str(logging_dir))
 
     def complete(self, report: Report) -> None:
         """Run all ranks that are not done."""

@@ -3,17 +3,18 @@
 import resource
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
-from datatrove.data import Document
+from datatrove.data import DocumentsPipeline
 from datatrove.executor.base import PipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 from datatrove.utils.stats import PipelineStats
 
+from datasets_builders.building.document_step import DocumentStep
 from datasets_builders.building.errors import BuildError
 from datasets_builders.building.executors.options import ExecutorOptions
 from datasets_builders.building.steps import MACHINE_ERRNOS
@@ -27,8 +28,6 @@ MAX_TRACE_CHARACTERS = 8_000
 
 class RankExecutor(PipelineExecutor, Generic[Options]):
     """Base of the executors, beside datatrove's. A rank is done when its completion marker is there."""
-
-    pipeline: list[PipelineStep]
 
     @classmethod
     def prepare(cls, options: Options, workers: int, output_folder: Path, modules: Collection[str]) -> None:
@@ -45,7 +44,7 @@ class RankExecutor(PipelineExecutor, Generic[Options]):
     def of_stage(
         cls,
         options: Options,
-        pipeline: list[PipelineStep],
+        pipeline: Sequence[DocumentStep],
         tasks: int,
         workers: int,
         logging_dir: Path,
@@ -87,21 +86,17 @@ class RankExecutor(PipelineExecutor, Generic[Options]):
         logger.disable("datatrove")
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a stage writes a file per rank of the next one
-        pipeline = self.pipeline
-        self.pipeline = deepcopy(pipeline)  # a step keeps state, which must not leak into the next rank
-        try:
-            self._set_distributed_environment(node_rank)
-            documents: Iterable[Document] | None = None
-            for step in self.pipeline:
-                documents = step(documents, rank, self.world_size)
-            deque(documents or (), maxlen=0)
-            stats = PipelineStats(self.pipeline)
-            with self.logging_dir.open(f"stats/{rank:05d}.json", "w") as file:
-                stats.save_to_disk(file)
-            self.mark_rank_as_completed(rank)
-            return stats
-        finally:
-            self.pipeline = pipeline
+        steps = deepcopy(self.pipeline)  # a step keeps state, which must not leak into the next rank
+        self._set_distributed_environment(node_rank)
+        documents = DocumentsPipeline(None)
+        for step in steps:
+            documents = step(documents, rank, self.world_size)
+        deque(documents or (), maxlen=0)
+        stats = PipelineStats([step.stats for step in steps if isinstance(step, PipelineStep)])
+        with self.logging_dir.open(f"stats/{rank:05d}.json", "w") as file:
+            stats.save_to_disk(file)
+        self.mark_rank_as_completed(rank)
+        return stats
 
 
 def told_of(error: Exception) -> tuple[int | None, str, str]:

@@ -6,14 +6,14 @@ task loses one. Here a rank is one Ray task: Ray starts it again when its worker
 
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from datatrove.executor.ray import RayPipelineExecutor
-from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 
+from datasets_builders.building.document_step import DocumentStep
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.options import RayOptions
 from datasets_builders.building.executors.ranks import (
@@ -39,11 +39,11 @@ class RayExecutor(RankExecutor[RayOptions], RayPipelineExecutor):
     """
 
     def __init__(
-        self, pipeline: list[PipelineStep], tasks: int, workers: int, logging_dir: Path, options: RayOptions
+        self, pipeline: Sequence[DocumentStep], tasks: int, workers: int, logging_dir: Path, options: RayOptions
     ) -> None:
         logger.disable("datatrove")  # it warns of every local folder
         super().__init__(
-            pipeline,
+            list(pipeline),
             tasks,
             workers,
             logging_dir=str(logging_dir),
@@ -61,7 +61,7 @@ class RayExecutor(RankExecutor[RayOptions], RayPipelineExecutor):
     def of_stage(
         cls,
         options: RayOptions,
-        pipeline: list[PipelineStep],
+        pipeline: Sequence[DocumentStep],
         tasks: int,
         workers: int,
         logging_dir: Path,

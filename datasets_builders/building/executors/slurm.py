@@ -16,17 +16,17 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from datatrove.executor.base import DistributedEnvVars
 from datatrove.executor.slurm import SlurmPipelineExecutor
-from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 from datatrove.utils.stats import PipelineStats
 
 from datasets_builders.building.atomic import write_json
+from datasets_builders.building.document_step import DocumentStep
 from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.executors.options import SlurmOptions
 from datasets_builders.building.executors.ranks import (
@@ -56,9 +56,11 @@ class SlurmExecutor(RankExecutor[SlurmOptions], SlurmPipelineExecutor):
         options (`SlurmOptions`): of the config.
     """
 
+    slurm_logs_folder: str
+
     def __init__(
         self,
-        pipeline: list[PipelineStep],
+        pipeline: Sequence[DocumentStep],
         tasks: int,
         workers: int,
         logging_dir: Path,
@@ -68,7 +70,7 @@ class SlurmExecutor(RankExecutor[SlurmOptions], SlurmPipelineExecutor):
         self.jobs = StageJobs(logging_dir)
         extra = ({"account": options.account} if options.account else {}) | options.sbatch_args
         super().__init__(
-            pipeline,
+            list(pipeline),
             tasks,
             options.time,
             options.partition,
@@ -101,7 +103,7 @@ class SlurmExecutor(RankExecutor[SlurmOptions], SlurmPipelineExecutor):
     def of_stage(
         cls,
         options: SlurmOptions,
-        pipeline: list[PipelineStep],
+        pipeline: Sequence[DocumentStep],
         tasks: int,
         workers: int,
         logging_dir: Path,
@@ -212,7 +214,7 @@ class SlurmExecutor(RankExecutor[SlurmOptions], SlurmPipelineExecutor):
 
     def get_launch_file_contents(self, sbatch_args: dict[str, Any], run_script: str) -> str:
         """Return the script, with the interpreter named: datatrove's counts on a command on the nodes' PATH."""
-        pickled = self.logging_dir.resolve_paths("executor.pik")
+        pickled = str(self.logging_dir.resolve_paths("executor.pik"))
         command = [self.python, "-m", "datatrove.tools.launch_pickled_pipeline", pickled]
         return super().get_launch_file_contents(sbatch_args, f"exec {shlex.join(command)}")
 

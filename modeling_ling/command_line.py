@@ -27,6 +27,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from modeling_ling.on_import import after_import
+
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -232,6 +234,14 @@ def prepare_process() -> None:
     """Set what a command's process is faster with; called before anything imports torch, which reads it once."""
     collect_seldom()
     let_threads_sleep()
+    after_import("huggingface_hub.utils._http", end_early_without_connection)
+
+
+def end_early_without_connection() -> None:
+    """Let what asks the Hub say soon that it cannot be reached."""
+    from modeling_ling.hub_client import use_client
+
+    use_client()
 
 
 # Turns of GNU OpenMP's waiting loop before a thread sleeps; recipes/BENCHMARKS.md has what others give.

@@ -50,6 +50,10 @@ def hub_failure(error: BaseException) -> str | None:
     import httpx
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+    if client := sys.modules.get("modeling_ling.hub_client"):
+        for found in chain:
+            if isinstance(found, client.NoConnectionError):
+                return _no_connection(found)
     for kind in (HfHubHTTPError, OfflineModeIsEnabled, httpx.TransportError, LocalEntryNotFoundError):
         for found in chain:
             if not isinstance(found, kind):
@@ -175,7 +179,11 @@ _CLOCK_WORDS = (
 
 
 def _no_connection(failure: BaseException) -> str:
-    """Explain a request that got no answer."""
+    return no_answer(failure, ", and not in the cache: look at network, proxy and HF_ENDPOINT, or give a folder")
+
+
+def no_answer(failure: BaseException, otherwise: str) -> str:
+    """Explain a request that got no answer: by the clock, a certificate, or else what `otherwise` says."""
     words = " ".join(str(each) for each in _chain(failure))
     if _CLOCK.search(words):
         return _CLOCK_WORDS
@@ -184,7 +192,7 @@ def _no_connection(failure: BaseException) -> str:
         return (
             f"the certificate of {host} is not accepted: for a proxy of your organization, SSL_CERT_FILE names its own"
         )
-    return f"no connection to {host}, and not in the cache: look at network, proxy and HF_ENDPOINT, or give a folder"
+    return f"no connection to {host}{otherwise}"
 
 
 def _offline() -> str:

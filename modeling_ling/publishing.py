@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from .checkpoint_layout import CHECKPOINT_FILE
+from .hub_reading import no_answer
 
 if TYPE_CHECKING:
     import httpx
@@ -524,10 +525,15 @@ def retried(call: Callable[[], T], what: str) -> T:
     huggingface_hub retries single requests of an upload by itself; creating a repository or a branch, listing files
     and the commit it leaves to the caller. Running all of `call` again is safe: what has arrived is not sent twice.
     """
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
     wait = FIRST_WAIT_SECONDS
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return call()
+        except OfflineModeIsEnabled as error:  # no connection from the first, which hub_client.py has tried twice
+            todo = ". Check the network, the proxy and HF_ENDPOINT, then run the same command again."
+            raise PublishError(f"Could not publish {what}: {no_answer(error, todo)}") from error
         except Exception as error:
             cause = _hub_failure(error)
             if cause is None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from modeling_ling.command_line import explain_missing, run_program
-from modeling_ling.publishing import PublishError
+from modeling_ling.hub_calls import PublishError
 
 with explain_missing("eval", "python -m evals"):
     from evals.benchmarks.rows import BenchmarkDataError

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from modeling_ling.command_line import run_program
-from modeling_ling.publishing import PublishError
+from modeling_ling.hub_calls import PublishError
 
 DESCRIPTION = """The model's command line.
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modeling_ling.publishing import TOKEN_PAGE, PublishRefusedError, check_repo_id, check_revision, connect, retried
+from modeling_ling.hub_calls import TOKEN_PAGE, PublishRefusedError, connect, retried
+from modeling_ling.publishing import check_repo_id, check_revision
 
 READERS = {"read", "viewer"}
 

@@ -30,7 +30,7 @@ from datasets_builders.building.identity import digest, file_sha256
 from datasets_builders.building.language_configs import DEFAULT_CONFIG, DEFAULT_SPLIT
 from datasets_builders.building.ledger import Ledger
 from evals.report.charts import as_png, histograms
-from modeling_ling.publishing import CARD_FILE
+from modeling_ling.hub_branch import CARD_FILE
 
 if TYPE_CHECKING:
     from datasets import Features

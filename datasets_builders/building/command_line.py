@@ -214,7 +214,7 @@ def publish(folder: Path, target: PushTarget, *, force: bool) -> None:
         CommandFailedError: a verdict refuses it, or the Hub.
     """
     from datasets_builders.building.verdicts import publish_dataset
-    from modeling_ling.publishing import PublishError
+    from modeling_ling.hub_calls import PublishError
 
     try:
         result = publish_dataset(
@@ -237,7 +237,7 @@ def checked_target(options: argparse.Namespace) -> PushTarget | None:
         ConfigError: it cannot be pushed there.
         CommandFailedError: the Hub cannot be asked.
     """
-    from modeling_ling.publishing import PublishError
+    from modeling_ling.hub_calls import PublishError
 
     try:
         return push_target(options)

@@ -18,7 +18,8 @@ from datasets_builders.building.errors import BuildError, ConfigError
 from datasets_builders.building.identity import digest, file_sha256
 from datasets_builders.building.state import BuildState
 from datasets_builders.building.verdicts import ABLATION_FILE, refusals
-from modeling_ling.publishing import CARD_FILE, DEFAULT_IGNORE, files_to_publish, stale_files
+from modeling_ling.hub_branch import CARD_FILE, stale_files
+from modeling_ling.publishing import DEFAULT_IGNORE, files_to_publish
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

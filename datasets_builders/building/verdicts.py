@@ -8,15 +8,9 @@ from typing import Any
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import UNPUBLISHED
 from datasets_builders.building.identity import file_sha256
-from modeling_ling.publishing import (
-    CARD_FILE,
-    DEFAULT_IGNORE,
-    Content,
-    PublishError,
-    PublishResult,
-    files_to_publish,
-    publish_files,
-)
+from modeling_ling.hub_branch import CARD_FILE, Content
+from modeling_ling.hub_calls import PublishError
+from modeling_ling.publishing import DEFAULT_IGNORE, PublishResult, files_to_publish, publish_files
 
 INSPECTION_FILE = "inspection.json"
 # What `python -m recipes ablation --dataset FOLDER` puts beside the card.

@@ -7,7 +7,8 @@ from typing import Any
 
 from evals.errors import UsageError
 from evals.scoring.hub_scores import score_files
-from modeling_ling.publishing import PublishError, publish_files
+from modeling_ling.hub_calls import PublishError
+from modeling_ling.publishing import publish_files
 
 HUB_URL = "https://huggingface.co"
 CARD = """---

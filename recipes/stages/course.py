@@ -215,7 +215,7 @@ def check_pushing(settings: StageArguments) -> None:
     """
     if not settings.push_to_hub_repo or not is_main_process(settings):
         return
-    from modeling_ling.publishing import PublishError, PublishRefusedError
+    from modeling_ling.hub_calls import PublishError, PublishRefusedError
     from modeling_ling.push_options import check_right_to_write
 
     try:

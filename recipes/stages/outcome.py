@@ -149,7 +149,8 @@ def push_model(output_dir: Path, repository: str, step: int) -> None:
 
     Source: ours; a revision per step is open-r1's habit.
     """
-    from modeling_ling.publishing import DEFAULT_IGNORE, PublishError, PublishRefusedError, publish_folder
+    from modeling_ling.hub_calls import PublishError, PublishRefusedError
+    from modeling_ling.publishing import DEFAULT_IGNORE, publish_folder
 
     private = ("packed/**", "previous-*/**", ".pushing/**", f"{TASKS_FOLDER}/**", RUN_FILE, EVENTS_FILE)
     ignore = (*DEFAULT_IGNORE, *private)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from modeling_ling import publishing
+from modeling_ling import hub_calls
 from tests import warm_python
 from tests.hub_server import HubServer
 
@@ -47,7 +47,7 @@ def online(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
     for name, value in hub.env().items():
         monkeypatch.setenv(name, value)
     # The pauses are the real ones, shortened: how long they last is not what the tests are about.
-    monkeypatch.setattr(publishing, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(hub_calls, "FIRST_WAIT_SECONDS", 0.01)
     return hub
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.verdicts import publish_dataset, refusal_of_ablation
-from modeling_ling.publishing import PublishError
+from modeling_ling.hub_calls import PublishError
 from tests.hub_server import HubServer
 
 RESULT = {"name": "held-out loss, code", "control": 2.0, "experiment": 1.9, "difference": 0.1, "adjusted_p": 0.003}

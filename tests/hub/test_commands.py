@@ -12,7 +12,7 @@ from huggingface_hub import HfApi
 
 from datasets_builders.__main__ import main
 from evals.__main__ import main as evaluate
-from modeling_ling.publishing import PublishRefusedError
+from modeling_ling.hub_calls import PublishRefusedError
 from modeling_ling.push_options import check_right_to_write
 from tests.hub_server import HubServer
 

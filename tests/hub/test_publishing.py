@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from modeling_ling import publishing
-from modeling_ling.publishing import (
-    MANIFEST_FILE,
-    PublishError,
-    PublishResult,
-    publish_folder,
-)
+from modeling_ling import hub_branch, hub_calls, publishing
+from modeling_ling.hub_branch import MANIFEST_FILE
+from modeling_ling.hub_calls import PublishError
+from modeling_ling.publishing import PublishResult, publish_folder
 from tests.hub_server import READ_TOKEN, Call, HubServer
 from tests.hub_storage import HubError
 
@@ -148,7 +145,7 @@ def test_several_failures_in_one_push_are_survived(dataset_folder: Path, online:
 def test_a_hub_that_stays_broken_ends_with_a_message(
     dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(hub_calls, "MAX_ATTEMPTS", 3)
     online.faults.add("/commit/", "POST", "500", times=100)
     with pytest.raises(PublishError, match=r"still answered 500. Run the same command later"):
         publish(dataset_folder, online)
@@ -158,7 +155,7 @@ def test_a_hub_that_stays_broken_ends_with_a_message(
 def test_a_pause_longer_than_a_quarter_of_an_hour_is_left_to_the_user(
     dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "MAX_RETRY_AFTER_SECONDS", -1.0)
+    monkeypatch.setattr(hub_calls, "MAX_RETRY_AFTER_SECONDS", -1.0)
     online.faults.add("/commit/", "POST", "429")
     with pytest.raises(PublishError, match=r"still answered 429 \(Retry-After: 0 s\)"):
         publish(dataset_folder, online)
@@ -174,7 +171,7 @@ def test_a_refused_upload_names_the_file(dataset_folder: Path, online: HubServer
 def test_no_hub_at_the_address_ends_with_a_message(
     dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "MAX_ATTEMPTS", 2)
+    monkeypatch.setattr(hub_calls, "MAX_ATTEMPTS", 2)
     with pytest.raises(PublishError, match=r"Check the network and HF_ENDPOINT"):
         publish_folder(dataset_folder, "acme/numbers", endpoint="http://127.0.0.1:9")
 
@@ -274,7 +271,7 @@ def many_files(folder: Path, count: int) -> Path:
 def test_more_files_than_a_commit_bears_come_in_several_the_card_last(
     online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "MAX_FILES_PER_COMMIT", 10)
+    monkeypatch.setattr(hub_branch, "MAX_FILES_PER_COMMIT", 10)
     folder = many_files(tmp_path / "many", 30)
     first = publish(folder, online)
     api = HfApi(online.url)
@@ -296,8 +293,8 @@ def test_more_files_than_a_commit_bears_come_in_several_the_card_last(
 def test_a_push_of_several_commits_that_broke_off_goes_on_or_is_cleared_by_another(
     online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "MAX_FILES_PER_COMMIT", 10)
-    monkeypatch.setattr(publishing, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(hub_branch, "MAX_FILES_PER_COMMIT", 10)
+    monkeypatch.setattr(hub_calls, "MAX_ATTEMPTS", 1)
     folder = many_files(tmp_path / "many", 30)
     (folder / "pictures").mkdir()
     (folder / "pictures" / "a.png").write_bytes(b"picture")
@@ -322,7 +319,7 @@ def test_a_push_of_several_commits_that_broke_off_goes_on_or_is_cleared_by_anoth
 def test_a_hub_that_cannot_check_all_files_in_time_is_given_fewer(
     online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "MIN_FILES_PER_COMMIT", 4)
+    monkeypatch.setattr(hub_branch, "MIN_FILES_PER_COMMIT", 4)
     monkeypatch.setattr(online, "max_files_per_commit", 12)
     publish(many_files(tmp_path / "many", 38), online)
     assert len(files_on(online)) == 38 + 3

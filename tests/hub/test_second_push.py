@@ -13,14 +13,9 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from modeling_ling.publishing import (
-    MANIFEST_FILE,
-    Kind,
-    PublishError,
-    publish_files,
-    publish_folder,
-    stale_files,
-)
+from modeling_ling.hub_branch import MANIFEST_FILE, Kind, stale_files
+from modeling_ling.hub_calls import PublishError
+from modeling_ling.publishing import publish_files, publish_folder
 from tests.hub_server import HubServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]

@@ -13,7 +13,7 @@ from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.verdicts import publish_dataset, refusal_of_inspection
 from datasets_builders.curation.assessment.inspection import Part, Sample, composite, part_of_scores
 from datasets_builders.curation.assessment.review import read_llm_scores, read_review, review_page
-from modeling_ling.publishing import PublishError
+from modeling_ling.hub_calls import PublishError
 from tests.evals.report.browser import needs_browser, opened
 from tests.evals.report.pages import records_in
 

@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare, write the pages and print the figures."""
     from evals.judging.figures import summary_lines
     from evals.judging.judge import WHICH_IS_BETTER, JudgeOptions, judge_pairs, read_template, render_prompt
-    from evals.judging.sides import Asking, pairs_of, read_prompts, read_side
+    from evals.judging.sides import Asking, pairs_of, read_prompts, read_side, short_names
     from evals.judging.verdicts import NO_VERDICT
     from evals.models.endpoint_client import Server
     from evals.report.judgments import write_judgments
@@ -145,7 +145,7 @@ def run(options: argparse.Namespace) -> int:
         },
         left_out=left_out,
     )
-    for line in summary_lines(figures, options.first, options.second, options.judge):
+    for line in summary_lines(figures, *short_names(options.first, options.second), options.judge):
         print(line)
     for reason, number in left_out.items():
         print(f"not judged: {reason}: {number:,}")

@@ -34,6 +34,23 @@ PICTURES = {
 }
 
 
+# What the columns of the tables are called where people read them; the JSON and the terminal have the keys.
+COLUMNS = {
+    "paper_tmacs": "as the paper counts, TMACs",
+    "figure_1c": "read off Figure 1c",
+    "true_tflops": "true, TFLOPs",
+    "parameters_billion": "parameters, billions",
+    "gb_per_step": "GB read per step",
+    "floor_ms": "floor, ms",
+    "peak_gib": "peak, GiB",
+}
+
+
+def column_name(key: str) -> str:
+    """Return what a column is called, in words."""
+    return COLUMNS.get(key, key.replace("_", " "))
+
+
 def write_report(
     path: Path, kind: str, lines: Sequence[dict[str, Any]], note: str, more: Sequence[dict[str, Any]] = ()
 ) -> None:
@@ -67,6 +84,6 @@ def write_report(
         for line in [*lines, *more]:
             series.setdefault(line["model"], []).append((line[picture.x], line[picture.y]))
         page.line_chart(kind, series, caption=note, x_label=picture.x_label, y_label=picture.y_label)
-    page.table(list(lines[0]), [list(line.values()) for line in lines])
+    page.table([column_name(key) for key in lines[0]], [list(line.values()) for line in lines])
     for written in page.save(path):
         print(written)

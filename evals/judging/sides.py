@@ -74,6 +74,15 @@ def is_file(name: str) -> bool:
     return name.endswith(FILE_ENDINGS)
 
 
+def short_names(first: str, second: str) -> tuple[str, str]:
+    """Return the ends of two sides' paths from where they differ, as a title has them; names of models as they are."""
+    parts = [name.rstrip("/").split("/") for name in (first, second)]
+    if all(len(side) <= 2 for side in parts):
+        return first, second
+    ends = ["/".join(side[-num_parts:]) for num_parts in range(1, max(map(len, parts)) + 1) for side in parts]
+    return next((pair for pair in zip(ends[::2], ends[1::2], strict=True) if pair[0] != pair[1]), (first, second))
+
+
 def read_side(name: str, tasks: Sequence[str] | None, asking: Asking | None) -> Side:
     """Return a side's answers by the ids of their questions.
 

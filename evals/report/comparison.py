@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evals.errors import UsageError
 from evals.report.documents import render
-from evals.report.records import Block, Record, write_records
+from evals.report.records import Block, Record, title_of, write_records
 from evals.report.runs import PairedTest, Run, paired_tests, read_runs, read_samples, write_json
 from evals.report.samples import Entry, entries_of, language_of_task, sample_files
 from evals.report.settings import differing, settings_table
@@ -234,7 +234,9 @@ def _record(task: str, pair: ProblemPair) -> Record:
             blocks.append(Block(label, f"and {num_more} more answers" if num_more else "No answer.", side=side))
     if pair.reference:
         blocks.append(Block("A right answer", pair.reference, language))
-    return Record(pair.id, pair.id, pair.rates, blocks, [pair.change], groups={"change": [pair.change]})
+    title = title_of(pair.id, pair.prompt)
+    facts = {} if title == pair.id else {"id": pair.id}
+    return Record(pair.id, title, pair.rates, blocks, [pair.change], facts, {"change": [pair.change]})
 
 
 def _others(comparison: TaskComparison, with_unchanged: bool) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 from evals.judging.figures import summarize, summary_lines
 from evals.judging.judge import Judgment
+from evals.judging.sides import short_names
 from evals.judging.verdicts import is_consistent
 from evals.report.documents import render
-from evals.report.records import Block, Record, write_records
+from evals.report.records import Block, Record, title_of, write_records
 from evals.report.runs import write_json
 from evals.report.settings import setting_text
 
@@ -39,14 +40,16 @@ def write_judgments(
     """Write judge.json, judgments.jsonl, index.html and pages of all pairs; return what judge.json holds.
 
     Args:
-        first, second: names of the sides.
+        first, second: the sides, as they were given.
         prompt: the judge's, with its places.
         settings: what the judge was asked with, the judge's name under "judge".
         left_out: questions that were not judged, by reason.
     """
     output.mkdir(parents=True, exist_ok=True)
     figures = summarize(judgments)
+    sides = {"first side": first, "second side": second}
     result = {"first": first, "second": second, "settings": dict(settings), "not_judged": dict(left_out), **figures}
+    first, second = short_names(first, second)
     lines = "".join(json.dumps(asdict(judgment), ensure_ascii=False) + "\n" for judgment in judgments)
     (output / JUDGMENTS).write_text(lines, encoding="utf-8", errors="replace")
     written = write_records(
@@ -57,6 +60,7 @@ def write_judgments(
         filters={"outcome": "outcome", "orders": "orders"},
         links={"index.html": "The figures"},
     )
+    shown = {**sides, **settings, **_not_judged(left_out)}
     index = render(
         "judgments_index.html",
         title=f"{second} against {first}",
@@ -65,7 +69,7 @@ def write_judgments(
         address=written[0][0],
         rates=_rates(figures),
         lengths=_lengths(figures),
-        settings=[[name, setting_text(value)] for name, value in {**settings, **_not_judged(left_out)}.items()],
+        settings=[[name, setting_text(value)] for name, value in shown.items()],
         prompt=prompt,
     )
     (output / "index.html").write_text(index, encoding="utf-8")
@@ -96,7 +100,10 @@ def _record(judgment: Judgment, first: str, second: str) -> Record:
         said = reading.text or reading.fault or "not asked: the answers are equal"
         blocks.append(Block(title, said, side=side, marks=[reading.verdict or "no verdict"], note=reading.fault or ""))
     groups = {"outcome": [judgment.outcome], "orders": [orders]}
-    return Record(pair.id, pair.id, orders, blocks, [judgment.outcome], groups=groups)
+    title = title_of(pair.id, pair.question)
+    return Record(
+        pair.id, title, orders, blocks, [judgment.outcome], {} if title == pair.id else {"id": pair.id}, groups
+    )
 
 
 def _not_judged(left_out: Mapping[str, int]) -> dict[str, str]:

@@ -7,6 +7,7 @@ what a record says cannot become a part of the page. A page's size is bounded; w
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,22 @@ MAX_PAGE_BYTES = 12_000_000
 MAX_PAGE_RECORDS = 2_000
 MAX_FACT_CHARS = 2_000
 SCRIPT = "records.js"
+MAX_TITLE_CHARS = 60  # of how a question begins, and of how it ends
+_HASH = re.compile(r"(?:.*/)?[0-9a-f]{16,}(?:#\d+)?")
+
+
+def title_of(identifier: str, question: str) -> str:
+    """Return what a list shows of a record: its id, or, where that is a hash, how its question begins and ends."""
+    if not _HASH.fullmatch(identifier):
+        return identifier
+    pieces = [" ".join(piece.split()) for piece in question.split("```")[::2]]
+    words = [piece for piece in pieces if piece]
+    ends = [_cut(words[0])] + ([_cut(words[-1])] if len(words) > 1 else []) if words else []
+    return " … ".join(ends) or identifier
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= MAX_TITLE_CHARS else f"{words[:MAX_TITLE_CHARS].rstrip()} …"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from evals.errors import UsageError
 from evals.report.documents import render
-from evals.report.records import Block, Part, Record, write_records
+from evals.report.records import Block, Part, Record, title_of, write_records
 from evals.report.runs import Run, read_run, read_samples
 from evals.report.settings import settings_table
 
@@ -176,13 +176,15 @@ def _record(task: str, entry: Entry) -> Record:
     why = f"{entry.how}: {entry.message}" if entry.how and entry.message else entry.how or entry.message
     number = f"answer {entry.sample + 1} of {entry.num_answers}" if entry.num_answers > 1 else ""
     groups = {"task": [task], "verdict": [entry.verdict], "how": [entry.how] if entry.how else []}
+    title = title_of(entry.id, entry.prompt)
+    facts = {"task": task, "id": "" if title == entry.id else entry.id, "why": why}
     return Record(
         key=f"{task}/{entry.id}/{entry.sample}",
-        title=entry.id,
+        title=title,
         line=", ".join(part for part in (number, why[:MAX_LINE_CHARS]) if part),
         blocks=blocks,
         marks=[entry.verdict],
-        facts={"task": task, "why": why} if why else {"task": task},
+        facts={name: value for name, value in facts.items() if value},
         groups=groups,
     )
 

@@ -50,7 +50,7 @@ def differing(rows: Iterable[Sequence[str]]) -> list[int]:
 
 def setting_text(value: object) -> str:
     """Return a setting as a reader writes it, and never as Python does."""
-    if value is None or value == "":
+    if value is None or value in ("", [], {}):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

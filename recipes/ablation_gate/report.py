@@ -63,10 +63,11 @@ def save_report(path: Path, record: dict[str, Any]) -> Path:
     for name, data in record["held_out"].items():
         if data["num_left_out_as_in_candidate"]:
             left_out = data["num_left_out_as_in_candidate"]
-            page.paragraph(f"{left_out:,} held-out documents of {name} were left out: the candidate holds them.")
+            documents = "document was" if left_out == 1 else "documents were"
+            page.paragraph(f"{left_out:,} held-out {documents} left out of {name}: the candidate holds them.")
     page.heading("The study")
     page.table(
-        ["", ""],
+        ["setting", "value"],
         [
             ["both groups began with", record["checkpoint"]],
             ["tokens of every run", f"{record['tokens_per_run']:,}"],

@@ -278,6 +278,10 @@ def add_replies(page: Page, samples: Path) -> None:
     if not short:
         return
     page.heading("What it says, before and after")
+    page.paragraph(
+        "Held-out questions, answered by the initial weights and after all stages, with the verdict. In minutes of "
+        "training so small a model learns what answers look like; whether it learned more is measured below."
+    )
     for row in short[:MAX_REPLIES]:
         before, after = (cut_reply(row.get(key, "")) for key in ("baseline_prediction", "prediction"))
         parts = {

@@ -1,6 +1,7 @@
 """Section 5: the paper's Figure 1c is met, its convention is named, floors behave, and latency is really measured."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -136,3 +137,10 @@ def test_tables_come_with_a_picture(kind, tmp_path, capsys):
     assert main(["efficiency", kind, "--report", str(page)]) == 0
     assert page.read_text().count("<svg") == 1 and (tmp_path / "page_pictures" / f"{kind}.svg").is_file()
     assert "Ling-Coder-Lite" in page.with_suffix(".md").read_text()
+
+
+def test_columns_of_pages_are_words(tmp_path):
+    for kind in ("flops", "floor"):
+        assert main(["efficiency", kind, "--report", str(tmp_path / f"{kind}.html")]) == 0
+        heads = re.findall(r"<th[^>]*>(.*?)</th>", (tmp_path / f"{kind}.html").read_text())
+        assert len(heads) > 4 and not any("_" in head for head in heads)

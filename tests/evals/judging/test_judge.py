@@ -8,6 +8,7 @@ import pytest
 from starlette.responses import Response
 
 from evals.__main__ import main
+from evals.judging.sides import short_names
 from tests.evals.models.test_endpoint_faults import raw, reply
 from tests.evals.report.pages import records_in
 from tests.evals.report.test_reports_of_users import line, stored
@@ -58,6 +59,9 @@ def test_the_better_side_wins_and_nothing_is_asked_twice(tmp_path, capsys):
     assert "won 75.0 % (40.9 to 92.9)" in said
     assert "sign test p=0.125" in said
     assert "0 of 8 pairs were judged differently when swapped" in said
+    assert said.startswith("dpo.jsonl against sft.jsonl, judged by") and figures(tmp_path)["first"].startswith("/")
+    page = (tmp_path / "out" / "index.html").read_text().replace("<wbr>", "")
+    assert "<h1>dpo.jsonl against sft.jsonl</h1>" in page and f"{tmp_path}/sft.jsonl" in page
     result = figures(tmp_path)
     assert result["win_rate"]["value"] == pytest.approx(6.5 / 8)
     assert result["length"]["longer_preferred"]["value"] == pytest.approx(6 / 7)
@@ -221,3 +225,17 @@ def test_mistakes_are_told_in_a_sentence(words, message, tmp_path, monkeypatch, 
     given = ["judge", "--judge", MODEL, *([] if "--base-url" in words else ["--base-url", "http://127.0.0.1:9/v1"])]
     assert main([*given, *words]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shown"),
+    [
+        ("/runs/sft/evaluation", "/runs/dpo/evaluation", ("sft/evaluation", "dpo/evaluation")),
+        ("outputs/a/sft.jsonl", "outputs/a/dpo.jsonl", ("sft.jsonl", "dpo.jsonl")),
+        ("outputs/a/x.jsonl", "x.jsonl", ("a/x.jsonl", "x.jsonl")),
+        ("acme/coder", "other/coder", ("acme/coder", "other/coder")),
+        ("acme/coder", "/long/way/to/model/", ("coder", "model")),
+    ],
+)
+def test_titles_have_the_ends_of_paths_from_where_they_differ(first, second, shown):
+    assert short_names(first, second) == shown

@@ -9,7 +9,7 @@ import pytest
 
 from evals.report.colors import COMMENT, KEYWORD, MAX_SECONDS, NAME, NUMBER, PLAIN, STRING, colored
 from evals.report.documents import TEMPLATES
-from evals.report.records import Block, Record, parts_of, records_page
+from evals.report.records import Block, Record, parts_of, records_page, title_of
 from tests.evals.report.browser import needs_browser, opened
 from tests.evals.report.pages import blocks_of, elements, options_of, records_in
 
@@ -220,3 +220,17 @@ def test_nothing_of_a_hostile_record_runs_and_no_page_is_wider_than_a_telephone(
     document = opened(path, "#row=k3", width=500)
     assert "alert(1)" in document and "<img" not in document and document.count("<script") == 3
     assert 'data-overflow="0"' in document
+
+
+@pytest.mark.parametrize(
+    ("identifier", "question", "title"),
+    [
+        ("HumanEval/0", "Complete it.", "HumanEval/0"),
+        ("fbc2bb7e9fbfd49ccd20c1cc4a4c0548", "", "fbc2bb7e9fbfd49ccd20c1cc4a4c0548"),
+        ("fbc2bb7e9fbfd49ccd20c1cc4a4c0548", "What does\n`f(1)` return?", "What does `f(1)` return?"),
+        ("held_out/fbc2bb7e9fbfd49c#1", "Read it.\n```\nx = 1\n```\nWhat is `x`?", "Read it. … What is `x`?"),
+        ("fbc2bb7e9fbfd49c", "a " * 40, f"{'a ' * 29}a …"),
+    ],
+)
+def test_a_hash_is_no_title(identifier, question, title):
+    assert title_of(identifier, question) == title

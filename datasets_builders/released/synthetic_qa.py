@@ -27,17 +27,12 @@ from datasets_builders.synthesis.program_analysis.other_languages.toolchains imp
 from datasets_builders.synthesis.program_analysis.questions import KINDS
 from datasets_builders.synthesis.program_analysis.questions.question import PROMPT_FOLDER, QuestionLimits
 from datasets_builders.synthesis.program_analysis.rewriting.steps import WriteVariants
-from datasets_builders.synthesis.program_analysis.steps import (
-    AskQuestions,
-    AttachCalls,
-    ExtractFromPackages,
-    ExtractFunctions,
-    LimitAnswers,
-    ObserveFunctions,
-    SplitFunctions,
-    package_of,
-    repository_of,
-)
+from datasets_builders.synthesis.program_analysis.steps.ask import AskQuestions
+from datasets_builders.synthesis.program_analysis.steps.attach_calls import AttachCalls, repository_of
+from datasets_builders.synthesis.program_analysis.steps.extract import ExtractFromPackages, ExtractFunctions, package_of
+from datasets_builders.synthesis.program_analysis.steps.limit import LimitAnswers
+from datasets_builders.synthesis.program_analysis.steps.observe import ObserveFunctions
+from datasets_builders.synthesis.program_analysis.steps.split import SplitFunctions
 
 if TYPE_CHECKING:
     from datasets import Features

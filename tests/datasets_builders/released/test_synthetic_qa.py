@@ -22,7 +22,8 @@ from datasets_builders.released.repair_figures import measure_tells, repair_figu
 from datasets_builders.released.synthetic_qa import SyntheticQABuilder, SyntheticQAConfig
 from datasets_builders.synthesis.program_analysis.clusters import code_ngrams
 from datasets_builders.synthesis.program_analysis.questions import KINDS, Question
-from datasets_builders.synthesis.program_analysis.steps import FEW_ANSWERS, AttachCalls, LimitAnswers
+from datasets_builders.synthesis.program_analysis.steps.attach_calls import AttachCalls
+from datasets_builders.synthesis.program_analysis.steps.limit import FEW_ANSWERS, LimitAnswers
 from evals.execution import Executor, Program, Verdict
 from tests.datasets_builders.released.conftest import code_row, read_rows, write_rows
 

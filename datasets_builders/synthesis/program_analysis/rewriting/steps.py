@@ -10,7 +10,7 @@ from datatrove.data import Document
 from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome
 from datasets_builders.synthesis.program_analysis.rewriting.verification import verify_variants
-from datasets_builders.synthesis.program_analysis.steps import observation_of, sample_of
+from datasets_builders.synthesis.program_analysis.steps.documents import observation_of, sample_of
 
 
 class WriteVariants(SandboxStep):

@@ -10,7 +10,7 @@ from datasets_builders.synthesis.program_analysis.other_languages.javascript_lin
 from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
 from datasets_builders.synthesis.program_analysis.other_languages.observation import ObservationSettings, observe
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
-from datasets_builders.synthesis.program_analysis.steps import ExtractFromPackages, ExtractFunctions, package_of
+from datasets_builders.synthesis.program_analysis.steps.extract import ExtractFromPackages, ExtractFunctions, package_of
 from evals.execution import Executor, Program, Verdict
 
 DOUBLE = "export function double(n) {\n  return n * 2;\n}\n"

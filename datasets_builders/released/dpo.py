@@ -37,7 +37,7 @@ from datasets_builders.released.ranking import (
 from datasets_builders.released.reward_fields import ENDPOINT, EXECUTION, HEADS, RewardFields
 from datasets_builders.released.row_sources import ReadDatasets, RowSource, read_sources
 from datasets_builders.released.shares import PREFERENCE_FRACTION, KeepApart, ShareOfQuestions, TrainedPrompts
-from datasets_builders.synthesis.program_analysis.observation import DRIVER
+from datasets_builders.synthesis.program_analysis.jobs import DRIVER
 from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
 from datasets_builders.synthesis.program_analysis.other_languages.running import RUNTIME_FOLDER
 from datasets_builders.synthesis.program_analysis.other_languages.toolchains import check_toolchains

@@ -28,13 +28,8 @@ from datasets_builders.released.pairs_in_languages import (
     unit_of,
     with_function,
 )
-from datasets_builders.synthesis.program_analysis.observation import (
-    FAILED_CHECK,
-    CallResult,
-    Job,
-    ObservationSettings,
-    run_jobs,
-)
+from datasets_builders.synthesis.program_analysis.jobs import CallResult, Job, ObservationSettings, run_jobs
+from datasets_builders.synthesis.program_analysis.observation import FAILED_CHECK
 from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
 from datasets_builders.synthesis.program_analysis.other_languages.observation import (
     ObservationSettings as LanguageSettings,

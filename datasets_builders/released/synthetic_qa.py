@@ -19,7 +19,7 @@ from datasets_builders.curation.pipeline import Curation
 from datasets_builders.released.figures import figures_section, held_out_functions
 from datasets_builders.released.repair_figures import repair_figures
 from datasets_builders.synthesis.program_analysis.extraction import ExtractionLimits
-from datasets_builders.synthesis.program_analysis.observation import DRIVER, ObservationSettings
+from datasets_builders.synthesis.program_analysis.jobs import DRIVER, ObservationSettings
 from datasets_builders.synthesis.program_analysis.other_languages.languages import PROGRAM_LANGUAGES
 from datasets_builders.synthesis.program_analysis.other_languages.questions import PROMPT_FOLDER as OTHER_PROMPT_FOLDER
 from datasets_builders.synthesis.program_analysis.other_languages.running import RUNTIME_FOLDER

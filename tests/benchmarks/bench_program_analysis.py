@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import pyarrow.parquet as pq
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, extract_functions
-from datasets_builders.synthesis.program_analysis.observation import ObservationSettings, observe
+from datasets_builders.synthesis.program_analysis.jobs import ObservationSettings
+from datasets_builders.synthesis.program_analysis.observation import observe
 from datasets_builders.synthesis.program_analysis.questions import questions_about
 from evals.execution import Executor
 

@@ -1,7 +1,8 @@
 import pytest
 
 from datasets_builders.synthesis.program_analysis.growth import growing_calls, growth_of
-from datasets_builders.synthesis.program_analysis.observation import ObservationSettings, observe
+from datasets_builders.synthesis.program_analysis.jobs import ObservationSettings
+from datasets_builders.synthesis.program_analysis.observation import observe
 from datasets_builders.synthesis.program_analysis.questions import questions_about
 from evals.execution import Executor
 from tests.datasets_builders.synthesis.conftest import sample_from

@@ -7,15 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
-from datasets_builders.synthesis.program_analysis.observation import (
-    Job,
-    ObservationSettings,
-    ObservedCall,
-    build_check,
-    observe,
-    run_jobs,
-    with_function,
-)
+from datasets_builders.synthesis.program_analysis.jobs import Job, ObservationSettings, run_jobs
+from datasets_builders.synthesis.program_analysis.observation import ObservedCall, build_check, observe, with_function
 from evals.execution import ExecutionResult, Executor, Limits, Program
 
 Sampler = Callable[..., FunctionSample]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, extract_functions
+from datasets_builders.synthesis.program_analysis.jobs import ObservationSettings
 from datasets_builders.synthesis.program_analysis.mutation import Mutant, mutate
 from datasets_builders.synthesis.program_analysis.observation import (
     FailingMutant,
     Observation,
-    ObservationSettings,
     ObservedCall,
     build_check,
     observe,

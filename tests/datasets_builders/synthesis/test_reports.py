@@ -2,7 +2,8 @@
 
 import pytest
 
-from datasets_builders.synthesis.program_analysis.observation import Observation, ObservationSettings, observe
+from datasets_builders.synthesis.program_analysis.jobs import ObservationSettings
+from datasets_builders.synthesis.program_analysis.observation import Observation, observe
 from datasets_builders.synthesis.program_analysis.questions import Question, questions_about
 from evals.execution import Executor
 from tests.benchmarks.verify_questions import Judge

@@ -9,15 +9,9 @@ from dataclasses import replace
 import pytest
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample, extract_functions
+from datasets_builders.synthesis.program_analysis.jobs import ObservationSettings, SeenError
 from datasets_builders.synthesis.program_analysis.mutation import Mutant
-from datasets_builders.synthesis.program_analysis.observation import (
-    FailingMutant,
-    Observation,
-    ObservationSettings,
-    ObservedCall,
-    SeenError,
-    observe,
-)
+from datasets_builders.synthesis.program_analysis.observation import FailingMutant, Observation, ObservedCall, observe
 from datasets_builders.synthesis.program_analysis.questions import QuestionLimits
 from datasets_builders.synthesis.program_analysis.questions.question import prompt_templates
 from datasets_builders.synthesis.program_analysis.questions.variants import _all_tasks, variant_questions

@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from datasets_builders.synthesis.program_analysis.observation import ObservationSettings, observe
+from datasets_builders.synthesis.program_analysis.jobs import ObservationSettings
+from datasets_builders.synthesis.program_analysis.observation import observe
 from datasets_builders.synthesis.program_analysis.questions import Question, questions_about
 from datasets_builders.synthesis.program_analysis.questions.question import filled_check
 from datasets_builders.synthesis.program_analysis.traces import parse_trace

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from datasets_builders.synthesis.program_analysis import jobs as python_jobs
 from datasets_builders.synthesis.program_analysis import observation as python_observation
 from datasets_builders.synthesis.program_analysis.extraction import Refusal
 from datasets_builders.synthesis.program_analysis.other_languages.extraction import extract
@@ -63,7 +64,7 @@ def observe_in(
     executor: Executor,
     language: str,
     samples: Sequence[ProgramSample],
-    settings: python_observation.ObservationSettings,
+    settings: python_jobs.ObservationSettings,
 ) -> list[Observation]:
     """Run functions of a language, by the numbers that hold for Python, as far as it has them."""
     names = {field.name for field in fields(OtherSettings)}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets_builders.synthesis.program_analysis.observation import SandboxError
+from datasets_builders.synthesis.program_analysis.jobs import SandboxError
 from datasets_builders.synthesis.program_analysis.other_languages.sample import ProgramSample
 from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
 

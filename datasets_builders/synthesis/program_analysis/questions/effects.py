@@ -8,7 +8,8 @@ import symtable
 from collections.abc import Iterator
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
-from datasets_builders.synthesis.program_analysis.observation import MAX_ERROR_CHARS, Observation, ObservedCall
+from datasets_builders.synthesis.program_analysis.jobs import MAX_ERROR_CHARS
+from datasets_builders.synthesis.program_analysis.observation import Observation, ObservedCall
 from datasets_builders.synthesis.program_analysis.questions.question import (
     Question,
     QuestionLimits,

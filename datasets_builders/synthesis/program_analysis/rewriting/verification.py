@@ -12,16 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from datasets_builders.synthesis.program_analysis.arguments import candidate_calls
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
+from datasets_builders.synthesis.program_analysis.jobs import CallResult, Job, JobResult, ObservationSettings, run_jobs
 from datasets_builders.synthesis.program_analysis.mutation import mutate
 from datasets_builders.synthesis.program_analysis.observation import (
     FAILED_CHECK,
-    CallResult,
-    Job,
-    JobResult,
     Observation,
-    ObservationSettings,
     ObservedCall,
-    run_jobs,
     with_function,
 )
 from datasets_builders.synthesis.program_analysis.rewriting.rewrites import Rewrite, rewrites_of

@@ -9,13 +9,9 @@ from datatrove.data import Document
 from datasets_builders.synthesis.program_analysis.extraction import (
     FunctionSample,
 )
+from datasets_builders.synthesis.program_analysis.jobs import SeenError
 from datasets_builders.synthesis.program_analysis.mutation import Mutant
-from datasets_builders.synthesis.program_analysis.observation import (
-    FailingMutant,
-    Observation,
-    ObservedCall,
-    SeenError,
-)
+from datasets_builders.synthesis.program_analysis.observation import FailingMutant, Observation, ObservedCall
 from datasets_builders.synthesis.program_analysis.other_languages.documents import (
     sample_from,
 )

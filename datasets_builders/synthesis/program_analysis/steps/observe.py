@@ -10,10 +10,8 @@ from datatrove.data import Document
 
 from datasets_builders.building.sandbox_step import SandboxStep
 from datasets_builders.building.steps import Outcome, Removed
-from datasets_builders.synthesis.program_analysis.observation import (
-    ObservationSettings,
-    observe,
-)
+from datasets_builders.synthesis.program_analysis.jobs import ObservationSettings
+from datasets_builders.synthesis.program_analysis.observation import observe
 from datasets_builders.synthesis.program_analysis.other_languages.documents import (
     AnyObservation,
     observe_in,

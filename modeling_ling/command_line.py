@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from modeling_ling.damaged_files import damaged_file
 from modeling_ling.on_import import after_import
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -183,13 +184,18 @@ def guarded(
     except failed as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except Exception as error:
+        if said := damaged_file(error):
+            print(f"{program}: error: {said}", file=sys.stderr)
+            return EXIT_USAGE
+        raise
 
 
 def words_of(error: Exception) -> str:
     """Return what an error says; what a library could not read from the Hub is said in a sentence of ours."""
     from modeling_ling.hub_reading import hub_failure
 
-    return (hub_failure(error) if isinstance(error, OSError) else None) or str(error)
+    return (hub_failure(error) if isinstance(error, OSError) else damaged_file(error)) or str(error)
 
 
 # What is wanted on top of an extra, by what is imported.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evals.errors import UsageError
+from modeling_ling.damaged_files import damaged_file
 from modeling_ling.hub_reading import hub_failure
 
 
@@ -62,7 +63,8 @@ def loading(model: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise UsageError(f"--model {model} cannot be loaded: {hub_failure(error) or lines[0]}") from error
+        why = hub_failure(error) or damaged_file(error) or lines[0]
+        raise UsageError(f"--model {model} cannot be loaded: {why}") from error
 
 
 def model_fingerprint(model: str) -> str:

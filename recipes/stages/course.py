@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modeling_ling.command_line import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, prepare_process
+from modeling_ling.damaged_files import damaged_file
 from modeling_ling.hub_reading import hub_failure
 from recipes.reporting.planning import StagePlan, describe_sources, render_plan
 from recipes.running.checkpoints import check_model_fits, load_tokenizer
@@ -167,6 +168,11 @@ def run_door(stage_class: type[Stage[Any]], arguments: Sequence[str] | None = No
         return EXIT_USAGE
     except OSError as error:
         if (reason := hub_failure(error)) is None:
+            raise
+        print(f"error: {reason}", file=sys.stderr, flush=True)
+        return EXIT_USAGE
+    except Exception as error:
+        if (reason := damaged_file(error)) is None:
             raise
         print(f"error: {reason}", file=sys.stderr, flush=True)
         return EXIT_USAGE

@@ -22,6 +22,7 @@ from datasets_builders.code_related.web_pages.code_elements import (
     Containers,
     code_of,
 )
+from datasets_builders.code_related.web_pages.escaping import escaped_heading, escaped_lines, escaped_start
 from datasets_builders.code_related.web_pages.formulas import FORMULA_SIGNS, FORMULAS, formula_of
 from datasets_builders.code_related.web_pages.lists import AROUND_MENUS, LISTS, is_around_menus, list_of
 from datasets_builders.code_related.web_pages.tables import TABLES, table_of
@@ -44,7 +45,6 @@ _KEPT = "data-kept"
 _BUTTONS = "clipboard-copy"
 _LARGE_TAGS = ("</CODE", "</KBD", "</SAMP", "</TT", "</H")
 _LARGE_TAG = re.compile(r"</?(?:CODE|KBD|SAMP|TT|H[1-6])(?=[\s>])")
-_FENCE_IN_WORDS = re.compile(r"(?m)^([ \t]*)(?=```)")
 _CODE_NAMES = ("code", "kbd", "samp", "tt")
 _INLINE_CODE_SIGNS = (f"<{name}" for name in _CODE_NAMES)
 _SIGNS = sorted({*FORMULA_SIGNS, *CODE_SIGNS, *_INLINE_CODE_SIGNS, "section", "<table", "<ul", f"<{_BUTTONS}"})
@@ -269,9 +269,7 @@ class _Parts:
         used: set[int] = set()
         if "\n\n\n" in text:
             text = _BLANK_LINES.sub("\n\n", text)
-        if "```" in text:
-            text = _FENCE_IN_WORDS.sub(r"\1\\", text)
-        text = _as_markdown(text)  # before there is code in it
+        text = _as_markdown(escaped_lines(text))  # before there is code in it
         for _ in range(MAX_NESTED_PARTS):  # a formula inside a table inside a table, say
             if marks.CLOSE not in text:
                 break
@@ -307,7 +305,7 @@ class _Text:
     def add(self, text: str) -> None:
         """Add what goes on in the line."""
         if self.is_behind_block:
-            text = text.lstrip(" \t")
+            text = escaped_start(text.lstrip(" \t"))
             if text and not text.startswith("\n"):
                 self.pieces.append("\n")
         if text:
@@ -411,5 +409,5 @@ def _ticked(found: re.Match[str]) -> str:
 
 
 def _heading(found: re.Match[str]) -> str:
-    text = marks.without_heading_marks(found[2])
+    text = escaped_heading(marks.without_heading_marks(found[2]).rstrip(" \t"))
     return f"{'#' * int(found[1])} {text}" if text.strip() else ""

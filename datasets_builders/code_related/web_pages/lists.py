@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from datasets_builders.code_related.web_pages.escaping import escaped_in_lines, escaped_start
 from datasets_builders.code_related.web_pages.page_tokens import BLOCKS, HEADINGS, Token, text_between, tokens_of
 
 LISTS = "ul"
@@ -73,7 +74,7 @@ def _flow(tokens: Sequence[Token]) -> list[str]:
             parts.append("\n")
         if raw_text:
             parts.append(" ".join(text_between(f"|{raw_text}|").split())[1:-1])
-    return [line for line in map(str.strip, "".join(parts).split("\n")) if line]
+    return [escaped_start(escaped_in_lines(line)) for line in map(str.strip, "".join(parts).split("\n")) if line]
 
 
 def _lines(tokens: Sequence[Token]) -> tuple[list[str], bool]:
@@ -93,7 +94,7 @@ def _lines(tokens: Sequence[Token]) -> tuple[list[str], bool]:
                 if number is not None:
                     numbers[-1] = number + 1
                 open_items.append(len(items))
-                items.append(("  " * (len(numbers) - 1) + start, []))
+                items.append((_indentation(numbers[:-1]) + start, []))
             elif open_items:
                 open_items.pop()
         elif tag == "ul" or tag == "ol":
@@ -116,4 +117,9 @@ def _lines(tokens: Sequence[Token]) -> tuple[list[str], bool]:
     if num_link_chars > MAX_LINK_FRACTION * num_chars and not has_words:
         return [], True
     lines = [(start, " ".join(text_between("".join(parts)).split())) for start, parts in items]
-    return [start + text for start, text in lines if text], False
+    return [start + escaped_start(escaped_in_lines(text)) for start, text in lines if text], False
+
+
+def _indentation(numbers: Sequence[int | None]) -> str:
+    """Return blanks up to the words of the items around, of which the next numbers are given."""
+    return "".join("  " if number is None else " " * len(f"{number - 1}. ") for number in numbers)

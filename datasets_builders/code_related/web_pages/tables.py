@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
+from datasets_builders.code_related.web_pages.escaping import escaped_in_lines, escaped_start
 from datasets_builders.code_related.web_pages.marks import OPEN_BLOCK
 from datasets_builders.code_related.web_pages.page_tokens import BLOCKS, text_between, tokens_of
 
@@ -32,10 +33,10 @@ def table_of(element: Any) -> tuple[str, int] | None:
         return None
     padded = [row + [""] * (width - len(row)) for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in padded]
-    text = "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
+    text = escaped_in_lines("\n".join([lines[0], "|" + " --- |" * width, *lines[1:]]))
     caption = element.query_selector("caption") if "<caption" in html else None
     title = " ".join(caption.text.split()) if caption is not None else ""
-    return f"{title}\n\n{text}" if title else text, 0
+    return f"{escaped_start(escaped_in_lines(title))}\n\n{text}" if title else text, 0
 
 
 def _rows(html: str) -> list[list[str]]:

@@ -53,7 +53,7 @@ def test_tables_of_data_are_markdown_and_layout_is_text() -> None:
 
 def test_lists_nest_and_menus_go() -> None:
     items = "<li>one <b>bold</b> <a href=x>link</a><ol><li>a</li><li>b<ul><li>deep</li></ul></li></ol></li><li><p>two</p><p>more</p></li>"
-    assert "- one bold link\n  1. a\n  2. b\n    - deep\n- two more\n" in text_of(f"<ul>{items}</ul>")
+    assert "- one bold link\n  1. a\n  2. b\n     - deep\n- two more\n" in text_of(f"<ul>{items}</ul>")
     menu = "<li><a href=/>Start page</a></li><li><a href=/b>Blog</a></li>"
     assert "Start page" not in text_of(f"<ul>{menu}</ul>{PROSE}")
     assert "words of it" not in text_of(f"<ul class='nav-menu'><li>words of it</li></ul>{PROSE}")
@@ -90,6 +90,52 @@ def test_code_in_words_stays_apart_from_parts_beside_it() -> None:
 )
 def test_what_users_of_other_extractors_reported(body: str, text: str) -> None:
     assert text_of(body).partition("of its own.")[2].strip("\n") == text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<p># of items</p>", "\\# of items"),
+        ("<p>###<br>#include &lt;a&gt; and #1</p>", "\\###\n#include \\<a> and #1"),
+        ("<p>&gt; said he</p>", "\\> said he"),
+        ("<p>&gt;&gt;&gt; f(1)</p>", "\\>>> f(1)"),
+        ("<p>- a<br>+ b<br>* c<br>-5 and *d*</p>", "\\- a\n\\+ b\n\\* c\n-5 and *d*"),
+        ("<p>1. May<br>2) June<br>3.5 more<br>1234567890. no</p>", "1\\. May\n2\\) June\n3.5 more\n1234567890. no"),
+        ("<p>Title<br>=====<br>of<br>--</p>", "Title\n\\=====\nof\n\\--"),
+        ("<p>***</p><p>_ _ _</p><p>* * *</p>", "\\***\n\n\\_ _ _\n\n\\* * *"),
+        ("<p>~~~ x</p><p>```</p>", "\\~~~ x\n\n\\```"),
+        ("<p>a | b<br>--|--<br>1 | 2</p>", "a | b\n\\--|--\n1 | 2"),
+        ("<p>Use &lt;div class=x&gt;, vector&lt;int&gt; and &lt;!-- x.</p>", "Use \\<div class=x>, vector\\<int> and \\<!-- x."),
+        ("<p>a &lt; b &amp;&amp; c &gt; d, &lt;https://a.org&gt;</p>", "a < b && c > d, <https://a.org>"),
+        ("<p>Write &amp;lt; or &amp;#60; for it, R&amp;D</p>", "Write \\&lt; or \\&#60; for it, R&D"),
+        ("<p><code>&lt;b&gt; &amp;amp;</code> is &lt;b&gt;</p>", "`<b> &amp;` is \\<b>"),
+        ("<p><code># no</code> heading</p>", "`# no` heading"),
+        ("<p>C:\\<br>D:\\\\<br>x</p>", "C:\\\\\nD:\\\\\nx"),
+        ("<p>[1]: https://a.org<br>[2] is it</p>", "\\[1]: https://a.org\n[2] is it"),
+        ("<h2>Sharp #</h2><h3># first</h3>", "## Sharp \\#\n\n### # first"),
+        ("<ul><li># a</li><li>- b</li><li>1. c</li><li>&lt;i&gt;</li></ul>", "- \\# a\n- \\- b\n- 1\\. c\n- \\<i>"),
+        ("<ol><li># a</li><li>b<ol><li>- c</li></ol></li></ol>", "1. \\# a\n2. b\n   1. \\- c"),
+        ("<ol><li><p>a</p><p>b</p></li></ol>", "1. a\n\n   b"),
+        ("<table><tr><th>&lt;b&gt;</th><th>&amp;amp;</th></tr><tr><td># a</td><td>- b</td></tr></table>", "| \\<b> | \\&amp; |\n| --- | --- |\n| # a | - b |"),
+        ("<ul><li>a <pre># b\n1. c &lt;d&gt;\\\n> e</pre> # f</li></ul>", "- a\n```\n# b\n1. c <d>\\\n> e\n```\n\\# f"),
+        ("<menu><li>a</li></menu>", "- a"),
+        ("<table><tr><td></td><td># Home</td><td>News</td></tr></table>", "\\# Home\t\tNews"),
+    ],
+)  # fmt: skip
+def test_text_is_read_as_nothing_else(body: str, text: str) -> None:
+    """Signs that begin something in Markdown are escaped in text, and not in code."""
+    assert text_of(body).partition("of its own.")[2].strip("\n") == text
+
+
+def test_signs_take_no_time_with_the_square_of_their_number() -> None:
+    for signs in (
+        "-" * 200_000 + "x",
+        "&lt;a " * 60_000,
+        "_ " * 100_000 + "x",
+        "\\" * 200_000 + "<br>x",
+        "[" * 200_000,
+    ):
+        assert text_of(f"<p>{signs}</p>")
 
 
 def test_items_of_words_and_links_are_no_menu_and_cells_and_ticks_stay_apart() -> None:

@@ -1,5 +1,6 @@
 """What a build remembers in `.build/`, so that a killed run can continue and a changed one starts over."""
 
+import errno
 import fcntl
 import json
 import os
@@ -22,6 +23,8 @@ OUTPUTS = (
     *("data", "removed", "pictures", "report_pictures"),
     *("ledger.json", "README.md", "report.html", "report.md", "tagged.json"),
 )
+# What the user has to mend about the place of a folder; a full disk is none of it.
+_NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.ENAMETOOLONG)
 
 
 def fingerprint(
@@ -96,6 +99,8 @@ class BuildState:
         """Raise `ConfigError` when the output folder holds something that this builder has not written."""
         if self.output_folder.exists() and not self.output_folder.is_dir():
             raise ConfigError(f"output_dir {self.output_folder} is a file; name a folder")
+        if file := next((parent for parent in self.output_folder.parents if parent.is_file()), None):
+            raise ConfigError(f"output_dir {self.output_folder}: {file} is a file, so nothing can lie in it")
         previous = self.read(self.fingerprint_file)
         if previous and previous["builder"] != builder:
             raise ConfigError(
@@ -115,7 +120,18 @@ class BuildState:
 
         Raises:
             BuildError: another process is building in this folder.
+            ConfigError: the folder cannot be made, or written to.
         """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "lock").touch()
+        except OSError as error:
+            if error.errno not in _NO_PLACE:
+                raise
+            raise ConfigError(
+                f"output_dir {self.output_folder} cannot be written ({error.strerror}: {error.filename}); name another "
+                "folder, or change its rights"
+            ) from error
         with locked(self.folder / "lock", f"building in {self.output_folder}"):
             yield
 

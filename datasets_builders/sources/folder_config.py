@@ -82,6 +82,8 @@ def check_folder(config: FolderConfig, output_folder: Path) -> None:
         raise ConfigError(f"input_dir {root} does not exist")
     if not root.is_dir():
         raise ConfigError(f"input_dir {root} is a file; name the folder that holds the code")
+    if (root / "ledger.json").is_file() and (root / "data").is_dir():
+        raise ConfigError(f"input_dir {root} is a dataset that a builder wrote; name the folder that holds the code")
     if output_folder.resolve() == root.resolve():
         raise ConfigError(f"output_dir and input_dir are the same folder, {root}; name another output_dir")
 

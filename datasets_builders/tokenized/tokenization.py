@@ -29,6 +29,8 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
+    if Path(folder).is_file():
+        raise ValueError(f"{folder} is a file: give the folder it lies in, {Path(folder).parent}, as `tokenizer`.")
     if not (Path(folder) / "tokenizer.json").is_file():
         raise ValueError(
             f"{folder} holds no tokenizer.json: give the folder of a trained tokenizer (or of a model) as `tokenizer`."

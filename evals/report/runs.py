@@ -78,6 +78,8 @@ def read_results(folder: Path) -> dict[str, Any]:
         UsageError: none there, or another program's.
     """
     path = folder / "results.json"
+    if folder.name == path.name and folder.is_file():
+        raise UsageError(f"{folder} is a file; give the folder it lies in, {folder.parent}")
     if not path.is_file():
         raise UsageError(f"{folder}: no results.json there; give the --output of an `evals run`")
     try:

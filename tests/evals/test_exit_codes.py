@@ -79,6 +79,7 @@ MISTAKES = [
     (("samples", "{}/other_run", "--tasks", "gsm8k"), "no answers to these tasks are kept there"),
     (("compare", "/nowhere", "{}/other_run"), "no results.json there"),
     (("compare", "{}/other_run", "{}/other_run"), "no problem in common"),
+    (("compare", "{}/other_run", "{}/other_run/results.json"), "is a file; give the folder it lies in, "),
     (("compare", "{}/other_run"), "SECOND"),
     (("loss", "--model", "/nowhere", "--baseline", "/nowhere", "--data", "{}/empty"), "no config.json there"),
     (("loss", "--model", "a/b", "--baseline", "a/b", "--data", "/nowhere"), "no such folder"),

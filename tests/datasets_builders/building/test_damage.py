@@ -80,6 +80,11 @@ MISTAKES = {
         ["arithmetic", "--config", "latin.yaml"],
         "latin.yaml is not UTF-8 (line 2); save it",
     ),
+    "the order of `hf upload`": (["push", "acme/rows", "here"], "by --push-to: `push here --push-to acme/rows`"),
+    "two folders": (["push", "here", "here"], "one folder at a time is pushed, not here here"),
+    "where no folder can be made": (["arithmetic", "output_dir=/proc/x"], "output_dir /proc/x cannot be written ("),
+    "below a file": (["arithmetic", "output_dir=latin.yaml/x"], "latin.yaml is a file, so nothing can lie in it"),
+    "a dataset as code": (["source_code", "output_dir=o", "input_dir=built", "decontaminate=[]"], "is a dataset that"),
     "a folder as config": (["arithmetic", "--config", "here"], "config file here is a folder; name a file in it"),
 }
 
@@ -88,6 +93,8 @@ MISTAKES = {
 def test_a_mistake_is_answered_by_what_was_meant(mistake, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
+    (tmp_path / "built" / "data").mkdir(parents=True)
+    (tmp_path / "built" / "ledger.json").write_text("{}")
     (tmp_path / "latin.yaml").write_bytes("seed: 1\nlanguage: de # für\n".encode("latin-1"))
     arguments, message = MISTAKES[mistake]
     assert main(arguments) == 2

@@ -62,8 +62,10 @@ class Branch:
         A reader between two commits would meet new shards with the old card's counts, which load_dataset refuses, or
         half of a model: so additions, deletions, card and manifest are one, as far as one commit bears them. The commit
         names the one it was made for as its parent: where another push came between, the Hub refuses, and all of this
-        is done again. What is more comes in several: the files that were announced first, the card last. A push that
-        broke off between two goes on with what is missing.
+        is done again. What is more comes in several. Until the last one, load_dataset must not take a part for the
+        whole: the card of an earlier push, whose counts fit nothing but its own shards, goes last; where there was
+        none, the new one comes first. A model's index comes behind its shards. A push that broke off between two
+        goes on with what is missing.
         """
         while not (commit := retried(lambda: self._advance(files, kind, commit_message), what)):
             pass
@@ -93,6 +95,8 @@ class Branch:
         # Announced before they come, so that another push deletes them should this one never end.
         announced = _manifest_content(kind, {*files, *manifest.files}, manifest.card)
         ahead = {} if self._holds(there.get(MANIFEST_FILE), "", announced) else {MANIFEST_FILE: announced}
+        if card is not None and CARD_FILE not in there:
+            ahead[CARD_FILE] = card
         todo = [*(path for path in changed if path not in (CARD_FILE, MANIFEST_FILE)), *stale]
         now = todo[: self.max_files - 2]
         logger.info("%s takes this push in several commits; %d files to go", self.repo_id, len(todo))

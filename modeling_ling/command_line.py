@@ -20,6 +20,7 @@ import contextlib
 import difflib
 import gc
 import importlib
+import json
 import os
 import re
 import sys
@@ -195,7 +196,8 @@ def words_of(error: Exception) -> str:
     """Return what an error says; what a library could not read from the Hub is said in a sentence of ours."""
     from modeling_ling.hub_reading import hub_failure
 
-    return (hub_failure(error) if isinstance(error, OSError) else damaged_file(error)) or str(error)
+    of_hub = hub_failure(error) if isinstance(error, OSError | json.JSONDecodeError) else None
+    return of_hub or damaged_file(error) or str(error)
 
 
 # What is wanted on top of an extra, by what is imported.

@@ -94,7 +94,9 @@ class Branch:
             return self._commit({path: contents[path] for path in changed}, stale, commit_message, head)
         # Announced before they come, so that another push deletes them should this one never end.
         announced = _manifest_content(kind, {*files, *manifest.files}, manifest.card)
-        ahead = {} if self._holds(there.get(MANIFEST_FILE), "", announced) else {MANIFEST_FILE: announced}
+        ahead: dict[str, Content] = {}
+        if not self._holds(there.get(MANIFEST_FILE), "", announced):
+            ahead[MANIFEST_FILE] = announced
         if card is not None and CARD_FILE not in there:
             ahead[CARD_FILE] = card
         todo = [*(path for path in changed if path not in (CARD_FILE, MANIFEST_FILE)), *stale]

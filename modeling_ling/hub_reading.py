@@ -8,6 +8,7 @@ stand in the address of the request.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import sys
@@ -61,6 +62,9 @@ def hub_failure(error: BaseException) -> str | None:
             if isinstance(found, HfHubHTTPError):
                 return _refused(found)
             return _offline() if isinstance(found, OfflineModeIsEnabled) or _is_offline() else _no_connection(found)
+    if any(isinstance(each, json.JSONDecodeError) and _is_of_the_client(each) for each in chain):
+        host = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+        return f"what answers at {host} is not the Hub (a proxy's page, say): look at network, proxy and HF_ENDPOINT"
     # datasets has its own class for it, with nothing behind.
     return _offline() if _is_offline() and any(isinstance(each, ConnectionError) for each in chain) else None
 

@@ -199,6 +199,8 @@ def _told(error: OSError, folder: Path) -> str:
     """Return what a user is told of an error of the machine."""
     from datasets_builders.building.state import free_bytes
 
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{error}: `ulimit -n 4096`, or fewer workers, then run the same command again to continue"
     if error.errno not in DISK_FULL_ERRNOS:
         return f"{error}; run the same command again to continue once it is mended"
     return (

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,18 @@ UNKNOWN_LICENSE = "unknown"
 _SHARD_NAME = re.compile(r"(?P<split>.+?)[_-]\d{5}[_-]of[_-]\d{5}(?:\.(?P<label>[^.]+))?\.parquet")
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say which shard it is that pyarrow cannot read."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        words = " ".join(str(error).split())
+        raise ConfigError(f"{path} is damaged or not whole ({words}): build or download it again") from error
+
+
 @dataclass(frozen=True)
 class Shard:
     """One Parquet file of a dataset, with what its name tells: the split, and the label of its language."""
@@ -43,7 +56,8 @@ class Shard:
     def _footer(self) -> "FileMetaData":
         import pyarrow.parquet as pq
 
-        return pq.read_metadata(self.path)
+        with _readable(self.path):
+            return pq.read_metadata(self.path)
 
     @property
     def num_bytes(self) -> int:
@@ -56,7 +70,8 @@ class Shard:
         """Names of the columns."""
         import pyarrow.parquet as pq
 
-        return pq.read_schema(self.path).names
+        with _readable(self.path):
+            return pq.read_schema(self.path).names
 
     def batches(
         self, columns: Sequence[str] | None = None, batch_rows: int = ROWS_PER_BATCH
@@ -68,11 +83,11 @@ class Shard:
             batch_rows (`int`): at most so many rows at once.
 
         Raises:
-            ConfigError: the shard has no such column.
+            ConfigError: the shard has no such column, or cannot be read.
         """
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.path) as shard:
+        with _readable(self.path), pq.ParquetFile(self.path) as shard:
             known = shard.schema_arrow.names
             if missing := sorted(set(columns or ()) - set(known)):
                 raise ConfigError(f"{self.path} has no column {', '.join(missing)}; it has {', '.join(known)}")
@@ -87,7 +102,7 @@ class Shard:
         """Give rows by their numbers, which rise, reading the row groups that hold any."""
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.path) as shard:
+        with _readable(self.path), pq.ParquetFile(self.path) as shard:
             start = 0
             for group in range(shard.num_row_groups):
                 end = start + shard.metadata.row_group(group).num_rows

@@ -31,7 +31,8 @@ Arity = Literal["1:1", "1:n", "n:1"]
 TAGS = "filter_tags"
 
 # Errors of the machine, not of a document: to remove a document for them would be a silent loss.
-MACHINE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO})
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+MACHINE_ERRNOS = frozenset({*_FULL, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE})
 
 
 @dataclass

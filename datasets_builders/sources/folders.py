@@ -1,5 +1,6 @@
 """Section 2.1: the files of a folder; whatever cannot be used is an entry with its problem, never skipped."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -66,7 +67,8 @@ def licenses_of_folder(root: Path, patterns: Sequence[str] = ()) -> Licenses:
 
 def _read_statement(path: Path) -> bytes:
     try:
-        return _read_file(os.fsencode(path), STATEMENT_BYTES)
+        with path.open("rb") as file:
+            return file.read(STATEMENT_BYTES)
     except OSError:
         return b""
 
@@ -88,6 +90,7 @@ def list_folder(root: Path, patterns: Sequence[str]) -> Iterator[Entry]:
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
+            _check_still_there(base)
             yield Entry(_shown(folder, base), "", "unreadable_folder", os.strerror(error.errno or 0))
             continue
         folders = []
@@ -101,7 +104,7 @@ def list_folder(root: Path, patterns: Sequence[str]) -> Iterator[Entry]:
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
             else:
-                yield _judge_file(entry, relative)
+                yield _judge_file(entry, relative, base)
         waiting.extend(reversed(folders))
 
 
@@ -121,20 +124,31 @@ def _judge_link(path: bytes, base: bytes) -> tuple[str, str]:
     return ("symlink_outside", "points out of the input folder")
 
 
-def _judge_file(entry: os.DirEntry[bytes], relative: str) -> Entry:
+def _check_still_there(base: bytes) -> None:
+    """End the run where all of the input went away while it was read: what is left of it is no dataset."""
+    if not Path(os.fsdecode(base)).is_dir():
+        raise OSError(errno.ESTALE, "the input folder is no longer there", os.fsdecode(base))
+
+
+def _judge_file(entry: os.DirEntry[bytes], relative: str, base: bytes) -> Entry:
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError as error:
+        _check_still_there(base)
         return Entry(relative, "", "unreadable", os.strerror(error.errno or 0))
     if not stat.S_ISREG(status.st_mode):
         return Entry(relative, "", "not_a_regular_file", stat.filemode(status.st_mode))
-    read = partial(_read_file, entry.path)
+    read = partial(_read_file, entry.path, base)
     return Entry(relative, size=status.st_size, mtime_ns=status.st_mtime_ns, read=read)
 
 
-def _read_file(path: bytes, limit: int) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(limit)
+def _read_file(path: bytes, base: bytes, limit: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit)
+    except FileNotFoundError:
+        _check_still_there(base)
+        raise
 
 
 def folder_fingerprint(root: Path, patterns: Sequence[str]) -> dict[str, Any]:

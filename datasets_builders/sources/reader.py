@@ -82,7 +82,7 @@ class SourceReader(Reader):
         try:
             yield self._read(doc, entry)
         except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ESTALE):
                 raise
             # The entry was there when it was listed: vanished, no permission, a bad block.
             yield Removed(doc, "unreadable", os.strerror(error.errno) if error.errno else str(error)[:200])

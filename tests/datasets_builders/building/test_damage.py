@@ -7,7 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets_builders.__main__ import main
+from datasets_builders.building.steps import MACHINE_ERRNOS
 from datasets_builders.building.verdicts import refusal_of_damage
+from datasets_builders.sources.folders import list_folder
 from datasets_builders.stand_ins.arithmetic import ArithmeticBuilder, ArithmeticConfig
 
 SHARD = "train_00001_of_00002.parquet"
@@ -104,3 +106,29 @@ def test_a_mistake_is_answered_by_what_was_meant(mistake, tmp_path, monkeypatch,
 def test_list_prints_the_builders(capsys):
     assert main(["list"]) == 0
     assert "source_code" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [0, 100, -8])
+def test_a_shard_that_is_not_whole_is_named_by_what_reads_it(size, built, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(built, tmp_path / "out")
+    shard = tmp_path / "out" / "data" / SHARD
+    with shard.open("r+b") as file:
+        file.truncate(size if size >= 0 else shard.stat().st_size + size)
+    assert main(["browse", "out"]) == 2
+    assert f"{SHARD} is damaged or not whole (" in capsys.readouterr().err
+
+
+def test_an_input_that_goes_away_ends_the_build(tmp_path):
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "a.py").write_text("x = 1\n")
+    (folder / "b.py").write_text("x = 1\n")
+    first, second = list_folder(folder, [])
+    (folder / "a.py").unlink()
+    with pytest.raises(FileNotFoundError):
+        first.read(10)
+    shutil.rmtree(folder)
+    with pytest.raises(OSError, match="the input folder is no longer there") as gone:
+        second.read(10)
+    assert gone.value.errno in MACHINE_ERRNOS

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from .hub_reading import no_answer
+from .hub_reading import hub_failure, no_answer
 
 if TYPE_CHECKING:
     import httpx
@@ -65,6 +66,8 @@ def retried(call: Callable[[], T], what: str) -> T:
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return call()
+        except json.JSONDecodeError as error:
+            raise PublishError(f"Could not publish {what}: {hub_failure(error) or error}.") from error
         except OfflineModeIsEnabled as error:  # no connection from the first, which hub_client.py has tried twice
             todo = ". Check the network, the proxy and HF_ENDPOINT, then run the same command again."
             raise PublishError(f"Could not publish {what}: {no_answer(error, todo)}") from error

@@ -2,7 +2,9 @@
 
 import errno
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -12,8 +14,10 @@ from huggingface_hub.file_download import http_get
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.sources.hub import hub_tables
 from modeling_ling.command_line import guarded
+from modeling_ling.hub_calls import PublishError
 from modeling_ling.hub_client import NoConnectionError
 from modeling_ling.hub_reading import hub_failure
+from modeling_ling.push_options import check_right_to_write
 from tests.hub_server import EXPIRED_TOKEN, HubServer
 
 
@@ -121,3 +125,24 @@ def test_a_full_disk_under_the_cache_names_the_cache(filled):
 def test_errors_of_our_own_keep_their_words():
     assert hub_failure(FileNotFoundError("no such file")) is None
     assert hub_failure(OSError(errno.ENOSPC, "No space left on device")) is None, "a disk of ours, not the cache's"
+
+
+class LoginPage(BaseHTTPRequestHandler):
+    """What a guest network answers to everything."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Log in to the guest network</html>")
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def test_a_page_of_a_proxy_is_no_hub(online, monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), LoginPage) as proxy:
+        Thread(target=proxy.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{proxy.server_port}")
+        with pytest.raises(PublishError, match="is not the Hub"):
+            check_right_to_write("acme/rows")
+        proxy.shutdown()

@@ -7,6 +7,7 @@ stand in the address of the request.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -191,12 +192,21 @@ def no_answer(failure: BaseException, otherwise: str) -> str:
     words = " ".join(str(each) for each in _chain(failure))
     if _CLOCK.search(words):
         return _CLOCK_WORDS
-    host = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    host = _asked_host(failure) or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     if "CERTIFICATE_VERIFY_FAILED" in words:
         return (
             f"the certificate of {host} is not accepted: for a proxy of your organization, SSL_CERT_FILE names its own"
         )
     return f"no connection to {host}{otherwise}"
+
+
+def _asked_host(failure: BaseException) -> str | None:
+    """Return the address of the host whose answer is missing, as `https://host`, where a request is known."""
+    for each in _chain(failure):
+        # httpx' errors raise where they have no request.
+        with contextlib.suppress(AttributeError, RuntimeError):
+            return _endpoint(str(each.request.url))  # type: ignore[attr-defined]
+    return None
 
 
 def _offline() -> str:

@@ -41,7 +41,11 @@ def hub(tmp_path: Path) -> Iterator[HubServer]:
 def online(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
     """The Hub, with this process's client let out to it: the rest of the suite runs offline."""
     from huggingface_hub import constants
+    from huggingface_hub.utils import _http, close_session
 
+    # A command that another test ran in this process has left the client of our programs behind.
+    monkeypatch.setattr(_http, "_GLOBAL_CLIENT_FACTORY", _http.default_client_factory)
+    close_session()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     for name, value in hub.env().items():

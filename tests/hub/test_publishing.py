@@ -172,7 +172,7 @@ def test_no_hub_at_the_address_ends_with_a_message(
     dataset_folder: Path, online: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_calls, "MAX_ATTEMPTS", 2)
-    with pytest.raises(PublishError, match=r"Check the network, the proxy and HF_ENDPOINT"):
+    with pytest.raises(PublishError, match=r"no lasting connection to the Hub.*Check the network"):
         publish_folder(dataset_folder, "acme/numbers", endpoint="http://127.0.0.1:9")
 
 

@@ -273,7 +273,7 @@ class BatchClient:
         reply = Reply(int(response.get("status_code") or 0), response.get("body"))
         pending = self._pending.get(key)
         try:
-            answer = self.client.answer_of(batch.path, reply, len(pending.body) if pending else 0)
+            answer = self.client.answer_of(batch.path, reply, pending.body if pending else b"")
             if answer is None:
                 if reply.status in TOO_MANY | PASSING | {0, 200} or self.client.adapts(reply):
                     return

@@ -43,6 +43,7 @@ from datasets_builders.asking.request import COMPLETION
 from datasets_builders.asking.teacher import Teacher
 from datasets_builders.building.errors import BuildError
 from evals.models.openai_server import api_key
+from evals.models.replies import allowed_tokens, ending_of
 
 FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.5, 60.0
 CONNECT_SECONDS = 30.0
@@ -55,8 +56,7 @@ MAX_SAME_REFUSALS = 50
 FORM_WORDS = ("response_format", "json_schema", "structured output", "guided")
 FILTER_WORDS = ("content_filter", "content management policy", "moderation", "flagged", "responsibleai")
 
-# What servers say instead of "length", and where they ended an answer themselves.
-CUT_OFF = frozenset({"max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
+# Where servers ended an answer themselves.
 BROKEN_OFF = frozenset({"abort", "aborted", "cancelled", "error"})
 
 
@@ -112,7 +112,7 @@ class Client:
             sent_at = await self.limit.enter()
             try:
                 reply = await self.call("POST", path, body=self.adapted(body))
-                answer = self.answer_of(path, reply, len(body))
+                answer = self.answer_of(path, reply, body)
                 if answer is not None:
                     self.limit.answered()
                     self._last_answered = max(self._last_answered, sent_at)
@@ -164,8 +164,8 @@ class Client:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Reply(0, fault=self.masked(f"{type(error).__name__}: {error}"))
 
-    def answer_of(self, path: str, reply: Reply, num_bytes: int) -> Answer | None:
-        """Return the answer that a reply holds, or None where it holds none.
+    def answer_of(self, path: str, reply: Reply, body: bytes) -> Answer | None:
+        """Return the answer that a reply to a request holds, or None where it holds none.
 
         Raises:
             RefusedError: the server keeps back what the model said.
@@ -183,8 +183,6 @@ class Client:
         finish_reason = str(choice.get("finish_reason") or "stop").lower()
         if finish_reason in BROKEN_OFF:
             return None
-        if finish_reason in CUT_OFF:
-            finish_reason = "length"
         if finish_reason == "content_filter":
             raise RefusedError(FILTERED, "finish_reason content_filter", is_answer=True)
         if not text and message.get("refusal"):
@@ -192,12 +190,13 @@ class Client:
         reasoning = text_of(message.get("reasoning_content") or message.get("reasoning"))
         usage = reply.body.get("usage")
         counts = usage if isinstance(usage, dict) else {}
+        request = orjson.loads(body) if body else {}
         return Answer(
             text=text,
-            finish_reason=finish_reason,
+            finish_reason=ending_of(finish_reason, counts.get("completion_tokens"), allowed_tokens(request)),
             model=self.teacher.called,
             reasoning=reasoning,
-            prompt_tokens=count_of(counts.get("prompt_tokens"), num_bytes),
+            prompt_tokens=count_of(counts.get("prompt_tokens"), len(body)),
             completion_tokens=count_of(
                 counts.get("completion_tokens"), len((text + reasoning).encode("utf-8", "replace"))
             ),

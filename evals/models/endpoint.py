@@ -90,9 +90,9 @@ class EndpointModel(LightevalModel):
             request["seed"] = self.options.seed + number
         return self.client.answer(request | (self.options.extra_body or {}), self._read)
 
-    def _read(self, content: bytes) -> Answer:
+    def _read(self, content: bytes, max_tokens: int | None = None) -> Answer:
         """Return the answer in a reply, with the faults that a prefill can have."""
-        answer = read_reply(content)
+        answer = read_reply(content, max_tokens)
         if self.prefill and answer.reasoning and not answer.text and answer.finish_reason == "stop":
             # Its parser waits for the end of a thought that the prefill never let begin.
             return replace(answer, fault="the server took what follows the prefill for reasoning: turn its parser off")

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from evals.models.answer_file import Answer, AnswerFile
 from evals.models.openai_server import TRIES, NoAnswerError, api_key, check_server, check_url
-from evals.models.replies import BadReplyError, read_reply, refusal
+from evals.models.replies import BadReplyError, allowed_tokens, read_reply, refusal
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -89,12 +89,13 @@ class EndpointClient:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def answer(self, request: dict[str, Any], read: Callable[[bytes], Answer] = read_reply) -> Answer:
+    def answer(self, request: dict[str, Any], read: Callable[[bytes, int | None], Answer] = read_reply) -> Answer:
         """Return the answer to a request, or why there is none; parameters that are None are left out.
 
         Args:
             request: the body: of /completions where it has a prompt, else of /chat/completions.
-            read: takes the answer from the body of a reply; raises BadReplyError where there is none.
+            read: takes the answer from the body of a reply, given the tokens it was allowed; raises BadReplyError
+                where there is none.
 
         Raises:
             NoAnswerError: there would be none to any other request either.
@@ -107,11 +108,11 @@ class EndpointClient:
             raise NoAnswerError(f"{self.server.base_url}: {self.num_faults} requests, and no answer: {answer.fault}")
         return answer
 
-    def _ask(self, request: dict[str, Any], read: Callable[[bytes], Answer]) -> Answer:
+    def _ask(self, request: dict[str, Any], read: Callable[[bytes, int | None], Answer]) -> Answer:
         fault = ""
         for number in range(BAD_REPLY_TRIES):
             try:
-                return read(self._post(request))
+                return read(self._post(request), allowed_tokens(request))
             except BadReplyError as error:
                 fault = str(error)
                 time.sleep(FIRST_PAUSE_SECONDS * 2**number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 MAX_REASON_CHARS = 300
+# What servers say in place of "length".
+CUT_OFF = frozenset({"max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -21,8 +24,12 @@ class BadReplyError(ValueError):
     """The server replied, and not as the protocol has it; another try may help."""
 
 
-def read_reply(content: bytes) -> Answer:
+def read_reply(content: bytes, max_tokens: int | None = None) -> Answer:
     """Return the answer in the body of a reply, to a chat or a completion.
+
+    Args:
+        content: the body.
+        max_tokens: how many tokens the request allowed the answer.
 
     Raises:
         BadReplyError: it holds none.
@@ -42,19 +49,42 @@ def read_reply(content: bytes) -> Answer:
     message = choice.get("message", choice)
     if not isinstance(message, dict):
         raise BadReplyError("the reply's choice has no message")
-    finish_reason = str(choice.get("finish_reason") or "")
+    usage = counts_of(reply.get("usage"))
+    finish_reason = ending_of(str(choice.get("finish_reason") or ""), usage.get("completion_tokens"), max_tokens)
     text = text_of(message)
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     ending = Answer(
         finish_reason=finish_reason,
         reasoning=reasoning if isinstance(reasoning, str) else "",
-        usage=counts_of(reply.get("usage")),
+        usage=usage,
     )
     if finish_reason in ("content_filter", "error"):
         return replace(ending, fault=f"the server stopped the answer (finish_reason {finish_reason})")
     if text is None and finish_reason not in ("stop", "length"):
         return replace(ending, fault=f"the reply has no content (finish_reason {finish_reason or 'missing'})")
     return replace(ending, text=text or "")
+
+
+def ending_of(finish_reason: str, completion_tokens: object, max_tokens: object) -> str:
+    """Return why a model ended, "length" where it was cut off.
+
+    Some servers and routers say "stop" of an answer that took all the tokens it was allowed
+    (https://github.com/BerriAI/litellm/issues/25825): the counts are believed, not the word.
+
+    Args:
+        finish_reason: the server's word.
+        completion_tokens: how many tokens the answer has, where the server says.
+        max_tokens: how many it was allowed, where the request says.
+    """
+    if finish_reason.lower() in CUT_OFF:
+        return "length"
+    is_full = isinstance(completion_tokens, int) and isinstance(max_tokens, int) and completion_tokens >= max_tokens > 0
+    return "length" if is_full and finish_reason.lower() in ("", "stop") else finish_reason
+
+
+def allowed_tokens(request: Mapping[str, Any]) -> Any:
+    """Return how many tokens a request allows its answer, under either of the names for it, or None."""
+    return request.get("max_completion_tokens") or request.get("max_tokens")
 
 
 def text_of(message: dict[str, Any]) -> str | None:

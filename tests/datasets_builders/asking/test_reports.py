@@ -143,6 +143,14 @@ def test_an_answer_that_was_cut_is_not_kept_as_whole_however_a_server_says_so(tm
         assert outcomes(server, tmp_path, ["code"]) == [("truncated_answer", "5 tokens: ...'def f('")]
 
 
+@pytest.mark.parametrize(("counted", "kept"), [(1023, True), (1024, False), (1025, False)])
+def test_an_answer_of_as_many_tokens_as_were_allowed_was_cut_whatever_a_server_says(tmp_path, counted, kept):
+    usage = {"prompt_tokens": 10, "completion_tokens": counted}
+    with ScriptedServer(lambda body: chat_answer("def f(", "stop", usage=usage)) as server:
+        said = outcomes(server, tmp_path, ["code"])
+    assert said == (["def f("] if kept else [("truncated_answer", f"{counted} tokens: ...'def f('")])
+
+
 @pytest.mark.parametrize("reason", ["abort", "error"])
 def test_an_answer_that_the_server_broke_off_is_asked_for_again(tmp_path, no_waiting, reason):
     answers = [chat_answer("def f(", reason), chat_answer("good")]

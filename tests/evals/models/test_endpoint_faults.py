@@ -118,6 +118,22 @@ def test_an_answer_is_kept_with_how_it_ended_and_what_it_cost(one_server, respon
     assert json.loads(line)["usage"] == {"prompt_tokens": 3, "completion_tokens": 5, "reasoning_tokens": 4}
 
 
+@pytest.mark.parametrize(
+    ("finish", "counted", "kept"),
+    [
+        ("stop", 7, "stop"),
+        ("stop", 8, "length"),
+        (None, 8, "length"),
+        ("MAX_TOKENS", 3, "length"),
+        ("model_length", None, "length"),
+    ],
+)
+def test_an_answer_that_took_all_tokens_was_cut_whatever_a_server_says(one_server, finish, counted, kept, tmp_path):
+    usage = {} if counted is None else {"usage": {"completion_tokens": counted}}
+    choices = [{"index": 0, "message": {"content": "text"}, "finish_reason": finish}]
+    assert answer_to(one_server, raw({"choices": choices} | usage), tmp_path).finish_reason == kept
+
+
 def test_a_bad_reply_is_asked_for_again_at_once_and_a_fault_by_the_next_run(one_server, tmp_path):
     replies = [raw("{"), raw({"choices": []}), reply("third"), reply("never")]
     with ScriptedServer(lambda body: replies.pop(0)) as server:

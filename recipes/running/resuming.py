@@ -116,8 +116,9 @@ def _wanted_checkpoint(resume_from: str | None, output_dir: Path) -> Path | None
     folder = Path(resume_from)
     if not is_whole(folder):
         raise RecipeError(
-            f"resume_from: {folder} is no whole checkpoint ({COMPLETE_MARKER} is missing, or files are shorter than it "
-            "says). Give a checkpoint-N folder of an earlier run, or auto for the last whole one in output_dir."
+            f"resume_from: {folder} is no whole checkpoint ({COMPLETE_MARKER} is missing, or a file that it counts is "
+            "missing or shorter). Give a checkpoint-N folder of an earlier run, or auto for the last whole one in "
+            "output_dir."
         )
     return folder
 

@@ -30,7 +30,11 @@ _RUN_PATTERNS = (
     *("generation_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 
-_STATE_PATTERNS = ("*.safetensors", "optimizer.pt", "scheduler.pt", "*/*.distcp")
+# What a run is continued from.
+_STATE_PATTERNS = (
+    *("*.safetensors", "optimizer.pt", "scheduler.pt", "*/*.distcp"),
+    *("config.json", "rng_state*.pth", "trainer_state.json"),
+)
 
 
 def find_checkpoints(output_dir: Path) -> list[Path]:
@@ -66,7 +70,7 @@ def is_whole(checkpoint: Path) -> bool:
 
 
 def sizes_of_state(checkpoint: Path) -> dict[str, int]:
-    """Return the sizes in bytes of the files that hold weights and moments, by their names below the checkpoint."""
+    """Return the sizes in bytes of the files that a run is continued from, by their names below the checkpoint."""
     found = (path for pattern in _STATE_PATTERNS for path in checkpoint.glob(pattern))
     return {path.relative_to(checkpoint).as_posix(): path.stat().st_size for path in sorted(found)}
 

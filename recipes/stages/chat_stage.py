@@ -13,7 +13,7 @@ from recipes.stages.stage import Stage
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from recipes.data.chat_rows import ChatDataset, ChatSettings
+    from recipes.data.chat_rows import ChatDataset, ChatSettings, ChatStore
     from recipes.data.held_out import HeldOutSource
     from recipes.reporting.planning import SourcePlan, StagePlan
 
@@ -79,11 +79,7 @@ class ChatStage(Stage[Settings]):
                 settings.packing_workers,
                 announce=settings.process_index == 0,
             )
-            if not len(store):
-                raise RecipeError(
-                    f"dataset: {name} has nothing to train on ({store.removals.describe()}). Raise sequence_length, "
-                    "map its columns by dataset_columns, or give another dataset."
-                )
+            _refuse_empty(store, f"dataset: {name} has nothing to train on")
             stores.append(store)
         self.rows = ChatDataset(
             stores,
@@ -119,6 +115,7 @@ class ChatStage(Stage[Settings]):
                 settings.packing_workers,
                 announce=settings.process_index == 0,
             )
+            _refuse_empty(store, f"eval_data: {name} has nothing to measure the loss on")
             yield held_out_chat_rows(name, store, settings.eval_rows, shares.get(dataset))
 
     def training_documents(self, tokenizer: PreTrainedTokenizerBase) -> Iterator[Iterator[bytes]]:
@@ -193,3 +190,17 @@ class ChatStage(Stage[Settings]):
             ),
             "removed": "; ".join(self.removal_lines()),
         }
+
+
+def _refuse_empty(store: ChatStore, problem: str) -> None:
+    """Refuse a dataset of which no row is left, with the reasons and what helps against those.
+
+    Raises:
+        RecipeError: no row is left.
+    """
+    if len(store):
+        return
+    reasons = store.removals.describe() if store.removals.counts else "it has no rows"
+    advice = ["raise sequence_length"] if "longer than" in reasons else []
+    advice += ["map its columns by dataset_columns"] if "dataset_columns" in reasons else []
+    raise RecipeError(f"{problem} ({reasons}): {', or '.join([*advice, 'give another dataset'])}.")

@@ -324,7 +324,7 @@ def run_stage(
     arguments = stage.settings
     output_dir = Path(arguments.output_dir)
     if is_main_process(arguments):
-        announce_start(output_dir, start)
+        announce_start(output_dir, start, plan.num_steps)
     started = time.time()
     pusher = add_pusher(trainer, arguments, tokenizer, plan.stage, start) if arguments.push_checkpoints else None
     try:

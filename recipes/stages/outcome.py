@@ -32,18 +32,21 @@ if TYPE_CHECKING:
     from recipes.stages.stage import Stage
 
 
-def announce_start(output_dir: Path, start: RunStart) -> None:
+def announce_start(output_dir: Path, start: RunStart, num_steps: int | None) -> None:
     """Say and note how the run starts; from here on its folder holds no finished model.
 
     Args:
         output_dir: the run's folder.
         start: what was decided.
+        num_steps: of the whole run, where that is known.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     if start.moved_to is not None:
         print(f"What was there before is now in {start.moved_to}.", flush=True)
     if start.checkpoint is not None:
         print(f"Continuing from {start.checkpoint}.", flush=True)
+        if start.step == num_steps:
+            print("It is the last step: nothing is left to train, model and card are written from it.", flush=True)
     for change in start.changes:
         print(f"Changed within the run: {change}.", flush=True)
     write_json(output_dir / RUN_FILE, _unfinished(start))

@@ -61,5 +61,8 @@ def run(options: argparse.Namespace) -> int:
     )
     size = page.path.stat().st_size / 1e6
     full = f"; {page.num_wanted - page.num_shown:,} more did not fit" if page.num_shown < page.num_wanted else ""
+    for name, number in page.unfit.items():
+        why = f"{number:,} values are too many to choose by" if number > 1 else "its rows here have no two values"
+        print(f"--filter {name} is not on the page: {why}")
     print(f"{page.path}: {page.num_shown:,} of {page.num_rows:,} rows, {size:.1f} MB{full}")
     return EXIT_OK

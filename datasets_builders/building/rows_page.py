@@ -6,13 +6,13 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from datasets_builders.building.atomic import written_whole
 from datasets_builders.building.dataset_folder import DatasetFolder
-from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.row_selection import check_columns, numbers_of_rows
 from evals.report.records import Block, Counted, Part, Record, parts_of, records_page
 
 ROWS_PAGE = "rows.html"
@@ -43,12 +43,17 @@ MAX_LINE_FACTS = 4
 
 @dataclass(frozen=True)
 class RowsPage:
-    """What was written: rows on the page, rows that were wanted for it, and rows that the dataset has."""
+    """What was written: rows on the page, rows that were wanted for it, and rows that the dataset has.
+
+    Attributes:
+        unfit: columns that were asked for as filters, with how many values they have on the page: one, or too many.
+    """
 
     path: Path
     num_shown: int
     num_wanted: int
     num_rows: int
+    unfit: dict[str, int] = field(default_factory=dict)
 
 
 def write_rows_page(
@@ -68,21 +73,16 @@ def write_rows_page(
         path (`Path`, *optional*): of the page; by default `rows.html` in the dataset's folder.
         num_rows (`int`): at most so many rows.
         seed (`int`, *optional*): draws them at random; None takes the first ones.
-        where (dict, *optional*): column to value: rows that have these values alone.
+        where (dict, *optional*): column to value, as typed: rows that have these values alone.
         filters (sequence of `str`): columns to choose by, before those that are known.
         title (`str`): of the page; by default the folder's name.
 
     Raises:
         ConfigError: there are no shards, no such column, or no row with these values.
     """
-    columns = dataset.columns
-    if missing := sorted({*(where or {}), *filters} - {*columns, "split"}):
-        raise ConfigError(f"{dataset.path} has no column {', '.join(missing)}; it has {', '.join(columns)}")
+    check_columns(dataset, set(filters))
     sizes = [shard.num_rows for shard in dataset.shards]
-    fitting: Sequence[int] = _fitting(dataset, where) if where else range(sum(sizes))
-    if where and not fitting:
-        wanted = ", ".join(f"{column}={value}" for column, value in where.items())
-        raise ConfigError(f"{dataset.path}: none of {sum(sizes):,} rows has {wanted}")
+    fitting: Sequence[int] = numbers_of_rows(dataset, where) if where else range(sum(sizes))
     chosen = _chosen(len(fitting), num_rows, seed)
     numbers = [fitting[place] for place in chosen]
     counts = counts_of(dataset, filters)
@@ -106,7 +106,9 @@ def write_rows_page(
     )
     with written_whole(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return RowsPage(path, num_shown, len(numbers), sum(sizes))
+    num_values = {name: len(part.groups.get(name, ())) for name in filters}
+    unfit = {name: number for name, number in num_values.items() if not 1 < number <= MAX_FILTER_VALUES}
+    return RowsPage(path, num_shown, len(numbers), sum(sizes), unfit)
 
 
 def page_of(
@@ -176,19 +178,6 @@ def _chosen(num_fitting: int, num_rows: int, seed: int | None) -> list[int]:
     if seed is None or num_rows >= num_fitting:
         return list(range(min(num_rows, num_fitting)))
     return sorted(random.Random(seed).sample(range(num_fitting), num_rows))
-
-
-def _fitting(dataset: DatasetFolder, where: Mapping[str, str]) -> list[int]:
-    """Return the numbers of the rows that have these values."""
-    numbers, start = [], 0
-    columns = [name for name in where if name in dataset.columns]
-    for shard in dataset.shards:
-        if where.get("split", shard.split) == shard.split or "split" in columns:
-            for number, row in enumerate(shard.rows(columns) if columns else [{}] * shard.num_rows, start):
-                if all(where[name] in _values(row[name]) for name in columns):
-                    numbers.append(number)
-        start += shard.num_rows
-    return numbers
 
 
 def counts_of(dataset: DatasetFolder, wanted: Sequence[str] = ()) -> dict[str, dict[str, int]]:

@@ -185,3 +185,12 @@ def test_hostile_and_endless_rows_are_text_on_a_page_of_bounded_size(tmp_path, c
     assert "The page is full" in page and "characters in the middle are not shown" in records[0]["blocks"][0]["note"]
     assert "\x00" not in page and "\u202e" not in page and "<script>alert" not in page
     assert [tag for tag, _ in elements(page)].count("script") == 2
+
+
+def test_a_filter_that_cannot_be_chosen_by_is_said(tmp_path, capsys):
+    rows = [{"number": number, "same": "x", "parity": number % 2, "content": "x"} for number in range(70)]
+    browsed(folder_of(tmp_path, rows), "--filter", "number", "--filter", "same", "--filter", "parity")
+    said = capsys.readouterr().out
+    assert "--filter number is not on the page: 70 values are too many to choose by" in said
+    assert "--filter same is not on the page: its rows here have no two values" in said
+    assert "parity" not in said

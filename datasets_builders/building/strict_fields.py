@@ -1,6 +1,5 @@
 """Values for the fields of a dataclass, checked strictly: unknown names and wrong types are errors."""
 
-import difflib
 import math
 import types
 import typing
@@ -9,9 +8,20 @@ from typing import Any
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_yaml import exact_int
+from modeling_ling.near_names import nearest_name
 
 # Texts in YAML 1.2, booleans in YAML 1.1 and to whoever writes them into a field of booleans.
 WORDS_OF_BOOLS = {"yes": True, "on": True, "no": False, "off": False}
+# What other programs call the fields that most builders have.
+OTHER_NAMES = (
+    (
+        "input input_dir input_path inputs dataset datasets dataset_name data data_dir data_files source sources code "
+        "code_dataset path folder corpus",
+        ("input", "input_dir", "inputs", "sources"),
+    ),
+    ("output out out_dir to save_dir save_path output_path dest", ("output_dir",)),
+    ("num_workers num_proc n_jobs jobs processes threads parallel max_workers", ("workers",)),
+)
 
 
 def checked_fields(config_class: type, values: dict[str, Any], where: str) -> dict[str, Any]:
@@ -30,8 +40,8 @@ def checked_fields(config_class: type, values: dict[str, Any], where: str) -> di
     checked = {}
     for key, value in values.items():
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(known)}"
+            near = nearest_name(str(key), known, OTHER_NAMES)
+            hint = f"did you mean {near!r}?" if near else f"known fields: {', '.join(known)}"
             raise ConfigError(f"{where}: unknown field {key!r} (value {value!r}); {hint}")
         checked[key] = _convert(value, hints[key], f"{where}: field {key!r}")
     return checked
@@ -64,6 +74,7 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return value
     # To YAML, 3.10 is a number, and so is 1e3 to whoever meant a name; null is nothing, true is no text.
     quotes = "; put it in quotes" if hint is str and isinstance(value, int | float | None) else ""
+    quotes = "; write {key: value}, such as {kind: ray}" if expected is dict and isinstance(value, str) else quotes
     shown = "null" if value is None else f"{value!r} ({type(value).__name__})"
     raise ConfigError(f"{where} is {shown}, but must be {type_name(hint)}{quotes}")
 

@@ -72,9 +72,7 @@ def _read_overrides(arguments: Sequence[str], hints: dict[str, Any], refused: di
             flag, separator, value = argument.partition("=")
             name = flag.removeprefix("--").replace("-", "_")
             if name not in hints:
-                raise RecipeError(
-                    f"Unknown argument {argument!r}. {nearest(f'--{name}', [f'--{key}' for key in hints])}"
-                )
+                raise RecipeError(f"Unknown argument {argument!r}. {nearest(name, hints, refused, '--')}")
             given[name] = [value] if separator else []
         elif name:
             given[name].append(argument)

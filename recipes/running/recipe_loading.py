@@ -8,7 +8,6 @@ TrlParser sees it, and every complaint names the key, the value, what is allowed
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import enum
 import logging
 import os
@@ -23,6 +22,7 @@ from typing import Any, ClassVar, NoReturn, Protocol, TypeVar, cast
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.strict_fields import WORDS_OF_BOOLS
 from datasets_builders.building.strict_yaml import exact_int, read_yaml
+from modeling_ling.near_names import nearest_name
 from recipes.running.schedules import keys_of_others
 
 
@@ -39,6 +39,28 @@ class RecipeClass(Protocol):
 # What a recipe says of its parts: `include: [common.yaml]`, and `override: [learning_rate]` for the keys of them that
 # it sets anew. A part says `recipe: common`, includes nothing, and is not run.
 INCLUDE_KEY, OVERRIDE_KEY, KIND_KEY, PART_KIND = "include", "override", "recipe", "common"
+
+# What other trainers call the keys that are written most.
+OTHER_NAMES = (
+    ("model model_name model_name_or_path base_model pretrained_model_name_or_path model_path", ("init_from",)),
+    ("tokenizer_name tokenizer_path tokenizer_name_or_path", ("tokenizer",)),
+    ("data data_path dataset_name dataset_path train_file train_data data_files", ("dataset", "data_root")),
+    ("lr peak_lr", ("learning_rate",)),
+    ("min_lr lr_min", ("min_learning_rate",)),
+    ("lr_scheduler scheduler lr_scheduler_type lr_schedule", ("schedule",)),
+    ("epochs num_epochs n_epochs", ("num_train_epochs", "train_tokens")),
+    ("tokens max_tokens num_tokens total_tokens", ("train_tokens",)),
+    ("max_seq_length max_seq_len seq_length seq_len cutoff_len block_size context_length", ("sequence_length",)),
+    ("batch_size micro_batch_size train_batch_size per_device_batch_size", ("per_device_train_batch_size",)),
+    (
+        "global_batch_size total_batch_size effective_batch_size",
+        ("global_batch_tokens", "global_batch_rows", "global_batch_pairs"),
+    ),
+    ("use_lora use_peft lora lora_r peft lora_alpha", ("lora_rank",)),
+    ("resume resume_from_checkpoint checkpoint", ("resume_from",)),
+    ("eval_dataset val_data eval_file validation_file val_size val_set_size test_size", ("eval_data",)),
+    ("hub_model_id hub_repo repo_id push", ("push_to_hub_repo",)),
+)
 
 Arguments = TypeVar("Arguments", bound=RecipeClass)
 
@@ -196,7 +218,7 @@ def check_keys(
         if key in refused:
             raise RecipeError(f"{path}: {key} (value {value!r}) may not be written: {refused[key]}. Remove it.")
         if key not in hints:
-            raise RecipeError(f"{path}: unknown key {key!r} (value {value!r}). {nearest(str(key), list(hints))}")
+            raise RecipeError(f"{path}: unknown key {key!r} (value {value!r}). {nearest(str(key), hints, refused)}")
         fits, fitted = fit_value(value, hints[key])
         if not fits:
             raise RecipeError(
@@ -228,10 +250,17 @@ def without_other_schedules(values: dict[str, Any], flags: Iterable[str]) -> dic
     return {key: value for key, value in values.items() if key not in left_out}
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return what to say of an unknown name: the nearest known one, or where they are listed."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else "Remove it, or see --help for the keys."
+def nearest(name: str, hints: Iterable[str], refused: Iterable[str], prefix: str = "") -> str:
+    """Return what to say of an unknown name: the nearest that may be written, or where they are listed.
+
+    Args:
+        name (`str`): as it was typed, without the prefix.
+        hints (iterable of `str`): all known names.
+        refused (iterable of `str`): those of them that may not be written.
+        prefix (`str`): `--` on a command line.
+    """
+    near = nearest_name(name, sorted({*hints} - {*refused}), OTHER_NAMES)
+    return f"Did you mean {prefix + near!r}?" if near else "Remove it, or see --help for the keys."
 
 
 def split_config_flag(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -281,10 +310,14 @@ def parse_recipe(argument_class: type[Arguments], arguments: Sequence[str] | Non
 
     path, rest = split_config_flag(sys.argv[1:] if arguments is None else list(arguments))
     refused = argument_class.refused_keys()
+    known = [field.name for field in dataclasses.fields(argument_class)]
     for argument in rest:
         name = argument.split("=")[0].removeprefix("--").replace("-", "_")
         if argument.startswith("--") and name in refused:
             raise RecipeError(f"{argument}: {name} may not be given: {refused[name]}.")
+        # Before the parser, which would first say what the recipe lacks.
+        if argument.startswith("--") and name.removeprefix("no_") not in (*known, "help"):
+            raise RecipeError(f"Unknown argument {argument!r}. {nearest(name, known, refused, '--')}")
 
     class Parser(TrlParser):
         """Says what is wrong, without a page of usage before it."""
@@ -304,9 +337,7 @@ def parse_recipe(argument_class: type[Arguments], arguments: Sequence[str] | Non
     except (ValueError, ImportError) as error:  # what the library itself refuses: bf16 without the hardware, say
         raise RecipeError(f"{path or 'command line'}: {error}") from error
     if unknown:
-        flags = [f"--{field.name}" for field in dataclasses.fields(argument_class)]
-        given = unknown[0].split("=")[0].replace("-", "_").replace("__", "--", 1)
-        raise RecipeError(f"Unknown argument {unknown[0]!r}. {nearest(given, flags)}")
+        raise RecipeError(f"{unknown[0]!r} belongs to no flag. Write --key value, or see --help for the keys.")
     return parsed
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from datasets_builders.building.config import BuilderConfig, load_config
 from datasets_builders.building.errors import ConfigError
+from datasets_builders.building.strict_fields import OTHER_NAMES
+from modeling_ling.near_names import nearest_name
 
 
 @dataclass
@@ -85,3 +87,31 @@ def test_an_argument_without_equals_sign_or_twice_is_refused():
         load_config(PaperConfig, None, ["workers"])
     with pytest.raises(ConfigError, match="given twice"):
         load_config(PaperConfig, None, ["seed=1", "seed=2"])
+
+
+# What users of other pipelines type, and what only looks alike.
+MEANT = [
+    ("input_dir", "input"),
+    ("dataset", "input"),
+    ("code_dataset", "input"),
+    ("output", "output_dir"),
+    ("num_proc", "workers"),
+    ("num_workers", "workers"),
+    ("random_seed", "seed"),
+    ("shards", "num_shards"),
+    ("licence", "license"),
+    ("questions", "max_questions_per_function"),
+    ("decontamination", "decontaminate"),
+    ("zzz", None),
+]
+
+
+@pytest.mark.parametrize(("typed", "meant"), MEANT)
+def test_the_field_that_was_meant_is_named(typed, meant):
+    known = ["output_dir", "num_shards", "workers", "seed", "license", "input", "more_inputs", "max_code_chars"]
+    assert nearest_name(typed, [*known, "max_questions_per_function", "decontaminate"], OTHER_NAMES) == meant
+
+
+def test_a_word_for_a_field_of_several_is_answered_with_how_to_write_it(tmp_path):
+    with pytest.raises(ConfigError, match=r"'executor' is 'ray' \(str\), but must be .*; write .*\{kind: ray\}"):
+        load_config(BuilderConfig, None, [f"output_dir={tmp_path}", "executor=ray"])

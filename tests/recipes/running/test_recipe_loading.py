@@ -202,3 +202,36 @@ def test_sft_and_dpo_derive_accumulation_from_rows_and_pairs() -> None:
     assert parse_recipe(DPOArguments, [*common, "--global_batch_pairs", "4"]).gradient_accumulation_steps == 2
     with pytest.raises(RecipeError, match="4 or 6 rows"):
         parse_recipe(SFTArguments, [*common, "--global_batch_rows", "5"])
+
+
+# What users of TRL, axolotl, LLaMA-Factory and Megatron type. Nothing is proposed that is refused afterwards.
+OTHERS_KEYS = [
+    (SFTArguments, "model_name_or_path", "init_from"),
+    (SFTArguments, "base_model", "init_from"),
+    (SFTArguments, "dataset_name", "dataset"),
+    (SFTArguments, "lr", "learning_rate"),
+    (SFTArguments, "epochs", "num_train_epochs"),
+    (PretrainArguments, "max_tokens", "train_tokens"),
+    (SFTArguments, "max_seq_length", "sequence_length"),
+    (SFTArguments, "cutoff_len", "sequence_length"),
+    (SFTArguments, "batch_size", "per_device_train_batch_size"),
+    (SFTArguments, "micro_batch_size", "per_device_train_batch_size"),
+    (SFTArguments, "global_batch_size", "global_batch_rows"),
+    (DPOArguments, "global_batch_size", "global_batch_pairs"),
+    (PretrainArguments, "global_batch_size", "global_batch_tokens"),
+    (SFTArguments, "resume", "resume_from"),
+    (SFTArguments, "val_set_size", "eval_data"),
+    (SFTArguments, "warmup", "warmup_steps"),
+    (SFTArguments, "logging", "logging_steps"),
+    (SFTArguments, "output", "output_dir"),
+    (SFTArguments, "lerning_rate", "learning_rate"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "typed", "meant"), OTHERS_KEYS)
+def test_a_key_of_another_trainer_is_answered_by_ours(arguments, typed, meant, tmp_path):
+    with pytest.raises(RecipeError, match=rf"unknown key '{typed}' .*Did you mean '{meant}'\?"):
+        parse_recipe(arguments, write(tmp_path, f"recipe: sft\n{typed}: 3\n"))
+    with pytest.raises(RecipeError, match=rf"Unknown argument '--{typed}'. Did you mean '--{meant}'\?"):
+        parse_recipe(arguments, [f"--{typed}", "3"])
+    assert meant not in arguments.refused_keys()

@@ -16,7 +16,7 @@ MAX_POINTS = 1000
 MIN_POINTS = 3
 # Name of the figure in metrics.jsonl, caption, label of the axis.
 CURVES = (
-    ("loss", "Loss, without the router's", "nats per token"),
+    ("loss", "Loss, without the router's", "nats"),
     ("learning_rate", "Learning rate", "learning rate"),
     ("grad_norm", "Norm of the gradient, before it is clipped", "norm"),
     ("balance_loss", "Balance loss of the routers; 1 is even", "balance loss"),
@@ -25,9 +25,11 @@ CURVES = (
     ("rewards/accuracies", "Pairs whose chosen answer has the higher reward", "share"),
     ("tokens_per_second", "Real tokens per second", "tokens / s"),
 )
+# Of next tokens or of preferences, which have rewards.
+LOSS_UNITS = {False: "nats per token", True: "nats per pair"}
 # Name of the figure of each held-out source, caption, label of the axis.
 HELD_OUT_CURVES = (
-    ("loss", "Held-out loss", "nats per token, or preference loss"),
+    ("loss", "Held-out loss", "nats"),
     ("accuracy", "Held-out pairs whose chosen answer has the higher reward", "share"),
     ("margin", "Reward of the chosen over the rejected answers of held-out pairs", "margin"),
 )
@@ -82,6 +84,7 @@ def save_curves(
     lines = thinned(metrics)
     steps = [event["step"] for event in events if event.get("event") == "resume"]
     resumed = {f"resumed at {step:,}": step for step in steps}
+    unit = LOSS_UNITS[any("rewards/margins" in line for line in metrics)]
     for name, caption, label in CURVES:
         points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
         if len(points) >= MIN_POINTS:
@@ -90,10 +93,10 @@ def save_curves(
                 {name: points},
                 caption=caption,
                 x_label="optimizer step",
-                y_label=label,
+                y_label=unit if name == "loss" else label,
                 boundaries=resumed,
             )
-    _add_held_out(page, held_out, resumed)
+    _add_held_out(page, held_out, resumed, unit)
     _add_tasks(page, tasks, resumed)
     if any(line.get("load_max_over_mean") for line in lines):
         _add_load(page, metrics, lines)
@@ -101,7 +104,7 @@ def save_curves(
     return path
 
 
-def _add_held_out(page: Page, records: Sequence[dict[str, Any]], resumed: dict[str, int]) -> None:
+def _add_held_out(page: Page, records: Sequence[dict[str, Any]], resumed: dict[str, int], unit: str) -> None:
     """Add what was measured on held-out data: a line for each source, and one for all by their shares."""
     lines = thinned(records)
     sources = list(dict.fromkeys(name for line in lines for name in line["sources"]))
@@ -125,7 +128,7 @@ def _add_held_out(page: Page, records: Sequence[dict[str, Any]], resumed: dict[s
             series,
             caption=caption,
             x_label="optimizer step",
-            y_label=label,
+            y_label=unit if figure == "loss" else label,
             boundaries=resumed,
         )
 

@@ -56,3 +56,13 @@ def test_two_log_lines_are_no_curve_and_three_are(tmp_path: Path) -> None:
     lines = [{"step": step, "loss": 3.0 - step, "load_max_over_mean": [1.0, 2.0]} for step in range(3)]
     pages = [save_curves(tmp_path / "page.html", "Stage", lines[:number]).read_text("utf-8") for number in (2, 3)]
     assert [page.count("<svg") for page in pages] == [0, 2]
+
+
+def test_a_loss_of_preferences_is_no_loss_of_tokens(tmp_path: Path) -> None:
+    lines = [{"step": step, "loss": 0.7} for step in range(3)]
+    rewarded = [line | {"rewards/margins": 0.1} for line in lines]
+    for metrics, unit, other in ((lines, "nats per token", "nats per pair"), (rewarded, "nats per pair", "per token")):
+        held = [held_out(0, 0.7), held_out(2, 0.6)]
+        page = save_curves(tmp_path / "page.html", "Stage", metrics, held_out=held).read_text("utf-8")
+        assert page.count(unit) == 2
+        assert other not in page

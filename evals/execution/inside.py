@@ -122,6 +122,17 @@ def read_payload(descriptor: int) -> dict:
         return json.load(payload_file)
 
 
+def begin_draws(seed: int) -> None:
+    """Let the generators that a program may not have seeded draw the same in every run."""
+    import random
+
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        import numpy.random
+
+        numpy.random.seed(seed)
+
+
 class Before:
     """What tests call, as it was before the program's text was run; and how the marker is asked for."""
 
@@ -182,11 +193,15 @@ def run(payload: dict, status: int, channel: tuple) -> None:
     # The site module, which is not loaded, would have brought them.
     vars(builtins).update(exit=sys.exit, quit=sys.exit)
     sys.excepthook = show_error
-    request = payload["request"]
+    request, draws = payload["request"], payload["draws"]
     payload.clear()  # callers hold it still
+    if draws is not None:
+        begin_draws(draws)
     before = Before()
     exec(code, program.__dict__)
     program.__dict__["__builtins__"] = before.restore()
+    if draws is not None:
+        begin_draws(draws)  # of numpy, which the program may have imported, too
     exec(tests, program.__dict__)
     if request:
         before.show_marker(request, channel)

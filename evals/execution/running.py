@@ -23,6 +23,7 @@ from typing import BinaryIO
 from evals.execution import bubblewrap
 from evals.execution.control_groups import ControlGroup
 from evals.execution.fork_server import ForkedProgram, ForkServers
+from evals.execution.languages import Language
 from evals.execution.namespaces import filter_program
 from evals.execution.program import ExecutionResult, Limits, Program, Verdict, encoded
 from evals.execution.sandbox import Sandbox
@@ -196,9 +197,17 @@ class SandboxedRun:
     def _environment(self) -> dict[str, str]:
         environment = bubblewrap.environment(self.program.hash_seed)
         if self.tools:
-            own = self.tools.language.environment
+            language = self.tools.language
+            own = {**language.environment, **({} if self.program.draws is None else language.draws_environment)}
             environment |= dict(zip(own, self._fill(tuple(own.values())), strict=True))
         return environment
+
+    def _run_words(self, language: Language) -> list[str]:
+        if self.program.draws is None:
+            return self._fill(language.run)
+        draws = str(self.program.draws + 1)  # to V8, 0 is none
+        words = (word.replace("{draws}", draws) for word in language.draws_run)
+        return self._fill((language.run[0], *words, *language.run[1:]))
 
     def _fill(self, words: tuple[str, ...]) -> list[str]:
         if not self.tools:
@@ -225,7 +234,8 @@ class SandboxedRun:
             "tests": self.program.tests,
             "request": self.program.marker_request,
             "compile": [self._fill(words) for words in language.compile] if language else [],
-            "run": self._fill(language.run) if language else [],
+            "run": self._run_words(language) if language else [],
+            "draws": self.program.draws,
             "files": texts,
             "limits": limits,
             "packages": self.sandbox.package_folder(self.program.packages) if self.program.packages else "",

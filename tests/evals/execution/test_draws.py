@@ -10,7 +10,7 @@ PROGRAMS = {
     "javascript": "console.log(Math.random(), Math.random());",
     "typescript": "console.log(Math.random(), Math.random());",
     "go": 'package main\nimport ("fmt"; "math/rand"; "testing")\nfunc TestX(t *testing.T) { fmt.Println(rand.Int()) }',
-    "rust": "fn main() { println!(\"{}\", rand::random::<u32>()); }",
+    "rust": 'fn main() { println!("{}", rand::random::<u32>()); }',
 }
 AS_IN_LIFE = ("python", "javascript", "typescript", "go")
 NUMPY = "import numpy\nprint(numpy.random.rand(), numpy.random.randint(10**9))"

@@ -42,7 +42,9 @@ def import_packages(names: list, folder: str) -> None:
         RuntimeError: an import left a thread or memory that forks would share; programs then start one by one.
     """
     sys.path.append(folder)
-    for name in names:
+    # Judges' programs seed these (`inside.begin_draws`), and an import in each fork would take longer than the fork.
+    generators = ["random", *(f"{name}.random" for name in names if name == "numpy")]
+    for name in [*names, *generators]:
         importlib.import_module(name)
     sys.path.remove(folder)
     sys.stdout.flush()  # else each fork would

@@ -38,7 +38,8 @@ from datasets_builders.curation.sanitization.secret_words import (
 
 # A name that may be a secret's, what leads from it to a value, and the value: quoted, or up to what ends it.
 _NAME = (
-    r"(?i:pass(?:w(?:or)?d|wort|phrase|code)?|pwd|pw|secret|token|credentials?|auth(?:orization)?|[\w.-]key|senha|kennwort)"
+    r"(?i:pass(?:w(?:or)?d|wort|phrase|code)?|pwd|pw|secret|token|credentials?|auth(?:orization)?|[\w.-]key|"
+    r"(?:api|access|account|auth|encryption|private|secret|signing)[ ]key|senha|kennwort)"
     r"[\w.-]{0,24}"
 )
 _TYPE = r"(?::\s{0,2}|\s)(?:&?(?:'\w{1,9}\s)?[A-Za-z_][\w.]{1,20}(?:\[\w{0,12}\])?(?:\s?\|\s?\w{1,9})?)"

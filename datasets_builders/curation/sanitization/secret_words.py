@@ -51,6 +51,7 @@ NOT_A_VALUE = _words(
     location mode status state code codes event events action button form link icon screen dialog tokens keys
     tokenizer encode decode replace split join strip startswith endswith equals matches match contains append update
     lower upper refs source sources target server issuer audience host port user username email time date timeout
+    commit revision rev sha md checksum fingerprint integrity etag
     """
 )
 # Words that make a value that a person wrote no password, ...

@@ -199,6 +199,10 @@ UUID = "3f2b9c1d-7e64-4a0b-9d2f-1c8e5a7b6d90"
         ("ip: 2345:0425:2CA1::0567:5673:23b5", "2345:0425"),
         ("# mail jo.m@some.bank", "some.bank"),
         ("# Authors: Jo Doe <jo dot doe at firm dot org>", "jo dot doe at firm"),
+        (f'"API key": "{RANDOM}{RANDOM}"', RANDOM),
+        (f"Secret key: {RANDOM}{RANDOM}\n", RANDOM),
+        (f'HTTP_TOKEN="{"DRFuteQw$#riYhte69" + "AwerDdf-$"}"', "DRFuteQw"),
+        ('PASSWORD="8d(VnIcY&/.U?:[lg6tDad5cg0"', "8d(VnIcY"),
     ],
 )
 def test_what_scanners_miss_goes(text, value):
@@ -234,6 +238,14 @@ def test_what_scanners_miss_goes(text, value):
         "* **deps**: update V8 to 11.8.172.13\n* upgraded v8 (from 4.4.63.26 to 4.2.77.20)",
         '"PasswordLastUsed": "2016-09-08T21:47:36Z"',
         "FONT = 'AAAAAAwAa" + "AKIA" + "AQAAAAAABAAHAM0AAQAAAAAA'",
+        f'wagtail = {{git = "https://github.com/firm/wagtail.git", rev = "{HEX_32}5a81cf2e"}}',
+        f'token_sha256 = "{HEX_32}{HEX_32}"\nkey_checksum: "{HEX_32}"\napi_key_fingerprint = "{HEX_32}"',
+        f"password_commit = '{HEX_32}5a81cf2e'\nsecret_revision: {HEX_32}5a81cf2e\n",
+        f'<script src="x.js" integrity="sha384-{RANDOM}{RANDOM}{RANDOM}{RANDOM}"></script>',
+        f"golang.org/x/text v0.3.0/go.mod h1:{RANDOM}{RANDOM}{RANDOM[:11]}=",
+        'secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf"',
+        "[envVar: 'TF_VAR_APPROLESECRETID', vaultKey: 'inf-vsqt-01-secret-id']",
+        "The API key: what it is for\nAccess key: sequence of letters\n",
         'OID = "2.5.29.17"; X = "1.3.101.112"; upgrade from 4.1.0.7',
     ],
 )

@@ -73,12 +73,14 @@ EVAL = [
     "httpx>=0.27",
 ]
 MAGIKA = ["magika>=1,<2"]
-ADAPT = ["peft>=0.19", "bitsandbytes>=0.49; sys_platform == 'linux'"]
+LORA = ["peft>=0.19", "bitsandbytes>=0.49; sys_platform == 'linux'"]
+# `recipes adapt` curates, trains and scores.
+ADAPT = [*BUILD, *TRAIN, *EVAL, *LORA]
 # datatrove 0.10 asks for no version; 2.60 is the tested one.
 RAY = ["ray>=2.44"]
 # gguf: llama.cpp's own table of tensor names. detect-secrets: benchmarks compare with it.
 TEST = [
-    *ADAPT,
+    *LORA,
     *RAY,
     *MAGIKA,
     "detect-secrets>=1.5",
@@ -115,6 +117,7 @@ setup(
         "build": BUILD,
         "ray": RAY,
         "train": TRAIN,
+        "lora": LORA,
         "adapt": ADAPT,
         "eval": EVAL,
         "magika": MAGIKA,

@@ -201,7 +201,7 @@ def words_of(error: Exception) -> str:
 
 
 # What is wanted on top of an extra, by what is imported.
-EXTRAS_OF_MODULES = {"peft": "adapt", "bitsandbytes": "adapt", "magika": "magika", "ray": "ray"}
+EXTRAS_OF_MODULES = {"peft": "lora", "bitsandbytes": "lora", "magika": "magika", "ray": "ray"}
 OWN_PACKAGES = ("modeling_ling", "evals", "datasets_builders", "recipes")
 DISTRIBUTION = "ling-coder-recipes"
 ROOT = Path(__file__).resolve().parents[1]

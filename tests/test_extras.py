@@ -72,6 +72,15 @@ def test_evaluation_needs_its_extra_alone(held_out: Path):  # noqa: F811
     assert run("eval", held_out / "program.py").returncode == 0
 
 
+def test_adapting_needs_its_extra_alone(tmp_path: Path):
+    # Its steps: curated by a builder, trained with adapters, scored by lighteval's tasks.
+    program = "import datatrove, trl, peft, lighteval; from datasets_builders.source_code import builder; "
+    program += "from recipes.adapting import infilling; from recipes import pretrain; from evals.tasks import all_tasks"
+    (tmp_path / "program.py").write_text(program)
+    ended = run("adapt", tmp_path / "program.py")
+    assert ended.returncode == 0, ended.stderr[-2000:]
+
+
 def test_training_needs_its_extra_alone(small_world: SmallWorld, tmp_path: Path):  # noqa: F811
     recipe = ROOT / "recipes" / "configs" / "tiny" / "stage1.yaml"
     with HubServer(tmp_path / "hub") as hub:

@@ -7,6 +7,7 @@ before the first line of the program runs; then the descriptor is closed, so tha
 import base64
 import builtins
 import fcntl
+import importlib
 import json
 import math  # noqa: F401  what it has is kept before programs change it
 import os
@@ -128,9 +129,7 @@ def begin_draws(seed: int) -> None:
 
     random.seed(seed)
     if "numpy" in sys.modules:
-        import numpy.random
-
-        numpy.random.seed(seed)
+        importlib.import_module("numpy.random").seed(seed)  # loaded late by numpy itself
 
 
 class Before:

@@ -42,6 +42,11 @@ _READ_BY_NAME: dict[Kind, re.Pattern[str]] = {
 MAX_FILES_PER_COMMIT = 1000
 MIN_FILES_PER_COMMIT = 50
 GATEWAY_TIMEOUT = 504
+_UNFINISHED = """> [!WARNING]
+> This upload is not finished: files that this page describes are not there yet. Its last commit takes this notice away.
+> If none comes any more, the upload broke off: the same push again goes on with what is missing.
+"""
+_YAML_HEADER = re.compile(rb"\A\s*---[ \t]*\r?\n.*?^---[ \t]*(\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _PLURAL: dict[Kind, str] = {"dataset": "a dataset's files", "model": "a model's files", "results": "results"}
 
 
@@ -64,8 +69,8 @@ class Branch:
         names the one it was made for as its parent: where another push came between, the Hub refuses, and all of this
         is done again. What is more comes in several. Until the last one, load_dataset must not take a part for the
         whole: the card of an earlier push, whose counts fit nothing but its own shards, goes last; where there was
-        none, the new one comes first. A model's index comes behind its shards. A push that broke off between two
-        goes on with what is missing.
+        none, the new one comes first, with a notice that the rest is not there yet, and comes as it is with the
+        last. A model's index comes behind its shards. A push that broke off between two goes on with what is missing.
         """
         while not (commit := retried(lambda: self._advance(files, kind, commit_message), what)):
             pass
@@ -98,7 +103,7 @@ class Branch:
         if not self._holds(there.get(MANIFEST_FILE), "", announced):
             ahead[MANIFEST_FILE] = announced
         if card is not None and CARD_FILE not in there:
-            ahead[CARD_FILE] = card
+            ahead[CARD_FILE] = _card_of_a_part(card)
         todo = [*(path for path in changed if path not in (CARD_FILE, MANIFEST_FILE)), *stale]
         now = todo[: self.max_files - 2]
         logger.info("%s takes this push in several commits; %d files to go", self.repo_id, len(todo))
@@ -232,6 +237,14 @@ def _read_manifest(text: str, repo_id: str) -> _Manifest:
         )
         return _Manifest(None, frozenset(), None)
     return _Manifest(kind, frozenset(files), card)
+
+
+def _card_of_a_part(card: Content) -> bytes:
+    """Return a card that says below its YAML header, which stays whole, that not all it describes is there."""
+    text = card if isinstance(card, bytes) else card.read_bytes()
+    header = _YAML_HEADER.match(text)
+    start = header.end() if header else 0
+    return b"\n".join([text[:start], _UNFINISHED.encode(), text[start:]])
 
 
 def num_bytes_of(content: Content) -> int:

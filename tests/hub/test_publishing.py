@@ -3,10 +3,11 @@
 import subprocess
 import sys
 import warnings
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import DatasetCard, HfApi
 
 from modeling_ling import hub_branch, hub_calls, publishing
 from modeling_ling.hub_branch import MANIFEST_FILE
@@ -268,6 +269,12 @@ def many_files(folder: Path, count: int) -> Path:
     return folder
 
 
+def card_on(hub: HubServer) -> DatasetCard:
+    """Return the card that stands there now."""
+    path = HfApi(hub.url).hf_hub_download("acme/numbers", "README.md", repo_type="dataset")
+    return DatasetCard(Path(path).read_text(encoding="utf-8"))
+
+
 def test_more_files_than_a_commit_bears_come_in_several(
     online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,6 +321,32 @@ def test_a_push_of_several_commits_that_broke_off_goes_on_or_is_cleared_by_anoth
     assert [path for path in files_on(online) if path.startswith(("data/", "pictures/"))] == [
         f"data/train_{number:05d}_of_00002.parquet" for number in range(2)
     ]
+
+
+@pytest.mark.parametrize("shards", [30, 2])
+def test_the_card_of_a_first_push_that_broke_off_says_so_until_a_push_ends(
+    shards: int, online: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_branch, "MAX_FILES_PER_COMMIT", 10)
+    online.faults.add(f"/lfs/{sha256(b'shard 9').hexdigest()}$", "PUT", "413")  # of the second commit
+    with pytest.raises(PublishError, match="answered 413"):
+        publish(many_files(tmp_path / "many", 30), online)
+    part = card_on(online)
+    assert part.data.license == "mit" and "This upload is not finished" in part.text and "# Many" in part.text
+    folder = tmp_path / "many" if shards == 30 else many_files(tmp_path / "other", shards)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "The card of")  # this one was not edited by anybody
+        publish(folder, online)
+    assert card_on(online).content == (folder / "README.md").read_text(encoding="utf-8")
+    assert len(files_on(online)) == shards + 3
+
+
+@pytest.mark.parametrize("header", ["", "---\n---\n", "---\nlicense: mit\n---\n", "---\r\nlicense: mit\r\n---\r\n"])
+def test_the_notice_of_an_unfinished_push_leaves_header_and_text_of_a_card_whole(header: str) -> None:
+    text = header + "# Many\n\n---\n\nMore\n"
+    part = hub_branch._card_of_a_part(text.encode()).decode()
+    before, _, after = part.partition("\n> [!WARNING]")
+    assert before == header and after.endswith(text.removeprefix(header))
 
 
 def test_a_hub_that_cannot_check_all_files_in_time_is_given_fewer(

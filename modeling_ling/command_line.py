@@ -20,6 +20,7 @@ import contextlib
 import difflib
 import gc
 import importlib
+import importlib.metadata
 import json
 import os
 import re
@@ -227,15 +228,39 @@ def explain_missing(extra: str, program: str) -> Iterator[None]:
 
 def missing_sentence(module: str, extra: str) -> str:
     """Say that a package is not there, and what to type."""
-    wanted = f"'.[{extra}]'" if extra else "."
-    sentence = f"the package {module!r} is not installed for {sys.executable}. "
+    return f"the package {module!r} is not installed for {sys.executable}. {how_to_install(extra)}"
+
+
+def how_to_install(extra: str) -> str:
+    """Say what to type for the packages of an extra, in words that hold where this is: no index has the project.
+
+    Args:
+        extra (`str`): of setup.py; empty for the core.
+    """
     environment = ROOT / ".venv"
     if (environment / "bin" / "python").exists() and Path(sys.prefix).resolve() != environment.resolve():
-        return f"{sentence}`make` has installed what is needed into an environment: `source {environment}/bin/activate`"
-    if not (ROOT / "setup.py").is_file():  # installed from a wheel
-        named = f"{DISTRIBUTION}[{extra}]" if extra else DISTRIBUTION
-        return f"{sentence}`python -m pip install '{named}'` brings it"
-    return f"{sentence}In {ROOT}: `python -m pip install -e {wanted} -c constraints.txt`, or `make install` for all"
+        return f"`make` has installed what is needed into an environment: `source {environment}/bin/activate`"
+    if (ROOT / "setup.py").is_file():
+        wanted = f"'.[{extra}]'" if extra else "."
+        return f"In {ROOT}: `python -m pip install -e {wanted} -c constraints.txt`, or `make install` for all"
+    named = f"{DISTRIBUTION}[{extra}]" if extra else DISTRIBUTION
+    if source := _installed_from():
+        return f"`python -m pip install '{named} @ {source}'` brings it"
+    return f"Install the wheel again as pip takes an extra: `python -m pip install '{named} @ file:///PATH/OF/THE.whl'`"
+
+
+def _installed_from() -> str | None:
+    """Return the address that pip installed this from, as it takes it again, where pip has noted one (PEP 610)."""
+    try:
+        noted = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    if noted is None:
+        return None
+    source = json.loads(noted)
+    if control := source.get("vcs_info"):
+        return f"{control['vcs']}+{source['url']}@{control['commit_id']}"
+    return str(source["url"])
 
 
 def prepare_process() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.languages.detection import language_named
+from modeling_ling.command_line import how_to_install
 
 if TYPE_CHECKING:
     from magika import Magika
@@ -44,7 +45,7 @@ def check_tie_break(name: str) -> None:
     if name not in TIE_BREAKS:
         raise ConfigError(f"language_tie_break is {name!r}; known: {', '.join(TIE_BREAKS)}")
     if importlib.util.find_spec(name) is None:
-        raise ConfigError("language_tie_break needs the package magika: pip install 'magika>=1,<2'")
+        raise ConfigError(f"language_tie_break needs the package magika. {how_to_install('magika')}")
 
 
 def language_by_magika(content: str, candidates: tuple[str, ...]) -> str | None:

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -148,8 +149,23 @@ def test_the_word_list_lists(capsys):
     assert "repeat twice-over" in capsys.readouterr().out
 
 
-def test_an_installed_wheel_names_itself_as_what_to_install(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("noted", "wanted"),
+    [
+        ({"url": "file:///wheels/it.whl", "archive_info": {}}, "[train] @ file:///wheels/it.whl'` brings it"),
+        (
+            {"url": "https://host/it.git", "vcs_info": {"vcs": "git", "commit_id": "4b" * 20}},
+            f"[train] @ git+https://host/it.git@{'4b' * 20}'` brings it",
+        ),
+        (None, "[train] @ file:///PATH/OF/THE.whl'`"),
+    ],
+)
+def test_what_was_installed_without_a_clone_is_installed_from_where_it_came(noted, wanted, tmp_path, monkeypatch):
+    metadata = tmp_path / "ling_coder_recipes-0.1.0.dist-info"  # as pip writes it
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: ling-coder-recipes\nVersion: 0.1.0\n")
+    if noted is not None:
+        (metadata / "direct_url.json").write_text(json.dumps(noted))
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(command_line, "ROOT", tmp_path)
-    assert "`python -m pip install 'ling-coder-recipes[train]'` brings it" in command_line.missing_sentence(
-        "trl", "train"
-    )
+    assert f"`python -m pip install 'ling-coder-recipes{wanted}" in command_line.missing_sentence("trl", "train")

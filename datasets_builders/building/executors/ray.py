@@ -23,6 +23,7 @@ from datasets_builders.building.executors.ranks import (
     error_of_silent_rank,
     told_of,
 )
+from modeling_ling.command_line import how_to_install
 
 BYTES_OF_A_GB = 1 << 30
 
@@ -175,5 +176,5 @@ def check_ray(options: RayOptions) -> None:
     import importlib.util
 
     if importlib.util.find_spec("ray") is None:
-        raise ConfigError("executor kind is ray, but Ray is not installed: pip install 'ling-coder-recipes[ray]'")
+        raise ConfigError(f"executor kind is ray, but Ray is not installed. {how_to_install('ray')}")
     _task_of(options)

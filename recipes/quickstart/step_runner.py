@@ -145,6 +145,7 @@ class StepRunner:
         log_path = self.folder / "logs" / f"{step.name}.log"
         start = time.monotonic()
         with open(log_path, "ab") as log:
+            begin = log.tell()  # behind what earlier tries said
             log.write(f"$ {shlex.join(step.command)}\n".encode())
             log.flush()
             # A session of its own: Ctrl-C reaches us alone, and we end the whole tree.
@@ -152,7 +153,7 @@ class StepRunner:
             used = self._watch(process, warm_start.tree_pid(process), label, log_path, start)
         seconds = time.monotonic() - start
         if process.returncode:
-            raise StepFailedError(failure_message(step, process.returncode, log_path))
+            raise StepFailedError(failure_message(step, process.returncode, log_path, begin))
         print(f"{label}: {seconds:.0f} s", flush=True)
         command = shlex.join(step.command)
         record = StepRecord(step.name, step.title, command, chain, seconds, **asdict(used))
@@ -241,9 +242,10 @@ def end_session(process: RunningCommand, grace_seconds: float = 10.0) -> None:
         process.wait()
 
 
-def failure_message(step: Step, status: int, log_path: Path, num_lines: int = 25) -> str:
-    """Say which step failed, how to see all of it, and what its last lines were."""
-    tail = "\n".join(log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-num_lines:])
+def failure_message(step: Step, status: int, log_path: Path, begin: int = 0, num_lines: int = 25) -> str:
+    """Say which step failed, how to see all of it, and what the last lines of this try were, which begins at a byte."""
+    said = log_path.read_bytes()[begin:].decode("utf-8", "replace")
+    tail = "\n".join(said.splitlines()[-num_lines:])
     how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
     return (
         f"{tail}\n\nThe step '{step.name}' ({step.title}) {how}; above is the end of {log_path}.\n"

@@ -76,3 +76,13 @@ def test_ctrl_c_ends_the_step_and_its_children(tmp_path):
     assert b"KeyboardInterrupt" in runner.communicate(timeout=30)[1]
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
+
+
+def test_a_second_failure_does_not_show_what_the_first_one_said(tmp_path):
+    said = []
+    for problem in ("no datatrove here", "no benchmark there"):
+        with pytest.raises(StepFailedError, match=problem) as failure:
+            StepRunner(tmp_path).run([python_step("broken", f"import sys; sys.exit('{problem}')")])
+        said.append(str(failure.value))
+    assert "no datatrove" not in said[1]
+    assert "no datatrove" in (tmp_path / "logs" / "broken.log").read_text()

@@ -32,7 +32,7 @@ from typing import Any, NoReturn, Protocol
 from modeling_ling.damaged_files import damaged_file
 from modeling_ling.on_import import after_import
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOTHING_LEFT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Command(Protocol):
@@ -185,7 +185,7 @@ def guarded(
         return EXIT_USAGE
     except failed as error:
         print(f"{program}: error: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return getattr(error, "exit_code", EXIT_FAILED)
     except Exception as error:
         if said := damaged_file(error):
             print(f"{program}: error: {said}", file=sys.stderr)

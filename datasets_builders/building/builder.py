@@ -12,7 +12,7 @@ from datasets_builders.building.config import BuilderConfig, ConfigPerLanguageFi
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import CardParts, DatasetDescription
 from datasets_builders.building.document_step import DocumentStep
-from datasets_builders.building.errors import BuildError, ConfigError
+from datasets_builders.building.errors import BuildError, ConfigError, NothingLeftError
 from datasets_builders.building.executors.choice import cancel_other_jobs, executor_of_stage, prepare_executor
 from datasets_builders.building.identity import digest
 from datasets_builders.building.intermediate import ByKey, ByShard, StageReader, StageWriter
@@ -140,7 +140,8 @@ class Builder(Generic[ConfigType]):
 
         Raises:
             ConfigError: inputs or output folder cannot be used; nothing was written.
-            BuildError: the build cannot go on, or would give no rows.
+            BuildError: the build cannot go on.
+            NothingLeftError: it would give no rows.
             OSError: the machine failed (disk full); the next run continues.
         """
         self.check_inputs()
@@ -194,7 +195,9 @@ class Builder(Generic[ConfigType]):
             given = read_ledger(state.folder, [stages[number - 1].name]).steps[-1:] if number else []
             counts = self._run_stage(stage.name, steps, stage.tasks, state, given[0].output if given else None)
             if not counts or counts[-1].output == 0:
-                raise BuildError(_nothing_left(stage.name, read_ledger(state.folder, [stage.name for stage in stages])))
+                raise NothingLeftError(
+                    _nothing_left(stage.name, read_ledger(state.folder, [stage.name for stage in stages]))
+                )
 
     def _config_column(self) -> str | None:
         """Return the column whose values are configs of the dataset."""
@@ -251,7 +254,7 @@ class Builder(Generic[ConfigType]):
         ledger = read_ledger(state.folder, [*(stage.name for stage in stages), WRITE_STAGE])
         ledger.check()
         if ledger.steps[-1].output == 0:
-            raise BuildError(_nothing_left(WRITE_STAGE, ledger))
+            raise NothingLeftError(_nothing_left(WRITE_STAGE, ledger))
         write_json(self.output_folder / "ledger.json", ledger.as_dict())
         splits = sorted({place.split for place in shards}, key=lambda split: (split != DEFAULT_SPLIT, split))
         configs = {place.config: place.label for place in shards if place.config is not None}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modeling_ling.command_line import EXIT_NOTHING_LEFT
 from recipes.quickstart.step_runner import Step
 from recipes.running.recipe_loading import RecipeError
 
@@ -149,7 +150,13 @@ def data_steps(options: AdaptOptions) -> list[Step]:
     return [
         Step("source_code", "curate the code", (*builders, "source_code", *curate), "2.2.1"),
         Step("hold_out", "hold files out", (*recipes, "hold-out", *hold_out, *choice), "2.2.1"),
-        Step("repositories", "order files by imports", (*builders, "repositories", *order), "2.2.2"),
+        Step(
+            "repositories",
+            "order files by imports",
+            (*builders, "repositories", *order),
+            "2.2.2",
+            accepts=(EXIT_NOTHING_LEFT,),  # no file imports another: they are tokenized one by one
+        ),
         Step("tokenized", "tokenize", (*recipes, "adapt-tokenize", "--to", str(options.to)), "3.2"),
     ]
 

@@ -40,6 +40,7 @@ class Step:
         command (`tuple` of `str`): argv.
         paper (`str`): the section it stands for.
         warm (`bool`): it begins by importing torch and transformers, so that a fork of a process that has saves time.
+        accepts (`tuple` of `int`): exit codes beside 0 that the steps behind it can do with.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Step:
     command: tuple[str, ...]
     paper: str = ""
     warm: bool = False
+    accepts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,9 @@ class StepRunner:
             process = warm_start.start(step.command, log, warm=step.warm)
             used = self._watch(process, warm_start.tree_pid(process), label, log_path, start)
         seconds = time.monotonic() - start
-        if process.returncode:
-            raise StepFailedError(failure_message(step, process.returncode, log_path, begin))
+        status = process.returncode or 0
+        if status not in (0, *step.accepts):
+            raise StepFailedError(failure_message(step, status, log_path, begin))
         print(f"{label}: {seconds:.0f} s", flush=True)
         command = shlex.join(step.command)
         record = StepRecord(step.name, step.title, command, chain, seconds, **asdict(used))

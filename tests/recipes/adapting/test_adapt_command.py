@@ -14,9 +14,10 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from recipes.__main__ import main
-from recipes.adapting.story import AdaptOptions, expanded_sources, recipe_flags
+from recipes.adapting.story import AdaptOptions, data_steps, expanded_sources, recipe_flags, tokenize_inputs
 from recipes.data.token_store import TokenStore
 from recipes.quickstart import warm_start
+from recipes.quickstart.step_runner import StepRunner
 from tests import warm_python
 from tests.recipes.conftest import STDLIB
 
@@ -143,3 +144,18 @@ def _check_no_held_out_text_was_trained_on(to: Path) -> None:
     for line in (to / "held_out.jsonl").read_text(encoding="utf-8").splitlines():
         lines = [text.strip() for text in json.loads(line)["content"].splitlines() if len(text.strip()) >= 12]
         assert sum(text in trained for text in lines) < len(lines) / 2
+
+
+def test_code_in_which_no_file_imports_another_is_taken_file_by_file(
+    tmp_path: Path,
+) -> None:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name in ("textwrap", "shlex", "fnmatch", "bisect", "heapq", "string", "calendar", "difflib"):
+        shutil.copy(STDLIB / f"{name}.py", scripts / f"{name}_script.py")
+    steps = data_steps(AdaptOptions((str(scripts),), "no model", tmp_path / "out", benchmark=""))
+    StepRunner(tmp_path / "out").run(steps[:3])
+    assert not (tmp_path / "out" / "datasets" / "repositories" / "data").exists()
+    (inputs,) = tokenize_inputs(tmp_path / "out")
+    assert inputs["path"].endswith("train")
+    assert inputs["where"] == ""

@@ -78,6 +78,16 @@ def test_ctrl_c_ends_the_step_and_its_children(tmp_path):
         os.kill(pids[0], 0)
 
 
+def test_a_status_that_a_step_accepts_is_no_failure_and_not_run_again(tmp_path):
+    marker = tmp_path / "marker"
+    command = python_step("order", f"import sys; open({str(marker)!r}, 'a').write('x'); sys.exit(3)").command
+    for _ in range(2):
+        StepRunner(tmp_path).run([Step("order", "order", command, accepts=(3,))])
+    assert marker.read_text() == "x"
+    with pytest.raises(StepFailedError, match="status 3"):
+        StepRunner(tmp_path / "other").run([Step("order", "order", command)])
+
+
 def test_a_second_failure_does_not_show_what_the_first_one_said(tmp_path):
     said = []
     for problem in ("no datatrove here", "no benchmark there"):

@@ -154,9 +154,14 @@ def record_of(row: Mapping[str, Any], number: int, filters: Sequence[str] = FILT
     files = _files(row)
     blocks: list[Block] = []
     language = _language(row)
-    for name, value in row.items():
-        if value is None or value == "" or value == [] or (files and name in ("content", *FILE_COLUMNS)):
+    absent: dict[str, list[str]] = {"no value": [], "empty value": []}  # which differ, and neither is of any width
+    for name, cell in row.items():
+        if files and name in ("content", *FILE_COLUMNS):
             continue
+        if cell is None or cell in ("", b"", []):
+            absent["no value" if cell is None else "empty value"].append(name)
+            continue
+        value = _by_key(cell)
         short = _short(value)
         if short is not None and name not in TEXT_COLUMNS and name not in SIDES and name != "prompt":
             facts[name] = short
@@ -169,7 +174,7 @@ def record_of(row: Mapping[str, Any], number: int, filters: Sequence[str] = FILT
         title=_title(row) or f"row {number}",
         line=" · ".join(list(dict.fromkeys(line))[:MAX_LINE_FACTS]),
         blocks=[*files, *sorted(blocks, key=_place)],
-        facts={"row": f"{number:,}", **facts},
+        facts={"row": f"{number:,}", **facts, **{title: ", ".join(names) for title, names in absent.items() if names}},
         groups=groups,
     )
 
@@ -268,7 +273,14 @@ def _blocks(name: str, value: Any, language: str) -> list[Block]:
         return [Block(name, "\n".join(value))]
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return [Block(f"{name}, {number} of {len(value)}", part) for number, part in enumerate(value, 1)]
-    return [Block(name, json.dumps(value, ensure_ascii=False, indent=1, default=str), "json")]
+    return [Block(name, json.dumps(value, ensure_ascii=False, indent=1, default=_plain), "json")]
+
+
+def _by_key(value: object) -> object:
+    """Return a value of a map column, which comes as pairs, as what it is."""
+    if isinstance(value, list) and all(isinstance(part, tuple) for part in value):
+        return {_plain(key): held for key, held in value}
+    return value
 
 
 def _named(candidate: Mapping[str, Any]) -> str:
@@ -302,11 +314,15 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+        if value.is_integer() and abs(value) < 1e15:
+            return f"{value:,.0f}"
+        if 1e6 <= abs(value) < 1e15:  # six digits would round off what stands before the point
+            return f"{value:,.2f}"
+        return f"{value:.6g}"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, bytes):
-        return f"{len(value):,} bytes"
+        return f"{len(value):,} byte{'s' * (len(value) != 1)}"
     return str(value)
 
 

@@ -1,6 +1,8 @@
 """`browse`: rows of a dataset as a page, whatever the dataset is of and whatever its rows hold."""
 
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,6 +110,38 @@ def test_rows_of_every_kind_of_dataset_are_read(name, tmp_path):
     assert record["title"] == title and blocks_of(record) == texts
     assert facts.items() <= dict(record["facts"]).items()
     assert "None" not in json.dumps(record) and "b'" not in json.dumps(record)
+
+
+# github.com/UKGovernmentBEIS/inspect_ai/issues/1936 (lists of nulls), github.com/huggingface/datasets/issues/7528
+# (other values than the file's), github.com/huggingface/dataset-viewer/issues/3137 (what is not to be seen)
+ODD_VALUES = {
+    "nulls in a list": (pa.array([[None, None]], pa.list_(pa.int64())), "none, none"),
+    "beyond a double": (pa.array([2**64 - 1], pa.uint64()), "18,446,744,073,709,551,615"),
+    "no number": (pa.array([float("nan")]), "nan"),
+    "large, with a part": (pa.array([1234567.5]), "1,234,567.50"),
+    "of single precision": (pa.array([0.1], pa.float32()), "0.1"),
+    "a decimal": (pa.array([Decimal("1.10")]), "1.10"),
+    "a time elsewhere": (pa.array([datetime(2020, 1, 1, 12, tzinfo=UTC)], pa.timestamp("us", "Asia/Tokyo")), "+09:00"),
+    "bytes": (pa.array([b"\x89PNG"]), "4 bytes"),
+    "a map": (pa.array([[("key", None)]], pa.map_(pa.string(), pa.string())), '{\n "key": null\n}'),
+    "bytes in a structure": (pa.array([{"raw": b"\x00"}]), '{\n "raw": "1 byte"\n}'),
+    "null": (pa.nulls(1), "no value"),
+    "an empty text": (pa.array([""]), "empty value"),
+    "an empty list": (pa.array([[]], pa.list_(pa.string())), "empty value"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_VALUES)
+def test_a_value_is_shown_as_it_is(name, tmp_path):
+    values, wanted = ODD_VALUES[name]
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table({"column": values}), tmp_path / "data" / "train_00000_of_00001.parquet")
+    [record], _ = browsed(tmp_path)
+    facts = dict(record["facts"])
+    if wanted in ("no value", "empty value"):
+        assert facts[wanted] == "column"
+    else:
+        assert wanted in (facts | blocks_of(record))["column"]
 
 
 def test_the_page_is_not_published(tmp_path):

@@ -121,6 +121,9 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
 
     from tests import warm_python
 
+    if not warm_python.FORKS:
+        return
+
     class ForkedWorker(gateway_io.Popen2IOMaster):
         def __init__(self, args: list[str], execmodel: ExecModel) -> None:
             home = tempfile.mkdtemp(prefix=HOME_PREFIX)
@@ -157,7 +160,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Inherit what tests leave running, where the table is asked for: what nobody waits for is counted nowhere else."""
     if (
-        not config.getoption("--slowest")
+        sys.platform != "linux"
+        or not config.getoption("--slowest")
         or not config.getoption("numprocesses", None)
         or hasattr(config, "workerinput")
     ):

@@ -76,6 +76,18 @@ def test_a_command_with_other_variables_that_a_library_reads_once_is_not_forked(
         assert not warm_python.could_be_forked(here | {name: "7"}, "builders")
 
 
+def test_where_nothing_can_be_forked_commands_and_servers_are_interpreters_of_their_own(monkeypatch):
+    asked = []
+    monkeypatch.setattr(warm_python, "_ask", lambda *request: asked.append(request))
+    monkeypatch.setattr(warm_python, "_servers", {})
+    monkeypatch.setattr(warm_python, "FORKS", False)
+    code = "import sys; print('pyarrow' in sys.modules); sys.exit(3)"
+    ended = warm_python.run([sys.executable, "-c", code], env=warm_python._HERE, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (3, "False\n")
+    warm_python.fork_server()
+    assert asked == [] and warm_python._servers == {}
+
+
 def test_what_a_library_sets_as_it_is_imported_does_not_keep_later_commands_from_being_forked():
     import sklearn  # noqa: F401 - as lighteval does, in whichever test asks a model first
 

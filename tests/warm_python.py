@@ -12,6 +12,10 @@ Not for what is about the start itself (what is imported, memory, what `/proc` s
 hash texts alike: where bytes are compared, one of them shall have a PYTHONHASHSEED. What an interpreter or a library
 reads from the environment once is the server's: a command with other such variables starts an interpreter of its own,
 as does what is not `-m`, `-c` or a script.
+
+On Linux alone: a fork becomes a child of who asked by a call of Linux's, and libraries of macOS end a process that was
+forked after they had been used. Elsewhere every command is an interpreter of its own, workers too: slower, and the same
+tests.
 """
 
 import atexit
@@ -72,6 +76,7 @@ _READ_LATER = (
 )
 _OF_THE_HUB = r"(HF|TRANSFORMERS)_\w+|NO_PROXY|no_proxy"
 _HERE = dict(os.environ)
+FORKS = sys.platform == "linux"
 PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37  # linux/prctl.h
 _LENGTH_BYTES = 8
 COMMANDS = "commands"
@@ -154,6 +159,8 @@ def _is_python(args: Any) -> bool:
 
 def could_be_forked(variables: dict[str, str], libraries: str) -> bool:
     """Return whether a command with these variables can come from the server, which has read its own."""
+    if not FORKS:
+        return False
     free = {CLIENTS: f"{_READ_LATER}|{_OF_THE_HUB}", WORKERS: f"{_READ_LATER}|HF_HOME"}.get(libraries, _READ_LATER)
     different = {name for name in variables.keys() | _HERE.keys() if variables.get(name) != _HERE.get(name)}
     return all(re.fullmatch(free, name) for name in different)
@@ -180,7 +187,7 @@ def _ask(name: str, request: dict[str, Any], files: list[int]) -> int:
 
 def fork_server() -> None:
     """Fork the server of commands from this process, which has imported libraries and has run no test."""
-    if COMMANDS in _servers:  # as it was born
+    if not FORKS or COMMANDS in _servers:  # as it was born
         return
     here, there = socket.socketpair()
     process = os.fork()

@@ -49,6 +49,7 @@ _BY_TOOLS = (".git/**", "*/.git/**", ".cache/**", "*/.cache/**", "__pycache__/**
 DEFAULT_IGNORE = (*_LOCAL_STATE, *_BY_TOOLS, *LOCAL_REPORTS)
 
 MAX_FILES_PER_FOLDER = 10_000  # of the Hub
+_ADDRESS = re.compile(r"https?://[^/]+/(?:datasets/|models/)?([^/]+/[^/]+?)(?:\.git|/|/tree/.*)?")
 _REVISION = re.compile(r"(?!.*(\.\.|//|@\{))[A-Za-z0-9_][A-Za-z0-9_./+-]*(?<![./])")
 
 
@@ -184,6 +185,8 @@ def check_repo_id(repo_id: str) -> None:
     from huggingface_hub.utils import validate_repo_id
 
     example = "Give ORGANIZATION/NAME, such as my-team/ling-coder-sft: letters, digits, '-', '_' and '.' only."
+    if isinstance(repo_id, str) and (address := _ADDRESS.fullmatch(repo_id)):
+        raise ValueError(f"Cannot publish to {repo_id!r}: that is a repository's address; give {address[1]}.")
     if not isinstance(repo_id, str) or repo_id.count("/") != 1:
         raise ValueError(f"Cannot publish to repository id {repo_id!r}: it has no single '/'. {example}")
     try:

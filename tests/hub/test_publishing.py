@@ -368,6 +368,12 @@ def test_more_files_than_a_folder_takes_are_refused_before_the_network(
     assert online.calls == []
 
 
+@pytest.mark.parametrize("place", ["datasets/org/name", "org/name", "datasets/org/name/tree/main", "org/name.git"])
+def test_the_address_of_a_page_is_answered_with_the_name(place: str) -> None:
+    with pytest.raises(ValueError, match=r"that is a repository's address; give org/name\.$"):
+        publishing.check_repo_id(f"https://huggingface.co/{place}")
+
+
 def test_a_repository_that_was_renamed_is_followed(dataset_folder: Path, online: HubServer) -> None:
     publish(dataset_folder, online)
     repositories = online.storage.repositories / "datasets" / "acme"

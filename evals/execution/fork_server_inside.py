@@ -42,7 +42,7 @@ def import_packages(names: list, folder: str) -> None:
         RuntimeError: an import left a thread or memory that forks would share; programs then start one by one.
     """
     sys.path.append(folder)
-    # Judges' programs seed these (`inside.begin_draws`), and an import in each fork would take longer than the fork.
+    # Judged programs seed these (`inside.seed_generators`): an import in each fork would take longer than the fork.
     generators = ["random", *(f"{name}.random" for name in names if name == "numpy")]
     for name in [*names, *generators]:
         importlib.import_module(name)

@@ -123,8 +123,8 @@ def read_payload(descriptor: int) -> dict:
         return json.load(payload_file)
 
 
-def begin_draws(seed: int) -> None:
-    """Let the generators that a program may not have seeded draw the same in every run."""
+def seed_generators(seed: int) -> None:
+    """Seed Python's and numpy's global generators."""
     import random
 
     random.seed(seed)
@@ -192,15 +192,15 @@ def run(payload: dict, status: int, channel: tuple) -> None:
     # The site module, which is not loaded, would have brought them.
     vars(builtins).update(exit=sys.exit, quit=sys.exit)
     sys.excepthook = show_error
-    request, draws = payload["request"], payload["draws"]
+    request, seed = payload["request"], payload["random_seed"]
     payload.clear()  # callers hold it still
-    if draws is not None:
-        begin_draws(draws)
+    if seed is not None:
+        seed_generators(seed)
     before = Before()
     exec(code, program.__dict__)
     program.__dict__["__builtins__"] = before.restore()
-    if draws is not None:
-        begin_draws(draws)  # of numpy, which the program may have imported, too
+    if seed is not None:
+        seed_generators(seed)  # of numpy, which the program may have imported, too
     exec(tests, program.__dict__)
     if request:
         before.show_marker(request, channel)

@@ -23,8 +23,8 @@ class Language:
         compile: commands before it; one that fails is a compile error.
         folders: of the system, beyond /usr and /lib, that the tools read.
         environment: added to the program's.
-        draws_run: words behind the first of `run` for a program with `Program.draws`, {draws} filled in.
-        draws_environment: added to the program's then.
+        seed_flags: of the runtime, for a program with a `random_seed`, {random_seed} filled in.
+        seed_environment: added to the program's then.
         address_space (`bool`): whether memory is limited as address space. Runtimes that reserve much more than they
             use (V8, Go, the JVM, mono) get a limit on their data instead.
         num_processes (`int`): threads and processes that compiler and runtime need, at least.
@@ -40,8 +40,8 @@ class Language:
     version_flag: str = "--version"
     folders: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    draws_run: tuple[str, ...] = ()
-    draws_environment: Mapping[str, str] = field(default_factory=dict)
+    seed_flags: tuple[str, ...] = ()
+    seed_environment: Mapping[str, str] = field(default_factory=dict)
     address_space: bool = True
     num_processes: int = 64
     out_of_memory: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Language:
 
 JVM = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xss16m")
 CRATES = ("rand", "regex", "md5")
-V8_DRAWS = ("--random-seed={draws}",)
+V8_SEED = ("--random-seed={random_seed}",)
 _TYPESCRIPT = Language(
     "typescript",
     "main.ts",
@@ -57,7 +57,7 @@ _TYPESCRIPT = Language(
     compile=(("{tsc}", "--target", "esnext", "--module", "commonjs", "--strict", "false", "main.ts"),),
     run=("{node}", "--stack-size=3900", "--max-old-space-size={heap_mb}", "main.js"),
     environment={"NODE_PATH": "{modules}", "OPENSSL_CONF": "/dev/null"},
-    draws_run=V8_DRAWS,
+    seed_flags=V8_SEED,
     address_space=False,
     num_processes=128,
     out_of_memory=("JavaScript heap out of memory", "Array buffer allocation failed"),
@@ -109,7 +109,7 @@ LANGUAGES = {
             compile=(("{node}", "--check", "main.js"),),
             run=("{node}", "--stack-size=3900", "--max-old-space-size={heap_mb}", "main.js"),
             environment={"NODE_PATH": "{modules}", "OPENSSL_CONF": "/dev/null"},
-            draws_run=V8_DRAWS,
+            seed_flags=V8_SEED,
             address_space=False,
             out_of_memory=("JavaScript heap out of memory", "Array buffer allocation failed"),
         ),
@@ -186,7 +186,7 @@ LANGUAGES = {
                 "CGO_ENABLED": "0",
                 "GOMEMLIMIT": "{heap_mb}MiB",
             },
-            draws_environment={"GODEBUG": "randautoseed=0"},  # it begins with 1, as before Go 1.20
+            seed_environment={"GODEBUG": "randautoseed=0"},  # it begins with 1, as before Go 1.20
             address_space=False,
             num_processes=192,
             out_of_memory=("out of memory", "cannot allocate memory"),

@@ -64,8 +64,8 @@ class Program:
         stdin (`str`): its standard input.
         files (`dict` of relative path to `bytes`): put into its working directory.
         hash_seed (`int`): PYTHONHASHSEED, 0 to 4294967295.
-        draws (`int`, *optional*): where the generators that a program has not seeded begin, so that what it draws by
-            chance is the same in every run: Python's random and numpy, Math.random, Go's global one. None: as in life.
+        random_seed (`int`, *optional*): seed of the language's own generators, so that a program draws the same in
+            every run: Python's random and numpy, Math.random, Go's math/rand. None: left to the system, as usual.
         packages: for Python, top-level packages of this environment that it may import (numpy), beside the standard
             library.
         tests (`str`): for Python, a text that is run after `source`, in its namespace but with the builtins and the
@@ -84,7 +84,7 @@ class Program:
     stdin: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     hash_seed: int = 0
-    draws: int | None = None
+    random_seed: int | None = None
     packages: tuple[str, ...] = ()
     tests: str = ""
     expect_stdout_marker: str = ""

@@ -198,16 +198,16 @@ class SandboxedRun:
         environment = bubblewrap.environment(self.program.hash_seed)
         if self.tools:
             language = self.tools.language
-            own = {**language.environment, **({} if self.program.draws is None else language.draws_environment)}
+            own = {**language.environment, **({} if self.program.random_seed is None else language.seed_environment)}
             environment |= dict(zip(own, self._fill(tuple(own.values())), strict=True))
         return environment
 
     def _run_words(self, language: Language) -> list[str]:
-        if self.program.draws is None:
+        if self.program.random_seed is None:
             return self._fill(language.run)
-        draws = str(self.program.draws + 1)  # to V8, 0 is none
-        words = (word.replace("{draws}", draws) for word in language.draws_run)
-        return self._fill((language.run[0], *words, *language.run[1:]))
+        seed = str(self.program.random_seed + 1)  # to V8, 0 is none
+        flags = (word.replace("{random_seed}", seed) for word in language.seed_flags)
+        return self._fill((language.run[0], *flags, *language.run[1:]))
 
     def _fill(self, words: tuple[str, ...]) -> list[str]:
         if not self.tools:
@@ -235,7 +235,7 @@ class SandboxedRun:
             "request": self.program.marker_request,
             "compile": [self._fill(words) for words in language.compile] if language else [],
             "run": self._run_words(language) if language else [],
-            "draws": self.program.draws,
+            "random_seed": self.program.random_seed,
             "files": texts,
             "limits": limits,
             "packages": self.sandbox.package_folder(self.program.packages) if self.program.packages else "",

@@ -102,7 +102,7 @@ class LiveCodeBench(ExecutedBenchmark):
             mark = f"result-{secrets.token_hex(8)} "
             code = without_demonstration(code, row["function"])
             source = as_module(IMPORTS + CALL.format(code=code, function=row["function"], mark=mark))
-        return Program(source, stdin=test["input"], draws=0, packages=self.packages), mark
+        return Program(source, stdin=test["input"], random_seed=0, packages=self.packages), mark
 
     def code_of_answer(self, row: Row, answer: str) -> Extraction:
         """Return the code of an answer: of several programs the last that reads its input."""

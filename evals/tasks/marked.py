@@ -179,7 +179,7 @@ def marked_program(
         source,
         language,
         main,
-        draws=0,  # tests that draw what they try shall judge an answer alike in every run
+        random_seed=0,  # tests that draw their inputs judge an answer alike in every run
         packages=packages,
         files=files,
         tests=apart,

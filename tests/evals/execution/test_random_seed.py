@@ -1,4 +1,4 @@
-"""What a program draws by chance: the same in every run for a judge, and as in life otherwise."""
+"""Random numbers of a program: the same in every run with a seed, and others in each run without."""
 
 import pytest
 
@@ -12,7 +12,7 @@ PROGRAMS = {
     "go": 'package main\nimport ("fmt"; "math/rand"; "testing")\nfunc TestX(t *testing.T) { fmt.Println(rand.Int()) }',
     "rust": 'fn main() { println!("{}", rand::random::<u32>()); }',
 }
-AS_IN_LIFE = ("python", "javascript", "typescript", "go")
+UNSEEDED = ("python", "javascript", "typescript", "go")
 NUMPY = "import numpy\nprint(numpy.random.rand(), numpy.random.randint(10**9))"
 
 
@@ -25,28 +25,28 @@ def drawn(program: Program) -> set[str]:
 
 
 @pytest.mark.parametrize("language", PROGRAMS)
-def test_draws_are_the_same_in_every_run_where_that_is_asked(language):
+def test_with_a_seed_every_run_draws_the_same(language):
     needs(language)
-    assert len(drawn(Program(PROGRAMS[language], language, draws=0))) == 1
+    assert len(drawn(Program(PROGRAMS[language], language, random_seed=0))) == 1
 
 
-@pytest.mark.parametrize("language", AS_IN_LIFE)
-def test_draws_are_as_in_life_otherwise(language):
+@pytest.mark.parametrize("language", UNSEEDED)
+def test_without_a_seed_each_run_draws_others(language):
     needs(language)
     assert len(drawn(Program(PROGRAMS[language], language))) == 3
 
 
-def test_other_draws_are_others():
-    assert not drawn(Program(PROGRAMS["python"], draws=0)) & drawn(Program(PROGRAMS["python"], draws=1))
+def test_another_seed_gives_other_numbers():
+    assert not drawn(Program(PROGRAMS["python"], random_seed=0)) & drawn(Program(PROGRAMS["python"], random_seed=1))
 
 
 @pytest.mark.parametrize("where", ["source", "tests"])
 def test_numpy_draws_the_same_too_in_a_fork_and_in_tests(where):
     text = {"source": NUMPY} if where == "source" else {"source": "import numpy", "tests": NUMPY}
-    assert len(drawn(Program(**text, packages=("numpy",), draws=0))) == 1
+    assert len(drawn(Program(**text, packages=("numpy",), random_seed=0))) == 1
     assert len(drawn(Program(**text, packages=("numpy",)))) == 3
 
 
 def test_what_a_program_seeds_itself_stays_its_own():
     source = "import random\nrandom.seed(1)\nprint(random.random())"
-    assert drawn(Program(source, draws=0)) == drawn(Program(source)) == {"0.13436424411240122"}
+    assert drawn(Program(source, random_seed=0)) == drawn(Program(source)) == {"0.13436424411240122"}

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import secrets
 import selectors
 import shlex
@@ -32,6 +33,8 @@ from evals.execution.toolchains import Toolchain, toolchain
 INSIDE = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
 MEMORY_EXIT_STATUS = 77  # as in inside.py
 CPU_EXIT_STATUSES = (128 + 24, -24)  # SIGXCPU
+KILLED_EXIT_STATUSES = (128 + 9, -9)
+PACKAGE = re.compile(r"^package[ \t]+(\w+)", re.MULTILINE)  # in Go
 FLOOD_FACTOR = 64  # a program that writes this many times its output limit is ended
 COMPILER_MEMORY = 2 << 30  # as in inside.py
 TAIL_BYTES = 4096
@@ -103,6 +106,7 @@ class SandboxedRun:
         self.channel: Channel | None = None
         self.num_dropped = 0
         self.message = ""
+        self.started = 0.0  # when the program was, after compilation; by the monotonic clock
 
     def result(self) -> ExecutionResult:
         """Run the program and judge it."""
@@ -209,6 +213,13 @@ class SandboxedRun:
         flags = (word.replace("{random_seed}", seed) for word in language.seed_flags)
         return self._fill((language.run[0], *flags, *language.run[1:]))
 
+    def _companion(self, language: Language) -> dict[str, bytes]:
+        package = PACKAGE.search(self.program.source)
+        if language.companion is None or package is None:
+            return {}
+        name, text = language.companion
+        return {name: self._fill((text.replace("{package}", package[1]),))[0].encode()}
+
     def _fill(self, words: tuple[str, ...]) -> list[str]:
         if not self.tools:
             raise TypeError("a program in Python has no commands")
@@ -228,6 +239,7 @@ class SandboxedRun:
         files = dict(self.program.files)
         if language:
             files[self._fill((language.file_name,))[0]] = encoded(self.program.source)
+            files |= self._companion(language)
         texts = {safe_name(name): base64.b64encode(content).decode() for name, content in files.items()}
         return {
             "source": "" if language else self.program.source,
@@ -266,7 +278,8 @@ class SandboxedRun:
                     if chunk:
                         self._keep(key.data, chunk)
                         if key.data == "status":
-                            deadline = time.monotonic() + self.limits.wall_seconds
+                            self.started = time.monotonic()
+                            deadline = self.started + self.limits.wall_seconds
                     else:
                         selector.unregister(key.fileobj)
         try:
@@ -316,7 +329,7 @@ class SandboxedRun:
             return Verdict.COMPILE_ERROR, ""
         if returncode == MEMORY_EXIT_STATUS and not language:
             return Verdict.OOM, "MemoryError"
-        if returncode in CPU_EXIT_STATUSES:
+        if returncode in CPU_EXIT_STATUSES or (returncode in KILLED_EXIT_STATUSES and self._had_its_time()):
             return Verdict.TIMEOUT, "processor time limit"
         if returncode != 0:
             lacking = [text for text in (language.out_of_memory if language else ()) if text in stderr]
@@ -330,6 +343,13 @@ class SandboxedRun:
         if marker and marker not in said:
             return Verdict.FAIL, "ended before its last test"
         return Verdict.PASS, ""
+
+    def _had_its_time(self) -> bool:
+        """Whether a program that was killed can have used up its processor time.
+
+        The kernel's signal for that is one that Go's runtime takes no notice of; a second later it kills.
+        """
+        return (time.monotonic() - self.started) * (os.cpu_count() or 1) > self.limits.cpu_seconds
 
 
 def _signal(returncode: int) -> str:

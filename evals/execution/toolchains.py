@@ -53,7 +53,8 @@ class Toolchain:
     def fill(self, words: tuple[str, ...], folder: str, main: str, memory_bytes: int) -> list[str]:
         """Return a command with its braces filled in."""
         values = {**self.tools, "cache": str(self.cache), "modules": str(node_modules())}
-        values |= {"tmp": folder, "main": main, "heap_mb": str(max(memory_bytes // 2 >> 20, 16))}
+        heap_mb = max(memory_bytes // 2 >> 20, 16)
+        values |= {"tmp": folder, "main": main, "heap_mb": str(heap_mb), "stack_mb": str(heap_mb // 4)}
         return [_fill(word, values) for word in words]
 
     def with_commands(self, compile: tuple[tuple[str, ...], ...], run: tuple[str, ...]) -> Toolchain:

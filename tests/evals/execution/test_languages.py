@@ -165,3 +165,33 @@ def test_the_marker_is_found_behind_output_that_was_cut():
         source = f"print('x' * {LIMITS.output_bytes * 2})\nprint('the-end')"
         result = executor.run(Program(source, expect_stdout_marker="the-end"))
     assert result.verdict is Verdict.PASS and result.output_truncated
+
+
+GO_TEST = 'package main\nimport "testing"\n'
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "verdict", "said"),
+    [
+        ("go", f"{GO_TEST}func f(s string) string {{ return f(s) }}\nfunc TestA(t *testing.T) {{ f(f(`a`)) }}",
+         Verdict.FAIL, "goroutine stack exceeds"),
+        ("go", f"{GO_TEST}func debug(n int) int {{ return debug(n+1) + 1 }}\nfunc TestA(t *testing.T) {{ debug(1) }}",
+         Verdict.FAIL, "goroutine stack exceeds"),
+        ("go", f"{GO_TEST}func TestA(t *testing.T) {{ go func() {{ for {{}} }}(); for {{}} }}", Verdict.TIMEOUT, ""),
+    ],
+)  # fmt: skip
+def test_a_program_without_an_end_has_one_verdict(language, source, verdict, said):
+    needs(language)
+    with Executor(replace(LIMITS, wall_seconds=10, cpu_seconds=2)) as executor:
+        results = executor.run_batch([Program(source, language)] * 3)
+    assert [result.verdict for result in results] == [verdict] * 3
+    assert all(said in result.stderr for result in results)
+    assert {result.message for result in results} <= {"", "processor time limit"}
+
+
+def test_recursion_as_deep_as_its_values_need_is_no_fault_in_go():
+    needs("go")
+    depth = f"{GO_TEST}func f(n int) int {{ if n == 0 {{ return 0 }}; return f(n-1) + 1 }}\n"
+    with Executor(LIMITS) as executor:
+        ended = executor.run(Program(f"{depth}func TestA(t *testing.T) {{ if f(1000000) < 1 {{ t.Fatal() }} }}", "go"))
+    assert ended.verdict is Verdict.PASS

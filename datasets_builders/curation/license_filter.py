@@ -9,9 +9,9 @@ from datatrove.data import Document
 from datasets_builders.building.dataset_folder import DatasetFolder
 from datasets_builders.building.description import MAX_COUNTED_VALUES, SEVERAL_LICENSES
 from datasets_builders.building.steps import Outcome, Removed, Step
-from datasets_builders.sources.license_files import family_of
+from datasets_builders.sources.license_files import as_offered
 from datasets_builders.sources.license_notices import license_of_head
-from datasets_builders.sources.licenses import UNKNOWN, keys_of, license_type
+from datasets_builders.sources.licenses import UNKNOWN, license_type
 
 
 class LicenseFilter(Step):
@@ -56,13 +56,7 @@ def license_of_file(of_head: str | None, of_folder: str) -> str:
 
     Of "MIT and GPL" at the head of a file, where the package leaves the choice between the two, the choice holds.
     """
-    if of_head is None:
-        return of_folder
-    if " OR " in of_folder and " AND " in of_head:
-        offered = {family_of(key) for key in keys_of(of_folder)}
-        if {family_of(key) for key in keys_of(of_head)} <= offered:
-            return of_folder
-    return of_head
+    return of_folder if of_head is None else as_offered(of_head, of_folder)
 
 
 def license_of_card(output_folder: Path) -> tuple[str, str]:

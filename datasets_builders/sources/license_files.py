@@ -144,6 +144,8 @@ def licenses_of_files(files: Mapping[str, bytes], paths: Collection[str] = ()) -
     for place, texts in weak.items():
         if place not in by_folder and (judged := _judge_weak(texts)):
             by_folder[place] = judged
+        elif " AND " in by_folder.get(place, ""):
+            by_folder[place] = as_offered(by_folder[place], _of_readme(texts) or "")
     return Licenses(by_folder, tuple(by_pattern))
 
 
@@ -159,9 +161,13 @@ def _text(raw: bytes) -> str:
 
 def _judge_weak(texts: Mapping[str, str]) -> str | None:
     """Return what is stated beside the place: in a folder of licences, in the documentation, in the README."""
-    readme = next((text for path, text in texts.items() if _README.fullmatch(PurePosixPath(path).name)), None)
     others = {path: text for path, text in texts.items() if not _README.fullmatch(PurePosixPath(path).name)}
-    return (_judge(others) if others else None) or (stated_in_readme(readme) if readme else None)
+    return (_judge(others) if others else None) or _of_readme(texts)
+
+
+def _of_readme(texts: Mapping[str, str]) -> str | None:
+    readme = next((text for path, text in texts.items() if _README.fullmatch(PurePosixPath(path).name)), None)
+    return stated_in_readme(readme) if readme else None
 
 
 def _judge(texts: Mapping[str, str], is_top: bool = True) -> str | None:
@@ -210,6 +216,20 @@ def _with_files(stated: str, files: Iterable[_OfFile]) -> str:
         if not is_named and license_type(found.license) != "permissive":
             others.append(found.license)
     return all_of([stated, *others])
+
+
+def as_offered(stated: str, offered: str) -> str:
+    """Return the choice that is offered, where what is stated names the same licences as holding together; else that.
+
+    Args:
+        stated: an SPDX expression, such as that of two licence files side by side.
+        offered: one of the whole package.
+    """
+    if " OR " in offered and " AND " in stated:
+        families = {family_of(key) for key in keys_of(offered)}
+        if {family_of(key) for key in keys_of(stated)} <= families:
+            return offered
+    return stated
 
 
 def family_of(key: str) -> str:

@@ -33,9 +33,10 @@ _CLASSIFIED = {
     "zlib/libpng License": "Zlib",
 }
 _NOTHING = re.compile(
-    r"(?:unknown|none|n/a|tbd|todo|see licen[sc]e.*|licen[sc]e(?:\.\w+)?|file:? ?licen[sc]e.*|noassertion|-)?",
+    r"(?:unknown|none|n/a|tbd|todo\b.*|see licen[sc]e.*|licen[sc]e(?:\.\w+)?|file:? ?licen[sc]e.*|noassertion|-)?",
     re.IGNORECASE,
 )
+_LICENSE_ELEMENT = re.compile(r"<license(?:\s[^>]*)?>\s*([^<]{1,150}?)\s*</license>")
 _QUOTED = re.compile(r"[\"']([^\"'\n]{1,200})[\"']")
 
 
@@ -198,8 +199,24 @@ def _r(text: str) -> Stated | None:
     return _choice(part for part in parts if part)
 
 
+def _elements(text: str) -> Stated | None:
+    """Read the licences of a package of ROS or an addon of Kodi: where it has several, parts of it have one each."""
+    stated = [said.license for words in _LICENSE_ELEMENT.findall(text) if (said := _said(words))]
+    return Stated(all_of(stated)) if stated else None
+
+
+_IN_QUOTES = r"[\"']([^\"'\n]+)[\"']"
 _BY_NAME: dict[str, Callable[[str], Stated | None]] = {
     **dict.fromkeys(("package.json", "composer.json", "bower.json", "elm.json", "dub.json", "META.json"), _json),
+    **dict.fromkeys(("deno.json", "jsr.json", "vcpkg.json", "haxelib.json", "codemeta.json"), _json),
+    **dict.fromkeys(("package.xml", "addon.xml"), _elements),
+    **dict.fromkeys(("__manifest__.py", "__openerp__.py"), _words_behind(rf"[\"']license[\"']\s*:\s*{_IN_QUOTES}")),
+    **dict.fromkeys(("package.yaml", "shard.yml", "CITATION.cff"), _words_behind(r"^license:[ \t]*(\S.*)$")),
+    "galaxy.yml": _words_behind(r"^license:\s*(?:-[ \t]*)?(\S.*)$"),
+    "conanfile.py": _words_behind(rf"^\s+license\s*=\s*\(?{_IN_QUOTES}"),
+    "project.clj": _words_behind(r":license\s*\{[^}]*?:name\s+\"([^\"]+)\""),
+    "build.sbt": _words_behind(r"\blicenses\s*\+?:?\+?=[^\n]*?\"([^\"\n]+)\""),
+    "dune-project": _words_behind(r"\(license\s+\"?([^)\"]+)"),
     **dict.fromkeys(("PKG-INFO", "METADATA"), _headers),
     "pyproject.toml": _pyproject,
     "Cargo.toml": _cargo,

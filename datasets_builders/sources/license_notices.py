@@ -23,7 +23,8 @@ MIN_TEXT_WORDS = 15  # of a head that may hold a whole licence
 # Without one of these, in small letters, nothing is said of a licence.
 _HINTS = (
     *("licens", "licenc", "gpl", "copying", "spdx-", "permission", "redistribut", "proprietary", "confidential"),
-    *("unauthori", "public domain", "trade secret", "mozilla.org/mpl"),
+    *("unauthori", "public domain", "trade secret", "mozilla.org/mpl", "creative commons", "creativecommons.org"),
+    *("cc by", "cc-by", "prior written"),
 )
 _TAG = re.compile(r"spdx-licen[sc]e-identifier[ \t]*[:=][ \t]*([A-Za-z0-9.+()/:_ \t-]+)", re.IGNORECASE)
 _QUOTE = re.compile(r"^[ \t]*>+", re.MULTILINE)
@@ -32,9 +33,10 @@ _CONTEXT = re.compile(
     r"licen[sc]|under (?:the |both |either )?(?:terms|conditions)|terms of|released|copying|(?:distribut"
     r"|redistribut|avail|offer)\w*\b.{0,40}\bunder|@license"
     r"|(?:placed|put|dedicated|donated|committed|is|are)(?: it| this)? (?:in|into|to) the public domain"
+    r"|\bv[\d.]+ - public domain|\bcc[- ]by\b|creativecommons\.org/licenses"
 )
 _CHOICE = re.compile(
-    r"\bdual(?:ly)?[ -](?:licen[sc]|gpl|mit\b|bsd|apache)|\beither (?!version)(?=[^.]{0,90}licen[sc]"
+    r"\bdual(?:ly)?[ -](?:licen[sc]|gpl|mit\b|bsd|apache)|\beither (?!version|licen[sc]e,? or \()(?=[^.]{0,90}licen[sc]"
     r"|[^.]{0,40}\bor\b)"
     r"|at (?:your|the user'?s?) (?:option|choice|discretion)|\byour choice"
     r"|alternatively,? (?:this|you|it\b|the (?:contents|terms|software|library)|under)"
@@ -42,6 +44,7 @@ _CHOICE = re.compile(
     r"|one of the following licen[sc]"
     r"|(?:multi|tri|triple)-?licensed|\balternative [ab12]\b"
 )
+_REST_OF_LINK = re.compile(r"^\.\d\S*?(?=,? )")
 _BARE_OR = re.compile(r"[^.;]{0,40}?(?:\bor\b|\|\|?|(?<=\w)/(?=\w)|^/)[^.;]{0,40}")
 _LATER = re.compile(
     r"or,?\W{0,3}(?:\(?at your (?:option|choice)\)?,?\W{0,3})?(?:\(?at your option\)? )?(?:any )?(?:later"
@@ -58,12 +61,16 @@ _VERSION = re.compile(
 _VERSION_FURTHER = re.compile(r"\bversions?\W{0,3}([123](?:\.[01])?)(?!\d)(\+)?")
 _NO_STATEMENT = re.compile(r"^[ -]?(?:compatible|incompatible|code\b)|^-?like\b(?! licen)")
 _OF_OTHERS = re.compile(r"(?:unlike|\bnot|non-?|than|(?:in)?compatible with) (?:the )?(?:gnu )?$")
+_IS_ASKED = re.compile(
+    r"\b(?:whether|detects? if|checks? (?:if|that)) [^.;]{0,60}$"
+)  # what a program finds out of files
 _OF_PYTHON = {"PSF-2.0", "Python-2.0", "Python-2.0.1"}
 _VERSIONS = {"": ("1.0", "2.0", "3.0"), "l": ("2.0", "2.1", "3.0"), "a": ("1.0", "3.0")}
 # What keeps rights back, where no known text says it.
 _KEEPS_BACK = re.compile(
-    r"proprietary and confidential|confidential and proprietary|proprietary (?:and|information|software"
-    r"|source|code|material)"
+    r"proprietary ?(?:and|/) ?confidential|confidential ?(?:and|/) ?proprietary|proprietary (?:and|information|software"
+    r"|source|code|material)|\bdo not (?:re)?distribute\b|not for (?:re)?distribution\b"
+    r"|you may not use, (?:copy|modify|reproduce|distribute|disclose)"
     r"|trade secret|unauthori[sz]ed (?:copying|use|reproduction|distribution|disclosure|access|duplication)"
     r"|strictly (?:prohibited|forbidden|confidential)|internal use only|no licen[sc]e is granted"
     r"|(?:may|must|shall) not be (?:copied|reproduced|redistributed|distributed|disclosed)(?![^.]{0,60} except)"
@@ -77,6 +84,9 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("SSPL-1.0", r"server side public licen[sc]e|\bsspl"),
     ("BUSL-1.1", r"business source licen[sc]e|\bbusl-1"),
     ("Elastic-2.0", r"elastic licen[sc]e"),
+    ("PolyForm-Noncommercial-1.0.0", r"polyform noncommercial"),
+    ("PolyForm-Small-Business-1.0.0", r"polyform small business"),
+    ("Hippocratic-2.1", r"\bhippocratic licen[sc]e"),
     (
         "MPL-1.1",
         r"mozilla public licen[sc]e\W{1,3}(?:version|v\.?)?\W{0,2}1\.1|\bmpl\W{0,3}(?:version|v\.?)?\W?1\.1"
@@ -120,7 +130,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ),
     ("0BSD", r"\b0bsd\b|zero[ -]clause bsd|bsd zero clause"),
     ("MIT-0", r"\bmit-0\b|mit no attribution"),
-    ("NCSA", r"\bncsa\b.{0,20}licen[sc]e|university of illinois/ncsa"),
+    ("NCSA", r"\bncsa\b.{0,20}licen[sc]e|university of illinois(?:/ncsa| open source licen[sc]e)"),
     ("PostgreSQL", r"\bpostgresql licen[sc]e"),
     ("BlueOak-1.0.0", r"blue oak model licen[sc]e|\bblueoak-1|blueoakcouncil\.org/license"),
     ("UPL-1.0", r"universal permissive licen[sc]e|\bupl-1|\bupl\b"),
@@ -160,6 +170,11 @@ _LINK = re.compile(
     r"|tldrlegal\.com/license)/"
     r"(?P<name>[a-z0-9.+-]+?)(?:-license)?(?:\.html|\.php|\.txt|\.json)?(?=[/)\s\"'>,;]|\.?$|\.\s)"
 )
+_CREATIVE_WORDS = re.compile(
+    r"creative commons attribution(?P<kind>(?:[ -](?:non-?commercial|no-?deriv(?:ative)?s|share-?alike))*)"
+    r"(?: (?P<version>[1-4]\.[05]))?"
+)
+_SHORT_KINDS = (("nc", "commercial"), ("nd", "deriv"), ("sa", "alike"))
 _CREATIVE = re.compile(
     r"creativecommons\.org/licenses/(?P<kind>by(?:-nc|-nd|-sa)*)/(?P<version>[1-4]\.[05])"
     r"|\bcc[- ](?P<kind_2>by(?:[- ](?:nc|nd|sa))*)[- ](?P<version_2>[1-4]\.[05])"
@@ -218,7 +233,8 @@ def _kind_of_gnu(mention: Mention) -> str:
 def _has_context(plain: str, mention: Mention) -> bool:
     around = plain[max(0, mention.start - CONTEXT_BEFORE) : mention.end + CONTEXT_AFTER]
     is_compatible = _NO_STATEMENT.match(plain[mention.end : mention.end + 20])
-    is_other = _OF_OTHERS.search(plain[max(0, mention.start - 30) : mention.start])
+    before = plain[max(0, mention.start - CONTEXT_BEFORE) : mention.start]
+    is_other = _OF_OTHERS.search(before) or _IS_ASKED.search(before)
     return bool(_CONTEXT.search(around)) and not is_compatible and not is_other
 
 
@@ -256,6 +272,9 @@ def _others(plain: str) -> Iterator[Mention]:
     for found in _CREATIVE.finditer(plain):
         kind, version = found["kind"] or found["kind_2"].replace(" ", "-"), found["version"] or found["version_2"]
         yield Mention(f"CC-{kind.upper()}-{version}", found.start(), found.end())
+    for found in _CREATIVE_WORDS.finditer(plain):
+        kinds = "-".join(["BY", *(short.upper() for short, word in _SHORT_KINDS if word in found["kind"])])
+        yield Mention(f"CC-{kinds}-{found['version'] or '4.0'}", found.start(), found.end())
     for found in _DEBIAN_LINK.finditer(plain):
         yield Mention(_of_debian(found["name"], found["version"] or ""), found.start(), found.end())
 
@@ -305,7 +324,11 @@ def is_choice(plain: str, named: list[Mention]) -> bool:
     ]
     if _CHOICE.search(" ".join(spans)):
         return True
-    between = spans[1:-1]
+    between = [
+        _REST_OF_LINK.sub("", span)
+        for span, (mention, following) in zip(spans[1:-1], pairwise(named), strict=True)
+        if mention.name != following.name
+    ]
     return all(len(gap) <= 100 and _BARE_OR.fullmatch(gap) for gap in between)
 
 
@@ -327,6 +350,18 @@ _COMMENT = re.compile(
     r"|endregion)\b)|;|--|%|'|!|\*|dnl\b|@?rem\b|::|\\\"|\.\\\"|[cC]\s)[^\n]*"
     r"|\(comment\s+(?:\d+\s+)?\"[^\"]*\"[^\n]*",
     re.DOTALL | re.IGNORECASE,
+)
+_KERNEL_MODULE = re.compile(r"^MODULE_LICENSE\s*\(\s*\"([^\"\n]{1,60})\"\s*\)", re.MULTILINE)
+# As linux/module.h lists them.
+_KERNEL_NAMES = {
+    **dict.fromkeys(("GPL", "GPL v2", "GPL and additional rights"), "GPL-2.0-only"),
+    "Dual BSD/GPL": "BSD-3-Clause OR GPL-2.0-only",
+    "Dual MIT/GPL": "GPL-2.0-only OR MIT",
+    "Dual MPL/GPL": "GPL-2.0-only OR MPL-1.1",
+}
+_IN_CODE = re.compile(
+    r"^__licen[sc]e__[ \t]*=[ \t]*(?:\"\"\"|[\"'])([^\"'\n]{2,200})|^[ \t]*_LICENSE[ \t]*=[ \t]*\[\[(.{2,3000}?)\]\]",
+    re.MULTILINE | re.DOTALL,
 )
 _BLANK = re.compile(r"[ \t\r\n\f]+")
 _INLINE = re.compile(r"/\*.*|//.*|#.*")
@@ -385,10 +420,18 @@ def license_of_head(text: str) -> str | None:
 
     Source: SPDX 2.3, annex E, for tags; how far the head goes is ours.
     """
-    if not _hints(text[:HEAD_CHARACTERS]):
+    comments = head_comments(text) if _hints(text[:HEAD_CHARACTERS]) else ""
+    return (_of_comments(comments) if comments else None) or _of_code(text)
+
+
+def _of_code(text: str) -> str | None:
+    """Return what a file states of itself in code: a module of Linux, of Python or of Lua."""
+    if "MODULE_LICENSE" in text and (found := _KERNEL_MODULE.search(text)):
+        return _KERNEL_NAMES.get(found[1]) or UNRECOGNIZED
+    if "_LICENSE" not in text and "__licen" not in text:
         return None
-    comments = head_comments(text)
-    return _of_comments(comments) if comments else None
+    found = _IN_CODE.search(text[:HEAD_CHARACTERS])
+    return license_of_text(found[1] or found[2]) if found else None
 
 
 def _hints(text: str) -> bool:

@@ -22,7 +22,7 @@ _JAVASCRIPT_METRICS = (
 _JAVASCRIPT_STRINGS = "[(string) (template_string)] @string (template_substitution) @code (import_statement) @code"
 # Behind `from` stands a string, perhaps after a comment or white space beyond ASCII.
 _JAVASCRIPT_WORDS = (
-    r"\b(?:import|require)\b|\b(?:importScripts|define|mock|doMock|Worker|URL)\s*\(|"
+    r"\b(?:import|require)\b|\b(?:importScripts|define|mock|doMock|requireActual|requireMock|importActual|Worker|URL)\s*\(|"
     r"\bfrom\s*[\"'`/\x80-\xff]|///\s*<reference\s"
 )
 _SHELL_EXPANSIONS = "[(simple_expansion) (expansion) (command_substitution)] @code"
@@ -133,6 +133,7 @@ GRAMMARS = {
         strings=_JAVASCRIPT_STRINGS,
         definitions=_JAVASCRIPT_DEFINITIONS,
         imports="javascript",
+        statements="javascript",
         resolution="javascript:JavaScriptRules",
         import_words=_JAVASCRIPT_WORDS,
         gaps="javascript",
@@ -143,6 +144,7 @@ GRAMMARS = {
         strings=_JAVASCRIPT_STRINGS,
         definitions=_TYPESCRIPT_DEFINITIONS,
         imports="typescript",
+        statements="javascript",
         resolution="javascript:JavaScriptRules",
         entry_point="language_typescript",
         import_words=_JAVASCRIPT_WORDS,
@@ -154,6 +156,7 @@ GRAMMARS = {
         strings=_JAVASCRIPT_STRINGS,
         definitions=_TYPESCRIPT_DEFINITIONS,
         imports="typescript",
+        statements="javascript",
         resolution="javascript:JavaScriptRules",
         entry_point="language_tsx",
         import_words=_JAVASCRIPT_WORDS,

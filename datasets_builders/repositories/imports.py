@@ -21,7 +21,7 @@ from datasets_builders.curation.syntax.metrics import found_in_tree, meter_of
 from datasets_builders.curation.syntax.parsing import load_grammar, parse
 from datasets_builders.languages.grammars import GRAMMARS, SCRIPTS_WITHIN
 from datasets_builders.repositories import statements
-from datasets_builders.repositories.statements import Import, line_of, text_of
+from datasets_builders.repositories.statements import GLOB, Import, line_of, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
@@ -445,6 +445,9 @@ def _of_target(node: "Node", form: str) -> Import:
         form = "typing"  # TypeScript's `import type ... from`
     if form in SHELL_COMMANDS:
         return Import(line, text.strip("\"'"), form)
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'`" and "${" not in text and "#{" not in text:
+    is_literal = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'`" and node.type != "binary_expression"
+    if is_literal and "${" not in text and "#{" not in text:
         return Import(line, text[1:-1], form)
+    if pattern := statements.computed_path(node):
+        return Import(line, pattern, GLOB)
     return Import(line, "", form)

@@ -14,7 +14,7 @@ _README = re.compile(r"readme(?:\.\w+)?\Z", re.IGNORECASE)
 PROJECT_FILES = frozenset(
     (
         *("package.json", "jsconfig.json", "go.mod", "Cargo.toml", "composer.json", "pubspec.yaml"),
-        *("pyproject.toml", "setup.cfg"),
+        *("pyproject.toml", "setup.cfg", "deno.json", "deno.jsonc", "import_map.json", "babel.config.json"),
     )
 )
 

@@ -26,6 +26,10 @@ class Import(NamedTuple):
     names: tuple[str, ...] = ()
 
 
+# A pattern of paths in JavaScript; `names` may hold a regular expression that they must match too.
+GLOB = "glob"
+
+
 def text_of(node: "Node") -> str:
     """Return the source text of a node."""
     return (node.text or b"").decode("utf-8", "replace")
@@ -72,6 +76,54 @@ def _python_place(node: "Node") -> str:
                 return "typing"
         below, ancestor = ancestor, ancestor.parent
     return ""
+
+
+def javascript(node: "Node") -> Iterator[Import]:
+    """Take apart `import.meta.glob("./a/*.ts")` and `require.context("./a", true, /[.]js$/)`."""
+    function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+    given = arguments.named_children if arguments is not None else []
+    called = text_of(function) if function is not None else ""
+    if called not in ("import.meta.glob", "require.context") or not given:
+        return
+    if called == "import.meta.glob":
+        patterns = given[0].named_children if given[0].type == "array" else given[:1]
+        for pattern in patterns:
+            if pattern.type == "string" and not (text := text_of(pattern)[1:-1]).startswith("!"):
+                yield Import(line_of(node), text, GLOB)
+        return
+    if given[0].type != "string":
+        return
+    is_deep = len(given) < 2 or text_of(given[1]) != "false"
+    expression = given[2].child_by_field_name("pattern") if len(given) > 2 else None
+    folder = text_of(given[0])[1:-1].rstrip("/")
+    names = (text_of(expression),) if expression is not None else ()
+    yield Import(line_of(node), f"{folder}/{'**/' if is_deep else ''}*", GLOB, names)
+
+
+def computed_path(node: "Node") -> str:
+    """Return the pattern of a path that is put together, such as `./a/${name}.js`; empty where its folder is not said.
+
+    Source: ours; a bundler loads all files that such a pattern may mean (webpack's contexts, Vite's variables).
+    """
+    if node.type == "template_string":
+        pattern = "".join(
+            "*" if part.type == "template_substitution" else text_of(part) for part in node.named_children
+        )
+    elif node.type == "binary_expression":
+        pattern = "".join(_operands(node))
+    else:
+        return ""
+    start = pattern.partition("*")[0]
+    has_folder = start.startswith(("./", "../", "/", "@/", "~/")) and "/" in start.lstrip("./@~")
+    return pattern if has_folder and "*" in pattern else ""
+
+
+def _operands(node: "Node") -> Iterator[str]:
+    for child in node.named_children:
+        if child.type == "binary_expression":
+            yield from _operands(child)
+        else:
+            yield text_of(child)[1:-1] if child.type == "string" else "*"
 
 
 def go(node: "Node") -> Iterator[Import]:

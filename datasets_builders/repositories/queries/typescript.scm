@@ -10,6 +10,8 @@
   arguments: (arguments . (string) @target))
   (#any-of? @_object "require" "jest" "vi")
   (#any-of? @_function "resolve" "mock" "doMock" "requireActual" "importActual" "requireMock"))
+((call_expression function: (member_expression property: (property_identifier) @_function)) @statement
+  (#any-of? @_function "glob" "context"))
 ((new_expression constructor: (identifier) @_function arguments: (arguments . (string) @listed (member_expression)))
   (#eq? @_function "URL"))
 ((new_expression constructor: (identifier) @_function arguments: (arguments . (string) @listed))

@@ -2,10 +2,12 @@
 
 | rule | means |
 | --- | --- |
-| js_relative | `./` and `../`; an extension may be left out, index files, `.js` for `.ts`, `main`, rootDirs |
+| js_relative | `./` and `../`; an extension may be left out, index files, `.js` for `.ts`, `main`, rootDirs; |
+| | where there is none for all, the files of each platform, `a.ios.js` |
+| js_glob | all files that `import.meta.glob`, `require.context` or an import with a variable in its path may load |
 | js_root | `/x`: below the nearest folder with a package.json or index.html |
 | js_alias | `paths` and `baseUrl` of the nearest tsconfig.json or jsconfig.json, with what it extends or references; |
-| | where no config says so, `@/` and `~/` are the nearest `src` |
+| | configs of bundlers, Babel, Jest and Deno; where none says so, `@/` and `~/` are the nearest `src` |
 | js_package | a package of the repository, by its name in package.json, its `exports`, `main`, `module`, `types` |
 | js_inferred | a scope most of whose packages are folders that are here, where no package.json says so |
 | js_import_map | `#name`, by `imports` of the file's own package.json |
@@ -15,14 +17,19 @@ Where a manifest names what a build makes (`dist/a.js`), the source that it is m
 
 import posixpath
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import re2
+
 from datasets_builders.repositories.files import RepositoryFiles, within
 from datasets_builders.repositories.imports import LISTED, FileImports
 from datasets_builders.repositories.json_comments import parse_json
+from datasets_builders.repositories.resolution.javascript_aliases import aliases_of
 from datasets_builders.repositories.resolution.rules import (
+    DYNAMIC,
     EXTERNAL,
     MISSING,
     Resolution,
@@ -31,7 +38,7 @@ from datasets_builders.repositories.resolution.rules import (
     is_visible,
     nearest,
 )
-from datasets_builders.repositories.statements import Import
+from datasets_builders.repositories.statements import GLOB, Import
 
 TYPESCRIPT = (".ts", ".tsx", ".d.ts", ".mts", ".cts")
 JAVASCRIPT = (".js", ".jsx", ".mjs", ".cjs")
@@ -67,6 +74,8 @@ WORKSPACES = frozenset(("packages", "libs", "apps", "modules", "plugins", "crate
 CONFIG_FOLDER = "${configDir}"
 # With Node's resolution a TypeScript file names the JavaScript that will be made of its neighbour.
 JS_FOR_TS = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts"), ".jsx": (".tsx",)}
+PLATFORMS = ("native", "ios", "android", "web", "macos", "windows")
+MAX_GLOB_FILES = 500
 CONFIGS = ("tsconfig.json", "jsconfig.json")
 MAX_EXTENDS = 10
 
@@ -98,17 +107,20 @@ class JavaScriptRules(Rules):
     def resolve(self, path: str, found: Import) -> Resolution:
         """Return what an import of a file means."""
         target = found.target.partition("?")[0].rpartition("!")[2]
+        if found.form == GLOB:
+            return self._glob(path, found)
         if target.startswith("."):
-            return self._relative(path, target) or _not_found(target)
+            return self._relative(path, target) or self._of_platforms(path, target) or _not_found(target)
         if found.form == LISTED and "/" not in target and not target.endswith(JAVASCRIPT):
             return EXTERNAL
         if target.startswith("/"):
             return self._below_root(path, target.lstrip("/")) or EXTERNAL
-        if target.startswith("#"):
-            return self._import_map(path, target) or MISSING
+        if target.startswith("#") and (resolved := self._import_map(path, target)):
+            return resolved
         parts = target.split("/")
         depth = 2 if target.startswith("@") else 1
         name, rest = "/".join(parts[:depth]), "/".join(parts[depth:])
+        name = self._linked(path, name)
         folders = [folder for folder in self._packages.get(name, ()) if is_visible(path, folder)]
         if folders:
             folder = nearest(path, (f"{folder}/" for folder in folders))[0].rstrip("/")
@@ -120,7 +132,9 @@ class JavaScriptRules(Rules):
         # `paths` that match and lead nowhere mean a file that is gone; any other bare name is another package's.
         if any(is_certain for _, is_certain in aliases):
             return _not_found(target)
-        return self._without_manifest(path, name, rest) or EXTERNAL
+        if resolved := self._without_manifest(path, name, rest):
+            return resolved
+        return MISSING if target.startswith("#") else EXTERNAL
 
     def _relative(self, path: str, target: str) -> Resolution | None:
         """Return what a path from a file's folder means; folders that are `rootDirs` lie on top of each other."""
@@ -133,6 +147,71 @@ class JavaScriptRules(Rules):
             if base.startswith(f"{root}/"):
                 bases += [posixpath.join(other, base[len(root) + 1 :]) for other in roots if other != root]
         return self._file(path, bases, "js_relative")
+
+    def _of_platforms(self, path: str, target: str) -> Resolution | None:
+        """Return the files of which React Native takes the one for its platform."""
+        base = within(posixpath.dirname(path), target)
+        if base is None or not any(ending in path for ending in JAVASCRIPT + TYPESCRIPT):
+            return None
+        names = (f"{base}.{platform}{ending}" for platform in PLATFORMS for ending in (*TYPESCRIPT, *JAVASCRIPT))
+        paths = tuple(name for name in names if name in self.files.contents)
+        return Resolution(paths, "js_relative") if paths else None
+
+    def _glob(self, path: str, found: Import) -> Resolution:
+        """Return the files that a pattern means; the import's name is an expression that their paths must match too."""
+        target = found.target
+        if target.startswith("."):
+            base = within(posixpath.dirname(path), target)
+        elif target.startswith("/"):
+            base = target.lstrip("/")
+        else:
+            base = next((base for base, _ in self._aliases(path, target)), None)
+        try:
+            pattern = re2.compile(glob_expression(base)) if base else None
+            tail = re2.compile(found.names[0]) if found.names else None
+        except re2.error:
+            return DYNAMIC
+        if base is None or pattern is None:
+            return DYNAMIC
+        start = base.partition("*")[0].partition("{")[0].rpartition("/")[0]
+        paths = tuple(
+            other
+            for other in self._below(start)
+            if other != path
+            and pattern.fullmatch(other)
+            and (tail is None or tail.search(f"./{other[len(start) + 1 :]}"))
+        )
+        return Resolution(paths[:MAX_GLOB_FILES], "js_glob") if paths else DYNAMIC
+
+    def _below(self, folder: str) -> Iterator[str]:
+        """Give the files of these languages below a folder, sorted."""
+        start = bisect_left(self._own_files, f"{folder}/") if folder else 0
+        for path in self._own_files[start:]:
+            if folder and not path.startswith(f"{folder}/"):
+                return
+            yield path
+
+    @cached_property
+    def _own_files(self) -> list[str]:
+        return sorted(self.imports)
+
+    def _linked(self, path: str, name: str) -> str:
+        """Return the package that a dependency of the nearest package.json stands for: another name, or a folder."""
+        for folder in [*ancestors(posixpath.dirname(path)), ""]:
+            manifest = self._json(posixpath.join(folder, "package.json"))
+            for key in ("dependencies", "devDependencies", "peerDependencies") if manifest else ():
+                table = manifest.get(key)
+                stated = table.get(name) if isinstance(table, dict) else None
+                if not isinstance(stated, str):
+                    continue
+                kind, _, rest = stated.partition(":")
+                if kind == "npm":
+                    return rest[:1] + rest[1:].partition("@")[0]
+                if kind in ("file", "link", "portal") and (there := within(folder, rest)) is not None:
+                    own_name = self._json(posixpath.join(there, "package.json")).get("name")
+                    return own_name if isinstance(own_name, str) else name
+                return name
+        return name
 
     def _below_root(self, path: str, target: str) -> Resolution | None:
         """Return what `/x` means: a path below the nearest folder that is served, or below its `public`."""
@@ -254,6 +333,16 @@ class JavaScriptRules(Rules):
                 break
         for base_url in config.base_urls:
             yield posixpath.join(base_url, target), False
+        for folder in [*ancestors(posixpath.dirname(path)), ""] if self._other_aliases else ():
+            aliases = self._other_aliases.get(folder, {})
+            yield from ((base, False) for base in aliases.get(target, ()))
+            for pattern in sorted((name for name in aliases if name.endswith("*")), key=len, reverse=True):
+                if target.startswith(pattern[:-1]):
+                    yield from ((base.replace("*", target[len(pattern) - 1 :]), False) for base in aliases[pattern])
+
+    @cached_property
+    def _other_aliases(self) -> dict[str, dict[str, list[str]]]:
+        return aliases_of(self.files)
 
     def _config_of(self, path: str) -> Config:
         """Return what the nearest config says for a file."""
@@ -346,6 +435,17 @@ class JavaScriptRules(Rules):
             base = within(places[0], rest)
         names = (base, f"{base}.json", posixpath.join(base, CONFIGS[0])) if base else ()
         return next((name for name in names if name in self.files.contents), None)
+
+
+def glob_expression(pattern: str) -> str:
+    """Return the regular expression of a glob: `*`, `**`, `?` and `{a,b}`."""
+    parts = re.split(r"(\*\*/?|\*|\?|\{[^{}]*\})", pattern)
+    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(
+        signs.get(part)
+        or ("(?:" + "|".join(map(re.escape, part[1:-1].split(","))) + ")" if part[:1] == "{" else re.escape(part))
+        for part in parts
+    )
 
 
 def _not_found(target: str) -> Resolution:

@@ -43,6 +43,8 @@ _OTHERS = (
     (("line-numbers",), "table", "table:has(td.line-numbers)"),
     (("blob-num",), "table", "table:has(td.blob-num)"),
     (("lntd",), "table", "table:has(td.lntd)"),
+    (("lines-num",), "table", "table:has(td.lines-num)"),
+    (("crayon-pre",), "div", "div.crayon-pre"),
     (("hljs-ln",), "table", "table:has(td.hljs-ln-numbers)"),
     (("lineno",), "table", "table:has(td.linenos), table:has(td.lineno)"),
     (("fragment",), "div", "div.fragment"),
@@ -57,14 +59,26 @@ _OTHERS = (
     (("<code", "white-space"), "code", "code[style*='pre']"),
     (("<div", "white-space"), "div", "div[style*='white-space: pre'], div[style*='white-space:pre']"),
 )
-LANGUAGE_SIGNS = frozenset({"lang-", "language-", "data-lang", "highlight-", "brush:", "sourcecode"})
+LANGUAGE_SIGNS = frozenset(
+    {
+        "lang-",
+        "language-",
+        "data-lang",
+        "highlight-",
+        "highlight ",
+        "brush:",
+        "sourcecode",
+        "data-enlighter",
+        "data-ke-lang",
+    }
+)
 CODE_SIGNS = frozenset({f"<{tag}" for tag in _TAGS}.union(*(signs for signs, _, _ in _OTHERS), LANGUAGE_SIGNS))
 # Blocks that only a style sheet, which is not looked at, tells from names in a sentence.
 BARE_CODE = "code"
 # What stands in code and is none: line numbers, buttons, what is there for screen readers alone.
 _GUTTER = re.compile(
     r"(?:^|[\s_-])(?:gutter\w*|line-?nos?|linenum(?:ber)?s?|line-?numbers?(?:-rows)?|lineno|lnt|ln-num|blob-num|"
-    r"hljs-ln-numbers|hljs-ln-n|CodeMirror-(?:linenumber|gutter-wrapper|cursors?)|ace_gutter\S*|"
+    r"hljs-ln-numbers|hljs-ln-n|lines-num|pre-numbering|code-block-extension\S*|CodeMirror-(?:linenumber|gutter-wrapper|cursors?)|ace_gutter\S*|"
     r"copy\S*|btn\S*|button\S*|toolbar\S*|clipboard\S*|sr-only|visually-hidden|screen-reader\S*|"
     r"tooltip\S*|prompt-copy|headerlink|hljs-copy|code-header|language-label)(?=$|[\s_])",
     re.IGNORECASE,
@@ -83,6 +97,9 @@ _LANGUAGE = re.compile(
     r"(?:^|\s)(?:lang(?:uage)?-|highlight-(?:source-|text-)?|brush:\s*|sourceCode\s+|prettyprint\s+lang-)([A-Za-z][\w+#.-]*)"
 )
 _LANGUAGE_ATTRIBUTES = ("data-lang", "data-language", "class")
+# What editors of blogs and wikis call it; each holds the language, or `brush: language`.
+_OTHER_ATTRIBUTES = ("data-enlighter-language", "data-ke-language", "data-syntaxhighlighter-params")
+_HIGHLIGHTED = re.compile(r"highlight ([A-Za-z][\w+#.]*)")
 _CODE_TAG = re.compile(r"<code\b([^>]*)>")
 _ATTRIBUTE = re.compile(r'([^\s"=]+)="([^"]*)"')
 _NO_BLOCKS = frozenset({None, "body", "article", "main", "html"})
@@ -93,7 +110,7 @@ MAX_CELL_TOKENS = 200  # of a cell, among which its first number of a line stand
 _NEEDS_WALK = re2.compile(
     r"(?i)<(?:br|div|p|li|ol|ul|tr|td|table|button|svg|img|style|script|select|noscript|template|clipboard-copy|pre)"
     r"[\s/>]|\shidden[\s=>]|user-select|<\w[^>]*\sclass=\"[^\"]*(?:gutter|line-?num|line-?no|lnt|ln-|ace_|copy|btn|button|"
-    r"toolbar|clipboard|sr-only|visually|screen|tooltip|headerlink|code-header|language-label)",
+    r"toolbar|clipboard|sr-only|visually|screen|tooltip|headerlink|code-header|code-block-ext|pre-num|language-label)",
 )
 _NO_LANGUAGES = frozenset(
     {"default", "none", "text", "plain", "plaintext", "block", "wrapper", "code", "inner", "notranslate"}
@@ -301,7 +318,7 @@ def language_of_element(element: Any, html: str) -> str:
         element (`ElementNode`): code.
         html (`str`): what it holds.
     """
-    named = language_of_names(*map(element.getattr, _LANGUAGE_ATTRIBUTES))
+    named = language_of_names(*map(element.getattr, _LANGUAGE_ATTRIBUTES)) or _named_otherwise(element)
     if not named and (inside := _CODE_TAG.search(html)):
         attributes = dict(_ATTRIBUTE.findall(inside[1]))
         named = language_of_names(*map(attributes.get, _LANGUAGE_ATTRIBUTES))
@@ -311,6 +328,15 @@ def language_of_element(element: Any, html: str) -> str:
             break
         named = language_of_names(*map(around.getattr, _LANGUAGE_ATTRIBUTES))
     return named
+
+
+def _named_otherwise(element: Any) -> str:
+    """Return the language in an attribute of an editor, or the one class beside `highlight`, as Jekyll wrote it."""
+    for value in map(element.getattr, _OTHER_ATTRIBUTES):
+        if value and (named := language_of_names(value, None, value)):
+            return named
+    highlighted = _HIGHLIGHTED.fullmatch(element.getattr("class") or "") if element.tag == "pre" else None
+    return highlighted[1].lower() if highlighted and highlighted[1].lower() not in _NO_LANGUAGES else ""
 
 
 def language_of_names(data_lang: str | None, data_language: str | None, names: str | None) -> str:

@@ -41,13 +41,25 @@ CHUNK_CHARS = 32_768
 # Named after their titles, such as `related-objects`: no sign of what Resiliparse looks for in names.
 _SECTIONS = "section[id], div.section[id]"
 _KEPT = "data-kept"
+# Elements that Resiliparse leaves out, and what it leaves others out for; tabs of other languages are hidden.
+_DROPPED = ("aside", "figure")
+_HIDING = ("id", "class", "style", "hidden", "aria-hidden")
+# What stands beside code, in the two elements around it, and is a name of its language, or for the mouse.
+_BESIDE = re.compile(
+    r"(?:^|[\s_-])(?:lang|language|language-name|code-?lang\w*|code-?header|example-header|test-arrow|copy\S*|crayon-\S*)(?=$|[\s_])",
+    re.IGNORECASE,
+)
+_SELECTS = "selectCode("
+MAX_BESIDE_CHARACTERS = 80
 # Beside code, and no element that Resiliparse knows; a button it leaves out.
 _BUTTONS = "clipboard-copy"
+# Crayon shows code twice: with numbers, and in a text area from which it is copied.
+_PLAIN, _SHOWN_AGAIN = "crayon-plain", "div.crayon-main"
 _LARGE_TAGS = ("</CODE", "</KBD", "</SAMP", "</TT", "</H")
 _LARGE_TAG = re.compile(r"</?(?:CODE|KBD|SAMP|TT|H[1-6])(?=[\s>])")
 _CODE_NAMES = ("code", "kbd", "samp", "tt")
 _INLINE_CODE_SIGNS = (f"<{name}" for name in _CODE_NAMES)
-_SIGNS = sorted({*FORMULA_SIGNS, *CODE_SIGNS, *_INLINE_CODE_SIGNS, "section", "<table", "<ul", f"<{_BUTTONS}"})
+_SIGNS = sorted({*FORMULA_SIGNS, *CODE_SIGNS, *_INLINE_CODE_SIGNS, "section", "<table", "<ul", f"<{_BUTTONS}", _PLAIN})
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HEADING_TAG = re.compile(r"<h([1-6])(?:\s[^>]*)?>")
 _MARK = re.compile(f"({marks.OPEN}|{marks.OPEN_BLOCK})(\\d+){marks.CLOSE}")
@@ -172,6 +184,7 @@ class _Found:
         wanted = [containers.selector] if containers.selector else []
         wanted += [BARE_CODE] if has_bare_code else []
         wanted += [_BUTTONS] if f"<{_BUTTONS}" in signs else []
+        wanted += [_SHOWN_AGAIN] if _PLAIN in signs else []
         wanted += [_SECTIONS] if "section" in signs else []
         wanted += [TABLES] if "<table" in signs else []
         wanted += [LISTS, AROUND_MENUS] if "<ul" in signs else []
@@ -185,7 +198,7 @@ class _Found:
                 self.bare_code.append(element)
             elif tag == "table":
                 self.tables.append(element)
-            elif tag == _BUTTONS:
+            elif tag == _BUTTONS or (_PLAIN in signs and element.matches(_SHOWN_AGAIN)):
                 buttons.append(element)
             elif tag == "ul":
                 self._lists.append((element, around))
@@ -239,6 +252,7 @@ class _Parts:
             self.texts.append(text)
             if code_chars:
                 self.code_chars[len(self.texts) - 1] = code_chars
+                _clear_beside(element)
                 self._keep_around(element)
             if is_block:
                 block = self.tree.create_element("p")
@@ -252,13 +266,13 @@ class _Parts:
         around = element.parent
         while around is not None and around.tag not in ("body", "html") and not around.hasattr(_KEPT):
             outer = around.parent
-            if around.tag == "aside" and outer is not None:
+            if around.tag in _DROPPED and outer is not None:
                 block = self.tree.create_element("div")
                 while around.first_child is not None:
                     block.append_child(around.first_child)
                 outer.replace_child(block, around)
                 around = block
-            for name in ("id", "class"):
+            for name in _HIDING:
                 if around.hasattr(name):
                     around.delattr(name)
             around.setattr(_KEPT, "")
@@ -293,6 +307,23 @@ class _Parts:
                 add(part if number in self.code_chars else _as_markdown(part))
         whole.add(text[end:])
         return "".join(whole.pieces)
+
+
+def _clear_beside(element: Any) -> None:
+    """Take away what stands beside code and is none of the page's text: its language's name, a word to copy it."""
+    for inner in (element, element.parent):
+        if inner is None or inner.tag in ("body", "main", "article") or inner.hasattr(_KEPT):
+            return  # of an element around several blocks what stands beside it is looked at once
+        for beside in (inner.prev_element, inner.next_element):
+            if beside is not None and _is_beside(beside):
+                beside.remove()
+
+
+def _is_beside(element: Any) -> bool:
+    is_named = _BESIDE.search(element.getattr("class") or "") is not None
+    if not (is_named or element.tag in ("dt", "p")) or len(element.text) > MAX_BESIDE_CHARACTERS:
+        return False
+    return is_named or _SELECTS in element.inner_html
 
 
 class _Text:

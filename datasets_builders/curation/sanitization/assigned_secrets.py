@@ -98,6 +98,10 @@ FORMS = re2.compile(
     r"|\b(?:sshpass|login)\b[^\n]*?\s-p[ =][\"']?([^\s\"'@$]{6,})"
     r"|(?i:\bidentified\s{1,3}by\s{1,3}'([^'\n\s]{6,})')"
     r"|(?i:\bsecurestring\s{1,3}(?:-string\s{1,3})?[\"']([^\"'\n\s]{6,})[\"'])"
+    r"|\b(?:mysql|mariadb)\w*\b[^\n]*?\s-p([^\s\"'$]{6,})"
+    r"|[?&]appid=([0-9a-f]{32})\b"
+    r"|\"username\"\s{0,2}:\s{0,2}\"[^\"\n]{1,80}\"\s{0,2},\s{0,9}\"key\"\s{0,2}:\s{0,2}\"([0-9a-f]{32})\""
+    r"|\bwandb(?:\.login\(\s{0,3}(?:key\s{0,3}=\s{0,3})?[\"']| login )([0-9a-f]{40})\b"
 )
 URL_PASSWORD, CONNECTION, HEADER, AUTH = 1, 6, 7, 8  # groups of FORMS
 PORT = re.compile(r"\d{1,5}[/?#]")

@@ -18,7 +18,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -122,6 +122,11 @@ class _Work:
     def programs(self) -> list[str]:
         """The function, then its mutants."""
         return [self.sample.code, *(with_function(self.sample, mutant.function) for mutant in self.mutants)]
+
+    @property
+    def halves(self) -> list[str]:
+        """The function with one fault alone of each mutant that has two."""
+        return [with_function(self.sample, half) for mutant in self.mutants for half in mutant.halves]
 
 
 def observe(
@@ -284,7 +289,7 @@ def _second_run(
         Job(
             work.programs,
             [call.call for call in work.calls],
-            [(program, work.check) for program in work.programs] if work.check else [],
+            [(program, work.check) for program in (*work.programs, *work.halves)] if work.check else [],
             reverse=True,
             skew=True,
             repeat=True,
@@ -298,18 +303,36 @@ def _second_run(
         work.observation.impurity = _difference(work.calls, result) or result.stateful.get(0, "")
         if result.checks.get(0, CallResult("not run")).status != "passed":
             work.check = ""
+        failed = {number for number, found in result.checks.items() if found.status in FAILED_CHECK}
         failing = [
             number
             for number in range(1, len(work.mutants) + 1)
-            if result.checks.get(number, CallResult("not run")).status in FAILED_CHECK
             # Asserts that fail alone would pass in another order.
-            and not result.stateful.get(number)
+            if number in failed and not result.stateful.get(number)
         ]
-        work.mutants = [work.mutants[number - 1] for number in failing] if work.check else []
+        shown = _with_both_faults_shown(work.mutants, failed)
+        failing = [number for number in failing if number in shown]
+        work.mutants = [replace(work.mutants[number - 1], halves=()) for number in failing] if work.check else []
         # Unit 0 stays, the others close up.
         units = {0: 0, **{old: new for new, old in enumerate(failing, start=1)}}
         result.calls = {(units[unit], call): found for (unit, call), found in result.calls.items() if unit in units}
         result.checks = {units[unit]: found for unit, found in result.checks.items() if unit in units}
+
+
+def _with_both_faults_shown(mutants: Sequence[Mutant], failed: set[int]) -> set[int]:
+    """Return the numbers (from 1) of mutants each of whose faults fails the check alone: nobody can find another one.
+
+    Args:
+        mutants: checked as 1 and on; their halves follow the last.
+        failed: numbers of checks.
+    """
+    half = len(mutants) + 1
+    shown = set()
+    for number, mutant in enumerate(mutants, 1):
+        if failed.issuperset(range(half, half + len(mutant.halves))):
+            shown.add(number)
+        half += len(mutant.halves)
+    return shown
 
 
 def _difference(calls: Sequence[ObservedCall], result: JobResult) -> str:

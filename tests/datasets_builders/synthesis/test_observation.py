@@ -3,13 +3,15 @@
 import ast
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from datasets_builders.synthesis.program_analysis.extraction import FunctionSample
 from datasets_builders.synthesis.program_analysis.jobs import Job, ObservationSettings, run_jobs
+from datasets_builders.synthesis.program_analysis.mutation import mutate
 from datasets_builders.synthesis.program_analysis.observation import ObservedCall, build_check, observe, with_function
-from evals.execution import ExecutionResult, Executor, Limits, Program
+from evals.execution import ExecutionResult, Executor, Limits, Program, Verdict
 
 Sampler = Callable[..., FunctionSample]
 SETTINGS = ObservationSettings(num_candidates=16)
@@ -285,3 +287,24 @@ def test_calls_do_not_see_each_other(executor: Executor) -> None:
 def test_checks_compare_singletons_by_identity() -> None:
     calls = [ObservedCall("f(1)", "None", 1), ObservedCall("f(2)", "2", 1)]
     assert build_check(calls) == "assert f(1) is None\nassert f(2) == 2"
+
+
+def test_each_of_two_faults_fails_the_asserts_by_itself(executor: Executor, sample_of: Sampler) -> None:
+    """Else nobody who is shown the asserts can know that there is a second one."""
+    source = (
+        "import re\n\n\ndef slug(title: str):\n    text = re.sub(r'[^a-z -]', '', title.lower())\n"
+        "    text = re.sub(r'[ -]+', '-', text)\n    if len(text) > 40:\n        text = text[:40]\n"
+        "    return text.strip('-')\n"
+    )
+    num_combined = 0
+    for seed in range(6):
+        settings = replace(SETTINGS, seed=seed, num_mutants=30)
+        sample = sample_of(source, "slug")
+        (observation,) = observe(executor, [sample], settings)
+        halves = {mutant.function: mutant.halves for mutant in mutate(sample.function, 30, seed)}
+        for failing in observation.mutants:
+            programs = [with_function(sample, half) for half in halves[failing.mutant.function]]
+            runs = executor.run_batch([Program(f"{program}\n{observation.check}\n") for program in programs])
+            assert all(run.verdict is Verdict.FAIL for run in runs), failing.mutant.function
+            num_combined += len(programs) == 2
+    assert num_combined

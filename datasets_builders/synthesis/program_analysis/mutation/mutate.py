@@ -29,11 +29,13 @@ class Mutant:
     """A function with one faulty place, or with two where `operator` is "combined".
 
     `operator` names the kind of mutation, `function` is the whole faulty text, `line` its first changed line (from 1).
+    `halves` are, of one with two faulty places, the functions with one of them alone.
     """
 
     operator: str
     function: str
     line: int
+    halves: tuple[str, ...] = ()
 
 
 def mutate(function: str, num_mutants: int = 12, seed: int = 0) -> list[Mutant]:
@@ -68,7 +70,8 @@ def mutate(function: str, num_mutants: int = 12, seed: int = 0) -> list[Mutant]:
             seen.add(dumped)
             if smells(tree) - known:
                 continue
-            mutants.append(Mutant(_operator(group), text, first_difference(function, text)))
+            halves = tuple(source.apply([edit]) for edit in group) if len(group) > 1 else ()
+            mutants.append(Mutant(_operator(group), text, first_difference(function, text), halves))
     return mutants
 
 

@@ -51,10 +51,13 @@ class Curation(Generic[ConfigType]):
     Args:
         config: of the builder, with groups of `curation/config.py` mixed in.
         output_folder (`Path`): of its dataset; what one stage leaves for the next lies below `.build/stages`.
+        compared_from (`str`): a heading behind which near-duplicates are compared, where what stands before it is
+            shown by many documents.
     """
 
-    def __init__(self, config: ConfigType, output_folder: Path) -> None:
+    def __init__(self, config: ConfigType, output_folder: Path, compared_from: str = "") -> None:
         self.config = config
+        self.compared_from = compared_from
         self.inputs = CurationInputs(config)
         self.stage_folder = output_folder / ".build" / "stages"
         self.kinds: tuple[str, ...] = ()
@@ -151,7 +154,9 @@ class Curation(Generic[ConfigType]):
 
     def signatures(self: "Curation[NearDedupFields]", batch_size: int = SignatureWriter.batch_size) -> list[Step]:
         """Write the signatures by which near-duplicates are found, in the stage before that of `near_dedup`."""
-        return self._steps(SignatureWriter(self._signature_folder, batch_size, self.config.near_dedup_threshold))
+        return self._steps(
+            SignatureWriter(self._signature_folder, batch_size, self.config.near_dedup_threshold, self.compared_from)
+        )
 
     def near_dedup(self: "Curation[NearDedupFields]") -> list[Step]:
         """Keep the best of near-duplicates; `find_clusters` runs before its stage, which it starts."""
@@ -160,7 +165,13 @@ class Curation(Generic[ConfigType]):
     def find_clusters(self: "Curation[NearDedupFields]") -> None:
         """Join near-duplicates, among them rows of older datasets, into the clusters that `near_dedup` reads."""
         config, folder = self.config, self._signature_folder
-        write_released(folder, config.released_before, config.num_tasks, config.near_dedup_threshold)
+        write_released(
+            folder,
+            config.released_before,
+            config.num_tasks,
+            config.near_dedup_threshold,
+            compared_from=self.compared_from,
+        )
         find_clusters(folder, config.num_tasks, config.near_dedup_threshold)
 
     def dedup_stages(self: "Curation[NearDedupFields]", then: Iterable[Step] = ()) -> list[Stage]:

@@ -9,6 +9,7 @@ from datasets_builders.building.description import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.stages import Stage
 from datasets_builders.building.tagging import TaggingFields
+from datasets_builders.code_related.commits.rendering import EDITS
 from datasets_builders.code_related.commits.steps import CommitLimits, CommitReader, FillCommits, repositories_of
 from datasets_builders.curation.config import (
     DecontaminationFields,
@@ -111,7 +112,7 @@ class CommitsBuilder(Builder[CommitsConfig]):
 
     def __init__(self, config: CommitsConfig) -> None:
         super().__init__(config)
-        self.curation = Curation(config, self.output_folder)
+        self.curation = Curation(config, self.output_folder, f"\n{EDITS}\n")
 
     @cached_property
     def sources(self) -> list[GitSource]:

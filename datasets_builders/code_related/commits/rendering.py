@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from datasets_builders.code_related.commits.history import Change
 
+# Above it stand files as they were, which the commits of a repository and its pull requests share.
+EDITS = "# Edits"
 CONTEXT_LINES = 3
 MAX_TREE_PATHS = 300
 MAX_README_CHARS = 4000
@@ -53,7 +55,7 @@ def render_task(
     more = f"\n... and {len(paths) - len(shown)} more" if len(paths) > len(shown) else ""
     parts.append(f"# Files\n\n{_fenced(chr(10).join(shown) + more, '')}")
     parts += [f"## {path}\n\n{_fenced(content.rstrip(chr(10)), '')}" for path, content in files]
-    return Task("\n\n".join(parts) + "\n\n# Edits\n\n", "\n\n".join(map(_edit, changes)) + "\n")
+    return Task("\n\n".join(parts) + f"\n\n{EDITS}\n\n", "\n\n".join(map(_edit, changes)) + "\n")
 
 
 def render_edits(changes: Sequence[Change]) -> str:
@@ -63,7 +65,7 @@ def render_edits(changes: Sequence[Change]) -> str:
         changes (sequence of `Change`): with contents.
     """
     bases = [f"## {change.path}\n\n{_fenced(change.before.rstrip(chr(10)), '')}" for change in changes if change.before]
-    return "\n\n".join([*bases, "# Edits", *map(_edit, changes)])
+    return "\n\n".join([*bases, EDITS, *map(_edit, changes)])
 
 
 def _edit(change: Change) -> str:

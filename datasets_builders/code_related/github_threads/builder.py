@@ -11,6 +11,7 @@ from datasets_builders.building.description import CardParts
 from datasets_builders.building.errors import ConfigError
 from datasets_builders.building.stages import Stage
 from datasets_builders.building.tagging import TaggingFields
+from datasets_builders.code_related.commits.rendering import EDITS
 from datasets_builders.code_related.github_threads.steps import EventReader, JoinThreads, key_of
 from datasets_builders.code_related.web_pages.archives import archive_paths
 from datasets_builders.curation.config import (
@@ -84,7 +85,7 @@ class GithubThreadsBuilder(Builder[GithubThreadsConfig]):
 
     def __init__(self, config: GithubThreadsConfig) -> None:
         super().__init__(config)
-        self.curation = Curation(config, self.output_folder)
+        self.curation = Curation(config, self.output_folder, f"\n{EDITS}\n")
 
     @cached_property
     def paths(self) -> list[Path]:

@@ -42,6 +42,11 @@ BLOCK_PAIRS = 4_096
 RELEASED = "released:"  # before the ids of rows of older datasets, see released.py
 
 
+def compared_part(text: str, compared_from: str) -> str:
+    """Return what of a text is compared: all of it, or what stands behind the last heading."""
+    return text.rpartition(compared_from)[2] if compared_from else text
+
+
 class SignatureWriter(Step):
     """Write the signature of every file; all files pass.
 
@@ -49,6 +54,7 @@ class SignatureWriter(Step):
         folder (`Path`): where; files per rank.
         batch_size (`int`): documents whose signatures are computed at once.
         threshold (`float`): that of `find_clusters`, which decides by what pairs are found.
+        compared_from (`str`): a heading; of a text that has it what stands behind the last one is compared.
 
     Source: StarCoder2 2.1.
     """
@@ -58,9 +64,12 @@ class SignatureWriter(Step):
     libraries = ("rensa",)
     batch_size = 64
 
-    def __init__(self, folder: Path, batch_size: int = batch_size, threshold: float = THRESHOLD) -> None:
+    def __init__(
+        self, folder: Path, batch_size: int = batch_size, threshold: float = THRESHOLD, compared_from: str = ""
+    ) -> None:
         super().__init__()
         self.folder, self.batch_size, self.threshold = str(folder), batch_size, threshold
+        self.compared_from = compared_from
         self._writer: SignatureFileWriter | None = None
 
     def begin(self, rank: int, world_size: int) -> None:
@@ -70,7 +79,7 @@ class SignatureWriter(Step):
     def process_batch(self, docs: list[Document]) -> list[Iterable[Outcome]]:
         """Take note of a batch."""
         assert self._writer is not None
-        raws = [doc.text.encode("utf-8", "replace") for doc in docs]
+        raws = [compared_part(doc.text, self.compared_from).encode("utf-8", "replace") for doc in docs]
         long_enough = [index for index, raw in enumerate(raws) if len(raw) >= MIN_BYTES]
         if long_enough:
             members = [[docs[index].id, *preference(docs[index]), name_of(docs[index])] for index in long_enough]

@@ -20,7 +20,7 @@ from datasets_builders.building.identity import content_id, digest, file_sha256
 from datasets_builders.curation import tokens
 from datasets_builders.curation.deduplication import signature_files
 from datasets_builders.curation.deduplication import signatures as signatures_module
-from datasets_builders.curation.deduplication.near import MIN_BYTES, RELEASED, SignatureWriter
+from datasets_builders.curation.deduplication.near import MIN_BYTES, RELEASED, SignatureWriter, compared_part
 from datasets_builders.curation.deduplication.signature_files import (
     SignatureFileWriter,
     has_signatures,
@@ -56,6 +56,7 @@ def write_released(
     first_rank: int,
     threshold: float,
     batch_size: int = SignatureWriter.batch_size,
+    compared_from: str = "",
 ) -> None:
     """Write the signatures of older datasets beside those of the new documents, each dataset as a rank of its own.
 
@@ -65,12 +66,17 @@ def write_released(
         first_rank (`int`): behind those of the new documents.
         threshold (`float`): that of `find_clusters`.
         batch_size (`int`): rows at once.
+        compared_from (`str`): as of `SignatureWriter`.
     """
     for number, address in enumerate(datasets):
         rank = first_rank + number
         if has_signatures(folder, f"{rank:05d}"):
             continue  # in a run that continues
-        kept = None if address.startswith(SCHEME) else _Kept(DatasetFolder(address), address, bands_for(threshold))
+        kept = (
+            None
+            if address.startswith(SCHEME)
+            else _Kept(DatasetFolder(address), address, bands_for(threshold), compared_from)
+        )
         if kept and kept.put_into(folder, rank):
             continue
         # A tagged dataset, which may be published, tells it: where a folder lies is nobody's business.
@@ -79,7 +85,7 @@ def write_released(
         try:
             texts = _texts(address)
             while batch := list(islice(texts, batch_size)):
-                raws = [text.encode("utf-8", "replace") for _, text in batch]
+                raws = [compared_part(text, compared_from).encode("utf-8", "replace") for _, text in batch]
                 names = [f"{name} of {shown}" for name, _ in batch]
                 members = [[RELEASED + name, PREFERRED, 0, "", address, name] for name in names]
                 writer.add(signatures(ngram_hashes_of_each(raws)), members)
@@ -97,14 +103,15 @@ class _Kept:
         dataset (`DatasetFolder`): the older dataset.
         address (`str`): as the config has it; it stands in the files.
         bands (pair of `int`): those of the threshold.
+        compared_from (`str`): as of `SignatureWriter`.
     """
 
-    def __init__(self, dataset: DatasetFolder, address: str, bands: tuple[int, int]) -> None:
+    def __init__(self, dataset: DatasetFolder, address: str, bands: tuple[int, int], compared_from: str) -> None:
         self.folder = dataset.path / ".build" / "signatures"
         self.content = digest([[shard.path.name, file_sha256(shard.path)] for shard in dataset.shards])[:16]
         sources = [Path(__file__), *(Path(str(module.__file__)) for module in _MADE_BY)]
         made_by = [file_sha256(source) for source in sources]
-        made_with = digest([address, bands, made_by, version("rensa"), TEXT_COLUMNS, ID_COLUMNS])[:16]
+        made_with = digest([address, bands, made_by, version("rensa"), TEXT_COLUMNS, ID_COLUMNS, compared_from])[:16]
         self.name = f"{self.content}-{made_with}"
 
     def put_into(self, folder: Path, rank: int) -> bool:

@@ -111,6 +111,19 @@ def test_a_commit_is_a_task_and_every_other_one_has_its_reason(project: Project)
     assert row["text"] == prompt + completion
 
 
+def test_commits_to_one_large_file_are_no_near_duplicates(project: Project) -> None:
+    """All of them show the file; what they change in it is compared."""
+    lines = [f"def price_{n}(thing):\n    return thing.weight * {n} + {n * n}\n" for n in range(60)]
+    project.commit("Write down how all prices are made", prices__py="\n\n".join(lines))
+    made = []
+    for number, reason in {7: "lead", 21: "silver", 40: "gold"}.items():
+        changed = f"def price_{number}(thing, {reason}_rate=1.5):\n    return {reason}_rate * thing.weight\n"
+        lines[number] = changed
+        made.append(project.commit(f"Let the price of {reason} have a rate", prices__py="\n\n".join(lines)))
+    rows, _ = built(project)
+    assert set(made) <= set(rows)
+
+
 def test_a_moved_file_is_one_change_and_line_ends_are_none(project: Project) -> None:
     body = "".join(f"RATE_{number} = {number}\n" for number in range(20))
     project.commit("Write down all the rates there are", rates__py=body)

@@ -133,6 +133,23 @@ def test_base_files_are_shown_whole_with_their_edits(tmp_path: Path) -> None:
     assert counts["too_many_base_files"] == 5 and counts["missing_object"] == 5
 
 
+def test_pull_requests_that_show_one_large_file_are_no_near_duplicates(tmp_path: Path) -> None:
+    project = Project(tmp_path / "mirrors" / "shop" / "shop")
+    lines = [f"def price_{n}(thing):\n    return thing.weight * {n} + {n * n}\n" for n in range(300)]
+    base = project.commit("Start", prices__py="\n\n".join(lines))
+    events = []
+    for number, metal in enumerate(("lead", "silver"), 1):
+        for place in range(40 * number, 40 * number + 12):
+            lines[place] = (
+                f"def {metal}_{place}(thing, {metal}_rate):\n    return {metal}_rate({place}) * thing.{metal}\n"
+            )
+        head = project.commit(f"Rates of {metal}", prices__py="\n\n".join(lines))
+        events += thread(number, base={"sha": base}, head={"sha": head})
+        base = head
+    rows, _ = built(tmp_path, events, mirrors=str(tmp_path / "mirrors"))
+    assert sorted(row["number"] for row in rows) == [1, 2]
+
+
 def test_issues_by_the_rules_of_starcoder(tmp_path: Path) -> None:
     said = {"id": 1, "body": "It is rounded since yesterday, please try it."}
     events = [

@@ -36,7 +36,7 @@ _NOTHING = re.compile(
     r"(?:unknown|none|n/a|tbd|todo\b.*|see licen[sc]e.*|licen[sc]e(?:\.\w+)?|file:? ?licen[sc]e.*|noassertion|-)?",
     re.IGNORECASE,
 )
-_LICENSE_ELEMENT = re.compile(r"<license(?:\s[^>]*)?>\s*([^<]{1,150}?)\s*</license>")
+_LICENSE_ELEMENT = re.compile(r"<license(?:\s[^>]{0,200})?>([^<]{1,300})</license>")
 _QUOTED = re.compile(r"[\"']([^\"'\n]{1,200})[\"']")
 
 
@@ -214,9 +214,9 @@ _BY_NAME: dict[str, Callable[[str], Stated | None]] = {
     **dict.fromkeys(("package.yaml", "shard.yml", "CITATION.cff"), _words_behind(r"^license:[ \t]*(\S.*)$")),
     "galaxy.yml": _words_behind(r"^license:\s*(?:-[ \t]*)?(\S.*)$"),
     "conanfile.py": _words_behind(rf"^\s+license\s*=\s*\(?{_IN_QUOTES}"),
-    "project.clj": _words_behind(r":license\s*\{[^}]*?:name\s+\"([^\"]+)\""),
-    "build.sbt": _words_behind(r"\blicenses\s*\+?:?\+?=[^\n]*?\"([^\"\n]+)\""),
-    "dune-project": _words_behind(r"\(license\s+\"?([^)\"]+)"),
+    "project.clj": _words_behind(r":license\s*\{[^}]{0,500}?:name\s+\"([^\"]+)\""),
+    "build.sbt": _words_behind(r"\blicenses\s*\+?:?\+?=[^\n\"]{0,200}\"([^\"\n]{1,200})\""),
+    "dune-project": _words_behind(r"\(license\s+\"?([^)\"]{1,200})"),
     **dict.fromkeys(("PKG-INFO", "METADATA"), _headers),
     "pyproject.toml": _pyproject,
     "Cargo.toml": _cargo,

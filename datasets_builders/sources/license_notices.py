@@ -61,9 +61,8 @@ _VERSION = re.compile(
 _VERSION_FURTHER = re.compile(r"\bversions?\W{0,3}([123](?:\.[01])?)(?!\d)(\+)?")
 _NO_STATEMENT = re.compile(r"^[ -]?(?:compatible|incompatible|code\b)|^-?like\b(?! licen)")
 _OF_OTHERS = re.compile(r"(?:unlike|\bnot|non-?|than|(?:in)?compatible with) (?:the )?(?:gnu )?$")
-_IS_ASKED = re.compile(
-    r"\b(?:whether|detects? if|checks? (?:if|that)) [^.;]{0,60}$"
-)  # what a program finds out of files
+# What a program finds out of files.
+_IS_ASKED = re.compile(r"\b(?:whether|detects? if|checks? (?:if|that)) [^.;]{0,60}$")
 _OF_PYTHON = {"PSF-2.0", "Python-2.0", "Python-2.0.1"}
 _VERSIONS = {"": ("1.0", "2.0", "3.0"), "l": ("2.0", "2.1", "3.0"), "a": ("1.0", "3.0")}
 # What keeps rights back, where no known text says it.

@@ -151,7 +151,7 @@ class JavaScriptRules(Rules):
     def _of_platforms(self, path: str, target: str) -> Resolution | None:
         """Return the files of which React Native takes the one for its platform."""
         base = within(posixpath.dirname(path), target)
-        if base is None or not any(ending in path for ending in JAVASCRIPT + TYPESCRIPT):
+        if base is None:
             return None
         names = (f"{base}.{platform}{ending}" for platform in PLATFORMS for ending in (*TYPESCRIPT, *JAVASCRIPT))
         paths = tuple(name for name in names if name in self.files.contents)

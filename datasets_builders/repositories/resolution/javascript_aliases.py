@@ -138,10 +138,7 @@ def _of_babel(config: Any) -> Iterator[tuple[str, str]]:
             yield str(options.get("rootPathPrefix", "~/")).rstrip("/") + "/", str(options.get("rootPathSuffix", ""))
         elif "module-resolver" in name:
             yield from _strings_of(options.get("alias"))
-            roots = options.get("root")
-            yield from (
-                ("*", root) for root in (roots if isinstance(roots, list) else [roots]) if isinstance(root, str)
-            )
+            yield from (("*", root) for root in _texts(options.get("root")))
 
 
 def _package(text: str) -> Iterator[tuple[str, str]]:

@@ -320,7 +320,7 @@ def _second_run(
 
 
 def _with_both_faults_shown(mutants: Sequence[Mutant], failed: set[int]) -> set[int]:
-    """Return the numbers (from 1) of mutants each of whose faults fails the check alone: nobody can find another one.
+    """Return the numbers (from 1) of mutants of which each fault fails the check by itself.
 
     Args:
         mutants: checked as 1 and on; their halves follow the last.
